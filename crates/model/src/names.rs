@@ -1,0 +1,270 @@
+//! Names that people and clients send us: checked once, then carried as types.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Why a name is refused. The text is meant for the person who sent it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {why}")]
+pub struct NameError {
+    what: &'static str,
+    why: &'static str,
+}
+
+const fn refuse<T>(what: &'static str, why: &'static str) -> Result<T, NameError> {
+    Err(NameError { what, why })
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $check:path) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks `text` and keeps it as it is.
+            pub fn parse(text: &str) -> Result<Self, NameError> {
+                $check(text)?;
+                Ok(Self(text.to_owned()))
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+name! {
+    /// The key of a repository: 1–100 of `a-z 0-9 . _ -`, beginning with a letter or digit.
+    RepoKey, check_repo_key
+}
+
+name! {
+    /// A path inside a version and, in raw repositories, inside the repository: 1–1024 bytes of
+    /// UTF-8 in `/`-separated segments that are neither empty nor `.` nor `..`, without control
+    /// or direction-changing characters, backslashes or names that some file systems reserve.
+    EntryPath, check_path
+}
+
+name! {
+    /// The display name of a package: the same rules as a path.
+    PackageName, check_package
+}
+
+name! {
+    /// The name of a version: 1–256 bytes without `/`, white space or control characters.
+    VersionName, check_version
+}
+
+name! {
+    /// Who acts: 1–200 bytes, lower-cased by whoever reads it from outside, without white space.
+    Subject, check_subject
+}
+
+impl Subject {
+    /// Trims and lower-cases what a person typed, then checks it.
+    pub fn normalise(text: &str) -> Result<Self, NameError> {
+        Self::parse(&text.trim().to_lowercase())
+    }
+}
+
+impl EntryPath {
+    /// The path's segments, first to last.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+}
+
+fn check_repo_key(text: &str) -> Result<(), NameError> {
+    const WHAT: &str = "the repository key";
+    if text.is_empty() || text.len() > 100 {
+        return refuse(WHAT, "must have 1 to 100 characters");
+    }
+    if !text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-')) {
+        return refuse(WHAT, "may hold only lower-case letters, digits, '.', '_' and '-'");
+    }
+    if !text.as_bytes()[0].is_ascii_alphanumeric() || text.contains("..") || text.ends_with('.') {
+        return refuse(WHAT, "must begin with a letter or digit and have no '..' and no '.' at its end");
+    }
+    Ok(())
+}
+
+fn check_path(text: &str) -> Result<(), NameError> {
+    check_segments("the path", text)
+}
+
+fn check_package(text: &str) -> Result<(), NameError> {
+    check_segments("the package name", text)
+}
+
+fn check_segments(what: &'static str, text: &str) -> Result<(), NameError> {
+    if text.is_empty() || text.len() > 1024 {
+        return refuse(what, "must have 1 to 1024 bytes");
+    }
+    check_characters(what, text)?;
+    for segment in text.split('/') {
+        if segment.is_empty() {
+            return refuse(what, "has an empty segment");
+        }
+        if segment == "." || segment == ".." {
+            return refuse(what, "has a segment '.' or '..'");
+        }
+        if segment.len() > 255 {
+            return refuse(what, "has a segment of more than 255 bytes");
+        }
+        if segment.ends_with('.') || segment.ends_with(' ') || segment.starts_with(' ') {
+            return refuse(what, "has a segment that ends with '.' or begins or ends with a space");
+        }
+        if is_reserved_device(segment) {
+            return refuse(what, "has a segment that some systems reserve for a device");
+        }
+    }
+    Ok(())
+}
+
+fn check_characters(what: &'static str, text: &str) -> Result<(), NameError> {
+    if text.contains('\\') {
+        return refuse(what, "holds a backslash");
+    }
+    if text.chars().any(char::is_control) {
+        return refuse(what, "holds a control character");
+    }
+    if text.chars().any(changes_direction) {
+        return refuse(what, "holds an invisible or direction-changing character");
+    }
+    Ok(())
+}
+
+fn changes_direction(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+fn is_reserved_device(segment: &str) -> bool {
+    let stem = segment.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    match stem.as_str() {
+        "con" | "prn" | "aux" | "nul" => true,
+        other => {
+            let numbered = other.strip_prefix("com").or_else(|| other.strip_prefix("lpt"));
+            numbered.is_some_and(|n| matches!(n.as_bytes(), [b'1'..=b'9']))
+        }
+    }
+}
+
+fn check_version(text: &str) -> Result<(), NameError> {
+    const WHAT: &str = "the version";
+    if text.is_empty() || text.len() > 256 {
+        return refuse(WHAT, "must have 1 to 256 bytes");
+    }
+    check_characters(WHAT, text)?;
+    if text.contains('/') || text.contains(char::is_whitespace) {
+        return refuse(WHAT, "may hold neither '/' nor white space");
+    }
+    if text == "." || text == ".." {
+        return refuse(WHAT, "may be neither '.' nor '..'");
+    }
+    Ok(())
+}
+
+fn check_subject(text: &str) -> Result<(), NameError> {
+    const WHAT: &str = "the subject";
+    if text.is_empty() || text.len() > 200 {
+        return refuse(WHAT, "must have 1 to 200 bytes");
+    }
+    check_characters(WHAT, text)?;
+    if text.contains(char::is_whitespace) || text.contains('/') || text.contains(':') {
+        return refuse(WHAT, "may hold neither white space nor '/' nor ':'");
+    }
+    if text != text.to_lowercase() {
+        return refuse(WHAT, "must be lower case");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn hostile_paths_are_refused() {
+        let bad = [
+            "",
+            "/",
+            "/a",
+            "a/",
+            "a//b",
+            "..",
+            "../a",
+            "a/../b",
+            "a/.",
+            "a\\b",
+            "a\0b",
+            "a\nb",
+            "a/\u{202e}b",
+            "nul",
+            "a/COM1.txt",
+            "aux.c",
+            "dot./b",
+            " a",
+            "a /b",
+        ];
+        for path in bad {
+            assert!(EntryPath::parse(path).is_err(), "{path:?}");
+        }
+        assert!(EntryPath::parse(&"a".repeat(1025)).is_err());
+        assert!(EntryPath::parse(&format!("x/{}", "a".repeat(256))).is_err());
+    }
+
+    #[test]
+    fn ordinary_paths_are_kept_as_they_are() {
+        for path in ["a", "a/b.c", ".hidden/x", "Grüße/читать.txt", "a b/c+d%20e", "com/com10", "console"] {
+            assert_eq!(EntryPath::parse(path).expect("valid").as_str(), path);
+        }
+    }
+
+    #[test]
+    fn repository_keys_follow_the_grammar() {
+        for good in ["a", "libs-release", "npm.proxy_1", "0"] {
+            assert!(RepoKey::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "A", "a:b", "a/b", "-a", ".a", "a..b", "a.", "ä", "a b", &"a".repeat(101)] {
+            assert!(RepoKey::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn subjects_are_normalised() {
+        assert_eq!(Subject::normalise(" Alice@Example ").expect("valid").as_str(), "alice@example");
+        assert!(Subject::normalise("a b").is_err());
+        assert!(Subject::parse("Alice").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_path_that_is_accepted_never_leaves_its_root(text in "\\PC{0,40}|[a./\\\\]{0,12}") {
+            if let Ok(path) = EntryPath::parse(&text) {
+                prop_assert!(path.segments().all(|s| !s.is_empty() && s != "." && s != ".."));
+                prop_assert!(!path.as_str().contains('\\') && !path.as_str().starts_with('/'));
+            }
+        }
+    }
+}
