@@ -23,6 +23,13 @@ pub struct Fresh {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp(u64);
 
+impl Stamp {
+    /// The stamp of a counter that was read from the database.
+    pub fn from_epoch(epoch: u64) -> Self {
+        Self(epoch)
+    }
+}
+
 impl Default for Fresh {
     fn default() -> Self {
         let packages = std::iter::repeat_with(AtomicU64::default).take(STRIPES).collect();
