@@ -1,0 +1,3 @@
+//! The program: configuration and commands.
+
+pub mod config;
