@@ -1,1 +1,25 @@
-//! (to be written)
+//! The black-box test harness: it starts the real programs, talks to them over sockets and knows nothing of their inside.
+//!
+//! - [`postgres`] and [`s3`]: real backing services, private to the test run;
+//! - [`backing`]: where a test finds those that `make test` started;
+//! - [`server`]: Artifortress itself, started, killed, restarted, with personas to speak as;
+//! - [`http`]: a small HTTP/1.1 client that can also send what no honest client would;
+//! - [`strace`]: faults at the n-th system call.
+//!
+//! Every child process dies with the test process, however that ends ([`nursery`]), and everything that the harness
+//! writes lies in one folder that is removed afterwards ([`scratch`]).
+
+pub mod backing;
+pub mod environment;
+pub mod http;
+pub mod nursery;
+pub mod ports;
+pub mod postgres;
+pub mod s3;
+pub mod scratch;
+pub mod server;
+pub mod strace;
+pub mod tree;
+mod trouble;
+
+pub use trouble::{Result, Trouble};
