@@ -56,14 +56,37 @@ impl From<store::Error> for Error {
                 tracing::warn!(why, "the database is not available");
                 Self::refuse(Code::ServiceUnavailable, "the database is not available right now: try again")
             }
-            store::Error::Unknown => {
-                Self::refuse(Code::ServiceUnavailable, "the connection to the database broke while it committed: look before you try again")
-            }
+            store::Error::Unknown => Self::refuse(
+                Code::ServiceUnavailable,
+                "the connection to the database broke while it committed: look before you try again",
+            ),
             store::Error::Poisoned(why) => {
                 tracing::error!(why, "writes have stopped after a failed sync");
-                Self::refuse(Code::ServiceUnavailable, "writes have stopped after a failed write to disk: the operator must look")
+                Self::refuse(
+                    Code::ServiceUnavailable,
+                    "writes have stopped after a failed write to disk: the operator must look",
+                )
             }
             store::Error::Defect(why) => Self::Defect(why),
         }
+    }
+}
+
+impl From<blobs::Error> for Error {
+    fn from(error: blobs::Error) -> Self {
+        use blobs::Error as Bytes;
+        let code = match &error {
+            Bytes::Digest { .. } | Bytes::Length { .. } => Code::UploadVerificationFailed,
+            Bytes::TooLong { .. } => Code::PayloadTooLarge,
+            Bytes::Range { .. } => Code::InvalidRange,
+            Bytes::Full => Code::InsufficientStorage,
+            Bytes::Busy => Code::ServiceUnavailable,
+            Bytes::Io(_) | Bytes::Unavailable(_) | Bytes::Missing | Bytes::Damaged { .. } => {
+                tracing::warn!(%error, "the blob store failed");
+                return Self::refuse(Code::ServiceUnavailable, "the blob store is not available right now: try again");
+            }
+            Bytes::KeyTaken | Bytes::Broken | Bytes::Config(_) => return Self::Defect(error.to_string()),
+        };
+        Self::refuse(code, error.to_string())
     }
 }

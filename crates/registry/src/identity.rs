@@ -61,7 +61,8 @@ impl Identity {
 
     /// Whether the token gives `role` on `repo`.
     pub fn has_role(&self, repo: &RepoKey, role: Role) -> bool {
-        let gives = |scopes: &[Scope]| scopes.iter().any(|scope| scope.role_on(repo).is_some_and(|held| held.includes(role)));
+        let gives =
+            |scopes: &[Scope]| scopes.iter().any(|scope| scope.role_on(repo).is_some_and(|held| held.includes(role)));
         gives(&self.granted) || (gives(&self.capped) && gives(&self.bindings))
     }
 

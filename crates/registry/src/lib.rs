@@ -8,18 +8,21 @@ mod authorize;
 mod call;
 mod error;
 mod fetch;
+mod heal;
 mod identity;
 mod registry;
 mod repositories;
 mod secret;
 mod store_file;
 
-pub use authorize::{Grant, TenantGrant};
+pub use authorize::{
+    Access, Admin, Auditor, Grant, Operator, Promote, Read, TenantAccess, TenantAdmin, TenantGrant, Write,
+};
 pub use call::Call;
 pub use error::{Error, Result};
 pub use fetch::{Content, Found};
 pub use identity::{Caller, Identity};
 pub use registry::{Registry, Settings};
-pub use repositories::RepoSettings;
+pub use repositories::{NewRepository, RepoChange, RepoSettings};
 pub use secret::{TokenSecret, hash_secret};
 pub use store_file::{Declared, Incoming, Stored};

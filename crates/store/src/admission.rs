@@ -161,7 +161,8 @@ async fn locked_shards(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance) -> Re
     if !rows.is_empty() {
         return rows.iter().map(|row| row.get(0)).collect();
     }
-    let sql = "INSERT INTO allowances (tenant_id, kind, shard, used, share) VALUES ($1, $2, $3, 0, 0) ON CONFLICT DO NOTHING";
+    let sql =
+        "INSERT INTO allowances (tenant_id, kind, shard, used, share) VALUES ($1, $2, $3, 0, 0) ON CONFLICT DO NOTHING";
     for shard in 0..shards(tx) {
         tx.execute(sql, args![tenant, *what.word(), shard]).await?;
     }
@@ -192,7 +193,8 @@ impl Write for SetPolicy {
              VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (tenant_id) DO UPDATE SET max_storage_bytes = $2, max_upload_sessions = $3,
              max_pending_jobs = $4, updated_by = $5, updated_at = $6";
-        let args = args![act.tenant, limits.storage_bytes, limits.upload_sessions, limits.pending_jobs, act.actor, act.at];
+        let args =
+            args![act.tenant, limits.storage_bytes, limits.upload_sessions, limits.pending_jobs, act.actor, act.at];
         tx.execute(sql, args).await?;
         tx.execute("UPDATE allowances SET share = used WHERE tenant_id = $1", args![act.tenant]).await?;
         let id = act.tenant.to_string();

@@ -5,7 +5,9 @@ use model::{CopyId, RepoId, Sha256Digest, Timestamp};
 
 use crate::args;
 use crate::error::{Error, Result};
+use crate::events::{Act, On, record};
 use crate::session::{Session, Tx};
+use crate::store::Write;
 use crate::value::Row;
 
 /// A blob that was received and verified and is about to be known.
@@ -77,7 +79,11 @@ pub(crate) fn copy_at(row: &Row, first: usize) -> Result<Option<Copy>> {
 }
 
 /// The blob and its good copies, oldest first, when `repo` may serve it: entered there or pinned there.
-pub async fn readable(session: &mut Session<'_>, repo: RepoId, digest: Sha256Digest) -> Result<Option<(u64, Vec<Copy>)>> {
+pub async fn readable(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    digest: Sha256Digest,
+) -> Result<Option<(u64, Vec<Copy>)>> {
     const SQL: &str = concat!(
         "SELECT b.length, ",
         copy_columns!(),
@@ -127,6 +133,7 @@ pub(crate) async fn keep(tx: &mut Tx<'_>, blob: &NewBlob, at: Timestamp) -> Resu
         return Ok(false);
     }
     add_copy(tx, blob, at).await?;
+    tx.touch_copies();
     Ok(true)
 }
 
@@ -151,4 +158,33 @@ pub(crate) async fn discard(tx: &mut Tx<'_>, place: &str, at: Timestamp) -> Resu
     tx.execute(sql, args![*place, at]).await?;
     tx.touch_work();
     Ok(())
+}
+
+/// Marks a copy as damaged: it is never served again. Says whether a good one is left.
+#[derive(Clone, Debug)]
+pub struct MarkDamaged {
+    /// Who and when.
+    pub act: Act,
+    /// The blob.
+    pub digest: Sha256Digest,
+    /// The copy.
+    pub copy: CopyId,
+    /// What was found.
+    pub why: String,
+}
+
+impl Write for MarkDamaged {
+    type Out = bool;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        let sql = "UPDATE copies SET state = 'damaged' WHERE id = $1 AND digest = $2 AND state = 'good'";
+        if tx.execute(sql, args![self.copy, self.digest]).await? == 1 {
+            let id = self.digest.to_string();
+            let detail = serde_json::json!({"copyId": self.copy.to_string(), "why": self.why});
+            record(tx, &self.act, "blob.copy.damaged", On { repo: None, kind: "blob", id: &id }, &detail).await?;
+            tx.touch_copies();
+        }
+        let left = "SELECT 1 FROM copies WHERE digest = $1 AND state = 'good' LIMIT 1";
+        Ok(tx.row(left, args![self.digest]).await?.is_some())
+    }
 }

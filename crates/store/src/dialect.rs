@@ -22,7 +22,10 @@ mod tests {
 
     #[test]
     fn sqlite_gets_its_placeholders_and_no_locks() {
-        assert_eq!(for_sqlite("SELECT a FROM b WHERE c = $1 AND d = $12 FOR UPDATE"), "SELECT a FROM b WHERE c = ?1 AND d = ?12");
+        assert_eq!(
+            for_sqlite("SELECT a FROM b WHERE c = $1 AND d = $12 FOR UPDATE"),
+            "SELECT a FROM b WHERE c = ?1 AND d = ?12"
+        );
         assert_eq!(for_sqlite("SELECT 1 FOR UPDATE SKIP LOCKED"), "SELECT 1");
     }
 }

@@ -59,7 +59,9 @@ impl From<rusqlite::Error> for Error {
         };
         match cause.code {
             ErrorCode::DiskFull => Self::Full,
-            ErrorCode::SystemIoFailure if matches!(cause.extended_code, SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC) => {
+            ErrorCode::SystemIoFailure
+                if matches!(cause.extended_code, SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC) =>
+            {
                 Self::Poisoned(error.to_string())
             }
             ErrorCode::SystemIoFailure
@@ -79,7 +81,12 @@ impl From<sqlx::Error> for Error {
                 // insufficient_resources: disk_full
                 Some("53100") => Self::Full,
                 // connection, resources, operator intervention, serialization, deadlock
-                Some(code) if code.starts_with("08") || code.starts_with("53") || code.starts_with("57") || code.starts_with("40") => {
+                Some(code)
+                    if code.starts_with("08")
+                        || code.starts_with("53")
+                        || code.starts_with("57")
+                        || code.starts_with("40") =>
+                {
                     Self::Unavailable(error.to_string())
                 }
                 _ => Self::Defect(error.to_string()),

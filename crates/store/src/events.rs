@@ -34,7 +34,8 @@ pub(crate) async fn record(tx: &mut Tx<'_>, act: &Act, action: &str, on: On<'_>,
     let sql = "INSERT INTO events (id, tenant_id, at, actor, action, repo_id, resource_kind, resource_id, detail, correlation_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let detail = detail.to_string();
-    let args = args![act.event, act.tenant, act.at, act.actor, *action, on.repo, *on.kind, *on.id, detail, act.correlation];
+    let args =
+        args![act.event, act.tenant, act.at, act.actor, *action, on.repo, *on.kind, *on.id, detail, act.correlation];
     tx.execute(sql, args).await?;
     tx.touch_work();
     Ok(())

@@ -14,8 +14,10 @@ const STRIPES: usize = 1 << 14;
 
 /// The counters of one embedded store.
 pub struct Fresh {
+    writes: AtomicU64,
     auth: AtomicU64,
     config: AtomicU64,
+    copies: AtomicU64,
     packages: Box<[AtomicU64]>,
 }
 
@@ -33,7 +35,8 @@ impl Stamp {
 impl Default for Fresh {
     fn default() -> Self {
         let packages = std::iter::repeat_with(AtomicU64::default).take(STRIPES).collect();
-        Self { auth: AtomicU64::new(0), config: AtomicU64::new(0), packages }
+        let zero = AtomicU64::default;
+        Self { writes: zero(), auth: zero(), config: zero(), copies: zero(), packages }
     }
 }
 
@@ -48,12 +51,26 @@ impl Fresh {
         Stamp(self.config.load(Ordering::Acquire))
     }
 
+    /// The copies of blobs that existed before: damaged, healed, moved or removed ones.
+    pub fn copies(&self) -> Stamp {
+        Stamp(self.copies.load(Ordering::Acquire))
+    }
+
+    /// Every committed transaction.
+    pub fn writes(&self) -> Stamp {
+        Stamp(self.writes.load(Ordering::Acquire))
+    }
+
     /// One package (and those that share its stripe).
     pub fn package(&self, id: PackageId) -> Stamp {
         Stamp(self.packages[stripe(id)].load(Ordering::Acquire))
     }
 
     pub(crate) fn apply(&self, touched: &Touched) {
+        self.writes.fetch_add(1, Ordering::AcqRel);
+        if touched.copies {
+            self.copies.fetch_add(1, Ordering::AcqRel);
+        }
         if touched.auth {
             self.auth.fetch_add(1, Ordering::AcqRel);
         }
@@ -77,6 +94,7 @@ fn stripe(id: PackageId) -> usize {
 pub(crate) struct Touched {
     pub(crate) auth: bool,
     pub(crate) config: bool,
+    pub(crate) copies: bool,
     pub(crate) packages: Vec<PackageId>,
     /// Whether the journal or the job queue has something new.
     pub(crate) work: bool,

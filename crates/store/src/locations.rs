@@ -76,6 +76,7 @@ pub(crate) async fn occupy(
     if !overwrite {
         return Err(taken());
     }
-    let sql = "UPDATE locations SET version_id = $4, entry_path = $5 WHERE repo_id = $1 AND path = $2 AND package_id = $3";
+    let sql =
+        "UPDATE locations SET version_id = $4, entry_path = $5 WHERE repo_id = $1 AND path = $2 AND package_id = $3";
     if tx.execute(sql, args![repo, *location, package, version, *entry]).await? == 1 { Ok(()) } else { Err(taken()) }
 }

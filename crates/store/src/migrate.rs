@@ -197,7 +197,9 @@ fn render(text: &str, engine: Engine) -> String {
         ],
     };
     let code = text.lines().filter(|line| !line.trim_start().starts_with("--"));
-    let word = |token: &str| words.iter().find(|(from, _)| *from == token).map_or(token.to_owned(), |(_, to)| (*to).to_owned());
+    let word = |token: &str| {
+        words.iter().find(|(from, _)| *from == token).map_or(token.to_owned(), |(_, to)| (*to).to_owned())
+    };
     let mut out = String::with_capacity(text.len() * 2);
     for line in code {
         let mut token = String::new();

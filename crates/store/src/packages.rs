@@ -26,7 +26,13 @@ pub async fn find(session: &mut Session<'_>, repo: RepoId, namespace: &str, name
 }
 
 /// The package at a coordinate, made with the id `new` when it does not exist.
-pub(crate) async fn ensure(tx: &mut Tx<'_>, repo: RepoId, at: &Coordinate, new: PackageId, now: Timestamp) -> Result<PackageId> {
+pub(crate) async fn ensure(
+    tx: &mut Tx<'_>,
+    repo: RepoId,
+    at: &Coordinate,
+    new: PackageId,
+    now: Timestamp,
+) -> Result<PackageId> {
     let sql = "INSERT INTO packages (id, repo_id, type, namespace, name, display_name, generation, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, 0, $7) ON CONFLICT DO NOTHING";
     let args = args![new, repo, at.kind, at.namespace, at.name, at.display_name, now];

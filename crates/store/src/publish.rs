@@ -56,7 +56,8 @@ impl Write for PublishFile {
         let act = &self.act;
         let package = packages::ensure(tx, self.repo, &self.package, self.new_package, act.at).await?;
         let name = self.next_version(tx, package).await?;
-        admission::take(tx, act.tenant, Allowance::Bytes, self.blob.length, &self.limits, act.event.0.as_u128()).await?;
+        admission::take(tx, act.tenant, Allowance::Bytes, self.blob.length, &self.limits, act.event.0.as_u128())
+            .await?;
         let copy_kept = blobs::keep(tx, &self.blob, act.at).await?;
         self.insert(tx, package, &name).await?;
         locations::occupy(tx, self.repo, self.path.as_str(), package, self.version, &self.path, self.overwrite).await?;
@@ -65,7 +66,8 @@ impl Write for PublishFile {
             "packageName": self.package.name, "version": name.as_str(), "path": self.path.as_str(),
             "digest": self.blob.digest, "size": self.blob.length,
         });
-        record(tx, act, "package.version.published", On { repo: Some(self.repo), kind: "version", id: &id }, &detail).await?;
+        record(tx, act, "package.version.published", On { repo: Some(self.repo), kind: "version", id: &id }, &detail)
+            .await?;
         packages::raise(tx, package).await?;
         Ok(PublishedFile { package, version: name, copy_kept })
     }
@@ -92,7 +94,8 @@ impl PublishFile {
 
     async fn insert(&self, tx: &mut Tx<'_>, package: PackageId, name: &VersionName) -> Result<()> {
         let act = &self.act;
-        let sql = "INSERT INTO entries (version_id, path, repo_id, location, digest, size, media_type, added_at, added_event)
+        let sql =
+            "INSERT INTO entries (version_id, path, repo_id, location, digest, size, media_type, added_at, added_event)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let version = "INSERT INTO versions (id, repo_id, package_id, version, state, created_by, created_at,
              published_by, published_at, published_event) VALUES ($1, $2, $3, $4, 'published', $5, $6, $5, $6, $7)
@@ -103,7 +106,8 @@ impl PublishFile {
         }
         let blob = &self.blob;
         let path = &self.path;
-        let args = args![self.version, *path, self.repo, *path, blob.digest, blob.length, self.media_type, act.at, act.event];
+        let args =
+            args![self.version, *path, self.repo, *path, blob.digest, blob.length, self.media_type, act.at, act.event];
         tx.execute(sql, args).await?;
         tx.execute("UPDATE versions SET sealed_at = $2 WHERE id = $1", args![self.version, act.at]).await?;
         Ok(())

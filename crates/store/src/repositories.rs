@@ -70,7 +70,8 @@ fn repository(row: &Row) -> Result<Repository> {
 
 /// A living repository by key.
 pub async fn by_key(session: &mut Session<'_>, tenant: TenantId, key: &RepoKey) -> Result<Option<Repository>> {
-    const SQL: &str = "SELECT id, tenant_id, key, format, kind, description, anonymous_read, upstream_url, settings, rules, revision,
+    const SQL: &str =
+        "SELECT id, tenant_id, key, format, kind, description, anonymous_read, upstream_url, settings, rules, revision,
          created_by, created_at, updated_at FROM repositories WHERE tenant_id = $1 AND key = $2 AND retired_at IS NULL";
     let Some(row) = session.row(SQL, args![tenant, *key]).await? else { return Ok(None) };
     let mut found = repository(&row)?;
@@ -83,12 +84,15 @@ pub async fn by_key(session: &mut Session<'_>, tenant: TenantId, key: &RepoKey) 
 async fn members(session: &mut Session<'_>, repo: RepoId) -> Result<Vec<RepoKey>> {
     let sql = "SELECT r.key FROM members m JOIN repositories r ON r.id = m.member_id WHERE m.repo_id = $1 ORDER BY m.position";
     let rows = session.rows(sql, args![repo]).await?;
-    rows.iter().map(|row| RepoKey::parse(&row.get::<String>(0)?).map_err(|error| Error::Defect(error.to_string()))).collect()
+    rows.iter()
+        .map(|row| RepoKey::parse(&row.get::<String>(0)?).map_err(|error| Error::Defect(error.to_string())))
+        .collect()
 }
 
 /// Living repositories after the key `after`, in the order of their keys.
 pub async fn list(session: &mut Session<'_>, tenant: TenantId, after: &str, limit: u32) -> Result<Vec<Repository>> {
-    const SQL: &str = "SELECT id, tenant_id, key, format, kind, description, anonymous_read, upstream_url, settings, rules, revision,
+    const SQL: &str =
+        "SELECT id, tenant_id, key, format, kind, description, anonymous_read, upstream_url, settings, rules, revision,
          created_by, created_at, updated_at FROM repositories
          WHERE tenant_id = $1 AND key > $2 AND retired_at IS NULL ORDER BY key LIMIT $3";
     let mut found: Vec<_> =
@@ -131,19 +135,31 @@ impl Write for CreateRepository {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let act = &self.act;
-        let sql = "INSERT INTO repositories (id, tenant_id, key, format, kind, description, anonymous_read, upstream_url,
+        let sql =
+            "INSERT INTO repositories (id, tenant_id, key, format, kind, description, anonymous_read, upstream_url,
              upstream_auth, settings, rules, revision, created_by, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '[]', 1, $11, $12, $12) ON CONFLICT DO NOTHING";
         let kind = self.kind.word();
         let args = args![
-            self.id, act.tenant, self.key, self.format, *kind, self.description, self.anonymous_read, self.upstream_url,
-            self.upstream_auth, self.settings, act.actor, act.at
+            self.id,
+            act.tenant,
+            self.key,
+            self.format,
+            *kind,
+            self.description,
+            self.anonymous_read,
+            self.upstream_url,
+            self.upstream_auth,
+            self.settings,
+            act.actor,
+            act.at
         ];
         if tx.execute(sql, args).await? == 0 {
             return Err(Error::conflict(format!("the repository key {} is in use or retired", self.key)));
         }
         set_members(tx, act, self.id, &self.format, &self.members).await?;
-        let detail = json!({"repoKey": self.key, "format": self.format, "repoType": kind, "anonymousRead": self.anonymous_read});
+        let detail =
+            json!({"repoKey": self.key, "format": self.format, "repoType": kind, "anonymousRead": self.anonymous_read});
         let id = self.id.to_string();
         record(tx, act, "repo.created", On { repo: Some(self.id), kind: "repository", id: &id }, &detail).await?;
         tx.touch_config().await
@@ -153,7 +169,8 @@ impl Write for CreateRepository {
 async fn set_members(tx: &mut Tx<'_>, act: &Act, repo: RepoId, format: &str, members: &[RepoKey]) -> Result<()> {
     tx.execute("DELETE FROM members WHERE repo_id = $1", args![repo]).await?;
     for (position, key) in (0u64..).zip(members) {
-        let member = by_key(tx, act.tenant, key).await?.ok_or_else(|| Error::not_found(&format!("the member {key}")))?;
+        let member =
+            by_key(tx, act.tenant, key).await?.ok_or_else(|| Error::not_found(&format!("the member {key}")))?;
         if member.format != format {
             return Err(Error::conflict(format!("the member {key} has the format {}, not {format}", member.format)));
         }
@@ -193,7 +210,13 @@ impl Write for UpdateRepository {
              settings = coalesce($4, settings), rules = coalesce($5, rules), revision = revision + 1, updated_at = $6
              WHERE id = $1 AND retired_at IS NULL AND revision = coalesce($7, revision) RETURNING revision";
         let args = args![
-            self.id, self.description, self.anonymous_read, self.settings, self.rules, act.at, self.expected_revision
+            self.id,
+            self.description,
+            self.anonymous_read,
+            self.settings,
+            self.rules,
+            act.at,
+            self.expected_revision
         ];
         let Some(row) = tx.row(sql, args).await? else {
             return Err(Error::refuse(model::Code::PreconditionFailed, "the repository has changed since it was read"));
@@ -225,7 +248,9 @@ impl Write for RetireRepository {
         let act = &self.act;
         let living = "SELECT 1 FROM versions WHERE repo_id = $1 AND state IN ('draft', 'published') LIMIT 1";
         if tx.row(living, args![self.id]).await?.is_some() {
-            return Err(Error::conflict("the repository is not empty: use mode=tombstone to withdraw its versions as well"));
+            return Err(Error::conflict(
+                "the repository is not empty: use mode=tombstone to withdraw its versions as well",
+            ));
         }
         let member = "SELECT r.key FROM members m JOIN repositories r ON r.id = m.repo_id WHERE m.member_id = $1 AND r.retired_at IS NULL LIMIT 1";
         if let Some(row) = tx.row(member, args![self.id]).await? {
@@ -287,12 +312,14 @@ impl Write for SetBinding {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let act = &self.act;
-        let removed =
-            tx.execute("DELETE FROM repo_bindings WHERE repo_id = $1 AND subject = $2", args![self.repo, self.subject]).await?;
+        let removed = tx
+            .execute("DELETE FROM repo_bindings WHERE repo_id = $1 AND subject = $2", args![self.repo, self.subject])
+            .await?;
         if self.roles.is_empty() && removed == 0 {
             return Err(Error::not_found(&format!("a binding of {}", self.subject)));
         }
-        let sql = "INSERT INTO repo_bindings (repo_id, subject, role, created_by, created_at) VALUES ($1, $2, $3, $4, $5)
+        let sql =
+            "INSERT INTO repo_bindings (repo_id, subject, role, created_by, created_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT DO NOTHING";
         for role in &self.roles {
             tx.execute(sql, args![self.repo, self.subject, *role.word(), act.actor, act.at]).await?;

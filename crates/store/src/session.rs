@@ -107,6 +107,11 @@ impl<'c> Tx<'c> {
         self.execute("UPDATE epochs SET value = value + 1 WHERE name = 'config'", &[]).await.map(drop)
     }
 
+    /// The copies of a blob that existed before have changed.
+    pub(crate) fn touch_copies(&mut self) {
+        self.touched.copies = true;
+    }
+
     /// There is something new in the journal or in the queue.
     pub(crate) fn touch_work(&mut self) {
         self.touched.work = true;
@@ -121,7 +126,10 @@ impl<'c> Tx<'c> {
     }
 }
 
-fn bind<'q>(sql: &'static str, args: &'q [Value<'_>]) -> sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments> {
+fn bind<'q>(
+    sql: &'static str,
+    args: &'q [Value<'_>],
+) -> sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments> {
     args.iter().fold(sqlx::query(sql), |query, arg| match arg {
         Value::Null(Kind::Int) => query.bind(None::<i64>),
         Value::Null(Kind::Text) => query.bind(None::<String>),
@@ -188,7 +196,9 @@ fn borrowed<T>(work: impl FnOnce(&rusqlite::Connection) -> Result<T>) -> Result<
 
 fn sqlite_text(sql: &'static str) -> &'static str {
     let key = (sql.as_ptr() as usize, sql.len());
-    TEXTS.with_borrow_mut(|texts| *texts.entry(key).or_insert_with(|| Box::leak(dialect::for_sqlite(sql).into_boxed_str())))
+    TEXTS.with_borrow_mut(|texts| {
+        *texts.entry(key).or_insert_with(|| Box::leak(dialect::for_sqlite(sql).into_boxed_str()))
+    })
 }
 
 fn lite_execute(conn: &rusqlite::Connection, sql: &'static str, args: &[Value<'_>]) -> Result<u64> {

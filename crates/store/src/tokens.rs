@@ -134,7 +134,12 @@ pub struct TokenFilter {
 }
 
 /// Tokens, oldest first.
-pub async fn list(session: &mut Session<'_>, tenant: TenantId, filter: &TokenFilter, limit: u32) -> Result<Vec<TokenInfo>> {
+pub async fn list(
+    session: &mut Session<'_>,
+    tenant: TenantId,
+    filter: &TokenFilter,
+    limit: u32,
+) -> Result<Vec<TokenInfo>> {
     let sql = "SELECT t.id, p.subject, t.name, t.scopes, t.created_by, t.created_at, t.expires_at, t.revoked_at, u.last_used_at
          FROM tokens t JOIN principals p ON p.id = t.principal_id LEFT JOIN token_uses u ON u.token_id = t.id
          WHERE t.tenant_id = $1 AND t.principal_id = coalesce($2, t.principal_id) AND ($3 IS NULL OR t.id > $3)
@@ -198,7 +203,16 @@ async fn insert_token(tx: &mut Tx<'_>, act: &Act, token: &NewToken) -> Result<()
     let sql = "INSERT INTO tokens (id, tenant_id, principal_id, hash, name, scopes, parent_id, created_by, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let args = args![
-        token.id, act.tenant, principal, token.hash, token.name, scopes, token.parent, act.actor, act.at, token.expires_at
+        token.id,
+        act.tenant,
+        principal,
+        token.hash,
+        token.name,
+        scopes,
+        token.parent,
+        act.actor,
+        act.at,
+        token.expires_at
     ];
     tx.execute(sql, args).await?;
     let id = token.id.to_string();
@@ -368,7 +382,8 @@ impl Write for SetPatPolicy {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let act = &self.act;
-        let sql = "INSERT INTO pat_policies (tenant_id, max_ttl_minutes, updated_by, updated_at) VALUES ($1, $2, $3, $4)
+        let sql =
+            "INSERT INTO pat_policies (tenant_id, max_ttl_minutes, updated_by, updated_at) VALUES ($1, $2, $3, $4)
              ON CONFLICT (tenant_id) DO UPDATE SET max_ttl_minutes = $2, updated_by = $3, updated_at = $4";
         tx.execute(sql, args![act.tenant, self.max_ttl_minutes, act.actor, act.at]).await?;
         let id = act.tenant.to_string();

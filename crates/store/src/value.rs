@@ -97,8 +97,22 @@ macro_rules! id_arguments {
 }
 
 id_arguments!(
-    CopyId, CorrelationId, EntryId, EventId, JobId, MarkId, PackageId, PinId, PrincipalId, RefId, RepoId, TenantId,
-    TokenId, TombstoneId, UploadId, VersionId
+    CopyId,
+    CorrelationId,
+    EntryId,
+    EventId,
+    JobId,
+    MarkId,
+    PackageId,
+    PinId,
+    PrincipalId,
+    RefId,
+    RepoId,
+    TenantId,
+    TokenId,
+    TombstoneId,
+    UploadId,
+    VersionId
 );
 
 impl<T: Argument + ?Sized> Argument for &T {

@@ -72,7 +72,13 @@ impl Drop for Writer {
     }
 }
 
-fn run(conn: Connection, waiting: &Receiver<Box<dyn Member>>, poison: &OnceLock<String>, fresh: &Fresh, after: &AfterCommit) {
+fn run(
+    conn: Connection,
+    waiting: &Receiver<Box<dyn Member>>,
+    poison: &OnceLock<String>,
+    fresh: &Fresh,
+    after: &AfterCommit,
+) {
     let conn = Rc::new(conn);
     while let Ok(first) = waiting.recv() {
         let mut group = Group::begin(Rc::clone(&conn), first);
