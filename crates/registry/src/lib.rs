@@ -14,6 +14,8 @@ mod registry;
 mod repositories;
 mod secret;
 mod store_file;
+mod tenant;
+mod tokens;
 
 pub use authorize::{
     Access, Admin, Auditor, Grant, Operator, Promote, Read, TenantAccess, TenantAdmin, TenantGrant, Write,
@@ -26,3 +28,5 @@ pub use registry::{Registry, Settings};
 pub use repositories::{NewRepository, RepoChange, RepoSettings};
 pub use secret::{TokenSecret, hash_secret};
 pub use store_file::{Declared, Incoming, Stored};
+pub use tenant::Admission;
+pub use tokens::{Minted, PatPolicy, TokenRequest};

@@ -16,6 +16,7 @@ pub mod locations;
 mod migrate;
 pub mod packages;
 mod pg;
+pub mod principals;
 pub mod publish;
 pub mod repositories;
 mod session;
