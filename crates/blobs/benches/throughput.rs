@@ -43,11 +43,11 @@ fn main() -> Outcome<()> {
 
 fn checksums(data: &Bytes) {
     for (name, sum) in [
-        ("crc64-nvme", (|b: &[u8]| drop(std::hint::black_box(crc_fast::crc64_nvme(b)))) as fn(&[u8])),
-        ("sha256", |b: &[u8]| drop(std::hint::black_box(Sha256::digest(b)))),
+        ("crc64-nvme", (|block| crc_fast::crc64_nvme(block)) as fn(&[u8]) -> u64),
+        ("sha256", |block| u64::from(Sha256::digest(block)[0])),
     ] {
         let start = Instant::now();
-        data.chunks(BLOCK as usize).for_each(sum);
+        std::hint::black_box(data.chunks(BLOCK as usize).map(sum).fold(0, u64::wrapping_add));
         println!("{name}: {:.1} GB/s", SIZE as f64 / 1e9 / start.elapsed().as_secs_f64());
     }
 }
