@@ -106,7 +106,7 @@ impl Plan {
             ("ARTIFORTRESS_DATABASE_URL".into(), database.url()),
             ("ARTIFORTRESS_BLOBS".into(), format!("s3://{bucket}")),
             ("ARTIFORTRESS_BOOTSTRAP_TOKEN".into(), bootstrap.clone()),
-            ("ARTIFORTRESS_MASTER_KEY".into(), MASTER_KEY.into()),
+            ("ARTIFORTRESS_MASTER_KEY".into(), random_key()?),
         ];
         shared.extend(s3.variables().into_iter().map(|(name, value)| (name.to_string(), value)));
         let mut processes = Vec::new();
@@ -165,8 +165,10 @@ impl Plan {
     }
 }
 
-/// A key for the tests: it seals nothing that matters.
-const MASTER_KEY: &str = concat!("00112233445566778899aabbccddeeff", "00112233445566778899aabbccddeeff");
+/// 32 bytes in hex.
+fn random_key() -> Result<String> {
+    Ok(random_text()?.bytes().map(|byte| format!("{byte:02x}")).collect())
+}
 
 /// A new database with the program's schema: migrated once in each test process, then cloned.
 fn migrated(postgres: &Admin) -> Result<Database> {
