@@ -12,10 +12,16 @@ mod heal;
 mod identity;
 mod registry;
 mod repositories;
+mod rules;
 mod secret;
 mod store_file;
 mod tenant;
 mod tokens;
+
+pub use store::admission::Limits;
+pub use store::principals::{ServiceAccount, TenantBinding};
+pub use store::repositories::{Binding, Repository};
+pub use store::tokens::TokenInfo;
 
 pub use authorize::{
     Access, Admin, Auditor, Grant, Operator, Promote, Read, TenantAccess, TenantAdmin, TenantGrant, Write,
@@ -26,6 +32,7 @@ pub use fetch::{Content, Found};
 pub use identity::{Caller, Identity};
 pub use registry::{Registry, Settings};
 pub use repositories::{NewRepository, RepoChange, RepoSettings};
+pub use rules::Rule;
 pub use secret::{TokenSecret, hash_secret};
 pub use store_file::{Declared, Incoming, Stored};
 pub use tenant::Admission;
