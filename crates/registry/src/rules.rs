@@ -50,10 +50,14 @@ impl Rule {
         let pattern = match self {
             Self::Claim { pattern } | Self::Allow { pattern, .. } | Self::Block { pattern, .. } => pattern,
             Self::MinimumAge { hours } if *hours <= 24 * 3650 => return Ok(()),
-            Self::MinimumAge { .. } => return Err(Error::bad_request(format!("rules[{index}].hours must be at most 87600"))),
+            Self::MinimumAge { .. } => {
+                return Err(Error::bad_request(format!("rules[{index}].hours must be at most 87600")));
+            }
         };
         if pattern.is_empty() || pattern.len() > 1024 || pattern.chars().any(char::is_control) {
-            return Err(Error::bad_request(format!("rules[{index}].pattern must have 1 to 1024 bytes and no control characters")));
+            return Err(Error::bad_request(format!(
+                "rules[{index}].pattern must have 1 to 1024 bytes and no control characters"
+            )));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use registry::{Call, Caller, Registry};
 
-use crate::edge::rate::{Class, Client, RateLimiter};
+use crate::edge::rate::{Class, Key, RateLimiter};
 use crate::edge::{Context, LoggedSubject};
 use crate::ops::Readiness;
 use crate::problem::Problem;
@@ -24,7 +24,7 @@ pub struct App {
     /// How often a client may ask.
     pub limiter: Arc<RateLimiter>,
     /// Whether we can serve.
-    pub readiness: Readiness,
+    pub readiness: Arc<Readiness>,
     /// Stamped into the root document, e.g. `production`.
     pub environment: Arc<str>,
 }
@@ -39,27 +39,27 @@ impl App {
         let call = match self.registry.call(token.as_deref(), context.correlation).await {
             Ok(call) => call,
             Err(error) => {
-                self.spend(Client::Address(context.client), Class::Login)?;
+                self.spend(Key::Address(context.client), Class::Login)?;
                 return Err(Problem::from(error));
             }
         };
         let client = match call.caller() {
-            Caller::Known(identity) => Client::Principal(identity.principal.0),
-            Caller::Anonymous => Client::Address(context.client),
+            Caller::Known(identity) => Key::Principal(identity.principal),
+            Caller::Anonymous => Key::Address(context.client),
         };
         self.spend(client, Class::Request)?;
         Ok(call)
     }
 
     /// One unit of an allowance, or 429.
-    pub fn spend(&self, client: Client, class: Class) -> Result<(), Problem> {
+    pub fn spend(&self, client: Key, class: Class) -> Result<(), Problem> {
         let verdict = self.limiter.check(client, class);
         if verdict.allowed { Ok(()) } else { Err(Problem::limited(&verdict)) }
     }
 
     /// One try at something that guesses could break, or 429.
     pub fn spend_login(&self, address: IpAddr) -> Result<(), Problem> {
-        self.spend(Client::Address(address), Class::Login)
+        self.spend(Key::Address(address), Class::Login)
     }
 }
 
@@ -68,7 +68,8 @@ impl App {
 fn presented_token(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let refused = || challenged("the Authorization header is not understood: use Bearer, or Basic with the token as password");
+    let refused =
+        || challenged("the Authorization header is not understood: use Bearer, or Basic with the token as password");
     if values.next().is_some() {
         return Err(refused());
     }
@@ -94,12 +95,16 @@ pub fn challenged(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem 
 impl From<registry::Error> for Problem {
     fn from(error: registry::Error) -> Self {
         match error {
-            registry::Error::Refused(refusal) if refusal.code == model::Code::Unauthorized => challenged(refusal.detail),
+            registry::Error::Refused(refusal) if refusal.code == model::Code::Unauthorized => {
+                challenged(refusal.detail)
+            }
             registry::Error::Refused(refusal) => {
                 let code = crate::problem::Code::ALL.iter().find(|code| code.as_str() == refusal.code.word());
                 let problem = code.map(|code| Self::new(*code, refusal.detail));
                 match problem {
-                    Some(problem) if refusal.code.status() == 503 || refusal.code.status() == 429 => problem.retry_after(2),
+                    Some(problem) if refusal.code.status() == 503 || refusal.code.status() == 429 => {
+                        problem.retry_after(2)
+                    }
                     Some(problem) => problem,
                     None => Self::internal_error("a code without a status"),
                 }
@@ -122,10 +127,22 @@ impl FromRequestParts<App> for Asking {
         if let Some(call) = parts.extensions.get::<Call>() {
             return Ok(Self(call.clone()));
         }
-        let context = Context::from_request_parts(parts, app).await?;
+        let context = <Context as FromRequestParts<App>>::from_request_parts(parts, app).await?;
         let call = app.begin(&parts.headers, &context).await?;
         parts.extensions.insert(call.clone());
         Ok(Self(call))
+    }
+}
+
+/// `None` when no credentials were sent.
+impl OptionalFromRequestParts<App> for Asking {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
+        if !parts.headers.contains_key(AUTHORIZATION) {
+            return Ok(None);
+        }
+        <Self as FromRequestParts<App>>::from_request_parts(parts, app).await.map(Some)
     }
 }
 

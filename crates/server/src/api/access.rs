@@ -18,7 +18,7 @@ impl<A: registry::Access> FromRequestParts<App> for Repo<A> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Asking(call) = Asking::from_request_parts(parts, app).await?;
+        let Asking(call) = <Asking as FromRequestParts<App>>::from_request_parts(parts, app).await?;
         let params = RawPathParams::from_request_parts(parts, app).await;
         let params = params.map_err(|_| Problem::bad_request("the path is not UTF-8"))?;
         let key = params.iter().find(|(name, _)| *name == "repo").map_or("", |(_, value)| value);
@@ -36,7 +36,7 @@ impl<A: registry::TenantAccess> FromRequestParts<App> for Tenant<A> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Asking(call) = Asking::from_request_parts(parts, app).await?;
+        let Asking(call) = <Asking as FromRequestParts<App>>::from_request_parts(parts, app).await?;
         Ok(Self(call.authorize_tenant()?))
     }
 }

@@ -21,12 +21,17 @@ const ADMIN: Access = Access::Tenant(model::TenantRole::Admin);
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/v1/auth/whoami", Access::Token, whoami).summary("Who the token belongs to").answers::<Whoami>(StatusCode::OK),
+        get("/v1/auth/whoami", Access::Token, whoami)
+            .summary("Who the token belongs to")
+            .answers::<Whoami>(StatusCode::OK),
         post("/v1/auth/pats", Access::Open, mint)
             .summary("Mint a token: for yourself, as tenant admin for others, or the first one with X-Bootstrap-Token")
             .takes::<MintBody>()
             .answers::<MintedView>(StatusCode::OK),
-        get("/v1/auth/pats", Access::Token, own).summary("Your tokens").pages().answers::<Page<TokenView>>(StatusCode::OK),
+        get("/v1/auth/pats", Access::Token, own)
+            .summary("Your tokens")
+            .pages()
+            .answers::<Page<TokenView>>(StatusCode::OK),
         post("/v1/auth/pats/revoke", Access::Token, revoke)
             .summary("Revoke a token and those minted from it")
             .takes::<RevokeBody>()
@@ -39,7 +44,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         post("/v1/admin/auth/pats/revoke-all", ADMIN, revoke_all)
             .summary("Revoke all tokens but the one used")
             .answers::<RevokedAllView>(StatusCode::OK),
-        get("/v1/admin/auth/pat-policy", ADMIN, policy).summary("The longest life of a token").answers::<PolicyView>(StatusCode::OK),
+        get("/v1/admin/auth/pat-policy", ADMIN, policy)
+            .summary("The longest life of a token")
+            .answers::<PolicyView>(StatusCode::OK),
         put("/v1/admin/auth/pat-policy", ADMIN, set_policy)
             .summary("Set the longest life of a token")
             .takes::<PolicyBody>()
@@ -140,7 +147,8 @@ async fn mint(
 }
 
 pub(super) fn subject(text: &str) -> Result<Subject, Problem> {
-    Subject::normalise(text).map_err(|error| Problem::bad_request(error.to_string()).field("subject", error.to_string()))
+    Subject::normalise(text)
+        .map_err(|error| Problem::bad_request(error.to_string()).field("subject", error.to_string()))
 }
 
 fn scopes(texts: &[String]) -> Result<Vec<Scope>, Problem> {
@@ -198,7 +206,10 @@ async fn own(Asking(call): Asking, Query(paging): Query<Paging>) -> Result<Answe
     Ok(Answer(Page::cut(tokens, limit, |token| token.id.to_string(), token_view)))
 }
 
-async fn all(Tenant(grant): Tenant<TenantAdmin>, Query(paging): Query<Paging>) -> Result<Answer<Page<TokenView>>, Problem> {
+async fn all(
+    Tenant(grant): Tenant<TenantAdmin>,
+    Query(paging): Query<Paging>,
+) -> Result<Answer<Page<TokenView>>, Problem> {
     let limit = paging.limit()?;
     let tokens = grant.tokens(after(&paging)?, limit + 1).await?;
     Ok(Answer(Page::cut(tokens, limit, |token| token.id.to_string(), token_view)))
@@ -250,7 +261,10 @@ fn revoked(token_ids: Vec<TokenId>) -> Answer<RevokedAllView> {
     Answer(RevokedAllView { revoked_count: token_ids.len(), token_ids })
 }
 
-async fn revoke_subject(Tenant(grant): Tenant<TenantAdmin>, Json(body): Json<SubjectBody>) -> Result<Answer<RevokedAllView>, Problem> {
+async fn revoke_subject(
+    Tenant(grant): Tenant<TenantAdmin>,
+    Json(body): Json<SubjectBody>,
+) -> Result<Answer<RevokedAllView>, Problem> {
     Ok(revoked(grant.revoke_subject(subject(&body.subject)?).await?))
 }
 

@@ -56,7 +56,11 @@ impl Endpoint {
         let operation = names.fold(OperationBuilder::new(), |operation, name| {
             let name = name.trim_start_matches('*');
             operation.parameter(
-                ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True).schema(text()),
+                ParameterBuilder::new()
+                    .name(name)
+                    .parameter_in(ParameterIn::Path)
+                    .required(Required::True)
+                    .schema(text()),
             )
         });
         Self { method, path, access, handler, operation, schemas: Vec::new() }
@@ -71,7 +75,8 @@ impl Endpoint {
     /// The JSON that it takes.
     pub(crate) fn takes<T: ToSchema + 'static>(mut self) -> Self {
         let content = ContentBuilder::new().schema(Some(self.reference::<T>())).build();
-        let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build();
+        let body =
+            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build();
         self.operation = self.operation.request_body(Some(body));
         self
     }
@@ -79,7 +84,9 @@ impl Endpoint {
     /// The JSON that it answers with this status.
     pub(crate) fn answers<T: ToSchema + 'static>(mut self, status: StatusCode) -> Self {
         let content = ContentBuilder::new().schema(Some(self.reference::<T>())).build();
-        let response = ResponseBuilder::new().description(status.canonical_reason().unwrap_or("")).content("application/json", content);
+        let response = ResponseBuilder::new()
+            .description(status.canonical_reason().unwrap_or(""))
+            .content("application/json", content);
         self.operation = self.operation.response(status.as_str(), response.build());
         self
     }
@@ -87,7 +94,8 @@ impl Endpoint {
     /// A query parameter.
     pub(crate) fn query(mut self, name: &str, text: &str) -> Self {
         let schema = Some(ObjectBuilder::new().schema_type(Type::String).build());
-        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).description(Some(text)).schema(schema);
+        let parameter =
+            ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).description(Some(text)).schema(schema);
         self.operation = self.operation.parameter(parameter);
         self
     }
@@ -107,8 +115,9 @@ impl Endpoint {
     }
 
     /// Its part of the OpenAPI document.
-    pub(crate) fn operation(&self) -> Operation {
-        let problem = ContentBuilder::new().schema(Some(RefOr::<Schema>::Ref(Ref::from_schema_name("Problem")))).build();
+    pub(crate) fn operation(&mut self) -> Operation {
+        let problem =
+            ContentBuilder::new().schema(Some(RefOr::<Schema>::Ref(Ref::from_schema_name("Problem")))).build();
         let refused = ResponseBuilder::new()
             .description("A problem: RFC 9457 with a stable `code`")
             .content("application/problem+json", problem)
@@ -119,13 +128,18 @@ impl Endpoint {
             Access::Tenant(role) => format!("Needs the scope `tenant:{}`.", role.word()),
             Access::Repo(role) => format!("Needs the role `{}` on the repository.", role.word()),
         };
-        let mut operation = self.operation.clone().description(Some(access)).response("default", refused).build();
+        let mut operation =
+            std::mem::take(&mut self.operation).description(Some(access)).response("default", refused).build();
         let words = self.path.split(['/', '{', '}', '*']).filter(|word| !word.is_empty());
-        let id = std::iter::once(self.method.as_str().to_lowercase()).chain(words.map(str::to_owned)).collect::<Vec<_>>();
+        let id =
+            std::iter::once(self.method.as_str().to_lowercase()).chain(words.map(str::to_owned)).collect::<Vec<_>>();
         operation.operation_id = Some(id.join("_"));
-        operation.tags = Some(vec![self.path.split('/').find(|word| !word.is_empty() && *word != "v1").unwrap_or("root").to_owned()]);
+        operation.tags = Some(vec![
+            self.path.split('/').find(|word| !word.is_empty() && *word != "v1").unwrap_or("root").to_owned(),
+        ]);
         if self.access != Access::Open {
-            operation.security = Some(vec![utoipa::openapi::security::SecurityRequirement::new("token", Vec::<String>::new())]);
+            operation.security =
+                Some(vec![utoipa::openapi::security::SecurityRequirement::new("token", Vec::<String>::new())]);
         }
         operation
     }

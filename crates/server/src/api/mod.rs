@@ -4,9 +4,8 @@
 pub mod access;
 mod auth;
 mod endpoint;
-mod idempotency;
 mod openapi;
-mod page;
+pub mod page;
 mod repos;
 mod root;
 mod tenant;

@@ -20,7 +20,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// The document.
-pub fn openapi() -> OpenApi {
+pub(super) fn openapi() -> OpenApi {
     let table = super::endpoints();
     let mut components = ComponentsBuilder::new()
         .security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
@@ -29,7 +29,7 @@ pub fn openapi() -> OpenApi {
     ProblemDocument::schemas(&mut more);
     components = components.schemas_from_iter(more);
     let mut paths = PathsBuilder::new();
-    for endpoint in table {
+    for mut endpoint in table {
         let method = match endpoint.method.as_str() {
             "POST" => HttpMethod::Post,
             "PUT" => HttpMethod::Put,
@@ -41,9 +41,10 @@ pub fn openapi() -> OpenApi {
         paths = paths.path(endpoint.path.replace("{*", "{"), PathItem::new(method, endpoint.operation()));
         components = components.schemas_from_iter(endpoint.schemas);
     }
-    let info = InfoBuilder::new().title("Artifortress").version(env!("CARGO_PKG_VERSION")).description(Some(
-        "The control plane. Package managers use their own protocols under /repository/{repoKey}/.",
-    ));
+    let info = InfoBuilder::new()
+        .title("Artifortress")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("The control plane. Package managers use their own protocols under /repository/{repoKey}/."));
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components.build())).build()
 }
 

@@ -27,6 +27,11 @@ pub struct Page<T> {
 }
 
 impl Paging {
+    /// For lists that have more parameters than these.
+    pub fn new(limit: Option<u32>, cursor: Option<String>) -> Self {
+        Self { limit, cursor }
+    }
+
     /// Items at most: 1 to 200, default 50.
     pub fn limit(&self) -> Result<u32, Problem> {
         match self.limit.unwrap_or(50) {

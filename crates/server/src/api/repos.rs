@@ -28,7 +28,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .summary("Make a repository")
             .takes::<RepoBody>()
             .answers::<RepoView>(StatusCode::CREATED),
-        get("/v1/repos", Access::Token, list).summary("The repositories that you may read").pages().answers::<Page<RepoView>>(StatusCode::OK),
+        get("/v1/repos", Access::Token, list)
+            .summary("The repositories that you may read")
+            .pages()
+            .answers::<Page<RepoView>>(StatusCode::OK),
         get("/v1/repos/{repo}", READ, read).summary("One repository").answers::<RepoView>(StatusCode::OK),
         patch("/v1/repos/{repo}", ADMIN, change)
             .summary("Change a repository; If-Match guards against lost updates")
@@ -37,18 +40,26 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         delete("/v1/repos/{repo}", ADMIN, retire)
             .summary("Retire an empty repository; its key is never given away again")
             .answers::<RetiredView>(StatusCode::OK),
-        get("/v1/repos/{repo}/rules", ADMIN, rules).summary("The ordered rule list").answers::<RulesView>(StatusCode::OK),
+        get("/v1/repos/{repo}/rules", ADMIN, rules)
+            .summary("The ordered rule list")
+            .answers::<RulesView>(StatusCode::OK),
         put("/v1/repos/{repo}/rules", ADMIN, set_rules)
             .summary("Replace the ordered rule list")
             .takes::<RulesBody>()
             .answers::<RulesView>(StatusCode::OK),
-        get("/v1/repos/{repo}/bindings", ADMIN, bindings).summary("Who holds which roles").answers::<Page<BindingView>>(StatusCode::OK),
-        get("/v1/repos/{repo}/bindings/{subject}", ADMIN, binding).summary("The roles of a subject").answers::<BindingView>(StatusCode::OK),
+        get("/v1/repos/{repo}/bindings", ADMIN, bindings)
+            .summary("Who holds which roles")
+            .answers::<Page<BindingView>>(StatusCode::OK),
+        get("/v1/repos/{repo}/bindings/{subject}", ADMIN, binding)
+            .summary("The roles of a subject")
+            .answers::<BindingView>(StatusCode::OK),
         put("/v1/repos/{repo}/bindings/{subject}", ADMIN, bind)
             .summary("Replace the roles of a subject")
             .takes::<RolesBody>()
             .answers::<BindingView>(StatusCode::OK),
-        delete("/v1/repos/{repo}/bindings/{subject}", ADMIN, unbind).summary("Remove the roles of a subject").answers::<Deleted>(StatusCode::OK),
+        delete("/v1/repos/{repo}/bindings/{subject}", ADMIN, unbind)
+            .summary("Remove the roles of a subject")
+            .answers::<Deleted>(StatusCode::OK),
     ]
 }
 
@@ -137,14 +148,18 @@ fn expected_revision(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     if text == "*" {
         return Ok(None);
     }
-    let revision = text.strip_prefix("\"r").and_then(|rest| rest.strip_suffix('"')).and_then(|digits| digits.parse().ok());
+    let revision =
+        text.strip_prefix("\"r").and_then(|rest| rest.strip_suffix('"')).and_then(|digits| digits.parse().ok());
     match revision {
         Some(revision) => Ok(Some(revision)),
         None => Err(Problem::precondition_failed("If-Match names no state of this repository")),
     }
 }
 
-async fn create(Tenant(grant): Tenant<TenantAdmin>, Json(body): Json<RepoBody>) -> Result<(StatusCode, Tagged<RepoView>), Problem> {
+async fn create(
+    Tenant(grant): Tenant<TenantAdmin>,
+    Json(body): Json<RepoBody>,
+) -> Result<(StatusCode, Tagged<RepoView>), Problem> {
     let key = RepoKey::parse(body.repo_key.trim().to_lowercase().as_str())
         .map_err(|error| Problem::bad_request(error.to_string()).field("repoKey", error.to_string()))?;
     check_description(&body.description)?;
@@ -285,7 +300,12 @@ struct BindingView {
 }
 
 fn binding_view(key: &RepoKey, binding: Binding) -> BindingView {
-    BindingView { repo_key: key.clone(), subject: binding.subject, roles: binding.roles, updated_at_utc: binding.updated_at }
+    BindingView {
+        repo_key: key.clone(),
+        subject: binding.subject,
+        roles: binding.roles,
+        updated_at_utc: binding.updated_at,
+    }
 }
 
 async fn bindings(Repo(grant): Repo<Admin>) -> Result<Answer<Page<BindingView>>, Problem> {
@@ -294,7 +314,10 @@ async fn bindings(Repo(grant): Repo<Admin>) -> Result<Answer<Page<BindingView>>,
     Ok(Answer(Page { items, next_cursor: None }))
 }
 
-async fn binding(Repo(grant): Repo<Admin>, Path((_, name)): Path<(String, String)>) -> Result<Answer<BindingView>, Problem> {
+async fn binding(
+    Repo(grant): Repo<Admin>,
+    Path((_, name)): Path<(String, String)>,
+) -> Result<Answer<BindingView>, Problem> {
     let subject = subject(&name)?;
     let found = grant.bindings().await?.into_iter().find(|binding| binding.subject == subject.as_str());
     let found = found.ok_or_else(|| Problem::not_found(format!("a binding of {subject} was not found")))?;

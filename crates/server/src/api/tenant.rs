@@ -64,7 +64,10 @@ struct AccountView {
     disabled_at_utc: Option<Timestamp>,
 }
 
-async fn accounts(Tenant(grant): Tenant<TenantAdmin>, Query(paging): Query<Paging>) -> Result<Answer<Page<AccountView>>, Problem> {
+async fn accounts(
+    Tenant(grant): Tenant<TenantAdmin>,
+    Query(paging): Query<Paging>,
+) -> Result<Answer<Page<AccountView>>, Problem> {
     let limit = paging.limit()?;
     let found = grant.service_accounts(&paging.after()?.unwrap_or_default(), limit + 1).await?;
     let view = |account: registry::ServiceAccount| AccountView {
@@ -111,7 +114,10 @@ pub(super) struct Deleted {
     pub(super) status: &'static str,
 }
 
-async fn disable_account(Tenant(grant): Tenant<TenantAdmin>, Path(name): Path<String>) -> Result<Answer<Deleted>, Problem> {
+async fn disable_account(
+    Tenant(grant): Tenant<TenantAdmin>,
+    Path(name): Path<String>,
+) -> Result<Answer<Deleted>, Problem> {
     let subject = subject(&name)?;
     grant.disable_service_account(subject.clone()).await?;
     Ok(Answer(Deleted { subject: subject.to_string(), status: "deleted" }))
@@ -214,7 +220,10 @@ async fn admission(Tenant(grant): Tenant<TenantAdmin>) -> Result<Answer<Admissio
     }))
 }
 
-async fn set_admission(grant: Tenant<TenantAdmin>, Json(body): Json<AdmissionBody>) -> Result<Answer<AdmissionView>, Problem> {
+async fn set_admission(
+    grant: Tenant<TenantAdmin>,
+    Json(body): Json<AdmissionBody>,
+) -> Result<Answer<AdmissionView>, Problem> {
     let limits = Limits {
         storage_bytes: body.max_logical_storage_bytes,
         upload_sessions: body.max_concurrent_upload_sessions,

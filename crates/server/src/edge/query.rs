@@ -17,6 +17,13 @@ const MAX_PARAMETERS: usize = 100;
 #[derive(Clone, Copy, Debug)]
 pub struct Query<T>(pub T);
 
+impl<T: DeserializeOwned> Query<T> {
+    /// The parameters of an address, for handlers that decide late what they want.
+    pub fn of(uri: &http::Uri) -> Result<Self, Problem> {
+        parse(uri.query().unwrap_or_default()).map(Self)
+    }
+}
+
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 

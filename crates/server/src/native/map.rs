@@ -36,7 +36,14 @@ mod tests {
         assert_eq!(cut("/repository/files/a/b"), Some(("files".into(), "a/b".into())));
         assert_eq!(cut("/repository/files/"), Some(("files".into(), String::new())));
         assert_eq!(cut("/repository/files"), None);
-        for path in ["/repository/fil%65s/a", "/repository/FILES/a", "/repository//a", "/repository/../a", "/repository/a%2fb/c", "//repository/a/b"] {
+        for path in [
+            "/repository/fil%65s/a",
+            "/repository/FILES/a",
+            "/repository//a",
+            "/repository/../a",
+            "/repository/a%2fb/c",
+            "//repository/a/b",
+        ] {
             assert_eq!(cut(path), None, "{path}");
         }
     }

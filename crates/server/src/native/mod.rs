@@ -22,9 +22,9 @@ use crate::app::{App, Asking, logged_subject};
 use crate::problem::Problem;
 
 /// Answers everything under `/repository/`.
-pub async fn serve(State(app): State<App>, request: Request) -> Response {
+pub(crate) async fn serve(State(app): State<App>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    let (answer, call) = match Asking::from_request_parts(&mut parts, &app).await {
+    let (answer, call) = match <Asking as FromRequestParts<App>>::from_request_parts(&mut parts, &app).await {
         Ok(Asking(call)) => (answer(&call, &parts, body).await, Some(call)),
         Err(problem) => (Err(problem), None),
     };
@@ -38,7 +38,8 @@ pub async fn serve(State(app): State<App>, request: Request) -> Response {
 async fn answer(call: &Call, parts: &Parts, body: Body) -> Result<Response, Problem> {
     let address = map::address(parts.uri.path()).ok_or_else(|| map::unknown(call))?;
     let readable = call.authorize::<Read>(&address.key).await?;
-    let format = formats::by_key(&readable.repo().format).ok_or_else(|| Problem::internal_error("a format without code"))?;
+    let format =
+        formats::by_key(&readable.repo().format).ok_or_else(|| Problem::internal_error("a format without code"))?;
     match parse(format, parts, address.rest)? {
         Operation::Fetch(path) => fetch::fetch(&readable, &path, parts).await,
         Operation::List(folder) => list::list(&readable, folder, parts).await,
@@ -60,7 +61,10 @@ fn parse(format: &dyn Format, parts: &Parts, rest: &str) -> Result<Operation, Pr
         http::Method::HEAD => Method::Head,
         http::Method::PUT => Method::Put,
         http::Method::DELETE => Method::Delete,
-        _ => return Err(Problem::method_not_allowed("this method is not possible here").allow(HeaderValue::from_static("GET, HEAD, PUT, DELETE"))),
+        _ => {
+            return Err(Problem::method_not_allowed("this method is not possible here")
+                .allow(HeaderValue::from_static("GET, HEAD, PUT, DELETE")));
+        }
     };
     format.parse(method, rest).map_err(|error| match error {
         ParseError::Method(allowed) => {
