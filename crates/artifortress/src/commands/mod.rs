@@ -10,6 +10,8 @@ mod files;
 mod hashing;
 mod progress;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use clap::{Parser, Subcommand};
 
@@ -63,7 +65,7 @@ pub struct Cli {
 }
 
 #[cfg(test)]
-mod tests {
+mod shape {
     use clap::CommandFactory;
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod download;
 mod folder;
+mod partial;
 mod target;
 
 use std::num::NonZeroUsize;
