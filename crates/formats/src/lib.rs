@@ -1,1 +1,26 @@
-//! (to be written)
+//! Package formats: what a URL asks for and what names mean. Pure: no input, no output, no HTTP server.
+//!
+//! A format is one folder and one line in [`by_key`]. Two formats never import each other.
+
+mod operation;
+pub mod raw;
+
+pub use operation::{Method, Operation, ParseError, Presentation};
+
+/// What a format knows.
+pub trait Format: Send + Sync {
+    /// The word that repositories carry.
+    fn key(&self) -> &'static str;
+
+    /// Decodes the rest of a URL path (after the repository, still percent-encoded, without its
+    /// leading slash) into an operation. The only place that knows URL shapes.
+    fn parse(&self, method: Method, rest: &str) -> Result<Operation, ParseError>;
+}
+
+/// Every format, in alphabetical order.
+pub const ALL: [&dyn Format; 1] = [&raw::Raw];
+
+/// The format with this word.
+pub fn by_key(key: &str) -> Option<&'static dyn Format> {
+    ALL.into_iter().find(|format| format.key() == key)
+}

@@ -1,1 +1,25 @@
-//! (to be written)
+//! The only room with an HTTP client: credentials bound to their origin, a trust store that is
+//! passed in, bounded waits and retries, bodies that stream.
+
+mod address;
+mod answer;
+mod client;
+mod error;
+#[cfg(test)]
+mod fake;
+mod request;
+mod retry;
+mod source;
+#[cfg(test)]
+mod tests;
+mod trust;
+
+pub use address::path;
+pub use answer::Answer;
+pub use client::{Client, Proxies, Settings};
+pub use error::{Error, Problem};
+pub use request::Request;
+pub use reqwest::Method;
+pub use retry::Retry;
+pub use source::Source;
+pub use trust::Trust;

@@ -1,1 +1,33 @@
-//! (to be written)
+//! The only room with SQL: what is true, on SQLite or PostgreSQL behind one text.
+//!
+//! A change is a [`Write`]: plain data whose `apply` runs inside one transaction, may be run again,
+//! and touches nothing but that transaction. A look is a function over a [`Session`]. Each noun has
+//! its file with its reads and its writes; what truly differs between the engines is in
+//! [`dialect`], `lite` and `pg`.
+
+pub mod admission;
+pub mod blobs;
+pub mod dialect;
+mod error;
+pub mod events;
+mod fresh;
+mod lite;
+pub mod locations;
+mod migrate;
+pub mod packages;
+mod pg;
+pub mod principals;
+pub mod publish;
+pub mod repositories;
+mod session;
+mod store;
+pub mod tenants;
+pub mod tokens;
+mod value;
+
+pub use error::{Error, Result};
+pub use fresh::{Fresh, Stamp};
+pub use migrate::{MigrationState, SchemaVersion};
+pub use session::{Session, Tx, statements_sent};
+pub use store::{Engine, Options, Store, Write};
+pub use value::{Argument, Column, Kind, Row, Value};

@@ -1,0 +1,148 @@
+//! A file on its way in: written on a blocking thread while the next bytes arrive.
+
+use std::io::IoSlice;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::folders::{Disk, STAGING};
+use crate::error::{Error, Result};
+use crate::key::Key;
+
+/// Content on its way to disk.
+pub(crate) struct Stage {
+    disk: Arc<Disk>,
+    key: Key,
+    state: State,
+}
+
+enum State {
+    /// Nothing came yet.
+    Unmade,
+    /// Everything that came is written.
+    Ready(StagedFile),
+    /// The portion before is being written.
+    Writing(JoinHandle<Result<StagedFile>>),
+    /// A portion failed, or was abandoned.
+    Failed,
+}
+
+impl Stage {
+    pub(crate) fn new(disk: Arc<Disk>, key: Key) -> Self {
+        Self { disk, key, state: State::Unmade }
+    }
+
+    /// Waits for the portion before and starts writing this one.
+    pub(crate) async fn push(&mut self, portion: Arc<[Bytes]>) -> Result<()> {
+        self.work(move |file| file.write(&portion)).await
+    }
+
+    /// Writes the rest and waits until all of it is on the medium.
+    pub(crate) async fn flush(&mut self, rest: Arc<[Bytes]>) -> Result<()> {
+        self.work(move |file| {
+            file.write(&rest)?;
+            file.sync()
+        })
+        .await?;
+        // Waiting here and not in `publish`: the caller compares digests in between.
+        self.state = State::Ready(self.rest().await?);
+        Ok(())
+    }
+
+    /// Gives the file its key.
+    pub(crate) async fn publish(mut self) -> Result<()> {
+        let file = self.rest().await?;
+        spawn_blocking(move || file.publish()).await?
+    }
+
+    async fn work(&mut self, act: impl FnOnce(&mut StagedFile) -> Result<()> + Send + 'static) -> Result<()> {
+        let made = match &self.state {
+            State::Unmade => None,
+            _ => Some(self.rest().await?),
+        };
+        let (disk, key) = (Arc::clone(&self.disk), self.key.clone());
+        self.state = State::Writing(spawn_blocking(move || {
+            let mut file = match made {
+                Some(file) => file,
+                None => StagedFile::create(disk, key)?,
+            };
+            act(&mut file)?;
+            Ok(file)
+        }));
+        Ok(())
+    }
+
+    async fn rest(&mut self) -> Result<StagedFile> {
+        match std::mem::replace(&mut self.state, State::Failed) {
+            State::Ready(file) => Ok(file),
+            State::Writing(work) => work.await?,
+            State::Unmade | State::Failed => Err(Error::Broken),
+        }
+    }
+}
+
+/// A file in the staging folder; it disappears when dropped, unless it was published.
+struct StagedFile {
+    disk: Arc<Disk>,
+    key: Key,
+    path: String,
+    file: Option<OwnedFd>,
+}
+
+impl StagedFile {
+    fn create(disk: Arc<Disk>, key: Key) -> Result<Self> {
+        let path = format!("{STAGING}/{}", key.name());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(&disk.root, path.as_str(), flags, Mode::from_raw_mode(0o640)) {
+            Ok(file) => Ok(Self { disk, key, path, file: Some(file) }),
+            Err(Errno::EXIST) => Err(Error::KeyTaken),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn file(&self) -> Result<&OwnedFd> {
+        self.file.as_ref().ok_or(Error::Broken)
+    }
+
+    fn write(&mut self, portion: &[Bytes]) -> Result<()> {
+        /// What one call may carry on every Linux.
+        const MOST: usize = 1024;
+        let file = self.file()?;
+        for pieces in portion.chunks(MOST) {
+            let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+            let mut slices = slices.as_mut_slice();
+            while !slices.is_empty() {
+                let written = rustix::io::retry_on_intr(|| rustix::io::writev(file, slices))?;
+                IoSlice::advance_slices(&mut slices, written);
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.disk.synced(rustix::fs::fdatasync(self.file()?))
+    }
+
+    fn publish(mut self) -> Result<()> {
+        self.disk.publish(&self.path, &self.key)?;
+        self.file = None;
+        Ok(())
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        let Some(file) = self.file.take() else { return };
+        // The name goes at once. Freeing a large file takes long and happens when it is closed: not on this thread.
+        if let Err(errno) = rustix::fs::unlinkat(&self.disk.root, self.path.as_str(), AtFlags::empty()) {
+            tracing::warn!(path = self.path, error = %errno, "a staged file stays behind until the next sweep");
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || drop(file));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Memory for reading: buffers that are used again, under one cap for the whole process.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::{Error, Result};
+use crate::sums::BLOCK;
+
+/// What one permit stands for.
+const UNIT: usize = 64 << 10;
+/// How long a read waits for memory before it gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long unused buffers are kept.
+const REST: Duration = Duration::from_secs(2);
+
+/// The buffers.
+pub(crate) struct Pool {
+    permits: Arc<Semaphore>,
+    units: usize,
+    free: Mutex<Vec<Vec<u8>>>,
+    trimming: AtomicBool,
+}
+
+/// A buffer on loan. It goes back when dropped, also from inside a `Bytes`.
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    filled: usize,
+    pool: Arc<Pool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    /// At most `cap` bytes on loan at once, but never less than one block.
+    pub(crate) fn new(cap: usize) -> Arc<Self> {
+        let units = cap.max(BLOCK as usize).div_ceil(UNIT).min(Semaphore::MAX_PERMITS);
+        Arc::new(Self {
+            permits: Arc::new(Semaphore::new(units)),
+            units,
+            free: Mutex::default(),
+            trimming: AtomicBool::new(false),
+        })
+    }
+
+    /// A buffer with room for `length` bytes (at most one block); waits its turn for a bounded time.
+    pub(crate) async fn get(self: &Arc<Self>, length: usize) -> Result<Buffer> {
+        if let Some(buffer) = self.try_get(length) {
+            return Ok(buffer);
+        }
+        let wait = Arc::clone(&self.permits).acquire_many_owned(units(length));
+        match tokio::time::timeout(PATIENCE, wait).await {
+            Ok(Ok(permit)) => Ok(self.lend(length, permit)),
+            _ => Err(Error::Busy),
+        }
+    }
+
+    /// The same, if memory is at hand.
+    pub(crate) fn try_get(self: &Arc<Self>, length: usize) -> Option<Buffer> {
+        let permit = Arc::clone(&self.permits).try_acquire_many_owned(units(length)).ok()?;
+        Some(self.lend(length, permit))
+    }
+
+    fn lend(self: &Arc<Self>, length: usize, permit: OwnedSemaphorePermit) -> Buffer {
+        let used = if length == BLOCK as usize { self.lock().pop() } else { None };
+        let bytes = used.unwrap_or_else(|| vec![0; length]);
+        Buffer { bytes, filled: 0, pool: Arc::clone(self), _permit: permit }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a whole-block buffer for the next reader and sees to it that it is not kept for ever.
+    fn give_back(self: &Arc<Self>, bytes: Vec<u8>) {
+        if bytes.len() != BLOCK as usize {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        self.lock().push(bytes);
+        if !self.trimming.swap(true, Ordering::AcqRel) {
+            let pool = Arc::clone(self);
+            runtime.spawn(async move { pool.trim().await });
+        }
+    }
+
+    /// Halves what is free until nothing is left: buffers that are in steady use come back meanwhile.
+    async fn trim(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(REST).await;
+            let mut free = self.lock();
+            let keep = free.len() / 2;
+            free.truncate(keep);
+            if free.is_empty() {
+                self.trimming.store(false, Ordering::Release);
+                return;
+            }
+        }
+    }
+
+    /// Bytes on loan now, in whole units.
+    #[cfg(test)]
+    pub(crate) fn lent(&self) -> usize {
+        (self.units - self.permits.available_permits()) * UNIT
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pool({} free of {} units)", self.permits.available_permits(), self.units)
+    }
+}
+
+fn units(length: usize) -> u32 {
+    u32::try_from(length.div_ceil(UNIT).max(1)).unwrap_or(u32::MAX)
+}
+
+impl Buffer {
+    /// What is not filled yet of the wanted length.
+    pub(crate) fn rest(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.filled..]
+    }
+
+    /// How much is filled.
+    pub(crate) fn filled(&self) -> usize {
+        self.filled
+    }
+
+    /// Counts the first `count` bytes of the rest as filled.
+    pub(crate) fn fill(&mut self, count: usize) {
+        self.filled = (self.filled + count).min(self.bytes.len());
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.filled]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.pool.give_back(std::mem::take(&mut self.bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_bounded_used_again_and_given_up() {
+        let pool = Pool::new(2 * BLOCK as usize);
+        let one = pool.get(BLOCK as usize).await.expect("memory");
+        let two = pool.get(BLOCK as usize).await.expect("memory");
+        assert_eq!(pool.lent(), 2 * BLOCK as usize);
+        assert!(pool.try_get(1).is_none());
+        assert!(matches!(pool.get(1).await, Err(Error::Busy)));
+        let address = one.as_ref().as_ptr();
+        drop(bytes::Bytes::from_owner(one));
+        assert_eq!(pool.lent(), BLOCK as usize);
+        assert_eq!(pool.get(BLOCK as usize).await.expect("memory").as_ref().as_ptr(), address);
+        drop(two);
+        assert_eq!(pool.lent(), 0);
+        assert_eq!(pool.lock().len(), 2);
+        tokio::time::sleep(REST * 4).await;
+        assert_eq!(pool.lock().len(), 0);
+    }
+}

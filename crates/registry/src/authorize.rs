@@ -1,0 +1,177 @@
+//! The one door. Here alone it is decided whether a caller may know of a repository and act on it.
+//!
+//! A [`Grant`] says in its type what it allows; its fields are private to this file, so nothing
+//! else can make one.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use model::{Ambient, Code, RepoId, RepoKey, Role, Scope, TenantId, TenantRole};
+use store::Store;
+use store::events::Act;
+use store::repositories::Repository;
+
+use crate::call::Call;
+use crate::error::{Error, Result};
+use crate::identity::Caller;
+use crate::registry::{Registry, Settings};
+
+/// What a grant allows on a repository.
+pub trait Access: Send + Sync + 'static {
+    /// The role that is needed.
+    const ROLE: Role;
+}
+
+/// What a grant allows on the tenant.
+pub trait TenantAccess: Send + Sync + 'static {
+    /// The role that is needed.
+    const ROLE: TenantRole;
+}
+
+macro_rules! accesses {
+    ($($(#[$doc:meta])* $name:ident: $access:ident = $kind:ident::$role:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub enum $name {}
+        impl $access for $name {
+            const ROLE: $kind = $kind::$role;
+        }
+    )+};
+}
+
+accesses! {
+    /// See and download.
+    Read: Access = Role::Read;
+    /// Upload and publish.
+    Write: Access = Role::Write;
+    /// Promote, tombstone, restore.
+    Promote: Access = Role::Promote;
+    /// Settings and bindings.
+    Admin: Access = Role::Admin;
+    /// Read the journal.
+    Auditor: TenantAccess = TenantRole::Auditor;
+    /// Run background work.
+    Operator: TenantAccess = TenantRole::Operator;
+    /// Everything.
+    TenantAdmin: TenantAccess = TenantRole::Admin;
+}
+
+/// Proof that the caller may do `A` on a repository.
+#[derive(Clone, Debug)]
+pub struct Grant<A> {
+    call: Call,
+    repo: Arc<Repository>,
+    access: PhantomData<A>,
+}
+
+/// Proof that the caller has the role of `A` on the tenant.
+#[derive(Clone, Debug)]
+pub struct TenantGrant<A> {
+    call: Call,
+    access: PhantomData<A>,
+}
+
+impl Call {
+    /// Opens a repository for `A`, or says what the caller may know:
+    /// 401 for nobody (whether it exists or not), 404 without read, 403 with read but without the role.
+    pub async fn authorize<A: Access>(&self, key: &RepoKey) -> Result<Grant<A>> {
+        let repo = self.registry.repository(self.moment, key).await?;
+        let (allowed, readable) = match &repo {
+            Some(repo) => (self.may(repo, A::ROLE), self.may(repo, Role::Read)),
+            None => (false, false),
+        };
+        match repo {
+            Some(repo) if allowed => Ok(Grant { call: self.clone(), repo, access: PhantomData }),
+            _ => Err(self.denial(key, A::ROLE, readable)),
+        }
+    }
+
+    /// Proof of a role on the tenant: 401 for nobody, else 403.
+    pub fn authorize_tenant<A: TenantAccess>(&self) -> Result<TenantGrant<A>> {
+        if self.identity()?.has_tenant_role(A::ROLE) {
+            return Ok(TenantGrant { call: self.clone(), access: PhantomData });
+        }
+        let need = Scope::Tenant(A::ROLE);
+        Err(Error::refuse(Code::Forbidden, format!("this needs the scope {need}")))
+    }
+
+    /// Whether the caller may do `role` on `repo`; for lists that leave out what must not be known.
+    pub(crate) fn may(&self, repo: &Repository, role: Role) -> bool {
+        if role == Role::Read && repo.anonymous_read {
+            return true;
+        }
+        match &self.caller {
+            Caller::Known(identity) => identity.has_role(&repo.key, role),
+            Caller::Anonymous => false,
+        }
+    }
+
+    fn denial(&self, key: &RepoKey, role: Role, readable: bool) -> Error {
+        match (&self.caller, readable) {
+            (Caller::Anonymous, _) => Error::refuse(Code::Unauthorized, "this needs a token"),
+            (Caller::Known(_), true) => {
+                Error::refuse(Code::Forbidden, format!("this needs the role {} on the repository {key}", role.word()))
+            }
+            (Caller::Known(_), false) => Error::not_found(&format!("the repository {key}")),
+        }
+    }
+}
+
+impl<A> Grant<A> {
+    /// The repository.
+    pub fn repo(&self) -> &Repository {
+        &self.repo
+    }
+
+    /// The call that it belongs to.
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    pub(crate) fn repo_id(&self) -> RepoId {
+        self.repo.id
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.call.registry
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.call.registry.inner.store
+    }
+
+    pub(crate) fn ambient(&self) -> &Ambient {
+        &self.call.registry.inner.ambient
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.call.registry.inner.settings
+    }
+
+    pub(crate) fn act(&self) -> Act {
+        self.call.act()
+    }
+}
+
+impl<A> TenantGrant<A> {
+    /// The call that it belongs to.
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.call.registry
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.call.registry.inner.store
+    }
+
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.call.registry.inner.tenant
+    }
+
+    pub(crate) fn act(&self) -> Act {
+        self.call.act()
+    }
+}

@@ -1,0 +1,89 @@
+//! One request: who asks, as of which moment, under which id.
+
+use std::sync::Arc;
+
+use model::{Code, CorrelationId};
+use store::events::Act;
+
+use crate::error::{Error, Result};
+use crate::identity::{Caller, Identity};
+use crate::registry::{Moment, Registry};
+use crate::secret::hash_secret;
+
+/// A request under way. Rights and repositories are those of the moment at which it began.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub(crate) registry: Registry,
+    pub(crate) moment: Moment,
+    pub(crate) caller: Caller,
+    pub(crate) correlation: CorrelationId,
+}
+
+impl Registry {
+    /// Begins a request. A token that is unknown, expired or revoked is refused with 401, also where
+    /// anonymous reading is allowed.
+    pub async fn call(&self, token: Option<&str>, correlation: CorrelationId) -> Result<Call> {
+        let moment = self.moment().await?;
+        let caller = match token {
+            None => Caller::Anonymous,
+            Some(token) => Caller::Known(self.identify(moment, token).await?),
+        };
+        Ok(Call { registry: self.clone(), moment, caller, correlation })
+    }
+
+    async fn identify(&self, moment: Moment, token: &str) -> Result<Arc<Identity>> {
+        let (hash, now) = (hash_secret(token), self.now());
+        if let Some(known) = self.inner.identities.get(moment.auth, &hash, now) {
+            return Ok(known);
+        }
+        let credentials =
+            self.inner.store.read(async |session| store::tokens::credentials(session, &hash, now).await).await?;
+        let Some(credentials) = credentials else {
+            return Err(Error::refuse(Code::Unauthorized, "the token is unknown, expired or revoked"));
+        };
+        let identity = Arc::new(Identity::new(credentials));
+        self.inner.identities.put(moment.auth, hash, Arc::clone(&identity));
+        Ok(identity)
+    }
+}
+
+impl Call {
+    /// Who asks.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The registry that is asked.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The id of the request.
+    pub fn correlation(&self) -> CorrelationId {
+        self.correlation
+    }
+
+    /// The identity behind the call; 401 for nobody.
+    pub fn identity(&self) -> Result<&Arc<Identity>> {
+        match &self.caller {
+            Caller::Known(identity) => Ok(identity),
+            Caller::Anonymous => Err(Error::refuse(Code::Unauthorized, "this needs a token")),
+        }
+    }
+
+    /// What every write of this call carries: a fresh event id, now, and who.
+    pub(crate) fn act(&self) -> Act {
+        let actor = match &self.caller {
+            Caller::Known(identity) => identity.subject.to_string(),
+            Caller::Anonymous => "anonymous".to_owned(),
+        };
+        let ambient = &self.registry.inner.ambient;
+        Act {
+            event: ambient.id(),
+            tenant: self.registry.inner.tenant,
+            at: ambient.now(),
+            actor,
+            correlation: Some(self.correlation),
+        }
+    }
+}

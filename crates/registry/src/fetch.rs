@@ -1,0 +1,315 @@
+//! Opening what is at a path, and reading it from whichever copy is good.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use blobs::{BlobCopy, Reader};
+use bytes::Bytes;
+use model::state::{CopyKind, VersionState};
+use model::{Code, CopyId, EntryPath, PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
+use quick_cache::sync::Cache;
+use store::locations::Located;
+use store::{Fresh, Stamp};
+
+use crate::authorize::{Grant, Read};
+use crate::error::{Error, Result};
+use crate::registry::Registry;
+
+/// What is at a path, ready to be opened.
+#[derive(Clone, Debug)]
+pub struct Found {
+    entry: Arc<Entry>,
+    registry: Registry,
+}
+
+/// Everything that an answer needs to know of an entry.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    package: PackageId,
+    version: VersionId,
+    digest: Sha256Digest,
+    size: u64,
+    media_type: Option<String>,
+    modified_at: Timestamp,
+    copies: Vec<CopyOf>,
+}
+
+#[derive(Clone, Debug)]
+struct CopyOf {
+    id: CopyId,
+    bytes: CopyBytes,
+}
+
+#[derive(Clone, Debug)]
+enum CopyBytes {
+    Inline(Bytes, Vec<u64>),
+    Stored(BlobCopy),
+}
+
+/// Remembered entries with the stamp of their package, embedded only.
+pub(crate) type EntryKey = (RepoId, Box<str>);
+
+/// How much an entry weighs in memory.
+#[derive(Clone)]
+pub(crate) struct Weight;
+
+impl quick_cache::Weighter<EntryKey, (Stamps, Arc<Entry>)> for Weight {
+    fn weight(&self, key: &EntryKey, value: &(Stamps, Arc<Entry>)) -> u64 {
+        let bytes = |copy: &CopyOf| match &copy.bytes {
+            CopyBytes::Inline(bytes, _) => bytes.len(),
+            CopyBytes::Stored(copy) => copy.sums.len() * 8,
+        };
+        (key.1.len() + 300 + value.1.copies.iter().map(bytes).sum::<usize>()) as u64
+    }
+}
+
+/// What must still hold for a remembered entry to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamps {
+    package: Stamp,
+    copies: Stamp,
+}
+
+impl Stamps {
+    fn of(fresh: &Fresh, package: PackageId) -> Self {
+        Self { package: fresh.package(package), copies: fresh.copies() }
+    }
+}
+
+/// The memory of entries.
+pub(crate) struct Entries(Cache<EntryKey, (Stamps, Arc<Entry>), Weight>);
+
+#[derive(Hash, PartialEq, Eq)]
+struct Borrowed<'a>(RepoId, &'a str);
+
+impl quick_cache::Equivalent<EntryKey> for Borrowed<'_> {
+    fn equivalent(&self, key: &EntryKey) -> bool {
+        self.0 == key.0 && *self.1 == *key.1
+    }
+}
+
+impl Entries {
+    pub(crate) fn new(bytes: u64) -> Self {
+        Self(Cache::with_weighter(1000, bytes, Weight))
+    }
+}
+
+impl Grant<Read> {
+    /// What is at `path`. 404 when nothing ever was, 410 when it was withdrawn.
+    pub async fn find(&self, path: &EntryPath) -> Result<Found> {
+        let registry = self.registry().clone();
+        if let Some(entry) = self.remembered(path) {
+            return Ok(Found { entry, registry });
+        }
+        let repo = self.repo_id();
+        let before = self.store().fresh().map(Fresh::writes);
+        let located =
+            self.store().read(async |session| store::locations::find(session, repo, path.as_str()).await).await?;
+        let located = located.ok_or_else(|| Error::not_found(&format!("{path}")))?;
+        match located.state {
+            VersionState::Published => {}
+            VersionState::Draft => return Err(Error::not_found(&format!("{path}"))),
+            VersionState::Tombstoned | VersionState::Collected => {
+                return Err(Error::refuse(Code::Gone, format!("{path} was withdrawn")));
+            }
+        }
+        let entry = Arc::new(Entry::new(located)?);
+        self.remember(path, &entry, before);
+        Ok(Found { entry, registry })
+    }
+
+    fn remembered(&self, path: &EntryPath) -> Option<Arc<Entry>> {
+        let fresh = self.store().fresh()?;
+        let (stamps, entry) = self.registry().inner.entries.0.get(&Borrowed(self.repo_id(), path.as_str()))?;
+        (Stamps::of(fresh, entry.package) == stamps).then_some(entry)
+    }
+
+    /// Which package must stand still is known only after the look: so an entry is remembered only
+    /// when nothing at all was written meanwhile.
+    fn remember(&self, path: &EntryPath, entry: &Arc<Entry>, before: Option<Stamp>) {
+        let (Some(fresh), Some(before)) = (self.store().fresh(), before) else { return };
+        let stamps = Stamps::of(fresh, entry.package);
+        if fresh.writes() == before {
+            let key = (self.repo_id(), path.as_str().into());
+            self.registry().inner.entries.0.insert(key, (stamps, Arc::clone(entry)));
+        }
+    }
+}
+
+impl Entry {
+    fn new(located: Located) -> Result<Self> {
+        let size = located.size;
+        let copies = located.copies.into_iter().map(|copy| copy_of(copy, size)).collect::<Result<_>>()?;
+        Ok(Self {
+            package: located.package,
+            version: located.version,
+            digest: located.digest,
+            size,
+            media_type: located.media_type,
+            modified_at: located.modified_at,
+            copies,
+        })
+    }
+}
+
+fn copy_of(copy: store::blobs::Copy, length: u64) -> Result<CopyOf> {
+    let sums: Vec<u64> =
+        copy.sums.chunks_exact(8).filter_map(|sum| sum.try_into().ok().map(u64::from_le_bytes)).collect();
+    let bytes = match (copy.kind, copy.bytes) {
+        (CopyKind::Inline, Some(bytes)) => CopyBytes::Inline(Bytes::from(bytes), sums),
+        (CopyKind::Inline, None) => return Err(Error::Defect(format!("the inline copy {} has no bytes", copy.id))),
+        _ => {
+            let key = blobs::Key::parse(&copy.place).map_err(|error| Error::Defect(error.to_string()))?;
+            CopyBytes::Stored(BlobCopy { key, offset: copy.start, length, sums: sums.into() })
+        }
+    };
+    Ok(CopyOf { id: copy.id, bytes })
+}
+
+impl Found {
+    /// The content's name.
+    pub fn digest(&self) -> Sha256Digest {
+        self.entry.digest
+    }
+
+    /// Its length in bytes.
+    pub fn size(&self) -> u64 {
+        self.entry.size
+    }
+
+    /// The media type given at upload.
+    pub fn media_type(&self) -> Option<&str> {
+        self.entry.media_type.as_deref()
+    }
+
+    /// When it was published.
+    pub fn modified_at(&self) -> Timestamp {
+        self.entry.modified_at
+    }
+
+    /// The version that it belongs to.
+    pub fn version(&self) -> VersionId {
+        self.entry.version
+    }
+
+    /// Opens `range` of the bytes (`None`: all). The first block is checked before this returns.
+    pub async fn open(&self, range: Option<Range<u64>>) -> Result<Content> {
+        Content::open(&self.registry, self.entry.digest, self.entry.size, self.entry.copies.clone(), range).await
+    }
+
+    /// Opens any blob that the repository may serve.
+    pub(crate) fn of_blob(
+        registry: &Registry,
+        digest: Sha256Digest,
+        size: u64,
+        copies: Vec<store::blobs::Copy>,
+        at: Timestamp,
+    ) -> Result<Self> {
+        let nil = model::PackageId(Default::default());
+        let copies = copies.into_iter().map(|copy| copy_of(copy, size)).collect::<Result<_>>()?;
+        let version = VersionId(Default::default());
+        let entry = Entry { package: nil, version, digest, size, media_type: None, modified_at: at, copies };
+        Ok(Self { entry: Arc::new(entry), registry: registry.clone() })
+    }
+}
+
+/// Bytes under way. Every block was checked before it is handed out; when a copy turns out to be
+/// damaged, the next good one takes over where it stopped.
+pub struct Content {
+    registry: Registry,
+    digest: Sha256Digest,
+    rest: Range<u64>,
+    current: Source,
+    others: std::vec::IntoIter<CopyOf>,
+}
+
+enum Source {
+    Inline(Option<Bytes>),
+    Stored(CopyId, Box<Reader>),
+}
+
+impl Content {
+    async fn open(
+        registry: &Registry,
+        digest: Sha256Digest,
+        size: u64,
+        copies: Vec<CopyOf>,
+        range: Option<Range<u64>>,
+    ) -> Result<Self> {
+        let rest = range.unwrap_or(0..size);
+        let others = copies.into_iter();
+        let mut content = Self { registry: registry.clone(), digest, rest, current: Source::Inline(None), others };
+        content.advance().await?;
+        Ok(content)
+    }
+
+    /// The number of bytes still to come.
+    pub fn length(&self) -> u64 {
+        self.rest.end - self.rest.start
+    }
+
+    /// The next piece, or `None` at the end. After an error nothing more comes.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let piece = match &mut self.current {
+                Source::Inline(bytes) => return Ok(bytes.take()),
+                Source::Stored(id, reader) => match reader.next_block().await {
+                    Ok(piece) => piece,
+                    Err(error) => {
+                        let id = *id;
+                        self.report(id, error).await?;
+                        self.advance().await?;
+                        continue;
+                    }
+                },
+            };
+            if let Some(piece) = &piece {
+                self.rest.start += piece.len() as u64;
+            }
+            return Ok(piece);
+        }
+    }
+
+    /// Turns to the next copy that can be opened.
+    async fn advance(&mut self) -> Result<()> {
+        while let Some(copy) = self.others.next() {
+            match self.open_copy(&copy).await {
+                Ok(source) => {
+                    self.current = source;
+                    return Ok(());
+                }
+                Err(error) => self.report(copy.id, error).await?,
+            }
+        }
+        tracing::error!(digest = %self.digest, "no good copy is left");
+        Err(Error::refuse(
+            Code::ServiceUnavailable,
+            "the stored bytes are damaged and no good copy is left: nothing of them is served; push the same file again to heal it",
+        ))
+    }
+
+    async fn open_copy(&self, copy: &CopyOf) -> blobs::Result<Source> {
+        match &copy.bytes {
+            CopyBytes::Inline(bytes, sums) => {
+                blobs::check_inline(bytes, sums)?;
+                let cut = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+                Ok(Source::Inline(Some(bytes.slice(cut(self.rest.start)..cut(self.rest.end)))))
+            }
+            CopyBytes::Stored(stored) => {
+                let reader = self.registry.blobs().open(stored, Some(self.rest.clone())).await?;
+                Ok(Source::Stored(copy.id, Box::new(reader)))
+            }
+        }
+    }
+
+    /// A damaged or missing copy is marked so that it is never tried again; other faults are passed on.
+    async fn report(&self, copy: CopyId, error: blobs::Error) -> Result<()> {
+        match error {
+            blobs::Error::Damaged { .. } | blobs::Error::Missing => {
+                tracing::error!(digest = %self.digest, copy = %copy, %error, "a copy is damaged");
+                self.registry.retire_copy(self.digest, copy, &error.to_string()).await
+            }
+            other => Err(other.into()),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Who calls, and what they hold.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use model::state::PrincipalKind;
+use model::{PrincipalId, RepoKey, Role, Scope, ScopeRepo, Subject, TenantRole, Timestamp, TokenId};
+use store::Stamp;
+use store::tokens::{Basis, Credentials};
+
+/// Known identities at most; the map is emptied when it is full.
+const KNOWN: usize = 20_000;
+
+/// Whoever sends a request.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// Nobody in particular.
+    Anonymous,
+    /// The holder of a valid token.
+    Known(Arc<Identity>),
+}
+
+/// The holder of a token, with the rights of token and subject.
+#[derive(Debug)]
+pub struct Identity {
+    /// The token.
+    pub token: TokenId,
+    /// Whose it is.
+    pub principal: PrincipalId,
+    /// The subject.
+    pub subject: Subject,
+    /// What kind of principal.
+    pub kind: PrincipalKind,
+    /// When the token ends.
+    pub expires_at: Timestamp,
+    granted: Vec<Scope>,
+    capped: Vec<Scope>,
+    bindings: Vec<Scope>,
+}
+
+impl Identity {
+    pub(crate) fn new(credentials: Credentials) -> Self {
+        let of = |basis| move |held: &store::tokens::HeldScope| (held.basis == basis).then(|| held.scope.clone());
+        Self {
+            token: credentials.token,
+            principal: credentials.principal,
+            subject: credentials.subject,
+            kind: credentials.kind,
+            expires_at: credentials.expires_at,
+            granted: credentials.scopes.iter().filter_map(of(Basis::Grant)).collect(),
+            capped: credentials.scopes.iter().filter_map(of(Basis::Binding)).collect(),
+            bindings: credentials.bindings,
+        }
+    }
+
+    /// Whether the token gives `need`: by grant, or by a binding that still stands.
+    pub fn holds(&self, need: &Scope) -> bool {
+        let included = |scopes: &[Scope]| scopes.iter().any(|scope| scope.includes(need));
+        included(&self.granted) || (included(&self.capped) && included(&self.bindings))
+    }
+
+    /// Whether the token gives `role` on `repo`.
+    pub fn has_role(&self, repo: &RepoKey, role: Role) -> bool {
+        let gives =
+            |scopes: &[Scope]| scopes.iter().any(|scope| scope.role_on(repo).is_some_and(|held| held.includes(role)));
+        gives(&self.granted) || (gives(&self.capped) && gives(&self.bindings))
+    }
+
+    /// Whether the token gives `role` on the tenant.
+    pub fn has_tenant_role(&self, role: TenantRole) -> bool {
+        self.holds(&Scope::Tenant(role))
+    }
+
+    /// The scopes in force, for people: those of the token that still stand.
+    pub fn scopes(&self) -> Vec<Scope> {
+        let mut scopes = self.granted.clone();
+        for capped in &self.capped {
+            if self.holds(capped) {
+                scopes.push(capped.clone());
+            } else {
+                scopes.extend(weaker(capped).into_iter().filter(|scope| self.holds(scope)));
+            }
+        }
+        scopes.dedup();
+        scopes
+    }
+
+    /// How `scope` would be based if this subject minted it for itself: only on bindings when no
+    /// grant carries it.
+    pub fn basis_of(&self, scope: &Scope) -> Basis {
+        if self.granted.iter().any(|held| held.includes(scope)) { Basis::Grant } else { Basis::Binding }
+    }
+}
+
+fn weaker(scope: &Scope) -> Vec<Scope> {
+    match scope {
+        Scope::Repo(ScopeRepo::One(key), role) => Role::ALL
+            .into_iter()
+            .filter(|weaker| role.includes(*weaker) && weaker != role)
+            .map(|weaker| Scope::Repo(ScopeRepo::One(key.clone()), weaker))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Identities by the hash of their token, good as long as the counter of rights stands still.
+#[derive(Default)]
+pub(crate) struct Identities {
+    known: RwLock<(Option<Stamp>, HashMap<[u8; 32], Arc<Identity>>)>,
+}
+
+impl Identities {
+    /// The identity behind `hash` as of `stamp`, unless it has expired.
+    pub(crate) fn get(&self, stamp: Stamp, hash: &[u8; 32], now: Timestamp) -> Option<Arc<Identity>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let identity = (known.0 == Some(stamp)).then(|| known.1.get(hash)).flatten()?;
+        (identity.expires_at > now).then(|| Arc::clone(identity))
+    }
+
+    /// Remembers what was read after `stamp`.
+    pub(crate) fn put(&self, stamp: Stamp, hash: [u8; 32], identity: Arc<Identity>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != Some(stamp) || known.1.len() >= KNOWN {
+            known.1.clear();
+            known.0 = Some(stamp);
+        }
+        known.1.insert(hash, identity);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::tokens::HeldScope;
+
+    fn identity(scopes: &[(&str, Basis)], bindings: &[&str]) -> Identity {
+        let scope = |text: &str| text.parse::<Scope>().expect("a scope");
+        let id = uuid::Uuid::from_u128(1);
+        Identity::new(Credentials {
+            token: TokenId(id),
+            principal: PrincipalId(id),
+            tenant: model::TenantId(id),
+            subject: Subject::parse("alice").expect("a subject"),
+            kind: PrincipalKind::Person,
+            expires_at: Timestamp(1),
+            scopes: scopes.iter().map(|(text, basis)| HeldScope { scope: scope(text), basis: *basis }).collect(),
+            bindings: bindings.iter().map(|text| scope(text)).collect(),
+        })
+    }
+
+    #[test]
+    fn a_binding_removed_or_weakened_weakens_living_tokens() {
+        let key = RepoKey::parse("libs").expect("a key");
+        let bound = identity(&[("repo:libs:write", Basis::Binding)], &["repo:libs:write"]);
+        assert!(bound.has_role(&key, Role::Write));
+        let weakened = identity(&[("repo:libs:write", Basis::Binding)], &["repo:libs:read"]);
+        assert!(!weakened.has_role(&key, Role::Write) && weakened.has_role(&key, Role::Read));
+        assert_eq!(weakened.scopes().iter().map(ToString::to_string).collect::<Vec<_>>(), ["repo:libs:read"]);
+        let removed = identity(&[("repo:libs:write", Basis::Binding)], &[]);
+        assert!(!removed.has_role(&key, Role::Read));
+    }
+
+    #[test]
+    fn a_grant_stands_by_itself_and_a_binding_alone_gives_nothing() {
+        let key = RepoKey::parse("libs").expect("a key");
+        assert!(identity(&[("repo:libs:read", Basis::Grant)], &[]).has_role(&key, Role::Read));
+        assert!(!identity(&[("repo:libs:read", Basis::Binding)], &["repo:libs:admin"]).has_role(&key, Role::Write));
+        assert!(!identity(&[], &["repo:libs:admin"]).has_role(&key, Role::Read));
+    }
+}

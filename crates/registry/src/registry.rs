@@ -1,0 +1,145 @@
+//! The registry: the store, the bytes, time and chance, and what is remembered between requests.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use blobs::Blobs;
+use model::{Ambient, RepoKey, TenantId, Timestamp};
+use store::admission::Limits;
+use store::repositories::Repository;
+use store::{Stamp, Store};
+
+use crate::error::Result;
+use crate::fetch::Entries;
+use crate::identity::Identities;
+
+/// What an operator sets.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Allowances where a tenant has none of its own.
+    pub limits: Limits,
+    /// How long an upload session stays open.
+    pub upload_session: Duration,
+    /// The longest upload, in bytes.
+    pub max_upload: u64,
+    /// How long bytes that no version has entered yet are kept.
+    pub pin: Duration,
+    /// When a version of a format that adds files one by one is sealed by itself.
+    pub seal_after: Duration,
+    /// How long a tombstoned version can be restored, where the request does not say.
+    pub tombstone_retention: Duration,
+    /// The longest life of a token, where no policy is set.
+    pub max_token_life: Duration,
+    /// How much memory cached entries may take, in bytes.
+    pub entry_cache: u64,
+    /// Whether large downloads may be redirected to the object store, and for how long such an
+    /// address lives. At most 60 s.
+    pub presigned_downloads: Option<Duration>,
+    /// Whether parts may be sent to the object store directly, and for how long an address lives.
+    pub presigned_parts: Option<Duration>,
+}
+
+/// The registry; cheap to clone.
+#[derive(Clone)]
+pub struct Registry {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) blobs: Blobs,
+    pub(crate) ambient: Ambient,
+    pub(crate) settings: Settings,
+    pub(crate) tenant: TenantId,
+    pub(crate) identities: Identities,
+    pub(crate) entries: Entries,
+    repositories: RwLock<(Option<Stamp>, HashMap<RepoKey, Arc<Repository>>)>,
+}
+
+/// The state of the two counters that decide whether remembered rights and repositories still hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    pub(crate) auth: Stamp,
+    pub(crate) config: Stamp,
+}
+
+impl Registry {
+    /// A registry over a migrated store. Makes the tenant when it is missing.
+    pub async fn open(store: Store, blobs: Blobs, ambient: Ambient, settings: Settings) -> Result<Self> {
+        let tenant = store::tenants::EnsureTenant { id: ambient.id(), slug: "default".to_owned(), at: ambient.now() };
+        let tenant = store.write(tenant).await?;
+        let entries = Entries::new(settings.entry_cache);
+        let identities = Identities::default();
+        let repositories = RwLock::default();
+        let inner = Inner { store, blobs, ambient, settings, tenant, identities, entries, repositories };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The store, for those who build and watch the registry.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The bytes, for those who build and watch the registry.
+    pub fn blobs(&self) -> &Blobs {
+        &self.inner.blobs
+    }
+
+    /// Time and chance.
+    pub fn ambient(&self) -> &Ambient {
+        &self.inner.ambient
+    }
+
+    /// What the operator set.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The tenant that this process serves.
+    pub fn tenant(&self) -> TenantId {
+        self.inner.tenant
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.ambient.now()
+    }
+
+    /// Embedded: two loads from memory. Scaled out: one statement.
+    pub(crate) async fn moment(&self) -> Result<Moment> {
+        if let Some(fresh) = self.inner.store.fresh() {
+            return Ok(Moment { auth: fresh.auth(), config: fresh.config() });
+        }
+        let (auth, config) = self.inner.store.read(store::tenants::epochs).await?;
+        Ok(Moment { auth: Stamp::from_epoch(auth), config: Stamp::from_epoch(config) })
+    }
+
+    /// The living repository with this key as of `moment`.
+    pub(crate) async fn repository(&self, moment: Moment, key: &RepoKey) -> Result<Option<Arc<Repository>>> {
+        if let Some(found) = self.remembered(moment.config, key) {
+            return Ok(Some(found));
+        }
+        let tenant = self.inner.tenant;
+        let found =
+            self.inner.store.read(async |session| store::repositories::by_key(session, tenant, key).await).await?;
+        let Some(found) = found.map(Arc::new) else { return Ok(None) };
+        let mut known = self.inner.repositories.write().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != Some(moment.config) {
+            known.1.clear();
+            known.0 = Some(moment.config);
+        }
+        known.1.insert(key.clone(), Arc::clone(&found));
+        Ok(Some(found))
+    }
+
+    fn remembered(&self, stamp: Stamp, key: &RepoKey) -> Option<Arc<Repository>> {
+        let known = self.inner.repositories.read().unwrap_or_else(PoisonError::into_inner);
+        (known.0 == Some(stamp)).then(|| known.1.get(key).map(Arc::clone)).flatten()
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Registry({:?})", self.inner.store)
+    }
+}

@@ -1,0 +1,155 @@
+//! Repositories: making, listing, changing, retiring; who holds which role on them.
+
+use model::state::RepoKind;
+use model::{RepoKey, Role, Subject};
+use serde::{Deserialize, Serialize};
+use store::repositories::{
+    Binding, CreateRepository, Repository, RetireRepository, SetBinding, UpdateRepository, bindings, list,
+};
+
+use crate::authorize::{Admin, Grant, TenantAdmin, TenantGrant};
+use crate::call::Call;
+use crate::error::{Error, Result};
+
+/// What can be set on a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RepoSettings {
+    /// Whether a published path may get a later version. Default: no.
+    pub allow_overwrite: bool,
+}
+
+impl RepoSettings {
+    /// The settings of a repository.
+    pub fn of(repo: &Repository) -> Result<Self> {
+        serde_json::from_str(&repo.settings)
+            .map_err(|error| Error::Defect(format!("settings of {}: {error}", repo.key)))
+    }
+
+    fn text(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|error| Error::Defect(error.to_string()))
+    }
+}
+
+/// A repository to be made.
+#[derive(Clone, Debug)]
+pub struct NewRepository {
+    /// Its key; never used before.
+    pub key: RepoKey,
+    /// The format's word.
+    pub format: String,
+    /// Local, remote or virtual.
+    pub kind: RepoKind,
+    /// For people.
+    pub description: String,
+    /// Whether everybody may read.
+    pub anonymous_read: bool,
+    /// Settings.
+    pub settings: RepoSettings,
+}
+
+/// Changes to a repository; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default)]
+pub struct RepoChange {
+    /// The revision that the caller has seen.
+    pub expected_revision: Option<u64>,
+    /// For people.
+    pub description: Option<String>,
+    /// Whether everybody may read.
+    pub anonymous_read: Option<bool>,
+    /// Settings.
+    pub settings: Option<RepoSettings>,
+    /// The ordered rule list as JSON.
+    pub rules: Option<String>,
+}
+
+impl TenantGrant<TenantAdmin> {
+    /// Makes a repository. 409 when the key is in use or retired.
+    pub async fn create_repository(&self, new: NewRepository) -> Result<Repository> {
+        if formats::by_key(&new.format).is_none() {
+            return Err(Error::bad_request(format!("there is no format {}", new.format)));
+        }
+        if new.kind != RepoKind::Local {
+            return Err(Error::bad_request("only local repositories can be made in this version"));
+        }
+        let write = CreateRepository {
+            act: self.act(),
+            id: self.registry().ambient().id(),
+            key: new.key.clone(),
+            format: new.format,
+            kind: new.kind,
+            description: new.description,
+            anonymous_read: new.anonymous_read,
+            upstream_url: None,
+            upstream_auth: None,
+            members: Vec::new(),
+            settings: new.settings.text()?,
+        };
+        self.store().write(write).await?;
+        let (tenant, key) = (self.tenant(), new.key);
+        let found = self.store().read(async |session| store::repositories::by_key(session, tenant, &key).await).await?;
+        found.ok_or_else(|| Error::Defect("a repository vanished".to_owned()))
+    }
+}
+
+impl Call {
+    /// The repositories that the caller may read, after the key `after`, in the order of their keys.
+    pub async fn repositories(&self, after: &str, limit: u32) -> Result<Vec<Repository>> {
+        let tenant = self.registry.tenant();
+        let mut readable = Vec::new();
+        let mut after = after.to_owned();
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        while readable.len() < wanted {
+            let page = self.registry.store().read(async |session| list(session, tenant, &after, 200).await).await?;
+            let Some(last) = page.last() else { break };
+            last.key.as_str().clone_into(&mut after);
+            let full = page.len() == 200;
+            readable.extend(page.into_iter().filter(|repo| self.may(repo, Role::Read)));
+            if !full {
+                break;
+            }
+        }
+        readable.truncate(wanted);
+        Ok(readable)
+    }
+}
+
+impl Grant<Admin> {
+    /// Changes a repository; returns its new revision. 412 when it is not at the expected one.
+    pub async fn update_repository(&self, change: RepoChange) -> Result<u64> {
+        let write = UpdateRepository {
+            act: self.act(),
+            id: self.repo_id(),
+            expected_revision: change.expected_revision,
+            description: change.description,
+            anonymous_read: change.anonymous_read,
+            settings: change.settings.map(|settings| settings.text()).transpose()?,
+            rules: change.rules,
+        };
+        Ok(self.store().write(write).await?)
+    }
+
+    /// Retires an empty repository: its key is never given away again. 409 when it is not empty.
+    pub async fn retire_repository(&self) -> Result<()> {
+        Ok(self.store().write(RetireRepository { act: self.act(), id: self.repo_id() }).await?)
+    }
+
+    /// Who holds which roles.
+    pub async fn bindings(&self) -> Result<Vec<Binding>> {
+        let repo = self.repo_id();
+        Ok(self.store().read(async |session| bindings(session, repo).await).await?)
+    }
+
+    /// Replaces the roles of a subject.
+    pub async fn bind(&self, subject: Subject, roles: Vec<Role>) -> Result<()> {
+        if roles.is_empty() {
+            return Err(Error::bad_request("at least one role is needed; to remove a binding, delete it"));
+        }
+        Ok(self.store().write(SetBinding { act: self.act(), repo: self.repo_id(), subject, roles }).await?)
+    }
+
+    /// Removes the roles of a subject. 404 when there are none.
+    pub async fn unbind(&self, subject: Subject) -> Result<()> {
+        Ok(self.store().write(SetBinding { act: self.act(), repo: self.repo_id(), subject, roles: Vec::new() }).await?)
+    }
+}

@@ -1,0 +1,190 @@
+//! Blobs and their copies: which bytes we have, where, and how to check them.
+
+use model::state::{CopyKind, CopyState};
+use model::{CopyId, RepoId, Sha256Digest, Timestamp};
+
+use crate::args;
+use crate::error::{Error, Result};
+use crate::events::{Act, On, record};
+use crate::session::{Session, Tx};
+use crate::store::Write;
+use crate::value::Row;
+
+/// A blob that was received and verified and is about to be known.
+#[derive(Clone, Debug)]
+pub struct NewBlob {
+    /// Its name.
+    pub digest: Sha256Digest,
+    /// Its length in bytes.
+    pub length: u64,
+    /// A checksum per MiB, 8 bytes each, little endian.
+    pub sums: Vec<u8>,
+    /// The id of the new copy.
+    pub copy: CopyId,
+    /// Where its bytes are.
+    pub body: NewBody,
+}
+
+/// Where the bytes of a new blob are.
+#[derive(Clone, Debug)]
+pub enum NewBody {
+    /// Here; they become a row.
+    Inline(Vec<u8>),
+    /// Already durable in the blob store.
+    Stored {
+        /// File, object or pack.
+        kind: CopyKind,
+        /// The key there.
+        place: String,
+    },
+}
+
+/// A copy as it is read back.
+#[derive(Clone, Debug)]
+pub struct Copy {
+    /// Its id.
+    pub id: CopyId,
+    /// File, object, pack or inline.
+    pub kind: CopyKind,
+    /// The key in the blob store; for inline copies the copy's own id.
+    pub place: String,
+    /// Where in that place the blob begins.
+    pub start: u64,
+    /// A checksum per MiB.
+    pub sums: Vec<u8>,
+    /// The bytes, for inline copies.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// Columns of a copy, in the order that [`copy_at`] reads them.
+macro_rules! copy_columns {
+    () => {
+        "c.id, c.kind, c.place, c.start, c.sums, i.bytes"
+    };
+}
+pub(crate) use copy_columns;
+
+/// Reads a copy from the columns that begin at `first`; `None` when the outer join found none.
+pub(crate) fn copy_at(row: &Row, first: usize) -> Result<Option<Copy>> {
+    let Some(id) = row.get::<Option<CopyId>>(first)? else { return Ok(None) };
+    let kind: String = row.get(first + 1)?;
+    Ok(Some(Copy {
+        id,
+        kind: CopyKind::from_word(&kind).ok_or_else(|| Error::Defect(format!("copy kind {kind}")))?,
+        place: row.get(first + 2)?,
+        start: row.get(first + 3)?,
+        sums: row.get(first + 4)?,
+        bytes: row.get(first + 5)?,
+    }))
+}
+
+/// The blob and its good copies, oldest first, when `repo` may serve it: entered there or pinned there.
+pub async fn readable(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    digest: Sha256Digest,
+) -> Result<Option<(u64, Vec<Copy>)>> {
+    const SQL: &str = concat!(
+        "SELECT b.length, ",
+        copy_columns!(),
+        " FROM blobs b
+         LEFT JOIN copies c ON c.digest = b.digest AND c.state = 'good'
+         LEFT JOIN inline_bytes i ON i.copy_id = c.id
+         WHERE b.digest = $1 AND (
+            EXISTS (SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id
+                    WHERE e.digest = b.digest AND e.repo_id = $2 AND v.state = 'published')
+            OR EXISTS (SELECT 1 FROM pins p WHERE p.digest = b.digest AND p.repo_id = $2))
+         ORDER BY c.created_at, c.id"
+    );
+    let rows = session.rows(SQL, args![digest, repo]).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let copies = rows.iter().filter_map(|row| copy_at(row, 1).transpose()).collect::<Result<_>>()?;
+    Ok(Some((first.get(0)?, copies)))
+}
+
+/// The good copies of a blob, oldest first, whoever may read it. For our own work only.
+pub async fn copies(session: &mut Session<'_>, digest: Sha256Digest) -> Result<Vec<Copy>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        copy_columns!(),
+        " FROM copies c LEFT JOIN inline_bytes i ON i.copy_id = c.id
+         WHERE c.digest = $1 AND c.state = 'good' ORDER BY c.created_at, c.id"
+    );
+    let rows = session.rows(SQL, args![digest]).await?;
+    rows.iter().filter_map(|row| copy_at(row, 0).transpose()).collect()
+}
+
+/// Makes a received blob known. Locks its row, so that collection and reuse cannot miss each other.
+/// When a good copy exists already, the new bytes are not needed: their place goes to the trash.
+/// Returns whether the new copy was kept.
+pub(crate) async fn keep(tx: &mut Tx<'_>, blob: &NewBlob, at: Timestamp) -> Result<bool> {
+    let sql = "INSERT INTO blobs (digest, length, created_at) VALUES ($1, $2, $3)
+         ON CONFLICT (digest) DO UPDATE SET condemned_at = NULL RETURNING length";
+    let row = tx.row(sql, args![blob.digest, blob.length, at]).await?;
+    let length: u64 = row.ok_or_else(|| Error::Defect("a blob vanished".to_owned()))?.get(0)?;
+    if length != blob.length {
+        return Err(Error::Defect(format!("two lengths for {}: {length} and {}", blob.digest, blob.length)));
+    }
+    let sql = "SELECT 1 FROM copies WHERE digest = $1 AND state = 'good' LIMIT 1";
+    if tx.row(sql, args![blob.digest]).await?.is_some() {
+        if let NewBody::Stored { place, .. } = &blob.body {
+            discard(tx, place, at).await?;
+        }
+        return Ok(false);
+    }
+    add_copy(tx, blob, at).await?;
+    tx.touch_copies();
+    Ok(true)
+}
+
+async fn add_copy(tx: &mut Tx<'_>, blob: &NewBlob, at: Timestamp) -> Result<()> {
+    let own = blob.copy.to_string();
+    let (kind, place) = match &blob.body {
+        NewBody::Inline(_) => (CopyKind::Inline, &own),
+        NewBody::Stored { kind, place } => (*kind, place),
+    };
+    let sql = "INSERT INTO copies (id, digest, kind, place, start, sums, state, created_at) VALUES ($1, $2, $3, $4, 0, $5, $6, $7)";
+    let state = CopyState::Good.word();
+    tx.execute(sql, args![blob.copy, blob.digest, *kind.word(), *place, blob.sums, *state, at]).await?;
+    if let NewBody::Inline(bytes) = &blob.body {
+        tx.execute("INSERT INTO inline_bytes (copy_id, bytes) VALUES ($1, $2)", args![blob.copy, bytes]).await?;
+    }
+    Ok(())
+}
+
+/// Hands a place over for deletion after the commit. It is never used again.
+pub(crate) async fn discard(tx: &mut Tx<'_>, place: &str, at: Timestamp) -> Result<()> {
+    let sql = "INSERT INTO trash (place, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    tx.execute(sql, args![*place, at]).await?;
+    tx.touch_work();
+    Ok(())
+}
+
+/// Marks a copy as damaged: it is never served again. Says whether a good one is left.
+#[derive(Clone, Debug)]
+pub struct MarkDamaged {
+    /// Who and when.
+    pub act: Act,
+    /// The blob.
+    pub digest: Sha256Digest,
+    /// The copy.
+    pub copy: CopyId,
+    /// What was found.
+    pub why: String,
+}
+
+impl Write for MarkDamaged {
+    type Out = bool;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        let sql = "UPDATE copies SET state = 'damaged' WHERE id = $1 AND digest = $2 AND state = 'good'";
+        if tx.execute(sql, args![self.copy, self.digest]).await? == 1 {
+            let id = self.digest.to_string();
+            let detail = serde_json::json!({"copyId": self.copy.to_string(), "why": self.why});
+            record(tx, &self.act, "blob.copy.damaged", On { repo: None, kind: "blob", id: &id }, &detail).await?;
+            tx.touch_copies();
+        }
+        let left = "SELECT 1 FROM copies WHERE digest = $1 AND state = 'good' LIMIT 1";
+        Ok(tx.row(left, args![self.digest]).await?.is_some())
+    }
+}

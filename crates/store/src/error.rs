@@ -1,0 +1,103 @@
+//! What can go wrong in the store, in the terms that callers act on.
+
+use model::{Code, Refusal};
+
+/// The store's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why the store did not do what was asked. Whatever the variant: nothing was changed, except
+/// after [`Error::Unknown`].
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// A rule of the domain says no; the caller may be told.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The disk (or the database's own limit) is full.
+    #[error("the database has no room left")]
+    Full,
+    /// The database does not answer, or asks to try again later.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// The connection broke while the commit was under way: it may or may not have happened.
+    #[error("the outcome of a commit is not known")]
+    Unknown,
+    /// A sync to disk failed: nothing is acknowledged any more until a restart.
+    #[error("the database stopped after a failed write to disk: {0}")]
+    Poisoned(String),
+    /// A wall was hit (constraint, trigger) or a promise between our own parts was broken.
+    #[error("a defect in the store: {0}")]
+    Defect(String),
+}
+
+impl Error {
+    /// A refusal with its code and sentence.
+    pub fn refuse(code: Code, detail: impl Into<String>) -> Self {
+        Self::Refused(Refusal::new(code, detail))
+    }
+
+    /// Shorthand for "it is not there".
+    pub fn not_found(what: &str) -> Self {
+        Self::refuse(Code::NotFound, format!("{what} was not found"))
+    }
+
+    /// Shorthand for "that contradicts what is there".
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::refuse(Code::Conflict, detail)
+    }
+
+    /// Whether the same request may succeed later without being changed.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Unknown)
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ffi::{ErrorCode, SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
+        let Some(cause) = error.sqlite_error().copied() else {
+            return Self::Defect(error.to_string());
+        };
+        match cause.code {
+            ErrorCode::DiskFull => Self::Full,
+            ErrorCode::SystemIoFailure
+                if matches!(cause.extended_code, SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC) =>
+            {
+                Self::Poisoned(error.to_string())
+            }
+            ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly => Self::Unavailable(error.to_string()),
+            _ => Self::Defect(error.to_string()),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(cause) => match cause.code().as_deref() {
+                // insufficient_resources: disk_full
+                Some("53100") => Self::Full,
+                // connection, resources, operator intervention, serialization, deadlock
+                Some(code)
+                    if code.starts_with("08")
+                        || code.starts_with("53")
+                        || code.starts_with("57")
+                        || code.starts_with("40") =>
+                {
+                    Self::Unavailable(error.to_string())
+                }
+                _ => Self::Defect(error.to_string()),
+            },
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error.to_string()),
+            _ => Self::Defect(error.to_string()),
+        }
+    }
+}

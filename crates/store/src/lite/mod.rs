@@ -1,0 +1,45 @@
+//! SQLite: one writer thread that groups commits, and a read-only connection per reading thread.
+
+mod group;
+mod reader;
+mod writer;
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::Result;
+
+pub(crate) use group::Waiting;
+pub(crate) use reader::read;
+pub(crate) use writer::Writer;
+
+/// Statements kept prepared per connection; above the number of statements that we have.
+const STATEMENT_CACHE: usize = 512;
+
+/// Opens the connection that may write, creating the database when it is missing.
+pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
+    let conn = Connection::open(path)?;
+    settle(&conn)?;
+    conn.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+         PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -4000;",
+    )?;
+    Ok(conn)
+}
+
+/// Opens a connection that can only read.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    settle(&conn)?;
+    conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2000;")?;
+    Ok(conn)
+}
+
+fn settle(conn: &Connection) -> Result<()> {
+    conn.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    conn.busy_timeout(Duration::from_secs(5))?;
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! The one thread that writes: it takes what is waiting, applies it as one group, commits once.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::group::{Group, Member};
+use super::open_writer;
+use crate::error::{Error, Result};
+use crate::fresh::{Fresh, Touched};
+
+/// Members of a group at most; more wait for the next.
+const GROUP_MEMBERS: usize = 256;
+/// How long a group may grow while more is waiting.
+const GROUP_TIME: Duration = Duration::from_millis(4);
+/// Writes that may wait for the writer before callers are held back.
+const QUEUE: usize = 4096;
+
+/// A handle on the writer thread. Dropping it lets the thread finish what it took and end.
+pub(crate) struct Writer {
+    queue: Option<SyncSender<Box<dyn Member>>>,
+    poison: Arc<OnceLock<String>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread does after a commit and before it acknowledges.
+pub(crate) type AfterCommit = Box<dyn Fn(&Touched) + Send>;
+
+impl Writer {
+    /// Starts the thread on the database at `path`.
+    pub(crate) fn start(path: PathBuf, fresh: Arc<Fresh>, after: AfterCommit) -> Result<Self> {
+        let (queue, waiting) = sync_channel(QUEUE);
+        let poison = Arc::new(OnceLock::new());
+        let conn = open_writer(&path)?;
+        let body = {
+            let poison = Arc::clone(&poison);
+            move || run(conn, &waiting, &poison, &fresh, &after)
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(body)
+            .map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(Self { queue: Some(queue), poison, thread: Some(thread) })
+    }
+
+    /// Hands a write over. A full queue is an overload: the caller is told to come back.
+    pub(crate) fn submit(&self, member: Box<dyn Member>) -> Result<()> {
+        if let Some(why) = self.poison.get() {
+            return Err(Error::Poisoned(why.clone()));
+        }
+        let queue = self.queue.as_ref().ok_or_else(|| Error::Unavailable("the store is closed".to_owned()))?;
+        queue.try_send(member).map_err(|_| Error::Unavailable("the store is overloaded or closed".to_owned()))
+    }
+
+    /// Why nothing is written any more, once a sync has failed.
+    pub(crate) fn poison(&self) -> Option<&str> {
+        self.poison.get().map(String::as_str)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn run(
+    conn: Connection,
+    waiting: &Receiver<Box<dyn Member>>,
+    poison: &OnceLock<String>,
+    fresh: &Fresh,
+    after: &AfterCommit,
+) {
+    let conn = Rc::new(conn);
+    while let Ok(first) = waiting.recv() {
+        let mut group = Group::begin(Rc::clone(&conn), first);
+        let started = Instant::now();
+        while group.len() < GROUP_MEMBERS && started.elapsed() < GROUP_TIME {
+            match waiting.try_recv() {
+                Ok(next) => group.add(next),
+                Err(_) => break,
+            }
+        }
+        let settled = group.commit(&mut |touched| {
+            fresh.apply(touched);
+            after(touched);
+        });
+        if let Err(Error::Poisoned(why)) = settled {
+            drop(poison.set(why));
+        }
+        if poison.get().is_some() {
+            refuse_the_rest(waiting, poison);
+            return;
+        }
+    }
+}
+
+fn refuse_the_rest(waiting: &Receiver<Box<dyn Member>>, poison: &OnceLock<String>) {
+    let why = poison.get().cloned().unwrap_or_default();
+    while let Ok(member) = waiting.recv() {
+        member.answer(Err(Error::Poisoned(why.clone())));
+    }
+}

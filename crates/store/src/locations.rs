@@ -1,0 +1,82 @@
+//! Which version answers at a path of a repository: the read behind every download by path.
+
+use model::state::VersionState;
+use model::{EntryPath, PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
+
+use crate::args;
+use crate::blobs::{Copy, copy_at, copy_columns};
+use crate::error::{Error, Result};
+use crate::session::{Session, Tx};
+
+/// What is at a path.
+#[derive(Clone, Debug)]
+pub struct Located {
+    /// The package that owns the path.
+    pub package: PackageId,
+    /// The version that answers.
+    pub version: VersionId,
+    /// Published, tombstoned or collected.
+    pub state: VersionState,
+    /// The blob.
+    pub digest: Sha256Digest,
+    /// Its length.
+    pub size: u64,
+    /// The media type given at upload.
+    pub media_type: Option<String>,
+    /// When the entry was published.
+    pub modified_at: Timestamp,
+    /// The good copies, oldest first.
+    pub copies: Vec<Copy>,
+}
+
+/// Looks a path up: one statement.
+pub async fn find(session: &mut Session<'_>, repo: RepoId, path: &str) -> Result<Option<Located>> {
+    const SQL: &str = concat!(
+        "SELECT l.package_id, l.version_id, v.state, e.digest, e.size, e.media_type, e.added_at, ",
+        copy_columns!(),
+        " FROM locations l
+         JOIN versions v ON v.id = l.version_id
+         JOIN entries e ON e.version_id = l.version_id AND e.path = l.entry_path
+         LEFT JOIN copies c ON c.digest = e.digest AND c.state = 'good'
+         LEFT JOIN inline_bytes i ON i.copy_id = c.id
+         WHERE l.repo_id = $1 AND l.path = $2 ORDER BY c.created_at, c.id"
+    );
+    let rows = session.rows(SQL, args![repo, *path]).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let state: String = first.get(2)?;
+    Ok(Some(Located {
+        package: first.get(0)?,
+        version: first.get(1)?,
+        state: VersionState::from_word(&state).ok_or_else(|| Error::Defect(format!("version state {state}")))?,
+        digest: first.get(3)?,
+        size: first.get(4)?,
+        media_type: first.get(5)?,
+        modified_at: first.get(6)?,
+        copies: rows.iter().filter_map(|row| copy_at(row, 7).transpose()).collect::<Result<_>>()?,
+    }))
+}
+
+/// Lets `version` of `package` answer at the location. A path stays with its package; it moves to
+/// a later version only where the repository allows overwriting.
+pub(crate) async fn occupy(
+    tx: &mut Tx<'_>,
+    repo: RepoId,
+    location: &str,
+    package: PackageId,
+    version: VersionId,
+    entry: &EntryPath,
+    overwrite: bool,
+) -> Result<()> {
+    let sql = "INSERT INTO locations (repo_id, path, package_id, version_id, entry_path) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING";
+    if tx.execute(sql, args![repo, *location, package, version, *entry]).await? == 1 {
+        return Ok(());
+    }
+    let taken = || Error::conflict(format!("the path {location} is taken: published paths never change"));
+    if !overwrite {
+        return Err(taken());
+    }
+    let sql =
+        "UPDATE locations SET version_id = $4, entry_path = $5 WHERE repo_id = $1 AND path = $2 AND package_id = $3";
+    if tx.execute(sql, args![repo, *location, package, version, *entry]).await? == 1 { Ok(()) } else { Err(taken()) }
+}

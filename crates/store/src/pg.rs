@@ -1,0 +1,118 @@
+//! PostgreSQL: a pool, snapshots, and transactions that are run again when they must be.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Acquire, Executor};
+
+use crate::error::{Error, Result};
+use crate::fresh::Touched;
+use crate::session::{Session, Tx};
+use crate::store::Write;
+
+/// Attempts at a transaction that lost against another one.
+const ATTEMPTS: u32 = 8;
+
+/// A pool of connections.
+pub(crate) struct Pg {
+    pool: PgPool,
+}
+
+impl Pg {
+    /// Prepares the pool; connects when first used.
+    pub(crate) fn connect(url: &str, size: u32) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| Error::Defect("the database URL is malformed".to_owned()))?
+            .application_name("artifortress")
+            .statement_cache_capacity(512);
+        let pool = PgPoolOptions::new()
+            .max_connections(size)
+            .min_connections(0)
+            .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+
+    /// One statement sees one snapshot; a look of several statements runs in a transaction.
+    pub(crate) async fn read<T, F>(&self, look: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Session<'_>) -> Result<T>,
+    {
+        let mut conn = self.pool.acquire().await?;
+        look(&mut Session::pg(&mut conn)).await
+    }
+
+    /// Runs `write` until it commits, refuses or runs out of attempts.
+    pub(crate) async fn write<W: Write>(&self, write: &W) -> Result<(W::Out, Touched)> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.attempt(write).await {
+                Err(Attempt::Lost(error)) if attempt < ATTEMPTS => {
+                    tracing::debug!(%error, attempt, "a transaction lost and is run again");
+                    tokio::time::sleep(Duration::from_millis(2 << attempt.min(6))).await;
+                }
+                Err(Attempt::Lost(error)) => return Err(Error::Unavailable(error.to_string())),
+                Err(Attempt::Failed(error)) => return Err(error),
+                Ok(done) => return Ok(done),
+            }
+        }
+    }
+
+    async fn attempt<W: Write>(&self, write: &W) -> std::result::Result<(W::Out, Touched), Attempt> {
+        let mut conn = self.pool.acquire().await.map_err(Attempt::from)?;
+        let mut transaction = conn.begin().await.map_err(Attempt::from)?;
+        let mut tx = Tx::new(Session::pg(&mut transaction));
+        let out = write.apply(&mut tx).await;
+        let touched = tx.into_touched();
+        match out {
+            Ok(out) => {
+                transaction.commit().await.map_err(commit_error)?;
+                Ok((out, touched))
+            }
+            Err(error) => {
+                drop(transaction.rollback().await);
+                Err(Attempt::from(error))
+            }
+        }
+    }
+
+    /// Runs a whole script (migrations) on one connection.
+    pub(crate) async fn script(&self, sql: String) -> Result<()> {
+        let mut conn = self.pool.acquire().await?;
+        conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await?;
+        Ok(())
+    }
+}
+
+/// How an attempt ended when it did not succeed.
+enum Attempt {
+    /// Another transaction won; the same write may win next time.
+    Lost(Error),
+    /// There is no point in trying again.
+    Failed(Error),
+}
+
+impl From<sqlx::Error> for Attempt {
+    fn from(error: sqlx::Error) -> Self {
+        Self::from(Error::from(error))
+    }
+}
+
+impl From<Error> for Attempt {
+    fn from(error: Error) -> Self {
+        // 40001 serialization failure, 40P01 deadlock
+        let lost = matches!(&error, Error::Unavailable(text) if text.contains("deadlock") || text.contains("could not serialize"));
+        if lost { Self::Lost(error) } else { Self::Failed(error) }
+    }
+}
+
+/// A database error at commit means "no"; a broken connection means "nobody knows".
+fn commit_error(error: sqlx::Error) -> Attempt {
+    match error {
+        sqlx::Error::Database(_) => Attempt::from(error),
+        _ => Attempt::Failed(Error::Unknown),
+    }
+}

@@ -1,0 +1,172 @@
+//! The store itself: opening, reading, writing.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+use crate::error::{Error, Result};
+use crate::fresh::Fresh;
+use crate::lite::{self, Writer};
+use crate::pg::Pg;
+use crate::session::{Session, Tx};
+
+/// Where the truth lives.
+#[derive(Clone, Debug)]
+pub enum Options {
+    /// A SQLite file; created when missing. The caller owns the folder exclusively.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A PostgreSQL database.
+    Postgres {
+        /// `postgres://…`; may hold a password.
+        url: model::Secret<String>,
+        /// Connections at most.
+        pool: u32,
+    },
+}
+
+/// Which engine is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded.
+    Sqlite,
+    /// Shared by many processes.
+    Postgres,
+}
+
+/// A change as plain data. `apply` runs inside one transaction; it may be run again from the start
+/// (after a conflict or a lost group), so it must depend on nothing but `self` and the transaction,
+/// and must wait for nothing but the transaction.
+pub trait Write: Send + Sync + 'static {
+    /// What the caller learns once the change is durable.
+    type Out: Send + 'static;
+
+    /// Makes the change, or refuses.
+    fn apply(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Out>> + Send;
+}
+
+/// A handle on the database; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    backend: Backend,
+    work: Arc<Notify>,
+}
+
+enum Backend {
+    Lite { number: u64, path: PathBuf, writer: Writer, fresh: Arc<Fresh> },
+    Pg(Pg),
+}
+
+static STORES: AtomicU64 = AtomicU64::new(1);
+
+impl Store {
+    /// Opens the database. SQLite is migrated at once; for PostgreSQL see [`Store::migrate`].
+    pub async fn open(options: &Options, ambient: &model::Ambient) -> Result<Self> {
+        let work = Arc::new(Notify::new());
+        let backend = match options {
+            Options::Sqlite { path } => open_lite(path, &work, ambient)?,
+            Options::Postgres { url, pool } => Backend::Pg(Pg::connect(url.expose(), *pool)?),
+        };
+        Ok(Self { inner: Arc::new(Inner { backend, work }) })
+    }
+
+    /// Which engine this is.
+    pub fn engine(&self) -> Engine {
+        match self.inner.backend {
+            Backend::Lite { .. } => Engine::Sqlite,
+            Backend::Pg(_) => Engine::Postgres,
+        }
+    }
+
+    /// Runs `look` in one snapshot. For looks at up to about 200 rows: on SQLite it runs right here.
+    pub async fn read<T, F>(&self, look: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Session<'_>) -> Result<T>,
+    {
+        match &self.inner.backend {
+            Backend::Lite { number, path, .. } => {
+                let mut session = Session::lite();
+                lite::read(*number, path, look(&mut session))
+            }
+            Backend::Pg(pg) => pg.read(look).await,
+        }
+    }
+
+    /// Applies `write`; returns once it is durable and every cache of this process knows.
+    pub async fn write<W: Write>(&self, write: W) -> Result<W::Out> {
+        match &self.inner.backend {
+            Backend::Lite { writer, .. } => {
+                let (member, answer) = lite::Waiting::new(write);
+                writer.submit(Box::new(member))?;
+                answer.await.map_err(|_| Error::Unavailable("the writer has stopped".to_owned()))?
+            }
+            Backend::Pg(pg) => {
+                let (out, touched) = pg.write(&write).await?;
+                if touched.work {
+                    self.inner.work.notify_waiters();
+                }
+                Ok(out)
+            }
+        }
+    }
+
+    /// The counters that say whether a cached answer still holds. `None` when other processes may
+    /// write: then only the database knows.
+    pub fn fresh(&self) -> Option<&Fresh> {
+        match &self.inner.backend {
+            Backend::Lite { fresh, .. } => Some(fresh),
+            Backend::Pg(_) => None,
+        }
+    }
+
+    /// Wakes when this process has committed an event or a job.
+    pub fn work(&self) -> &Notify {
+        &self.inner.work
+    }
+
+    /// Why nothing is written any more, once a sync to disk has failed.
+    pub fn poison(&self) -> Option<&str> {
+        match &self.inner.backend {
+            Backend::Lite { writer, .. } => writer.poison(),
+            Backend::Pg(_) => None,
+        }
+    }
+
+    pub(crate) fn pg(&self) -> Option<&Pg> {
+        match &self.inner.backend {
+            Backend::Pg(pg) => Some(pg),
+            Backend::Lite { .. } => None,
+        }
+    }
+}
+
+fn open_lite(path: &Path, work: &Arc<Notify>, ambient: &model::Ambient) -> Result<Backend> {
+    crate::migrate::sqlite(path, ambient)?;
+    let fresh = Arc::new(Fresh::default());
+    let after = {
+        let work = Arc::clone(work);
+        move |touched: &crate::fresh::Touched| {
+            if touched.work {
+                work.notify_waiters();
+            }
+        }
+    };
+    let writer = Writer::start(path.to_owned(), Arc::clone(&fresh), Box::new(after))?;
+    let number = STORES.fetch_add(1, Ordering::Relaxed);
+    Ok(Backend::Lite { number, path: path.to_owned(), writer, fresh })
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({:?})", self.engine())
+    }
+}
