@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::folders::{Disk, STAGING};
+use super::steps::Step;
 use crate::error::{Error, Result};
 use crate::key::Key;
 
@@ -99,15 +100,12 @@ impl StagedFile {
     fn create(disk: Arc<Disk>, key: Key) -> Result<Self> {
         let path = format!("{STAGING}/{}", key.name());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::openat(&disk.root, path.as_str(), flags, Mode::from_raw_mode(0o640)) {
+        let create = || rustix::fs::openat(&disk.root, path.as_str(), flags, Mode::from_raw_mode(0o640));
+        match disk.steps.take(Step::Create, create) {
             Ok(file) => Ok(Self { disk, key, path, file: Some(file), written: 0 }),
             Err(Errno::EXIST) => Err(Error::KeyTaken),
             Err(errno) => Err(errno.into()),
         }
-    }
-
-    fn file(&self) -> Result<&OwnedFd> {
-        self.file.as_ref().ok_or(Error::Broken)
     }
 
     fn write(&mut self, portion: &[Bytes]) -> Result<()> {
@@ -119,7 +117,10 @@ impl StagedFile {
             let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
             let mut slices = slices.as_mut_slice();
             while !slices.is_empty() {
-                let written = rustix::io::retry_on_intr(|| rustix::io::writev(file, slices))?;
+                let written = self
+                    .disk
+                    .steps
+                    .take(Step::Write, || rustix::io::retry_on_intr(|| rustix::io::writev(file, slices)))?;
                 IoSlice::advance_slices(&mut slices, written);
                 self.written += written as u64;
             }
@@ -129,7 +130,8 @@ impl StagedFile {
     }
 
     fn sync(&self) -> Result<()> {
-        self.disk.synced(rustix::fs::fdatasync(self.file()?))
+        let file = self.file.as_ref().ok_or(Error::Broken)?;
+        self.disk.synced(self.disk.steps.take(Step::Sync, || rustix::fs::fdatasync(file)))
     }
 
     fn publish(mut self) -> Result<()> {
