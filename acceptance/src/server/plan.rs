@@ -30,12 +30,13 @@ pub struct Plan {
     services: Option<(Admin, S3)>,
     strace: Option<Strace>,
     admin: bool,
+    program: Option<PathBuf>,
 }
 
 impl Plan {
     pub(super) fn new(backing: Backing) -> Plan {
         let (variables, arguments) = (Vec::new(), Vec::new());
-        Plan { backing, apis: 1, variables, arguments, services: None, strace: None, admin: true }
+        Plan { backing, apis: 1, variables, arguments, services: None, strace: None, admin: true, program: None }
     }
 
     /// A setting from the environment, for every process.
@@ -65,6 +66,12 @@ impl Plan {
     /// Runs the first process (`serve` or `api`) under `strace`.
     pub fn under(mut self, strace: Strace) -> Plan {
         self.strace = Some(strace);
+        self
+    }
+
+    /// Another program than the one just built: an older release, for instance.
+    pub fn program(mut self, path: impl Into<PathBuf>) -> Plan {
+        self.program = Some(path.into());
         self
     }
 
@@ -106,7 +113,7 @@ impl Plan {
             ("ARTIFORTRESS_DATABASE_URL".into(), database.url()),
             ("ARTIFORTRESS_BLOBS".into(), format!("s3://{bucket}")),
             ("ARTIFORTRESS_BOOTSTRAP_TOKEN".into(), bootstrap.clone()),
-            ("ARTIFORTRESS_MASTER_KEY".into(), MASTER_KEY.into()),
+            ("ARTIFORTRESS_MASTER_KEY".into(), random_key()?),
         ];
         shared.extend(s3.variables().into_iter().map(|(name, value)| (name.to_string(), value)));
         let mut processes = Vec::new();
@@ -152,7 +159,7 @@ impl Plan {
         variables.extend(shared.iter().chain(&self.variables).cloned());
         Ok(Process {
             command: command.to_string(),
-            binary: binary()?,
+            binary: self.program.clone().map_or_else(binary, Ok)?,
             arguments: self.arguments.clone(),
             variables,
             strace,
@@ -165,8 +172,10 @@ impl Plan {
     }
 }
 
-/// A key for the tests: it seals nothing that matters.
-const MASTER_KEY: &str = concat!("00112233445566778899aabbccddeeff", "00112233445566778899aabbccddeeff");
+/// 32 bytes in hex.
+fn random_key() -> Result<String> {
+    Ok(random_text()?.bytes().map(|byte| format!("{byte:02x}")).collect())
+}
 
 /// A new database with the program's schema: migrated once in each test process, then cloned.
 fn migrated(postgres: &Admin) -> Result<Database> {

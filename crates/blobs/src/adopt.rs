@@ -44,9 +44,9 @@ impl Blobs {
 
     /// Reads the whole copy; blocks without a sum are taken as they are.
     async fn measure(&self, copy: &BlobCopy) -> Result<Measured> {
-        let mut source = self.source(copy).await?;
-        let mut hashing = Hashing::new();
         let count = blocks(copy.length);
+        let mut source = self.source(copy, 0..count).await?;
+        let mut hashing = Hashing::new();
         for block in 0..count {
             let after = Some(block + 1).filter(|after| *after < count).map(|after| Span::of(copy, after));
             let bytes = source.block(Span::of(copy, block), after).await?;

@@ -1,5 +1,6 @@
 //! The store of copies: one of three places behind one face.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,8 @@ use crate::key::{Area, Key};
 use crate::memory::{Memory, MemorySource, MemoryStage};
 use crate::pool::Pool;
 use crate::reader::Source;
+use crate::s3::{Bucket, ObjectSource, ObjectStage, S3Config};
+use crate::sums::BLOCK;
 use crate::writer::{Sink, Writer};
 
 /// What may be chosen about a store.
@@ -41,6 +44,7 @@ pub struct Health {
 #[derive(Clone)]
 pub(crate) enum Place {
     Disk(Arc<Disk>),
+    S3(Arc<Bucket>),
     Memory(Arc<Memory>),
 }
 
@@ -62,6 +66,11 @@ impl Blobs {
         Ok(Self::new(Place::Disk(Arc::new(Disk::open(folder)?)), options))
     }
 
+    /// Copies as objects in a bucket. Nothing is asked of the bucket yet: see [`Blobs::health`].
+    pub fn s3(config: &S3Config, options: Options) -> Result<Self> {
+        Ok(Self::new(Place::S3(Arc::new(Bucket::open(config)?)), options))
+    }
+
     /// Copies in memory, gone with the last clone: for tests.
     pub fn memory(options: Options) -> Self {
         Self::new(Place::Memory(Arc::default()), options)
@@ -71,6 +80,7 @@ impl Blobs {
     pub fn kind(&self) -> CopyKind {
         match &self.place {
             Place::Disk(_) | Place::Memory(_) => CopyKind::File,
+            Place::S3(_) => CopyKind::Object,
         }
     }
 
@@ -83,7 +93,7 @@ impl Blobs {
     pub fn poisoned(&self) -> bool {
         match &self.place {
             Place::Disk(disk) => disk.poisoned(),
-            Place::Memory(_) => false,
+            Place::S3(_) | Place::Memory(_) => false,
         }
     }
 
@@ -95,14 +105,22 @@ impl Blobs {
     pub(crate) fn sink(&self, key: Key, now: Timestamp) -> Sink {
         match &self.place {
             Place::Disk(disk) => Sink::Disk(Stage::new(Arc::clone(disk), key)),
+            Place::S3(bucket) => Sink::S3(ObjectStage::new(Arc::clone(bucket), key)),
             Place::Memory(memory) => Sink::Memory(MemoryStage::new(Arc::clone(memory), key, now)),
         }
     }
 
-    /// The raw bytes of a copy, not checked yet. A copy that is shorter than it says is damaged at its last block.
-    pub(crate) async fn source(&self, copy: &BlobCopy) -> Result<Source> {
+    /// The blocks of a copy, from number `blocks.start` to before `blocks.end`.
+    ///
+    /// A file or object that is too short to hold the copy is damaged, whichever blocks are wanted.
+    pub(crate) async fn source(&self, copy: &BlobCopy, blocks: Range<u64>) -> Result<Source> {
         match &self.place {
             Place::Disk(disk) => Ok(Source::Disk(DiskSource::open(disk, copy, &self.pool).await?)),
+            Place::S3(bucket) => {
+                let (start, end) = (blocks.start * BLOCK, (blocks.end * BLOCK).min(copy.length));
+                let wanted = copy.offset + start..copy.offset + end;
+                Ok(Source::S3(ObjectSource::open(bucket, copy, wanted, &self.pool).await?))
+            }
             Place::Memory(memory) => Ok(Source::Memory(MemorySource::open(memory, copy)?)),
         }
     }
@@ -111,6 +129,7 @@ impl Blobs {
     pub async fn remove(&self, key: &Key) -> Result<()> {
         match &self.place {
             Place::Disk(disk) => disk.remove(key.clone()).await,
+            Place::S3(bucket) => bucket.remove(key).await,
             Place::Memory(memory) => {
                 memory.remove(key);
                 Ok(())
@@ -122,6 +141,7 @@ impl Blobs {
     pub async fn exists(&self, key: &Key) -> Result<Option<u64>> {
         let found = match &self.place {
             Place::Disk(disk) => disk.length(key.clone()).await,
+            Place::S3(bucket) => bucket.length(key).await,
             Place::Memory(memory) => memory.length(key),
         };
         match found {
@@ -135,17 +155,19 @@ impl Blobs {
     pub async fn list(&self, area: Area, after: Option<&Key>, limit: usize) -> Result<Vec<Stored>> {
         match &self.place {
             Place::Disk(disk) => disk.list(area, after.cloned(), limit).await,
+            Place::S3(bucket) => bucket.list(area, after, limit).await,
             Place::Memory(memory) => Ok(memory.list(area, after, limit)),
         }
     }
 
     /// Removes files that a crash left half-received and that were last written before `before`. How many.
     ///
-    /// Choose a moment before this process started, or longer ago than any upload may take.
+    /// Choose a moment before this process started, or longer ago than any upload may take. In a bucket the service
+    /// itself must do this: give it a rule that aborts incomplete multipart uploads.
     pub async fn sweep_staging(&self, before: Timestamp) -> Result<u64> {
         match &self.place {
             Place::Disk(disk) => disk.sweep_staging(before).await,
-            Place::Memory(_) => Ok(0),
+            Place::S3(_) | Place::Memory(_) => Ok(0),
         }
     }
 
@@ -154,6 +176,9 @@ impl Blobs {
         let probe = async {
             match &self.place {
                 Place::Disk(disk) => disk.probe(Key::fresh(Area::Blobs, ambient)).await,
+                Place::S3(bucket) => {
+                    bucket.probe(&Key::fresh(Area::Blobs, ambient)).await.map(|()| Health { free: None })
+                }
                 Place::Memory(_) => Ok(Health { free: None }),
             }
         };
@@ -168,6 +193,7 @@ impl std::fmt::Debug for Blobs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match &self.place {
             Place::Disk(_) => "Blobs::disk",
+            Place::S3(_) => "Blobs::s3",
             Place::Memory(_) => "Blobs::memory",
         })
     }

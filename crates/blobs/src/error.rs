@@ -68,6 +68,12 @@ pub enum Error {
     /// The object store did not answer, or not well, after bounded retries.
     #[error("the object store is unavailable: {0}")]
     Unavailable(String),
+    /// A part of a direct upload has a number that is out of range or out of order.
+    #[error("part {number} is out of range or out of order")]
+    PartNumber {
+        /// The number.
+        number: u32,
+    },
     /// The configuration of the store is wrong.
     #[error("the blob store is configured wrongly: {0}")]
     Config(String),

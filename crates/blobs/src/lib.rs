@@ -19,6 +19,7 @@ mod memory;
 mod pack;
 mod pool;
 mod reader;
+mod s3;
 mod sums;
 mod writer;
 
@@ -28,5 +29,6 @@ pub use error::{Error, Result};
 pub use key::{Area, Key, KeyError};
 pub use pack::Pack;
 pub use reader::Reader;
+pub use s3::{Direct, Overrides, S3Config, S3Credentials, UploadedPart};
 pub use sums::{BLOCK, blocks, check_inline};
 pub use writer::Writer;

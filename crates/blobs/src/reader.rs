@@ -9,6 +9,7 @@ use crate::copy::BlobCopy;
 use crate::disk::DiskSource;
 use crate::error::{Error, Result};
 use crate::memory::MemorySource;
+use crate::s3::ObjectSource;
 use crate::sums::{BLOCK, block_sum, blocks};
 
 /// One block to be read.
@@ -43,6 +44,7 @@ impl Span {
 /// Where a reader's blocks come from. Each source checks the spans that it returns.
 pub(crate) enum Source {
     Disk(DiskSource),
+    S3(ObjectSource),
     Memory(MemorySource),
 }
 
@@ -51,6 +53,7 @@ impl Source {
     pub(crate) async fn block(&mut self, span: Span, after: Option<Span>) -> Result<Bytes> {
         match self {
             Self::Disk(source) => source.block(span, after).await,
+            Self::S3(source) => source.block(span).await,
             Self::Memory(source) => source.block(span),
         }
     }
@@ -80,7 +83,7 @@ impl Blobs {
             return Err(Error::Damaged { block: blocks(copy.length).min(copy.sums.len() as u64) });
         }
         let (next, end) = if range.is_empty() { (0, 0) } else { (range.start / BLOCK, (range.end - 1) / BLOCK + 1) };
-        let source = self.source(copy).await?;
+        let source = self.source(copy, next..end).await?;
         let mut reader = Reader { copy: copy.clone(), range, source, next, end, first: None };
         reader.first = reader.read_next().await?;
         Ok(reader)

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::hashing::Hashing;
 use crate::key::{Area, Key};
 use crate::memory::MemoryStage;
+use crate::s3::ObjectStage;
 use crate::sums::Measured;
 
 /// How many bytes are handed over to hashing and storing at once.
@@ -21,6 +22,7 @@ const PORTION: usize = 1 << 20;
 /// Where a writer's bytes go.
 pub(crate) enum Sink {
     Disk(Stage),
+    S3(ObjectStage),
     Memory(MemoryStage),
 }
 
@@ -28,6 +30,7 @@ impl Sink {
     async fn push(&mut self, portion: Arc<[Bytes]>) -> Result<()> {
         match self {
             Self::Disk(stage) => stage.push(portion).await,
+            Self::S3(stage) => stage.push(&portion).await,
             Self::Memory(stage) => {
                 stage.push(&portion);
                 Ok(())
@@ -39,6 +42,7 @@ impl Sink {
     async fn flush(&mut self, rest: Arc<[Bytes]>) -> Result<()> {
         match self {
             Self::Disk(stage) => stage.flush(rest).await,
+            Self::S3(stage) => stage.flush(&rest).await,
             Self::Memory(stage) => {
                 stage.push(&rest);
                 Ok(())
@@ -50,7 +54,15 @@ impl Sink {
     async fn publish(self) -> Result<()> {
         match self {
             Self::Disk(stage) => stage.publish().await,
+            Self::S3(stage) => stage.publish().await,
             Self::Memory(stage) => stage.publish(),
+        }
+    }
+
+    /// Gives up what was taken and waits until it is gone, where that takes more than dropping it.
+    async fn abort(self) {
+        if let Self::S3(stage) = self {
+            stage.abort().await;
         }
     }
 }
@@ -108,9 +120,16 @@ impl Writer {
         let outcome = self.take(bytes).await;
         match outcome {
             Ok(()) => self.broken = false,
-            Err(_) => self.sink = None,
+            Err(_) => self.discard().await,
         }
         outcome
+    }
+
+    async fn discard(&mut self) {
+        self.batch = Batch::default();
+        if let Some(sink) = self.sink.take() {
+            sink.abort().await;
+        }
     }
 
     async fn take(&mut self, bytes: Bytes) -> Result<()> {
@@ -151,9 +170,16 @@ impl Writer {
     async fn finish_stored(mut self, expect: Expect) -> Result<Received> {
         let mut sink = self.sink.take().unwrap_or_else(|| self.blobs.sink(self.key.clone(), self.now));
         let rest = self.batch.take();
-        let measured = Self::settle(&mut sink, self.hashing, rest, expect, self.received).await?;
-        sink.publish().await?;
-        Ok(Received::new(measured, Body::Stored { key: self.key }))
+        match Self::settle(&mut sink, self.hashing, rest, expect, self.received).await {
+            Ok(measured) => {
+                sink.publish().await?;
+                Ok(Received::new(measured, Body::Stored { key: self.key }))
+            }
+            Err(error) => {
+                sink.abort().await;
+                Err(error)
+            }
+        }
     }
 
     /// Hashes and stores the rest side by side; a wrong length is refused before either.

@@ -30,6 +30,7 @@ pub struct Request {
     secrets: HeaderMap,
     body: Option<Source>,
     repeatable: bool,
+    accepted: Option<u16>,
     patience: Duration,
 }
 
@@ -57,6 +58,7 @@ impl Request {
             secrets: HeaderMap::new(),
             body: None,
             repeatable,
+            accepted: None,
             patience,
         }
     }
@@ -120,6 +122,13 @@ impl Request {
         marked
     }
 
+    /// Takes this status as an answer, not as a refusal.
+    #[must_use]
+    pub fn accept(mut self, status: u16) -> Self {
+        self.accepted = Some(status);
+        self
+    }
+
     /// How long nothing may move before this call is given up.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
@@ -127,7 +136,7 @@ impl Request {
         self
     }
 
-    /// Sends it, again where that may help. Any status but 2xx and 304 is an error.
+    /// Sends it, again where that may help. Any status but 2xx, 304 and the accepted one is an error.
     pub async fn send(self) -> Result<Answer, Error> {
         let url = self.url.clone()?;
         let mut attempt = 1;
@@ -151,7 +160,7 @@ impl Request {
         for _ in 0..=REDIRECTS {
             let response = self.exchange(&url).await?;
             let status = response.status();
-            if status.is_success() || status.as_u16() == 304 {
+            if status.is_success() || status.as_u16() == 304 || self.accepted == Some(status.as_u16()) {
                 return Ok(Answer::new(response, self.patience, origin(&url)));
             }
             match self.next_hop(&url, &response)? {

@@ -25,6 +25,7 @@ pub mod ops;
 pub mod packages;
 mod pg;
 pub mod pins;
+pub mod principals;
 pub mod publish;
 pub mod repositories;
 pub mod sequence;

@@ -1,10 +1,14 @@
 //! One contract for every place that copies can live in. Each test here runs on disk, in memory and against S3.
 
+mod direct;
+mod durable;
+mod faults;
 mod keys;
 mod load;
 mod packs;
 mod parts;
 mod read;
+mod service;
 mod subject;
 mod write;
 
@@ -21,6 +25,7 @@ macro_rules! contract {
     ($($name:ident),+ $(,)?) => {
         $crate::contract::contract!(@each disk: $($name),+);
         $crate::contract::contract!(@each memory: $($name),+);
+        $crate::contract::contract!(@each s3: $($name),+);
     };
     (@each $place:ident: $($name:ident),+) => {
         mod $place {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use model::Ambient;
 use tempfile::TempDir;
 
+use super::service::Service;
 use crate::blobs::Place;
 use crate::{Area, Blobs, Key, Options};
 
@@ -13,6 +14,9 @@ pub(crate) struct Subject {
     pub(crate) blobs: Blobs,
     /// Where its files are, for places that have files.
     files: Option<PathBuf>,
+    /// Where half-received content shows up as files.
+    half: Option<PathBuf>,
+    pub(crate) service: Option<Service>,
     _folder: Option<TempDir>,
 }
 
@@ -20,11 +24,21 @@ impl Subject {
     pub(crate) async fn disk() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let blobs = Blobs::disk(folder.path(), Options::default()).expect("a blob folder");
-        Self { blobs, files: Some(folder.path().to_owned()), _folder: Some(folder) }
+        let half = Some(folder.path().join("staging"));
+        Self { blobs, files: Some(folder.path().to_owned()), half, service: None, _folder: Some(folder) }
     }
 
     pub(crate) async fn memory() -> Self {
-        Self { blobs: Blobs::memory(Options::default()), files: None, _folder: None }
+        let blobs = Blobs::memory(Options::default());
+        Self { blobs, files: None, half: None, service: None, _folder: None }
+    }
+
+    pub(crate) async fn s3() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let service = Service::start(folder.path()).await;
+        let blobs = Blobs::s3(&service.config(), Options::default()).expect("a client");
+        let files = Some(service.files(folder.path()));
+        Self { blobs, files, half: Some(folder.path().to_owned()), service: Some(service), _folder: Some(folder) }
     }
 
     /// Changes the stored bytes as a failing medium would.
@@ -52,15 +66,9 @@ impl Subject {
 
     /// Files that belong to no key: staged content, parts of multipart uploads.
     fn half_received(&self) -> usize {
-        let Some(files) = &self.files else { return 0 };
-        let mut count = 0;
-        for folder in ["staging", ".."] {
-            for entry in std::fs::read_dir(files.join(folder)).into_iter().flatten() {
-                let name = entry.expect("an entry").file_name().into_string().expect("text");
-                count += usize::from(folder == "staging" || name.contains(".part-"));
-            }
-        }
-        count
+        let Some(half) = &self.half else { return 0 };
+        let names = std::fs::read_dir(half).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+        names.filter(|name| self.service.is_none() || name.to_string_lossy().contains(".part-")).count()
     }
 
     /// Waits until nothing is left of abandoned content; fails after some seconds.

@@ -1,0 +1,51 @@
+//! `admin service-accounts`.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::Desk;
+use crate::commands::failure::Failure;
+
+const PLACE: &str = "/v1/admin/service-accounts";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ServiceAccounts {
+    /// List them
+    List,
+    /// Make one; give it roles with `bindings set` and a token with `tokens mint --subject`
+    Create {
+        /// Its subject
+        subject: String,
+        /// What it is for
+        #[arg(long)]
+        description: Option<String>,
+    },
+    /// Delete one and revoke its tokens
+    Delete {
+        /// Its subject
+        subject: String,
+    },
+}
+
+impl ServiceAccounts {
+    pub(super) async fn run(self, desk: &Desk<'_>) -> Result<(), Failure> {
+        match self {
+            Self::List => {
+                let columns = [("SUBJECT", "subject"), ("DESCRIPTION", "description"), ("CREATED", "createdAtUtc")];
+                desk.list(PLACE, &[], None, &columns).await
+            }
+            Self::Create { subject, description } => {
+                let mut body = json!({ "subject": subject });
+                if let Some(description) = description {
+                    body["description"] = json!(description);
+                }
+                let call = desk.client.post(PLACE).json(&body).once();
+                desk.perform(call, &format!("service account {subject} is made")).await
+            }
+            Self::Delete { subject } => {
+                let call = desk.client.delete(&format!("{PLACE}{}", outbound::path([subject.as_str()])));
+                desk.perform(call, &format!("service account {subject} is deleted")).await
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Which server, as whom: flags over environment over the stored login.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use model::Secret;
+use outbound::{Client, Proxies, Settings, Trust};
+
+use super::credentials::Credentials;
+use super::failure::Failure;
+use crate::Context;
+use crate::config::Environment;
+
+/// The largest file that may hold a token.
+const TOKEN_LIMIT: u64 = 64 * 1024;
+
+/// How to reach the server. The token comes from `ARTIFORTRESS_TOKEN` or `ARTIFORTRESS_TOKEN_FILE`, else from
+/// the stored login; never from the command line.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Connection {
+    /// The server's address [default: ARTIFORTRESS_SERVER, else the server of the last login]
+    #[arg(long, value_name = "URL", help_heading = "Connection")]
+    pub server: Option<String>,
+
+    /// A file of further certificate authorities to trust (PEM) [default: ARTIFORTRESS_CA_FILE]
+    #[arg(long, value_name = "PATH", help_heading = "Connection")]
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Connection {
+    /// The server's address, without a slash at its end.
+    pub fn address(&self, context: &Context) -> Result<String, Failure> {
+        let environment = &context.environment;
+        let named = self.server.as_deref().or_else(|| environment.filled("ARTIFORTRESS_SERVER"));
+        let server = match named {
+            Some(named) => named.to_owned(),
+            None => Credentials::load(environment)
+                .ok()
+                .and_then(|stored| stored.default_server().map(str::to_owned))
+                .unwrap_or_else(|| local(environment.filled("ARTIFORTRESS_LISTEN"))),
+        };
+        Ok(server.trim_end_matches('/').to_owned())
+    }
+
+    /// A client that sends the token, if there is one.
+    pub fn client(&self, context: &Context) -> Result<Client, Failure> {
+        let server = self.address(context)?;
+        let token = match given_token(&context.environment)? {
+            Some(token) => Some(token),
+            None => Credentials::load(&context.environment)?.token(&server),
+        };
+        self.client_with(context, &server, token)
+    }
+
+    /// A client for `server` that sends `token`.
+    pub fn client_with(
+        &self,
+        context: &Context,
+        server: &str,
+        token: Option<Secret<String>>,
+    ) -> Result<Client, Failure> {
+        let environment = &context.environment;
+        let extra = self.ca_file.clone().or_else(|| environment.filled("ARTIFORTRESS_CA_FILE").map(PathBuf::from));
+        let bundle = environment.filled("SSL_CERT_FILE").map(PathBuf::from);
+        let settings =
+            Settings { token, trust: Trust { bundle, extra }, proxies: proxies(environment), ..Settings::new(server) };
+        Ok(Client::new(settings, context.ambient.clone())?)
+    }
+}
+
+/// The address at which a server that listens there is reached from the same machine.
+pub(super) fn local(listen: Option<&str>) -> String {
+    let listen = listen.and_then(|text| text.parse::<std::net::SocketAddr>().ok());
+    let Some(mut address) = listen else { return "http://127.0.0.1:8080".to_owned() };
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    format!("http://{address}")
+}
+
+/// The token that the environment gives.
+pub(super) fn given_token(environment: &Environment) -> Result<Option<Secret<String>>, Failure> {
+    match (environment.filled("ARTIFORTRESS_TOKEN"), environment.filled("ARTIFORTRESS_TOKEN_FILE")) {
+        (Some(_), Some(_)) => {
+            Err(Failure::usage("ARTIFORTRESS_TOKEN and ARTIFORTRESS_TOKEN_FILE are both set: choose one"))
+        }
+        (Some(token), None) => Ok(Some(Secret::new(token.trim().to_owned()))),
+        (None, Some(path)) => token_file(Path::new(path)).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The token in the file at `path`.
+pub(super) fn token_file(path: &Path) -> Result<Secret<String>, Failure> {
+    let unreadable = |error| Failure::usage(format!("cannot read the token in '{}': {error}", path.display()));
+    let mut text = String::new();
+    File::open(path).and_then(|file| file.take(TOKEN_LIMIT).read_to_string(&mut text)).map_err(unreadable)?;
+    match text.trim() {
+        "" => Err(Failure::usage(format!("'{}' is empty", path.display()))),
+        token => Ok(Secret::new(token.to_owned())),
+    }
+}
+
+fn proxies(environment: &Environment) -> Proxies {
+    let either =
+        |name: &str| environment.filled(&name.to_lowercase()).or_else(|| environment.filled(name)).map(str::to_owned);
+    // The upper-case form of the first could come from a request's header where we run as a CGI program.
+    let http = environment.filled("http_proxy").map(str::to_owned);
+    Proxies { http, https: either("HTTPS_PROXY"), except: either("NO_PROXY") }
+}

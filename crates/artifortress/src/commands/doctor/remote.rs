@@ -1,0 +1,89 @@
+//! What can be seen of the server: reach, TLS, clock, readiness, login.
+
+use model::Timestamp;
+use outbound::{Client, Retry};
+use serde_json::Value;
+
+use super::Finding;
+use crate::Context;
+use crate::commands::connection::{Connection, given_token};
+use crate::commands::credentials::Credentials;
+use crate::commands::failure::{Exit, Failure};
+use crate::commands::health::{readiness, unwell};
+
+pub(super) async fn look(connection: &Connection, context: &Context) -> Vec<Finding> {
+    let client = match connection.client(context) {
+        Ok(client) => client.with_retry(Retry::none()),
+        Err(failure) => return vec![Finding::fail("connection", failure.message, failure.more.join("; "))],
+    };
+    let answer = match client.anonymous().get("/health/live").send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let action = "start it with `artifortress serve`, or name the right one with --server";
+            return vec![Finding::fail("server", error.to_string(), action)];
+        }
+    };
+    let mut findings = vec![Finding::pass("server", format!("{} answers", client.base())), tls(client.base())];
+    findings.extend(answer.header("date").and_then(|date| skew(date, context.ambient.now())));
+    findings.push(ready(&client).await);
+    findings.push(login(&client, context).await);
+    findings
+}
+
+fn tls(base: &str) -> Finding {
+    const CHECK: &str = "TLS";
+    if base.starts_with("https://") {
+        return Finding::pass(CHECK, "the connection is encrypted and the certificate is trusted");
+    }
+    let host = base.trim_start_matches("http://");
+    if host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]") {
+        return Finding::pass(CHECK, "plain HTTP that does not leave this machine");
+    }
+    let action = "set ARTIFORTRESS_TLS_CERT and ARTIFORTRESS_TLS_KEY, or put a proxy with TLS in front";
+    Finding::warn(CHECK, "tokens travel unencrypted", action)
+}
+
+fn skew(date: &str, now: Timestamp) -> Option<Finding> {
+    const CHECK: &str = "clocks";
+    let theirs = httpdate::parse_http_date(date).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
+    let apart = now.unix_seconds().abs_diff(i64::try_from(theirs).ok()?);
+    let detail = format!("this machine and the server differ by {apart} s");
+    let action = "synchronise both clocks (NTP)";
+    Some(match apart {
+        0..=30 => Finding::pass(CHECK, detail),
+        31..=300 => Finding::warn(CHECK, detail, action),
+        _ => Finding::fail(CHECK, detail, action),
+    })
+}
+
+async fn ready(client: &Client) -> Finding {
+    const CHECK: &str = "readiness";
+    let ready = match readiness(client).await {
+        Ok(ready) => ready,
+        Err(failure) => return Finding::fail(CHECK, failure.message, "look at the server's log"),
+    };
+    let detail = unwell(Some(&ready)).join(", ");
+    match ready["status"].as_str() {
+        Some("ready") => Finding::pass(CHECK, "ready"),
+        Some("degraded") => Finding::warn(CHECK, format!("degraded: {detail}"), "mend the optional dependency"),
+        _ => Finding::fail(CHECK, format!("not ready: {detail}"), "mend the dependency, or look at the server's log"),
+    }
+}
+
+async fn login(client: &Client, context: &Context) -> Finding {
+    const CHECK: &str = "login";
+    let given = given_token(&context.environment).is_ok_and(|token| token.is_some());
+    let stored = Credentials::load(&context.environment).is_ok_and(|stored| stored.token(client.base()).is_some());
+    if !given && !stored {
+        return Finding::warn(CHECK, "there is none for this server", "`artifortress login`, or `init` on a fresh server");
+    }
+    match whoami(client).await {
+        Ok(who) => Finding::pass(CHECK, format!("you are {}", who["subject"].as_str().unwrap_or("somebody"))),
+        Err(failure) if failure.exit == Exit::Denied => Finding::fail(CHECK, failure.message, "`artifortress login`"),
+        Err(failure) => Finding::fail(CHECK, failure.message, "look at the server's log"),
+    }
+}
+
+async fn whoami(client: &Client) -> Result<Value, Failure> {
+    Ok(client.get("/v1/auth/whoami").send().await?.json().await?)
+}

@@ -1,0 +1,30 @@
+//! `whoami`: who the server takes us for.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::connection::Connection;
+use super::failure::Failure;
+use super::table;
+use crate::Context;
+
+/// Show who the server takes you for, and what you may do
+#[derive(Args, Debug)]
+pub struct Whoami {
+    #[command(flatten)]
+    connection: Connection,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Whoami {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let client = self.connection.client(context)?;
+        let who: Value = client.get("/v1/auth/whoami").send().await?.json().await?;
+        let print = if self.json { table::json } else { table::fields };
+        print(&context.console, &who);
+        Ok(())
+    }
+}

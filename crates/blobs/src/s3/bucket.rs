@@ -1,0 +1,96 @@
+//! The bucket: keys to object names, and the verbs that need no stream.
+
+use futures_util::{StreamExt, TryStreamExt};
+use model::Timestamp;
+use object_store::aws::AmazonS3;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+
+use super::S3Config;
+use crate::copy::Stored;
+use crate::error::{Error, Result};
+use crate::key::{Area, Key};
+
+/// The bucket.
+pub(crate) struct Bucket {
+    pub(super) s3: AmazonS3,
+    prefix: String,
+}
+
+impl Bucket {
+    pub(crate) fn open(config: &S3Config) -> Result<Self> {
+        let prefix = config.prefix.trim_matches('/');
+        if Path::from(prefix).as_ref() != prefix {
+            return Err(Error::Config(format!("the prefix {prefix:?} has characters that object names may not have")));
+        }
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        Ok(Self { s3: config.build()?, prefix })
+    }
+
+    /// The object's full name.
+    pub(super) fn path(&self, key: &str) -> Path {
+        Path::from(format!("{}{key}", self.prefix))
+    }
+
+    pub(super) fn path_of(&self, key: &Key) -> Path {
+        self.path(key.as_str())
+    }
+
+    /// Creates the object, or fails with [`Error::KeyTaken`]; the service decides, in one step.
+    ///
+    /// If the service created it but its answer was lost, the repeated request is refused: the new object stays
+    /// behind for reconciliation, which is safe, where taking it for ours would not be.
+    pub(super) async fn create(&self, key: &Key, payload: PutPayload) -> Result<()> {
+        match self.s3.put_opts(&self.path_of(key), payload, PutMode::Create.into()).await {
+            Ok(_) => Ok(()),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Err(Error::KeyTaken)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) async fn length(&self, key: &Key) -> Result<u64> {
+        Ok(self.s3.head(&self.path_of(key)).await?.size)
+    }
+
+    pub(crate) async fn remove(&self, key: &Key) -> Result<()> {
+        match self.s3.delete(&self.path_of(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) async fn list(&self, area: Area, after: Option<&Key>, limit: usize) -> Result<Vec<Stored>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let folder = self.path(area.word());
+        let found = match after {
+            Some(after) => self.s3.list_with_offset(Some(&folder), &self.path_of(after)),
+            None => self.s3.list(Some(&folder)),
+        };
+        let stored = found.map_err(Error::from).try_filter_map(|object| async move {
+            let key = object.location.as_ref().strip_prefix(self.prefix.as_str()).and_then(|key| Key::parse(key).ok());
+            let modified = Timestamp(object.last_modified.timestamp_micros());
+            Ok(key.map(|key| Stored { key, length: object.size, modified }))
+        });
+        stored.boxed().take(limit).try_collect().await
+    }
+
+    /// Writes and removes a small object.
+    pub(crate) async fn probe(&self, name: &Key) -> Result<()> {
+        let path = self.path(&format!("probe/{}", name.name()));
+        self.s3.put(&path, PutPayload::from_static(b"probe")).await?;
+        Ok(self.s3.delete(&path).await?)
+    }
+}
+
+impl From<object_store::Error> for Error {
+    fn from(error: object_store::Error) -> Self {
+        match error {
+            object_store::Error::NotFound { .. } => Self::Missing,
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What tenant admins set: service accounts, roles on the tenant, allowances.
+
+use model::{Subject, TenantRole};
+use store::admission::{Limits, Policy, SetPolicy, Usage, policy, usage};
+use store::principals::{
+    CreateServiceAccount, DisableServiceAccount, ServiceAccount, SetTenantBinding, TenantBinding, service_accounts,
+    tenant_bindings,
+};
+
+use crate::authorize::{TenantAdmin, TenantGrant};
+use crate::error::{Error, Result};
+
+/// The allowances in force.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// The limits.
+    pub limits: Limits,
+    /// Who set them and when; `None` for the defaults.
+    pub policy: Option<Policy>,
+    /// What is used.
+    pub usage: Usage,
+}
+
+impl TenantGrant<TenantAdmin> {
+    /// Service accounts after a subject.
+    pub async fn service_accounts(&self, after: &str, limit: u32) -> Result<Vec<ServiceAccount>> {
+        let tenant = self.tenant();
+        Ok(self.store().read(async |session| service_accounts(session, tenant, after, limit).await).await?)
+    }
+
+    /// Makes a service account. 409 when the subject exists.
+    pub async fn create_service_account(&self, subject: Subject, description: String) -> Result<()> {
+        if description.len() > 1000 {
+            return Err(Error::bad_request("description must have at most 1000 bytes"));
+        }
+        let id = self.registry().ambient().id();
+        Ok(self.store().write(CreateServiceAccount { act: self.act(), id, subject, description }).await?)
+    }
+
+    /// Disables a service account: its tokens are dead from the next request on.
+    pub async fn disable_service_account(&self, subject: Subject) -> Result<()> {
+        Ok(self.store().write(DisableServiceAccount { act: self.act(), subject }).await?)
+    }
+
+    /// Who holds which roles on the tenant.
+    pub async fn tenant_bindings(&self) -> Result<Vec<TenantBinding>> {
+        let tenant = self.tenant();
+        Ok(self.store().read(async |session| tenant_bindings(session, tenant).await).await?)
+    }
+
+    /// Replaces the roles of a subject on the tenant.
+    pub async fn bind_tenant(&self, subject: Subject, roles: Vec<TenantRole>) -> Result<()> {
+        if roles.is_empty() {
+            return Err(Error::bad_request("at least one role is needed; to remove a binding, delete it"));
+        }
+        Ok(self.store().write(SetTenantBinding { act: self.act(), subject, roles }).await?)
+    }
+
+    /// Removes the roles of a subject on the tenant. 404 when there are none.
+    pub async fn unbind_tenant(&self, subject: Subject) -> Result<()> {
+        Ok(self.store().write(SetTenantBinding { act: self.act(), subject, roles: Vec::new() }).await?)
+    }
+
+    /// The allowances and what is used of them.
+    pub async fn admission(&self) -> Result<Admission> {
+        let tenant = self.tenant();
+        let (policy, usage) = self
+            .store()
+            .read(async |session| Ok((policy(session, tenant).await?, usage(session, tenant).await?)))
+            .await?;
+        let limits = policy.as_ref().map_or(self.registry().settings().limits, |policy| policy.limits);
+        Ok(Admission { limits, policy, usage })
+    }
+
+    /// Sets the allowances.
+    pub async fn set_admission(&self, limits: Limits) -> Result<()> {
+        if limits.storage_bytes < 10 << 20 {
+            return Err(Error::bad_request("maxLogicalStorageBytes must be at least 10485760"));
+        }
+        if !(1..=1000).contains(&limits.upload_sessions) {
+            return Err(Error::bad_request("maxConcurrentUploadSessions must be between 1 and 1000"));
+        }
+        if !(1..=50_000).contains(&limits.pending_jobs) {
+            return Err(Error::bad_request("maxPendingSearchJobs must be between 1 and 50000"));
+        }
+        Ok(self.store().write(SetPolicy { act: self.act(), limits }).await?)
+    }
+}

@@ -1,0 +1,250 @@
+//! Minting, listing and revoking tokens; the first start.
+
+use std::time::Duration;
+
+use model::{Code, PrincipalId, Scope, Subject, Timestamp, TokenId};
+use store::tokens::{
+    Basis, ExchangeBootstrap, HeldScope, MintToken, NewToken, OfferBootstrap, Revoke, RevokeTokens, SetPatPolicy,
+    TokenFilter, TokenInfo, bootstrap_is_open, bound_scopes, list, pat_policy,
+};
+
+use crate::authorize::{TenantAdmin, TenantGrant};
+use crate::call::Call;
+use crate::error::{Error, Result};
+use crate::registry::Registry;
+use crate::secret::{TokenSecret, hash_secret};
+
+/// The shortest life of a token.
+const MIN_LIFE: Duration = Duration::from_secs(5 * 60);
+/// The longest life that any policy may allow.
+const MAX_LIFE: Duration = Duration::from_secs(10_080 * 60);
+
+/// A token to be minted.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// For whom.
+    pub subject: Subject,
+    /// What it may do; empty: what the subject's bindings give.
+    pub scopes: Vec<Scope>,
+    /// How long it lives.
+    pub life: Duration,
+    /// What it is for.
+    pub name: String,
+}
+
+/// A token just minted. The secret is shown now and never again.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    /// Its id.
+    pub id: TokenId,
+    /// The secret.
+    pub secret: TokenSecret,
+    /// Whose it is.
+    pub subject: Subject,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// The policy for lifetimes.
+#[derive(Clone, Debug)]
+pub struct PatPolicy {
+    /// Minutes at most.
+    pub max_ttl_minutes: u32,
+    /// Who set it and when; `None` for the default.
+    pub updated: Option<(String, Timestamp)>,
+}
+
+impl Call {
+    /// Mints a token. For oneself: no stronger and no longer-lived than the token used, and it dies
+    /// with it. For others: tenant admins only.
+    pub async fn mint_token(&self, request: TokenRequest) -> Result<Minted> {
+        let identity = self.identity()?;
+        let admin = self.authorize_tenant::<TenantAdmin>();
+        if identity.subject != request.subject {
+            admin?;
+            return self.registry.mint_for_other(self, request).await;
+        }
+        let wanted = if request.scopes.is_empty() { identity.scopes() } else { request.scopes.clone() };
+        if let Some(more) = wanted.iter().find(|scope| !identity.holds(scope)) {
+            return Err(Error::refuse(
+                Code::Forbidden,
+                format!("you do not hold {more}: a token for yourself cannot be stronger"),
+            ));
+        }
+        let scopes = wanted.into_iter().map(|scope| HeldScope { basis: identity.basis_of(&scope), scope }).collect();
+        let mut minted = self.registry.new_token(&request, scopes, Some(identity.token)).await?;
+        minted.0.expires_at = minted.0.expires_at.min(identity.expires_at);
+        self.mint(minted).await
+    }
+
+    async fn mint(&self, (token, secret): (NewToken, TokenSecret)) -> Result<Minted> {
+        let minted = Minted::of(&token, secret);
+        self.registry.store().write(MintToken { act: self.act(), token }).await?;
+        Ok(minted)
+    }
+
+    /// The caller's own tokens after the id `after`, oldest first.
+    pub async fn own_tokens(&self, after: Option<TokenId>, limit: u32) -> Result<Vec<TokenInfo>> {
+        let principal = self.identity()?.principal;
+        self.registry.tokens(Some(principal), after, limit).await
+    }
+
+    /// Revokes a token and those minted from it. One's own, or as tenant admin any.
+    pub async fn revoke_token(&self, id: TokenId) -> Result<Vec<TokenId>> {
+        let identity = self.identity()?;
+        if !identity.has_tenant_role(model::TenantRole::Admin) {
+            let principal = identity.principal;
+            let before = Some(id).and_then(before);
+            let own = self.registry.tokens(Some(principal), before, 1).await?;
+            if own.first().is_none_or(|token| token.id != id) {
+                return Err(Error::not_found("a living token with this id"));
+            }
+        }
+        let write = RevokeTokens { act: self.act(), which: Revoke::Token(id) };
+        Ok(self.registry.store().write(write).await?)
+    }
+}
+
+/// The id just below, so that a page that begins after it begins with `id`.
+fn before(id: TokenId) -> Option<TokenId> {
+    id.0.as_u128().checked_sub(1).map(|number| TokenId(uuid::Uuid::from_u128(number)))
+}
+
+impl TenantGrant<TenantAdmin> {
+    /// All tokens of the tenant.
+    pub async fn tokens(&self, after: Option<TokenId>, limit: u32) -> Result<Vec<TokenInfo>> {
+        self.registry().tokens(None, after, limit).await
+    }
+
+    /// Revokes every token of a subject.
+    pub async fn revoke_subject(&self, subject: Subject) -> Result<Vec<TokenId>> {
+        Ok(self.store().write(RevokeTokens { act: self.act(), which: Revoke::Subject(subject) }).await?)
+    }
+
+    /// Revokes every token except the one used for it.
+    pub async fn revoke_all(&self) -> Result<Vec<TokenId>> {
+        let own = self.call().identity()?.token;
+        Ok(self.store().write(RevokeTokens { act: self.act(), which: Revoke::AllBut(own) }).await?)
+    }
+
+    /// The policy for lifetimes.
+    pub async fn pat_policy(&self) -> Result<PatPolicy> {
+        self.registry().pat_policy().await
+    }
+
+    /// Sets the policy for lifetimes: 5 to 10080 minutes.
+    pub async fn set_pat_policy(&self, max_ttl_minutes: u32) -> Result<()> {
+        if !(5..=10_080).contains(&max_ttl_minutes) {
+            return Err(Error::bad_request("maxTtlMinutes must be between 5 and 10080"));
+        }
+        Ok(self.store().write(SetPatPolicy { act: self.act(), max_ttl_minutes }).await?)
+    }
+}
+
+impl Registry {
+    async fn mint_for_other(&self, call: &Call, request: TokenRequest) -> Result<Minted> {
+        let (tenant, subject) = (self.tenant(), request.subject.clone());
+        let bound = self.store().read(async |session| bound_scopes(session, tenant, &subject).await).await?;
+        if request.scopes.is_empty() && bound.is_empty() {
+            return Err(Error::bad_request(format!("{subject} has no bindings: name the scopes, or bind roles first")));
+        }
+        let wanted = if request.scopes.is_empty() { bound.clone() } else { request.scopes.clone() };
+        let basis =
+            |scope: &Scope| if bound.iter().any(|held| held.includes(scope)) { Basis::Binding } else { Basis::Grant };
+        let scopes = wanted.into_iter().map(|scope| HeldScope { basis: basis(&scope), scope }).collect();
+        call.mint(self.new_token(&request, scopes, None).await?).await
+    }
+
+    async fn new_token(
+        &self,
+        request: &TokenRequest,
+        scopes: Vec<HeldScope>,
+        parent: Option<TokenId>,
+    ) -> Result<(NewToken, TokenSecret)> {
+        let longest = Duration::from_secs(u64::from(self.pat_policy().await?.max_ttl_minutes) * 60).min(MAX_LIFE);
+        if request.life < MIN_LIFE || request.life > longest {
+            let (least, most) = (MIN_LIFE.as_secs() / 60, longest.as_secs() / 60);
+            return Err(Error::bad_request(format!("ttlMinutes must be between {least} and {most}")));
+        }
+        if request.name.len() > 200 || request.name.chars().any(char::is_control) {
+            return Err(Error::bad_request("name must have at most 200 bytes and no control characters"));
+        }
+        let ambient = self.ambient();
+        let secret = TokenSecret::make(ambient);
+        let token = NewToken {
+            id: ambient.id(),
+            hash: hash_secret(secret.text()),
+            subject: request.subject.clone(),
+            new_principal: ambient.id::<PrincipalId>(),
+            name: request.name.clone(),
+            scopes,
+            parent,
+            expires_at: self.now().plus(request.life),
+        };
+        Ok((token, secret))
+    }
+
+    async fn tokens(
+        &self,
+        principal: Option<PrincipalId>,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<TokenInfo>> {
+        let (tenant, filter) = (self.tenant(), TokenFilter { principal, after });
+        Ok(self.store().read(async |session| list(session, tenant, &filter, limit).await).await?)
+    }
+
+    async fn pat_policy(&self) -> Result<PatPolicy> {
+        let tenant = self.tenant();
+        let set = self.store().read(async |session| pat_policy(session, tenant).await).await?;
+        Ok(match set {
+            Some((max_ttl_minutes, by, at)) => PatPolicy { max_ttl_minutes, updated: Some((by, at)) },
+            None => {
+                let minutes = self.settings().max_token_life.as_secs() / 60;
+                PatPolicy { max_ttl_minutes: u32::try_from(minutes).unwrap_or(10_080), updated: None }
+            }
+        })
+    }
+
+    /// Whether nobody has ever held a token here.
+    pub async fn awaits_bootstrap(&self) -> Result<bool> {
+        let tenant = self.tenant();
+        Ok(self.store().read(async |session| bootstrap_is_open(session, tenant).await).await?)
+    }
+
+    /// Accepts `secret` as the single-use bootstrap token. `false`: there is a first admin already.
+    pub async fn offer_bootstrap(&self, secret: &str) -> Result<bool> {
+        if secret.len() < 16 {
+            return Err(Error::bad_request("the bootstrap token must have at least 16 characters"));
+        }
+        let write = OfferBootstrap { tenant: self.tenant(), hash: hash_secret(secret), at: self.now() };
+        Ok(self.store().write(write).await?)
+    }
+
+    /// Exchanges the bootstrap token, once, for the first admin's token.
+    pub async fn bootstrap(
+        &self,
+        presented: &str,
+        request: TokenRequest,
+        correlation: model::CorrelationId,
+    ) -> Result<Minted> {
+        let wanted = if request.scopes.is_empty() { vec![Scope::everything()] } else { request.scopes.clone() };
+        let scopes = wanted.into_iter().map(|scope| HeldScope { scope, basis: Basis::Grant }).collect();
+        let (token, secret) = self.new_token(&request, scopes, None).await?;
+        let minted = Minted::of(&token, secret);
+        let mut act = self.act();
+        act.actor = request.subject.to_string();
+        act.correlation = Some(correlation);
+        self.store().write(ExchangeBootstrap { act, presented: hash_secret(presented), token }).await?;
+        Ok(minted)
+    }
+}
+
+impl Minted {
+    fn of(token: &NewToken, secret: TokenSecret) -> Self {
+        let scopes = token.scopes.iter().map(|held| held.scope.clone()).collect();
+        Self { id: token.id, secret, subject: token.subject.clone(), scopes, expires_at: token.expires_at }
+    }
+}
