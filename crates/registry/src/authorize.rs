@@ -82,7 +82,10 @@ impl Call {
         };
         match repo {
             Some(repo) if allowed => Ok(Grant { call: self.clone(), repo, access: PhantomData }),
-            _ => Err(self.denial(key, A::ROLE, readable)),
+            _ => {
+                self.note_denial(A::ROLE.word(), &format!("repository:{key}"));
+                Err(self.denial(key, A::ROLE, readable))
+            }
         }
     }
 
@@ -92,6 +95,7 @@ impl Call {
             return Ok(TenantGrant { call: self.clone(), access: PhantomData });
         }
         let need = Scope::Tenant(A::ROLE);
+        self.note_denial(&need.to_string(), "tenant");
         Err(Error::refuse(Code::Forbidden, format!("this needs the scope {need}")))
     }
 

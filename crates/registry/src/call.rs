@@ -33,6 +33,9 @@ impl Registry {
             None => Caller::Anonymous,
             Some(hash) => Caller::Known(self.identify(moment, hash).await?),
         };
+        if let Caller::Known(identity) = &caller {
+            self.note_use(identity.token);
+        }
         Ok(Call { registry: self.clone(), moment, caller, correlation, hash })
     }
 

@@ -153,8 +153,7 @@ impl Entry {
 }
 
 fn copy_of(copy: store::blobs::Copy, length: u64) -> Result<CopyOf> {
-    let sums: Vec<u64> =
-        copy.sums.chunks_exact(8).filter_map(|sum| sum.try_into().ok().map(u64::from_le_bytes)).collect();
+    let sums = crate::heal::sums_of(&copy.sums);
     let bytes = match (copy.kind, copy.bytes) {
         (CopyKind::Inline, Some(bytes)) => CopyBytes::Inline(Bytes::from(bytes), sums),
         (CopyKind::Inline, None) => return Err(Error::Defect(format!("the inline copy {} has no bytes", copy.id))),

@@ -28,3 +28,8 @@ impl Registry {
         }
     }
 }
+
+/// Block sums as they are stored: 8 bytes each, little endian.
+pub(crate) fn sums_of(stored: &[u8]) -> Vec<u64> {
+    stored.chunks_exact(8).filter_map(|sum| sum.try_into().ok().map(u64::from_le_bytes)).collect()
+}

@@ -13,6 +13,8 @@ use store::{Stamp, Store};
 use crate::error::Result;
 use crate::fetch::Entries;
 use crate::identity::Identities;
+use crate::notes::Notes;
+use crate::uses::Uses;
 
 /// What an operator sets.
 #[derive(Clone, Debug)]
@@ -54,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) tenant: TenantId,
     pub(crate) identities: Identities,
     pub(crate) entries: Entries,
+    pub(crate) notes: Notes,
+    pub(crate) uses: Uses,
     repositories: RwLock<(Option<Stamp>, HashMap<RepoKey, Arc<Repository>>)>,
 }
 
@@ -72,7 +76,8 @@ impl Registry {
         let entries = Entries::new(settings.entry_cache);
         let identities = Identities::default();
         let repositories = RwLock::default();
-        let inner = Inner { store, blobs, ambient, settings, tenant, identities, entries, repositories };
+        let (notes, uses) = (Notes::default(), Uses::default());
+        let inner = Inner { store, blobs, ambient, settings, tenant, identities, entries, notes, uses, repositories };
         Ok(Self { inner: Arc::new(inner) })
     }
 

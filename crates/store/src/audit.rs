@@ -1,6 +1,6 @@
 //! Reading the journal: filtered, in the order of its numbers, page by page.
 
-use model::{CorrelationId, RepoId, TenantId, Timestamp};
+use model::{CorrelationId, TenantId, Timestamp};
 
 use crate::args;
 use crate::error::Result;
@@ -19,8 +19,8 @@ pub struct Filter {
     pub resource_kind: Option<String>,
     /// The thing it was done to.
     pub resource_id: Option<String>,
-    /// The repository.
-    pub repo: Option<RepoId>,
+    /// The key of the repository, also of a retired one.
+    pub repo_key: Option<String>,
     /// Not before.
     pub since: Option<Timestamp>,
     /// Before.
@@ -59,7 +59,7 @@ macro_rules! page_sql {
             " $2 AND ($3 IS NULL OR e.actor = $3) AND ($4 IS NULL OR substr(e.action, 1, length($4)) = $4)
              AND ($5 IS NULL OR e.resource_kind = $5) AND ",
             $resource,
-            " AND ($7 IS NULL OR e.repo_id = $7) AND ($8 IS NULL OR e.at >= $8) AND ($9 IS NULL OR e.at < $9)
+            " AND ($7 IS NULL OR r.key = $7) AND ($8 IS NULL OR e.at >= $8) AND ($9 IS NULL OR e.at < $9)
              AND ($10 IS NULL OR e.correlation_id = $10) ORDER BY e.seq ",
             $order,
             " LIMIT $11"
@@ -94,7 +94,7 @@ pub async fn page(
         filter.action,
         filter.resource_kind,
         filter.resource_id,
-        filter.repo,
+        filter.repo_key,
         filter.since,
         filter.until,
         filter.correlation,

@@ -38,7 +38,8 @@ pub struct NewJob {
 /// Makes sure that the job runs after this transaction: a waiting one stays (and comes no later),
 /// a running one runs once more, a dead one lives again. Returns whether that changed anything.
 pub(crate) async fn enqueue(tx: &mut Tx<'_>, job: &NewJob, at: Timestamp) -> Result<bool> {
-    let sql = "INSERT INTO jobs (id, tenant_id, kind, dedupe, payload, state, run_at, attempts, fence, again, created_at)
+    let sql =
+        "INSERT INTO jobs (id, tenant_id, kind, dedupe, payload, state, run_at, attempts, fence, again, created_at)
          VALUES ($1, $2, $3, $4, $5, 'ready', $6, 0, 0, FALSE, $7)
          ON CONFLICT (kind, dedupe) DO UPDATE SET
             again = (jobs.state = 'running'),
@@ -199,6 +200,28 @@ impl Write for Prolong {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool> {
         let sql = "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND fence = $2 AND state = 'running'";
         Ok(tx.execute(sql, args![self.job, self.fence, self.until]).await? == 1)
+    }
+}
+
+/// Hands a claim back unworked, as if it had never been made. Nothing happens when it has passed on.
+#[derive(Clone, Debug)]
+pub struct HandBack {
+    /// Which.
+    pub job: JobId,
+    /// The number of the claim.
+    pub fence: u64,
+}
+
+impl Write for HandBack {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let sql = "UPDATE jobs SET state = 'ready', attempts = attempts - 1, lease_until = NULL, again = FALSE
+             WHERE id = $1 AND fence = $2 AND state = 'running'";
+        if tx.execute(sql, args![self.job, self.fence]).await? == 1 {
+            tx.touch_work();
+        }
+        Ok(())
     }
 }
 

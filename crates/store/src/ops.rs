@@ -64,3 +64,12 @@ pub async fn summary(session: &mut Session<'_>, tenant: TenantId, now: Timestamp
         pins: row.get(8)?,
     })
 }
+
+/// Since when the oldest work waits that could be done: an event without a number, or a due job.
+/// `None`: nothing waits.
+pub async fn lateness(session: &mut Session<'_>, now: Timestamp) -> Result<Option<Timestamp>> {
+    let sql = "SELECT min(at) FROM (SELECT min(at) AS at FROM events WHERE seq IS NULL
+         UNION ALL SELECT min(run_at) FROM jobs WHERE state = 'ready' AND run_at <= $1) AS waiting";
+    let row = session.row(sql, args![now]).await?.ok_or_else(|| Error::Defect("no answer".to_owned()))?;
+    row.get(0)
+}

@@ -47,7 +47,7 @@ async fn filters_narrow_and_pages_join(bench: &mut Bench) {
     assert_eq!(seqs(bench, &published, Order::Newest, None, 9).await, [7]);
     let wild = Filter { action: Some("%".to_owned()), ..Filter::default() };
     assert!(seqs(bench, &wild, Order::Newest, None, 9).await.is_empty());
-    let repo = Filter { repo: Some(repos[2]), ..Filter::default() };
+    let repo = Filter { repo_key: Some("r2".to_owned()), ..Filter::default() };
     assert_eq!(seqs(bench, &repo, Order::Oldest, None, 9).await, [3, 7]);
     let resource = Filter { resource_id: Some(repos[4].to_string()), ..Filter::default() };
     assert_eq!(seqs(bench, &resource, Order::Newest, None, 9).await, [5]);

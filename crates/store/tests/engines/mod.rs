@@ -9,7 +9,7 @@ use store::admission::Limits;
 use store::blobs::{NewBlob, NewBody};
 use store::events::Act;
 use store::packages::Coordinate;
-use store::publish::PublishFile;
+use store::publish::{PublishFile, Replace};
 use store::repositories::CreateRepository;
 use store::{Column, Options, Store, Value};
 
@@ -105,6 +105,7 @@ impl Bench {
             media_type: None,
             blob,
             overwrite: false,
+            replace: Replace::Anything,
             limits: LIMITS,
         };
         self.store.write(write).await.expect("a publish");
