@@ -45,6 +45,8 @@ macro_rules! commands {
 }
 
 commands! {
+    serve: Serve,
+    migrate: Migrate,
     init: Init,
     login: Login,
     logout: Logout,
