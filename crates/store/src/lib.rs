@@ -6,23 +6,36 @@
 //! [`dialect`], `lite` and `pg`.
 
 pub mod admission;
+pub mod audit;
 pub mod blobs;
+pub mod consumers;
+pub mod denials;
 pub mod dialect;
 mod error;
 pub mod events;
 mod fresh;
+pub mod healing;
+pub mod idempotency;
+pub mod jobs;
+pub mod leases;
 mod lite;
 pub mod locations;
 mod migrate;
+pub mod ops;
 pub mod packages;
 mod pg;
+pub mod pins;
 pub mod principals;
 pub mod publish;
 pub mod repositories;
+pub mod sequence;
 mod session;
+pub mod spill;
 mod store;
 pub mod tenants;
+pub mod token_uses;
 pub mod tokens;
+pub mod trash;
 mod value;
 
 pub use error::{Error, Result};
