@@ -46,6 +46,7 @@ macro_rules! commands {
 
 commands! {
     serve: Serve,
+    api: Api,
     migrate: Migrate,
     init: Init,
     login: Login,

@@ -1,12 +1,11 @@
 //! `serve`: everything in one process.
 
 use clap::Args;
-use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use crate::Context;
 use crate::config::{Config, ConfigFlags, DatabaseUrl, Process};
-use crate::process::{Lock, build, listen, offer_bootstrap, open_store, start_logs, stop_requested};
+use crate::process::{Lock, build, listen, offer_bootstrap, open_store, start_logs, stop_token, wait_until_usable};
 
 /// Run the whole server in one process: API, workers and schedules
 #[derive(Args, Debug)]
@@ -24,17 +23,18 @@ impl Serve {
             DatabaseUrl::Sqlite(_) => Some(Lock::take(&config.server.data)?),
             DatabaseUrl::Postgres(_) => None,
         };
+        let stop = stop_token()?;
         let store = open_store(&config, &context.ambient).await?;
+        if !wait_until_usable(&config, &store, &context.ambient, &stop).await? {
+            return Ok(());
+        }
         let registry = build(&config, store, &context.ambient).await?;
         offer_bootstrap(&config, &registry).await?;
         let listening = listen(&config, &registry)?;
         if let Some(address) = listening.address() {
             tracing::info!(%address, "ready");
         }
-        let stop = CancellationToken::new();
-        let serving = tokio::spawn(listening.serve(stop.clone()));
-        stop_requested().await.map_err(|error| Failure::new(format!("signals cannot be watched: {error}")))?;
-        stop.cancel();
-        serving.await.map_err(|error| Failure::new(format!("the server ended badly: {error}")))
+        listening.serve(stop).await;
+        Ok(())
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn listen(config: &Config, registry: &Registry) -> Result<Listening, 
     Ok(Listening { clients, operators, readiness })
 }
 
-fn bind(edge: &Arc<Edge>, key: &str) -> Result<Listener, Failure> {
+pub(super) fn bind(edge: &Arc<Edge>, key: &str) -> Result<Listener, Failure> {
     Listener::bind(Arc::clone(edge))
         .map_err(|error| Failure::new(format!("the address of `{key}` cannot be used: {error}")))
 }
@@ -80,7 +80,7 @@ impl Listening {
     }
 }
 
-fn edge_config(config: &Config, listen: SocketAddr) -> EdgeConfig {
+pub(super) fn edge_config(config: &Config, listen: SocketAddr) -> EdgeConfig {
     let seconds = Duration::from_secs;
     let http = &config.http;
     let tls = config.tls.cert.clone().zip(config.tls.key.clone());

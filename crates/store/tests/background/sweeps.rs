@@ -22,7 +22,11 @@ async fn pins_end_and_give_back_what_nothing_entered(bench: &mut Bench) {
     for pin in [pin(1, 10, 50), pin(2, 100, 50), pin(3, 1000, 51)] {
         bench.store.write(pin).await.expect("a pin");
     }
-    bench.store.write(Raw("UPDATE allowances SET used = used + 1100 WHERE kind = 'bytes' AND shard = 0")).await.expect("charged");
+    bench
+        .store
+        .write(Raw("UPDATE allowances SET used = used + 1100 WHERE kind = 'bytes' AND shard = 0"))
+        .await
+        .expect("charged");
     let expire = |at| pins::Expire { act: bench.act_at(Timestamp(at)), limit: 10 };
     assert!(!bench.store.read(async |s| pins::is_due(s, Timestamp(49)).await).await.expect("an answer"));
     assert_eq!(bench.store.write(expire(49)).await.expect("an answer"), 0);
@@ -116,7 +120,8 @@ async fn uses_of_tokens_only_move_forward(bench: &mut Bench) {
         expires_at,
     };
     bench.store.write(store::tokens::MintToken { act: bench.act(), token: new }).await.expect("a token");
-    let uses = |at| store::token_uses::NoteUses { uses: vec![(token, Timestamp(at)), (bench.ambient.id(), Timestamp(at))] };
+    let uses =
+        |at| store::token_uses::NoteUses { uses: vec![(token, Timestamp(at)), (bench.ambient.id(), Timestamp(at))] };
     for (at, seen) in [(5, 5), (9, 9), (7, 9)] {
         bench.store.write(uses(at)).await.expect("noted");
         assert_eq!(bench.column::<i64>("SELECT last_used_at FROM token_uses").await, [seen]);
