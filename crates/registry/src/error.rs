@@ -79,6 +79,7 @@ impl From<blobs::Error> for Error {
             Bytes::Digest { .. } | Bytes::Length { .. } => Code::UploadVerificationFailed,
             Bytes::TooLong { .. } => Code::PayloadTooLarge,
             Bytes::Range { .. } => Code::InvalidRange,
+            Bytes::PartNumber { .. } => Code::BadRequest,
             Bytes::Full => Code::InsufficientStorage,
             Bytes::Busy => Code::ServiceUnavailable,
             Bytes::Io(_) | Bytes::Unavailable(_) | Bytes::Missing | Bytes::Damaged { .. } => {
