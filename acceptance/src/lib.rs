@@ -8,6 +8,21 @@
 //!
 //! Every child process dies with the test process, however that ends ([`nursery`]), and everything that the harness
 //! writes lies in one folder that is removed afterwards ([`scratch`]).
+//!
+//! ```no_run
+//! use acceptance::server::{Backing, Server};
+//!
+//! # async fn example() -> acceptance::Result<()> {
+//! let mut server = Server::start(Backing::Embedded).await?;
+//! server.repository("files", "raw").await?;
+//! let alice = server.persona("alice")?.with("repo:files:write").arrive().await?;
+//! alice.put("/repository/files/a.txt").body("hello").send().await?.expect(&[201])?;
+//! server.kill9()?;
+//! server.resume().await?;
+//! assert_eq!(alice.get("/repository/files/a.txt").send().await?.text(), "hello");
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod backing;
 pub mod environment;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use acceptance::http::Http;
 use acceptance::postgres::{Cluster, Durability};
-use acceptance::s3::Service;
+use acceptance::s3::{S3, Service};
 use acceptance::{Result, Trouble, backing, nursery};
 use bytes::Bytes;
 use serde_json::json;
@@ -64,10 +64,13 @@ async fn the_s3_server_refuses_what_is_not_signed_and_returns_after_a_kill() -> 
     let forged =
         "AWS4-HMAC-SHA256 Credential=acceptance/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00";
     assert!(http.get(&format!("/{bucket}/a")).header("Authorization", forged).send().await?.status >= 400);
+    let address = format!("{}/{bucket}/a", service.s3().endpoint);
+    assert_eq!(signed(service.s3(), &address, &service.s3().secret_key)?, "200", "a signed request is served");
+    assert_eq!(signed(service.s3(), &address, "wrong")?, "403", "one signed with another secret is not");
     service.kill9()?;
     assert!(http.get("/").send().await.is_err(), "it is down");
     service.resume()?;
-    assert_eq!(http.get("/").send().await?.status, 403);
+    assert_eq!(signed(service.s3(), &address, &service.s3().secret_key)?, "200");
     assert!(service.s3().root.join(&bucket).is_dir(), "its folder stayed");
     Ok(())
 }
@@ -78,7 +81,7 @@ fn a_killed_runner_leaves_nothing_behind() -> Result<()> {
         .args([
             "sh",
             "-c",
-            "echo $ARTIFORTRESS_TEST_S3_ROOT; echo ${ARTIFORTRESS_TEST_S3_ENDPOINT#http://}; sleep 300 & wait",
+            "echo $ARTIFORTRESS_TEST_S3_ROOT; echo ${ARTIFORTRESS_TEST_S3_ENDPOINT#http://}; exec sleep 300",
         ])
         .stdout(Stdio::piped())
         .spawn()?;
@@ -90,17 +93,25 @@ fn a_killed_runner_leaves_nothing_behind() -> Result<()> {
         fs::read_to_string(folder.join("postgres-0/data/postmaster.pid"))?.lines().next().unwrap_or("").parse()?;
     assert!(TcpStream::connect(&s3).is_ok() && Path::new(&format!("/proc/{postmaster}")).exists());
     let command = nursery::children(runner.id());
+    assert!(command.len() >= 3, "the two servers, the command (and the broom)");
     runner.kill()?;
     runner.wait()?;
     nursery::until(Duration::from_secs(15), "everything to be gone", || {
         let running = Path::new(&format!("/proc/{postmaster}")).exists() || TcpStream::connect(&s3).is_ok();
-        Ok(!running && !folder.exists())
+        let orphans = command.iter().any(|pid| Path::new(&format!("/proc/{pid}")).exists());
+        Ok(!running && !orphans && !folder.exists())
     })?;
-    // The runner's own command is not the harness's child to kill; here it is ours to tidy up.
-    for pid in command.into_iter().flat_map(|pid| nursery::children(pid).into_iter().chain([pid])) {
-        nursery::signal_pid(pid, rustix::process::Signal::KILL)?;
-    }
     Ok(())
+}
+
+/// The status of an upload that `curl` signs with `secret`.
+fn signed(s3: &S3, address: &str, secret: &str) -> Result<String> {
+    let done = Command::new("curl")
+        .args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "PUT", "--data-binary", "bytes"])
+        .args(["--aws-sigv4", &format!("aws:amz:{}:s3", S3::REGION), "--user", &format!("{}:{secret}", s3.access_key)])
+        .args(["-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", address])
+        .output()?;
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
 /// Answers the next connections with `answers`, one each, and returns what was sent to them.

@@ -30,8 +30,9 @@ fn run(command: &[&str]) -> Result<ExitCode> {
     let service = Service::start()?;
     let bucket = service.s3().bucket("shared")?;
     let variables = backing::variables(&cluster.admin(), service.s3(), &bucket);
-    let end = Command::new(program).args(arguments).envs(variables).status();
-    let end = end.map_err(|error| Trouble::new(format!("{program}: {error}")))?;
+    // In our own process group, so that Ctrl-C reaches it, and told to end should we be killed.
+    let guard = ["--pdeathsig", "TERM", "--", program];
+    let end = Command::new("setpriv").args(guard).args(arguments).envs(variables).status()?;
     Ok(end.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 

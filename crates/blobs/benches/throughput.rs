@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use blobs::{BLOCK, Blobs, Body, Expect, Options};
+use blobs::{BLOCK, BlobCopy, Blobs, Body, Expect, Options};
 use bytes::Bytes;
 use model::Ambient;
 use sha2::{Digest, Sha256};
@@ -32,12 +32,14 @@ fn main() -> Outcome<()> {
         report(&format!("written in pieces of {chunk}"), &ours);
         println!("  ratio of medians {:.2}", median(&floor) / median(&ours));
     }
-    let rounds: Vec<_> =
-        (0..ROUNDS).map(|_| timed(|| runtime.block_on(read(&blobs, &data)))).collect::<Result<_, _>>()?;
-    report("read and checked", &rounds);
-    let rounds: Vec<_> =
-        (0..ROUNDS).map(|_| timed(|| runtime.block_on(send(&blobs, &data)))).collect::<Result<_, _>>()?;
-    report("read, checked and sent over loopback (receiver included)", &rounds);
+    let copy = runtime.block_on(stored(&blobs, &data))?;
+    let (mut read_only, mut sent) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        read_only.push(timed(|| runtime.block_on(read(&blobs, &copy)))?);
+        sent.push(timed(|| runtime.block_on(send(&blobs, &copy)))?);
+    }
+    report("read and checked", &read_only);
+    report("read, checked and sent over loopback (receiver included)", &sent);
     Ok(())
 }
 
@@ -88,31 +90,21 @@ async fn write(blobs: &Blobs, data: &Bytes, chunk: usize) -> Outcome<()> {
     Ok(())
 }
 
-async fn stored(blobs: &Blobs, data: &Bytes) -> Outcome<blobs::BlobCopy> {
+async fn stored(blobs: &Blobs, data: &Bytes) -> Outcome<BlobCopy> {
     let mut writer = blobs.part_writer(&Ambient::system());
     writer.write(data.clone()).await?;
     Ok(writer.finish(Expect::default()).await?.copy().ok_or("stored")?)
 }
 
-async fn read(blobs: &Blobs, data: &Bytes) -> Outcome<()> {
-    let copy = match blobs.list(blobs::Area::Parts, None, 1).await?.pop() {
-        Some(found) if REUSE.get().is_some_and(|copy| copy.key == found.key) => REUSE.get().cloned().ok_or("copy")?,
-        _ => {
-            let copy = stored(blobs, data).await?;
-            REUSE.get_or_init(|| copy).clone()
-        }
-    };
-    let mut reader = blobs.open(&copy, None).await?;
+async fn read(blobs: &Blobs, copy: &BlobCopy) -> Outcome<()> {
+    let mut reader = blobs.open(copy, None).await?;
     while let Some(bytes) = reader.next_block().await? {
         std::hint::black_box(bytes.len());
     }
     Ok(())
 }
 
-static REUSE: std::sync::OnceLock<blobs::BlobCopy> = std::sync::OnceLock::new();
-
-async fn send(blobs: &Blobs, _: &Bytes) -> Outcome<()> {
-    let copy = REUSE.get().ok_or("copy")?;
+async fn send(blobs: &Blobs, copy: &BlobCopy) -> Outcome<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let receiver = std::thread::spawn(move || -> std::io::Result<usize> {

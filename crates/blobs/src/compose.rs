@@ -1,5 +1,6 @@
 //! Resumable uploads: parts are stored one by one and composed into one copy at the end.
 
+use bytes::Bytes;
 use model::Ambient;
 
 use crate::blobs::Blobs;
@@ -22,7 +23,8 @@ impl Blobs {
         for part in parts {
             let mut reader = self.open(part, None).await?;
             while let Some(bytes) = reader.next_block().await? {
-                writer.write(bytes).await?;
+                // A copy: a writer that kept lent memory while its reader waits for more could wait for ever.
+                writer.write(Bytes::copy_from_slice(&bytes)).await?;
             }
         }
         writer.finish(expect).await

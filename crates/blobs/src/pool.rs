@@ -19,6 +19,7 @@ const REST: Duration = Duration::from_secs(2);
 /// The buffers.
 pub(crate) struct Pool {
     permits: Arc<Semaphore>,
+    /// How many permits there are, lent ones included.
     units: usize,
     free: Mutex<Vec<Vec<u8>>>,
     trimming: AtomicBool,
@@ -56,8 +57,12 @@ impl Pool {
         }
     }
 
-    /// The same, if memory is at hand.
-    pub(crate) fn try_get(self: &Arc<Self>, length: usize) -> Option<Buffer> {
+    /// The same for reading ahead: only while half of the memory is free, so that nobody has to wait for it.
+    pub(crate) fn spare(self: &Arc<Self>, length: usize) -> Option<Buffer> {
+        if self.permits.available_permits() < self.units / 2 { None } else { self.try_get(length) }
+    }
+
+    fn try_get(self: &Arc<Self>, length: usize) -> Option<Buffer> {
         let permit = Arc::clone(&self.permits).try_acquire_many_owned(units(length)).ok()?;
         Some(self.lend(length, permit))
     }

@@ -122,10 +122,10 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn pieces_do_not_matter(cuts in proptest::collection::vec(0usize..3_000_000, 0..6)) {
-            let bytes: Vec<u8> = (0..3_000_000u32).map(|i| (i ^ (i >> 9)) as u8).collect();
-            let mut cuts = cuts;
+        fn pieces_do_not_matter(mut cuts in proptest::collection::vec(0usize..2_200_000, 0..6)) {
+            let bytes: Vec<u8> = (0..2_200_000u32).map(|i| (i ^ (i >> 9)) as u8).collect();
             cuts.extend([0, bytes.len()]);
             cuts.sort_unstable();
             let mut meter = Meter::new();

@@ -98,6 +98,12 @@ impl Client {
         Self { token: None, ..self.clone() }
     }
 
+    /// The same client, with other repeats.
+    #[must_use]
+    pub fn with_retry(&self, retry: Retry) -> Self {
+        Self { retry, ..self.clone() }
+    }
+
     /// A call. `target` is an encoded path beneath the base (see [`crate::path`]), or a whole URL that
     /// the server named; the token goes along only where the origin is the base's.
     pub fn request(&self, method: Method, target: &str) -> Request {

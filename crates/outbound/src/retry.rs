@@ -24,6 +24,11 @@ impl Default for Retry {
 }
 
 impl Retry {
+    /// One attempt only: for whoever asks how things are.
+    pub fn none() -> Self {
+        Self { attempts: 1, ..Self::default() }
+    }
+
     /// The pause before the attempt after `attempt` (from 1), or none when the error is final.
     /// `asked` is the server's `Retry-After`; `repeatable` tells that a second effect does no harm.
     pub(crate) fn pause(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Code, CorrelationId};
+use model::{Code, CorrelationId, Timestamp};
 use store::events::Act;
 
 use crate::error::{Error, Result};
@@ -17,22 +17,27 @@ pub struct Call {
     pub(crate) moment: Moment,
     pub(crate) caller: Caller,
     pub(crate) correlation: CorrelationId,
+    hash: Option<[u8; 32]>,
 }
 
 impl Registry {
     /// Begins a request. A token that is unknown, expired or revoked is refused with 401, also where
     /// anonymous reading is allowed.
     pub async fn call(&self, token: Option<&str>, correlation: CorrelationId) -> Result<Call> {
-        let moment = self.moment().await?;
-        let caller = match token {
-            None => Caller::Anonymous,
-            Some(token) => Caller::Known(self.identify(moment, token).await?),
-        };
-        Ok(Call { registry: self.clone(), moment, caller, correlation })
+        self.begin(token.map(hash_secret), correlation).await
     }
 
-    async fn identify(&self, moment: Moment, token: &str) -> Result<Arc<Identity>> {
-        let (hash, now) = (hash_secret(token), self.now());
+    async fn begin(&self, hash: Option<[u8; 32]>, correlation: CorrelationId) -> Result<Call> {
+        let moment = self.moment().await?;
+        let caller = match hash {
+            None => Caller::Anonymous,
+            Some(hash) => Caller::Known(self.identify(moment, hash).await?),
+        };
+        Ok(Call { registry: self.clone(), moment, caller, correlation, hash })
+    }
+
+    async fn identify(&self, moment: Moment, hash: [u8; 32]) -> Result<Arc<Identity>> {
+        let now = self.now();
         if let Some(known) = self.inner.identities.get(moment.auth, &hash, now) {
             return Ok(known);
         }
@@ -61,6 +66,16 @@ impl Call {
     /// The id of the request.
     pub fn correlation(&self) -> CorrelationId {
         self.correlation
+    }
+
+    /// The same request as of now: rights and repositories are looked at again.
+    pub(crate) async fn again(&self) -> Result<Self> {
+        self.registry.begin(self.hash, self.correlation).await
+    }
+
+    /// Whether the token has ended by itself meanwhile.
+    pub(crate) fn expired(&self, now: Timestamp) -> bool {
+        matches!(&self.caller, Caller::Known(identity) if identity.expires_at <= now)
     }
 
     /// The identity behind the call; 401 for nobody.

@@ -248,6 +248,11 @@ impl Content {
         self.rest.end - self.rest.start
     }
 
+    /// Whether the rest is one piece that is in memory already.
+    pub fn is_in_memory(&self) -> bool {
+        matches!(self.current, Source::Inline(_))
+    }
+
     /// The next piece, or `None` at the end. After an error nothing more comes.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         loop {
@@ -256,8 +261,7 @@ impl Content {
                 Source::Stored(id, reader) => match reader.next_block().await {
                     Ok(piece) => piece,
                     Err(error) => {
-                        let id = *id;
-                        self.report(id, error).await?;
+                        report(&self.registry, self.digest, *id, error).await?;
                         self.advance().await?;
                         continue;
                     }
@@ -273,12 +277,12 @@ impl Content {
     /// Turns to the next copy that can be opened.
     async fn advance(&mut self) -> Result<()> {
         while let Some(copy) = self.others.next() {
-            match self.open_copy(&copy).await {
+            match open_copy(&self.registry, &copy, self.rest.clone()).await {
                 Ok(source) => {
                     self.current = source;
                     return Ok(());
                 }
-                Err(error) => self.report(copy.id, error).await?,
+                Err(error) => report(&self.registry, self.digest, copy.id, error).await?,
             }
         }
         tracing::error!(digest = %self.digest, "no good copy is left");
@@ -287,29 +291,29 @@ impl Content {
             "the stored bytes are damaged and no good copy is left: nothing of them is served; push the same file again to heal it",
         ))
     }
+}
 
-    async fn open_copy(&self, copy: &CopyOf) -> blobs::Result<Source> {
-        match &copy.bytes {
-            CopyBytes::Inline(bytes, sums) => {
-                blobs::check_inline(bytes, sums)?;
-                let cut = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-                Ok(Source::Inline(Some(bytes.slice(cut(self.rest.start)..cut(self.rest.end)))))
-            }
-            CopyBytes::Stored(stored) => {
-                let reader = self.registry.blobs().open(stored, Some(self.rest.clone())).await?;
-                Ok(Source::Stored(copy.id, Box::new(reader)))
-            }
+async fn open_copy(registry: &Registry, copy: &CopyOf, rest: Range<u64>) -> blobs::Result<Source> {
+    match &copy.bytes {
+        CopyBytes::Inline(bytes, sums) => {
+            blobs::check_inline(bytes, sums)?;
+            let cut = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+            Ok(Source::Inline(Some(bytes.slice(cut(rest.start)..cut(rest.end)))))
+        }
+        CopyBytes::Stored(stored) => {
+            let reader = registry.blobs().open(stored, Some(rest)).await?;
+            Ok(Source::Stored(copy.id, Box::new(reader)))
         }
     }
+}
 
-    /// A damaged or missing copy is marked so that it is never tried again; other faults are passed on.
-    async fn report(&self, copy: CopyId, error: blobs::Error) -> Result<()> {
-        match error {
-            blobs::Error::Damaged { .. } | blobs::Error::Missing => {
-                tracing::error!(digest = %self.digest, copy = %copy, %error, "a copy is damaged");
-                self.registry.retire_copy(self.digest, copy, &error.to_string()).await
-            }
-            other => Err(other.into()),
+/// A damaged or missing copy is marked so that it is never tried again; other faults are passed on.
+async fn report(registry: &Registry, digest: Sha256Digest, copy: CopyId, error: blobs::Error) -> Result<()> {
+    match error {
+        blobs::Error::Damaged { .. } | blobs::Error::Missing => {
+            tracing::error!(%digest, %copy, %error, "a copy is damaged");
+            registry.retire_copy(digest, copy, &error.to_string()).await
         }
+        other => Err(other.into()),
     }
 }

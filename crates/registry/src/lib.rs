@@ -6,27 +6,41 @@
 
 mod authorize;
 mod call;
+mod claims;
 mod error;
 mod fetch;
 mod heal;
 mod identity;
+mod pending;
 mod registry;
 mod repositories;
+mod rules;
 mod secret;
 mod store_file;
 mod tenant;
 mod tokens;
+mod watch;
+
+pub use store::admission::Limits;
+pub use store::principals::{ServiceAccount, TenantBinding};
+pub use store::repositories::{Binding, Repository};
+pub use store::tokens::TokenInfo;
 
 pub use authorize::{
     Access, Admin, Auditor, Grant, Operator, Promote, Read, TenantAccess, TenantAdmin, TenantGrant, Write,
 };
 pub use call::Call;
+pub use claims::Claims;
 pub use error::{Error, Result};
 pub use fetch::{Content, Found};
 pub use identity::{Caller, Identity};
+pub use pending::{Child, ChildKind};
 pub use registry::{Registry, Settings};
 pub use repositories::{NewRepository, RepoChange, RepoSettings};
+pub use rules::Rule;
 pub use secret::{TokenSecret, hash_secret};
+pub use store::publish::Replace;
 pub use store_file::{Declared, Incoming, Stored};
 pub use tenant::Admission;
 pub use tokens::{Minted, PatPolicy, TokenRequest};
+pub use watch::Watch;

@@ -153,3 +153,15 @@ impl Grant<Admin> {
         Ok(self.store().write(SetBinding { act: self.act(), repo: self.repo_id(), subject, roles: Vec::new() }).await?)
     }
 }
+
+impl Call {
+    /// A repository as it is right now, for answers to those who have just changed it.
+    pub async fn repository_now(&self, key: &RepoKey) -> Result<Repository> {
+        let tenant = self.registry.tenant();
+        let found =
+            self.registry.store().read(async |session| store::repositories::by_key(session, tenant, key).await).await?;
+        found
+            .filter(|repo| self.may(repo, Role::Read))
+            .ok_or_else(|| Error::not_found(&format!("the repository {key}")))
+    }
+}

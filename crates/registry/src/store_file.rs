@@ -6,9 +6,10 @@ use model::state::CopyKind;
 use model::{EntryPath, Sha256Digest, VersionId};
 use store::blobs::{NewBlob, NewBody};
 use store::packages::Coordinate;
-use store::publish::PublishFile;
+use store::publish::{PublishFile, Replace};
 
 use crate::authorize::{Grant, Write};
+use crate::claims::{Checking, Claims};
 use crate::error::Result;
 use crate::registry::Registry;
 use crate::repositories::RepoSettings;
@@ -22,6 +23,8 @@ pub struct Declared {
     pub length: Option<u64>,
     /// Their media type.
     pub media_type: Option<String>,
+    /// Their other digests.
+    pub claims: Claims,
 }
 
 /// Bytes being received. Dropped before [`Incoming::publish`], it leaves nothing behind.
@@ -30,7 +33,9 @@ pub struct Incoming {
     writer: Writer,
     path: EntryPath,
     declared: Declared,
+    checking: Checking,
     overwrite: bool,
+    replace: Replace,
 }
 
 /// What became of them.
@@ -48,25 +53,28 @@ pub struct Stored {
 
 impl Grant<Write> {
     /// Begins to receive a file for `path`. Refuses at once what could only fail later.
-    pub async fn receive(&self, path: EntryPath, declared: Declared) -> Result<Incoming> {
+    pub async fn receive(&self, path: EntryPath, declared: Declared, replace: Replace) -> Result<Incoming> {
         let overwrite = RepoSettings::of(self.repo())?.allow_overwrite;
         let limit = self.settings().max_upload;
         if declared.length.is_some_and(|length| length > limit) {
             return Err(blobs::Error::TooLong { limit }.into());
         }
         let writer = self.registry().blobs().writer(self.ambient()).at_most(limit);
-        Ok(Incoming { grant: self.clone(), writer, path, declared, overwrite })
+        let checking = Checking::new(&declared.claims);
+        Ok(Incoming { grant: self.clone(), writer, path, declared, checking, overwrite, replace })
     }
 }
 
 impl Incoming {
     /// Takes the next bytes.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        self.checking.update(&bytes);
         Ok(self.writer.write(bytes).await?)
     }
 
     /// Verifies, makes durable and publishes: from the next request on everybody sees it.
     pub async fn publish(self) -> Result<Stored> {
+        self.checking.finish()?;
         let expect = Expect { sha256: self.declared.sha256, length: self.declared.length };
         let received = self.writer.finish(expect).await?;
         let registry = self.grant.registry().clone();
@@ -89,6 +97,7 @@ impl Incoming {
             media_type: self.declared.media_type,
             blob: registry.new_blob(received),
             overwrite: self.overwrite,
+            replace: self.replace,
             limits: self.grant.settings().limits,
         };
         match self.grant.store().write(write).await {

@@ -361,7 +361,7 @@ CREATE TABLE events (
     detail TEXT NOT NULL,
     correlation_id UUID
 ) STRICT;
-CREATE INDEX events_unsequenced ON events (id) WHERE seq IS NULL;
+CREATE INDEX events_unsequenced ON events (at, id) WHERE seq IS NULL;
 CREATE INDEX events_by_resource ON events (resource_id, seq);
 
 -- How far each consumer of the journal has come.
@@ -370,6 +370,7 @@ CREATE TABLE consumers (
     seq INT NOT NULL
 ) SMALL;
 
+-- again: asked for once more while it was running, so it runs once more when it has finished.
 CREATE TABLE jobs (
     id UUID NOT NULL PRIMARY KEY,
     tenant_id UUID NOT NULL,
@@ -382,6 +383,7 @@ CREATE TABLE jobs (
     fence INT NOT NULL,
     lease_until INT,
     holder NAME,
+    again BOOL NOT NULL,
     last_error TEXT,
     created_at INT NOT NULL,
     UNIQUE (kind, dedupe)

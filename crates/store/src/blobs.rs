@@ -146,7 +146,8 @@ pub(crate) async fn keep(tx: &mut Tx<'_>, blob: &NewBlob, at: Timestamp) -> Resu
     Ok(true)
 }
 
-async fn add_copy(tx: &mut Tx<'_>, blob: &NewBlob, at: Timestamp) -> Result<()> {
+/// Adds the copy of a blob whose row is locked.
+pub(crate) async fn add_copy(tx: &mut Tx<'_>, blob: &NewBlob, at: Timestamp) -> Result<()> {
     let own = blob.copy.to_string();
     let (kind, place) = match &blob.body {
         NewBody::Inline(_) => (CopyKind::Inline, &own),

@@ -1,6 +1,7 @@
 //! One file published as one version: the write behind a native PUT.
 
-use model::{EntryPath, PackageId, RepoId, VersionId, VersionName};
+use model::state::VersionState;
+use model::{Code, EntryPath, PackageId, RepoId, Sha256Digest, VersionId, VersionName};
 use serde_json::json;
 
 use crate::admission::{self, Allowance, Limits};
@@ -34,8 +35,21 @@ pub struct PublishFile {
     pub blob: NewBlob,
     /// Whether a later version may take the path over.
     pub overwrite: bool,
+    /// What must be at the path for this to happen.
+    pub replace: Replace,
     /// The limits to use where the tenant has none of its own.
     pub limits: Limits,
+}
+
+/// A condition of the client on what is at the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replace {
+    /// Whatever the repository allows.
+    Anything,
+    /// Nothing may be there.
+    Nothing,
+    /// Exactly these bytes must be there.
+    Exactly(Sha256Digest),
 }
 
 /// What was published.
@@ -55,6 +69,7 @@ impl Write for PublishFile {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<PublishedFile> {
         let act = &self.act;
         let package = packages::ensure(tx, self.repo, &self.package, self.new_package, act.at).await?;
+        self.check_condition(tx, package).await?;
         let name = self.next_version(tx, package).await?;
         admission::take(tx, act.tenant, Allowance::Bytes, self.blob.length, &self.limits, act.event.0.as_u128())
             .await?;
@@ -90,6 +105,28 @@ impl PublishFile {
             )));
         };
         VersionName::parse(&(count + 1).to_string()).map_err(|error| Error::Defect(error.to_string()))
+    }
+
+    /// The package is locked or new, so what is seen here still holds at the commit.
+    async fn check_condition(&self, tx: &mut Tx<'_>, package: PackageId) -> Result<()> {
+        if self.replace == Replace::Anything {
+            return Ok(());
+        }
+        tx.row("SELECT generation FROM packages WHERE id = $1 FOR UPDATE", args![package]).await?;
+        let found = locations::find(tx, self.repo, self.path.as_str()).await?;
+        let there = found.filter(|found| found.state == VersionState::Published).map(|found| found.digest);
+        let holds = match self.replace {
+            Replace::Anything => true,
+            Replace::Nothing => there.is_none(),
+            Replace::Exactly(digest) => there == Some(digest),
+        };
+        if holds {
+            return Ok(());
+        }
+        Err(Error::refuse(
+            Code::PreconditionFailed,
+            format!("{} is not in the state that the request names", self.path),
+        ))
     }
 
     async fn insert(&self, tx: &mut Tx<'_>, package: PackageId, name: &VersionName) -> Result<()> {

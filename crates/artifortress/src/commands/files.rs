@@ -52,3 +52,8 @@ pub(super) fn size(bytes: u64) -> String {
     }
     format!("{scaled:.1} {}", UNITS[unit])
 }
+
+/// `1 file`, `2 files`.
+pub(super) fn count(files: usize) -> String {
+    if files == 1 { "1 file".to_owned() } else { format!("{files} files") }
+}

@@ -1,7 +1,7 @@
 //! `health`: is the server alive, and is it ready?
 
 use clap::Args;
-use outbound::Client;
+use outbound::{Client, Retry};
 use serde_json::{Value, json};
 
 use super::connection::Connection;
@@ -26,7 +26,7 @@ pub struct Health {
 
 impl Health {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let client = self.connection.client(context)?;
+        let client = self.connection.client(context)?.with_retry(Retry::none());
         let live: Value = client.get("/health/live").send().await?.json().await?;
         let ready = if self.live { None } else { Some(readiness(&client).await?) };
         let state = ready.as_ref().and_then(|ready| ready["status"].as_str()).unwrap_or("live").to_owned();

@@ -1,7 +1,9 @@
 //! The commands, one file or folder each.
 //!
 //! To add one: write `commands/<name>.rs` with a `clap::Args` struct that has
-//! `async fn run(self, context: &Context) -> Result<(), Failure>`, and add its line below.
+//! `async fn run(self, context: &Context) -> Result<(), Failure>`, and add its line below. A command of
+//! the server flattens [`crate::config::ConfigFlags`] and begins with
+//! `Config::load(&self.config, &context.environment)?` and `config.check_for(Process::…)?`.
 
 pub mod connection;
 pub mod credentials;
@@ -10,6 +12,8 @@ mod files;
 mod hashing;
 mod progress;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use clap::{Parser, Subcommand};
 
@@ -41,6 +45,8 @@ macro_rules! commands {
 }
 
 commands! {
+    serve: Serve,
+    migrate: Migrate,
     init: Init,
     login: Login,
     logout: Logout,
@@ -63,7 +69,7 @@ pub struct Cli {
 }
 
 #[cfg(test)]
-mod tests {
+mod shape {
     use clap::CommandFactory;
 
     #[test]

@@ -57,7 +57,7 @@ fn argument(flag: &Flag) -> Arg {
     let form = if flag.is_file { "path" } else { setting.form };
     let doc = setting.doc.trim();
     let help = match (flag.is_file, setting.default) {
-        (true, _) => format!("A file that holds: {doc}"),
+        (true, _) => format!("{doc} [a file that holds it]"),
         (false, "") => format!("{doc} [default: {}]", setting.otherwise),
         (false, default) => format!("{doc} [default: {default}]"),
     };

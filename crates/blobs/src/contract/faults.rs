@@ -134,6 +134,19 @@ async fn a_service_that_is_away_for_a_moment_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_download_that_breaks_off_is_taken_up_again_or_told() {
+    let subject = Subject::s3().await;
+    let service = subject.service.as_ref().expect("S3");
+    let bytes = content(3 * MIB);
+    let copy = store(&subject.blobs, &bytes).await;
+    service.cut(8, 300_000);
+    assert!(fetch(&subject.blobs, &copy).await.expect("taken up again") == bytes);
+    service.cut(usize::MAX, 0);
+    let outcome = tokio::time::timeout(Duration::from_secs(60), fetch(&subject.blobs, &copy)).await;
+    assert!(matches!(outcome.expect("bounded retries"), Err(Error::Unavailable(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_stays_away_is_unavailable_soon() {
     let subject = Subject::s3().await;
     let copy = store(&subject.blobs, &content(MIB)).await;

@@ -1,6 +1,7 @@
 //! One contract for every place that copies can live in. Each test here runs on disk, in memory and against S3.
 
 mod direct;
+mod durable;
 mod faults;
 mod keys;
 mod load;

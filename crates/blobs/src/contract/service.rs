@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use model::Secret;
@@ -32,6 +33,10 @@ pub(crate) struct Service {
 struct Faults {
     /// So many of the next answers are 503.
     refusals: AtomicUsize,
+    /// So many of the next long answers break off after some bytes.
+    cuts: AtomicUsize,
+    /// How much of a download arrives before it breaks off.
+    cut_after: AtomicUsize,
     /// The service under test decides "only if there is none" in one step; this one needs help to do the same.
     one_step: Mutex<()>,
 }
@@ -76,7 +81,7 @@ impl Service {
                 session_token: None,
             }),
             virtual_hosted: false,
-            patience: Duration::from_secs(5),
+            patience: Duration::from_secs(2),
         }
     }
 
@@ -91,6 +96,14 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Breaks off the next `count` downloads after so many bytes.
+    pub(crate) fn cut(&self, count: usize, after: usize) {
+        self.faults.cut_after.store(after, Ordering::SeqCst);
+        self.faults.cuts.store(count, Ordering::SeqCst);
+    }
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
         self.task.abort();
@@ -102,13 +115,39 @@ async fn answer(
     faults: &Faults,
     request: hyper::Request<hyper::body::Incoming>,
 ) -> Result<hyper::Response<s3s::Body>, s3s::HttpError> {
-    let refuse = |left: usize| left.checked_sub(1);
-    if faults.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, refuse).is_ok() {
+    if spend(&faults.refusals) {
         let mut refusal = hyper::Response::new(s3s::Body::from("<Error/>".to_owned()));
         *refusal.status_mut() = hyper::StatusCode::SERVICE_UNAVAILABLE;
         return Ok(refusal);
     }
     let conditional = request.headers().contains_key(hyper::header::IF_NONE_MATCH);
     let _turn = if conditional { Some(faults.one_step.lock().await) } else { None };
-    service.call(request.map(s3s::Body::from)).await
+    let download = request.method() == hyper::Method::GET;
+    let answer = service.call(request.map(s3s::Body::from)).await?;
+    Ok(if download && spend(&faults.cuts) {
+        answer.map(|body| cut_off(body, faults.cut_after.load(Ordering::SeqCst)))
+    } else {
+        answer
+    })
+}
+
+/// Whether one more fault was due.
+fn spend(faults: &AtomicUsize) -> bool {
+    faults.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+fn cut_off(body: s3s::Body, after: usize) -> s3s::Body {
+    let pieces = futures_util::stream::unfold((body, after), |(mut body, left)| async move {
+        let piece = match body.next().await {
+            Some(Ok(mut piece)) if left > 0 => {
+                piece.truncate(left);
+                Ok(hyper::body::Frame::data(piece))
+            }
+            _ => Err(std::io::Error::other("cut off")),
+        };
+        let left =
+            left.saturating_sub(piece.as_ref().ok().and_then(|piece| piece.data_ref()).map_or(left, |data| data.len()));
+        Some((piece, (body, left)))
+    });
+    s3s::Body::http_body_unsync(http_body_util::StreamBody::new(pieces))
 }

@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use tokio::task::spawn_blocking;
 
+use super::steps::{Step, Steps};
 use crate::error::{Error, Result};
 use crate::key::{Area, Key};
 
@@ -21,6 +22,7 @@ const FOLDER: Mode = Mode::from_raw_mode(0o750);
 pub(crate) struct Disk {
     pub(crate) path: PathBuf,
     pub(crate) root: OwnedFd,
+    pub(crate) steps: Steps,
     poisoned: AtomicBool,
 }
 
@@ -29,7 +31,7 @@ impl Disk {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         std::fs::create_dir_all(path)?;
         let root = open_folder(CWD, path)?;
-        let disk = Self { path: path.to_owned(), root, poisoned: AtomicBool::new(false) };
+        let disk = Self { path: path.to_owned(), root, steps: Steps::default(), poisoned: AtomicBool::new(false) };
         let mut made = false;
         for name in Area::ALL.map(Area::word).into_iter().chain([STAGING]) {
             made |= disk.make_folder(name)?;
@@ -65,7 +67,7 @@ impl Disk {
 
     pub(crate) fn sync_folder(&self, name: &str) -> Result<()> {
         let folder = open_folder(&self.root, name)?;
-        self.synced(rustix::fs::fsync(folder))
+        self.synced(self.steps.take(Step::SyncFolder, || rustix::fs::fsync(folder)))
     }
 
     /// Gives a staged file its key, durably. Never replaces a file.
@@ -85,7 +87,8 @@ impl Disk {
     }
 
     fn rename(&self, from: &str, to: &str) -> rustix::io::Result<()> {
-        match rustix::fs::renameat_with(&self.root, from, &self.root, to, RenameFlags::NOREPLACE) {
+        let rename = || rustix::fs::renameat_with(&self.root, from, &self.root, to, RenameFlags::NOREPLACE);
+        match self.steps.take(Step::Rename, rename) {
             // Some file systems cannot refuse in a rename; a link always refuses.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                 rustix::fs::linkat(&self.root, from, &self.root, to, AtFlags::empty())?;
@@ -97,10 +100,13 @@ impl Disk {
 
     pub(crate) async fn remove(self: &Arc<Self>, key: Key) -> Result<()> {
         let disk = Arc::clone(self);
-        spawn_blocking(move || match rustix::fs::unlinkat(&disk.root, key.as_str(), AtFlags::empty()) {
-            Ok(()) => disk.sync_folder(key.folder()),
-            Err(Errno::NOENT) => Ok(()),
-            Err(errno) => Err(errno.into()),
+        spawn_blocking(move || {
+            let unlink = || rustix::fs::unlinkat(&disk.root, key.as_str(), AtFlags::empty());
+            match disk.steps.take(Step::Remove, unlink) {
+                Ok(()) => disk.sync_folder(key.folder()),
+                Err(Errno::NOENT) => Ok(()),
+                Err(errno) => Err(errno.into()),
+            }
         })
         .await?
     }

@@ -4,8 +4,11 @@ mod folders;
 mod probe;
 mod source;
 mod stage;
+mod steps;
 mod walk;
 
 pub(crate) use folders::Disk;
 pub(crate) use source::DiskSource;
 pub(crate) use stage::Stage;
+#[cfg(test)]
+pub(crate) use steps::Step;

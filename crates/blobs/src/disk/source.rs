@@ -56,9 +56,9 @@ impl DiskSource {
         spawn_blocking(move || read_rest(&file, buffer, span)).await?
     }
 
-    /// Starts on the next block while this one is being sent, if memory is at hand.
+    /// Starts on the next block while this one is being sent, if there is memory to spare.
     fn read_ahead(&self, span: Span) -> Option<JoinHandle<Result<Buffer>>> {
-        let buffer = self.pool.try_get(span.length)?;
+        let buffer = self.pool.spare(span.length)?;
         let file = Arc::clone(&self.file);
         Some(spawn_blocking(move || read_rest(&file, buffer, span)))
     }

@@ -77,11 +77,18 @@ impl ObjectStage {
                 outcome?;
             }
         }
+        let outcome = self.check_length().await;
+        if outcome.is_err() {
+            give_up(self.bucket, self.key, None, true).await;
+        }
+        outcome
+    }
+
+    async fn check_length(&self) -> Result<()> {
         let stored = self.bucket.length(&self.key).await?;
         if stored == self.length {
             return Ok(());
         }
-        self.bucket.remove(&self.key).await?;
         Err(Error::Unavailable(format!("the service kept {stored} of {} bytes", self.length)))
     }
 

@@ -1,7 +1,7 @@
 //! What can be seen of the server: reach, TLS, clock, readiness, login.
 
 use model::Timestamp;
-use outbound::Client;
+use outbound::{Client, Retry};
 use serde_json::Value;
 
 use super::Finding;
@@ -13,7 +13,7 @@ use crate::commands::health::{readiness, unwell};
 
 pub(super) async fn look(connection: &Connection, context: &Context) -> Vec<Finding> {
     let client = match connection.client(context) {
-        Ok(client) => client,
+        Ok(client) => client.with_retry(Retry::none()),
         Err(failure) => return vec![Finding::fail("connection", failure.message, failure.more.join("; "))],
     };
     let answer = match client.anonymous().get("/health/live").send().await {

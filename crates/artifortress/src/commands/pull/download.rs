@@ -1,17 +1,17 @@
-//! One download: resumed, hashed while it streams, verified, made durable, named.
+//! One download: resumed, in as many attempts as it takes.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use model::Sha256Digest;
-use outbound::{Answer, Client, Error};
+use outbound::{Answer, Client, Error, Request};
 
 use super::super::failure::Failure;
-use super::super::files::sync_folder;
-use super::super::hashing::{Hasher, hash, hash_file};
+use super::super::hashing::hash_file;
 use super::super::progress::Progress;
 use super::super::push::named_digest;
+use super::partial::Partial;
 use super::target::Target;
 
 /// Attempts in a row that may end without a single further byte.
@@ -37,29 +37,35 @@ pub(super) struct Fetched {
     pub(super) state: &'static str,
 }
 
-/// What has arrived.
-struct Partial {
-    path: PathBuf,
-    file: File,
-    hasher: Hasher,
-    length: u64,
+/// What the server said of the file; perhaps its bytes wait in the answer.
+struct Asked {
+    digest: Sha256Digest,
+    etag: String,
+    answer: Option<Answer>,
 }
 
 impl Download<'_> {
     pub(super) async fn run(&self) -> Result<Fetched, Failure> {
-        let (digest, etag) = match self.digest {
-            Some(digest) => (digest, format!("\"{digest}\"")),
+        let asked = match self.digest {
+            Some(digest) => Asked { digest, etag: format!("\"{digest}\""), answer: None },
             None => self.ask().await?,
         };
-        if let Some(size) = unchanged(&self.target.path, digest).await {
+        if let Some(size) = unchanged(&self.target.path, asked.digest).await {
             self.progress.done(size);
-            return Ok(self.fetched(digest, size, "unchanged"));
+            return Ok(self.fetched(asked.digest, size, "unchanged"));
         }
-        let mut partial = self.open(digest).await?;
+        let digest = asked.digest;
+        let mut partial = Partial::open(self.target.partial(digest)).await?;
+        let resumed = partial.length > 0;
         self.progress.done(partial.length);
-        self.receive(&mut partial, digest, &etag).await?;
+        self.receive(&mut partial, asked.answer, digest, &asked.etag).await?;
+        if resumed && !partial.is(digest) {
+            // What an earlier attempt left may have been damaged here: once more, from the beginning.
+            partial.restart().map_err(|error| partial.cannot(&error))?;
+            self.receive(&mut partial, None, digest, &asked.etag).await?;
+        }
         let size = partial.length;
-        self.name(partial, digest).await?;
+        partial.name(&self.target.path, digest).await?;
         Ok(self.fetched(digest, size, "fetched"))
     }
 
@@ -68,44 +74,44 @@ impl Download<'_> {
     }
 
     /// Asks the server what the file is. Without a digest nothing can be verified.
-    async fn ask(&self) -> Result<(Sha256Digest, String), Failure> {
-        let answer = self.client.head(&self.from).send().await?;
-        if self.size.is_none() {
-            self.progress.expect(answer.length().unwrap_or(0));
+    async fn ask(&self) -> Result<Asked, Failure> {
+        if self.target.path.exists()
+            && let Ok(answer) = self.client.head(&self.from).send().await
+            && let Some(asked) = self.named(&answer)
+        {
+            return Ok(asked);
         }
-        let named = named_digest(&answer);
-        let digest = named.ok_or_else(|| Failure::new("the server names no SHA-256, so nothing can be verified"))?;
-        Ok((digest, answer.header("etag").map_or_else(|| format!("\"{digest}\""), str::to_owned)))
+        // Not HEAD: only the refusal of a GET says why.
+        let answer = self.get().send().await?;
+        let asked = self.named(&answer);
+        let asked = asked.ok_or_else(|| Failure::new("the server names no SHA-256, so nothing can be verified"))?;
+        Ok(Asked { answer: Some(answer), ..asked })
     }
 
-    /// What an earlier attempt left, hashed; only one process may go on with it.
-    async fn open(&self, digest: Sha256Digest) -> Result<Partial, Failure> {
-        let path = self.target.partial(digest);
-        let cannot = |error: io::Error| Failure::new(format!("cannot write '{}': {error}", path.display()));
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(cannot)?;
-        }
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(&path).map_err(cannot)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(cannot(io::Error::other("another pull is at work on it"))),
-            Err(TryLockError::Error(error)) => return Err(cannot(error)),
-        }
-        let hashed = tokio::task::spawn_blocking(move || {
-            let mut file = file;
-            hash(&mut file).map(|held| (file, held))
-        });
-        let (file, held) = hashed.await.map_err(io::Error::other).and_then(|read| read).map_err(cannot)?;
-        Ok(Partial { path, file, hasher: held.hasher, length: held.length })
+    fn named(&self, answer: &Answer) -> Option<Asked> {
+        let digest = named_digest(answer)?;
+        self.progress.expect(answer.length().unwrap_or(0));
+        let etag = answer.header("etag").map_or_else(|| format!("\"{digest}\""), str::to_owned);
+        Some(Asked { digest, etag, answer: None })
     }
 
-    /// Fetches what is missing, in as many attempts as bring something.
-    async fn receive(&self, partial: &mut Partial, digest: Sha256Digest, etag: &str) -> Result<(), Failure> {
+    fn get(&self) -> Request {
+        self.client.get(&self.from).header("Accept-Encoding", "identity")
+    }
+
+    /// Fetches what is missing, in as many attempts as bring something; `answer` may be the first of them.
+    async fn receive(
+        &self,
+        partial: &mut Partial,
+        answer: Option<Answer>,
+        digest: Sha256Digest,
+        etag: &str,
+    ) -> Result<(), Failure> {
+        let mut ready = answer.filter(|_| partial.length == 0);
         let mut fruitless = 0;
-        while !partial.is_whole(self.size, digest) {
+        while !(partial.length > 0 && self.size.is_none_or(|size| size == partial.length) && partial.is(digest)) {
             let before = partial.length;
-            match self.attempt(partial, digest, etag).await {
+            match self.attempt(partial, ready.take(), digest, etag).await {
                 Ok(()) => return Ok(()),
                 Err(Attempt::Final(failure)) => return Err(failure),
                 Err(Attempt::Broke(_)) if partial.length > before => fruitless = 0,
@@ -118,47 +124,44 @@ impl Download<'_> {
         Ok(())
     }
 
-    async fn attempt(&self, partial: &mut Partial, digest: Sha256Digest, etag: &str) -> Result<(), Attempt> {
-        let mut call = self.client.get(&self.from).header("Accept-Encoding", "identity").accept(416);
-        if partial.length > 0 {
-            let range = format!("bytes={}-", partial.length);
-            call = call.header("Range", &range).header("If-Range", etag);
-        }
-        let mut answer = call.send().await.map_err(Attempt::from)?;
+    async fn attempt(
+        &self,
+        partial: &mut Partial,
+        ready: Option<Answer>,
+        digest: Sha256Digest,
+        etag: &str,
+    ) -> Result<(), Attempt> {
+        let mut answer = match ready {
+            Some(answer) => answer,
+            None => self.go_on(partial.length, etag).await?,
+        };
         if named_digest(&answer).is_some_and(|named| named != digest) {
             return Err(Failure::new("the server's answer names another SHA-256 than was expected").into());
         }
+        let written = |error: io::Error, partial: &Partial| Attempt::Final(partial.cannot(&error));
         match answer.status() {
             206 if starts_at(&answer, partial.length) => {}
             // It holds more than there is, or the server goes on elsewhere: from the beginning.
-            206 | 416 => return partial.restart().map_err(Attempt::from).and_then(|()| Err(Attempt::again())),
-            _ => partial.restart().map_err(Attempt::from)?,
+            206 | 416 => {
+                partial.restart().map_err(|error| written(error, partial))?;
+                return Err(Attempt::again());
+            }
+            _ => partial.restart().map_err(|error| written(error, partial))?,
         }
-        while let Some(piece) = answer.next().await.map_err(Attempt::from)? {
-            partial.take(&piece).map_err(Attempt::from)?;
+        while let Some(piece) = answer.next().await? {
+            partial.take(&piece).map_err(|error| written(error, partial))?;
             self.progress.done(piece.len() as u64);
         }
         Ok(())
     }
 
-    /// Verifies, makes durable, and gives the file its name.
-    async fn name(&self, partial: Partial, digest: Sha256Digest) -> Result<(), Failure> {
-        let Partial { path, file, hasher, .. } = partial;
-        let actual = hasher.digest();
-        if actual != digest {
-            let _ = fs::remove_file(&path);
-            let message = format!("the bytes do not match: expected sha256 {digest}, received {actual}");
-            return Err(Failure::new(message).advise("nothing was kept; the copy on the server or the way to it is damaged"));
-        }
-        let target = self.target.path.clone();
-        let told = |error: io::Error| Failure::new(format!("cannot write '{}': {error}", target.display()));
-        let to = target.clone();
-        let named = tokio::task::spawn_blocking(move || {
-            file.sync_all()?;
-            fs::rename(&path, &to)?;
-            sync_folder(&to)
-        });
-        named.await.map_err(io::Error::other).and_then(|named| named).map_err(told)
+    async fn go_on(&self, from: u64, etag: &str) -> Result<Answer, Error> {
+        let call = self.get().accept(416);
+        let call = match from {
+            0 => call,
+            _ => call.header("Range", &format!("bytes={from}-")).header("If-Range", etag),
+        };
+        call.send().await
     }
 }
 
@@ -188,32 +191,6 @@ impl From<Error> for Attempt {
 impl From<Failure> for Attempt {
     fn from(failure: Failure) -> Self {
         Self::Final(failure)
-    }
-}
-
-impl From<io::Error> for Attempt {
-    fn from(error: io::Error) -> Self {
-        Self::Final(Failure::new(format!("the file cannot be written: {error}")))
-    }
-}
-
-impl Partial {
-    fn is_whole(&self, size: Option<u64>, digest: Sha256Digest) -> bool {
-        size.is_none_or(|size| size == self.length) && self.length > 0 && self.hasher.clone().digest() == digest
-    }
-
-    fn take(&mut self, piece: &[u8]) -> io::Result<()> {
-        self.file.write_all(piece)?;
-        self.hasher.take(piece);
-        self.length += piece.len() as u64;
-        Ok(())
-    }
-
-    fn restart(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.seek(SeekFrom::Start(0))?;
-        (self.hasher, self.length) = (Hasher::default(), 0);
-        Ok(())
     }
 }
 

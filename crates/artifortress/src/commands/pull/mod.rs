@@ -2,6 +2,7 @@
 
 mod download;
 mod folder;
+mod partial;
 mod target;
 
 use std::num::NonZeroUsize;
@@ -125,7 +126,7 @@ impl Pull {
         let bytes = files::size(fetched.iter().map(|f| f.size).sum());
         match fetched {
             [one] => console.line(&format!("{} ({bytes}) {}, sha256 {}", one.path.display(), one.state, one.digest)),
-            many => console.line(&format!("{} files ({bytes}) verified", many.len())),
+            many => console.line(&format!("{} ({bytes}) verified", files::count(many.len()))),
         }
     }
 }

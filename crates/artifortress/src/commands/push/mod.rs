@@ -142,7 +142,7 @@ impl Push {
         let count = |fate| pushed.iter().filter(|p| p.fate == fate).count();
         let bytes = files::size(pushed.iter().map(|p| p.size).sum());
         console.line(&format!(
-            "{} files ({bytes}) in {}: {} stored, {} unchanged, {} deduplicated",
+            "{} ({bytes}) in {}: {} stored, {} unchanged, {} deduplicated",
             pushed.len(), self.repo, count(Fate::Stored), count(Fate::Unchanged), count(Fate::Deduplicated)
         ));
         if let Some(version) = version {

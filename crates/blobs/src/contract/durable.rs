@@ -1,0 +1,78 @@
+//! What must have happened before a copy is acknowledged, and what happens when it fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::Ambient;
+use rustix::io::Errno;
+
+use super::{MIB, Subject, content, fetch, receive, store};
+use crate::blobs::Place;
+use crate::disk::{Disk, Step};
+use crate::{Area, Error, Expect};
+
+fn disk(subject: &Subject) -> Arc<Disk> {
+    match &subject.blobs.place {
+        Place::Disk(disk) => Arc::clone(disk),
+        _ => panic!("not on disk"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_are_synced_before_the_name_and_the_name_before_the_answer() {
+    let subject = Subject::disk().await;
+    let disk = disk(&subject);
+    let copy = store(&subject.blobs, &content(100)).await;
+    // The first file of a folder: the folder's own name is made durable as well.
+    use Step::{Create, Remove, Rename, Sync, SyncFolder, Write};
+    let first = disk.steps.taken();
+    let first: Vec<_> = first.into_iter().skip_while(|step| *step == SyncFolder).collect();
+    assert_eq!(first, [Create, Write, Sync, Rename, SyncFolder, Rename, SyncFolder]);
+    subject.blobs.remove(&copy.key).await.expect("removed");
+    assert_eq!(disk.steps.taken(), [Remove, SyncFolder]);
+    let received = receive(&subject.blobs, &content(3 * MIB), Expect::default()).await.expect("stored");
+    let mut long = disk.steps.taken();
+    long.dedup();
+    assert_eq!(long[..4], [Create, Write, Sync, Rename]);
+    assert_eq!(long.last(), Some(&SyncFolder));
+    assert!(received.copy().is_some());
+    subject.blobs.write_pack(&Ambient::system(), vec![(1, content(10)), (2, content(20))]).await.expect("packed");
+    assert!(disk.steps.taken().starts_with(&[Create, Write, Sync, Rename]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_at_any_step_is_told_and_leaves_nothing() {
+    for (errno, full) in [(Errno::IO, false), (Errno::NOSPC, true)] {
+        for step in [Step::Create, Step::Write, Step::Sync, Step::Rename, Step::SyncFolder] {
+            let subject = Subject::disk().await;
+            let disk = disk(&subject);
+            for size in [MIB / 2, 3 * MIB] {
+                disk.steps.fail(Some((step, errno)));
+                let outcome = receive(&subject.blobs, &content(size), Expect::default()).await;
+                match outcome {
+                    Err(Error::Full) if full => {}
+                    Err(Error::Io(_)) if !full => {}
+                    other => panic!("{step:?} {errno:?}: {other:?}"),
+                }
+                disk.steps.fail(None);
+            }
+            subject.assert_empty().await;
+            let sync = matches!(step, Step::Sync | Step::SyncFolder);
+            assert_eq!(subject.blobs.poisoned(), sync, "{step:?}: only a failed sync poisons");
+            let health = subject.blobs.health(&Ambient::system(), Duration::from_secs(5)).await;
+            assert_eq!(health.is_err(), sync, "{step:?}: {health:?}");
+            let copy = store(&subject.blobs, &content(MIB)).await;
+            assert!(fetch(&subject.blobs, &copy).await.is_ok(), "the next one works");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_is_not_durable_is_told() {
+    let subject = Subject::disk().await;
+    let copy = store(&subject.blobs, &content(10)).await;
+    disk(&subject).steps.fail(Some((Step::SyncFolder, Errno::IO)));
+    assert!(matches!(subject.blobs.remove(&copy.key).await, Err(Error::Io(_))));
+    assert!(subject.blobs.poisoned());
+    assert!(subject.blobs.list(Area::Parts, None, 9).await.expect("a list").is_empty());
+}

@@ -1,0 +1,61 @@
+//! Lists: bounded pages behind opaque cursors.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::problem::Problem;
+
+/// `?limit=` and `?cursor=`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paging {
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+impl Paging {
+    /// For lists that have more parameters than these.
+    pub fn new(limit: Option<u32>, cursor: Option<String>) -> Self {
+        Self { limit, cursor }
+    }
+
+    /// Items at most: 1 to 200, default 50.
+    pub fn limit(&self) -> Result<u32, Problem> {
+        match self.limit.unwrap_or(50) {
+            limit @ 1..=200 => Ok(limit),
+            _ => Err(Problem::bad_request("limit must be between 1 and 200").field("limit", "1 to 200")),
+        }
+    }
+
+    /// The key after which the page begins.
+    pub fn after(&self) -> Result<Option<String>, Problem> {
+        let refused = || Problem::bad_request("this is not a cursor of ours").field("cursor", "not from nextCursor");
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| refused())?;
+        String::from_utf8(bytes).map(Some).map_err(|_| refused())
+    }
+}
+
+impl<T> Page<T> {
+    /// Cuts what was read with `limit + 1` down to a page; `key` names where the next one begins.
+    pub fn cut<S>(mut read: Vec<S>, limit: u32, key: impl Fn(&S) -> String, view: impl Fn(S) -> T) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = read.len() > limit;
+        read.truncate(limit);
+        let next_cursor = read.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(key(last)));
+        Self { items: read.into_iter().map(view).collect(), next_cursor }
+    }
+}

@@ -1,0 +1,348 @@
+//! Repositories, their rules and who holds which role on them.
+
+use axum::Json as Answer;
+use axum::extract::Path;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use model::state::RepoKind;
+use model::{RepoKey, Role, TenantRole, Timestamp};
+use registry::{Admin, Binding, NewRepository, Read, RepoChange, RepoSettings, Repository, TenantAdmin};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::access::{Repo, Tenant};
+use super::auth::subject;
+use super::endpoint::{Access, Endpoint, delete, get, patch, post, put};
+use super::page::{Page, Paging};
+use super::tenant::Deleted;
+use crate::app::Asking;
+use crate::edge::{Json, Query};
+use crate::problem::Problem;
+
+const READ: Access = Access::Repo(Role::Read);
+const ADMIN: Access = Access::Repo(Role::Admin);
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        post("/v1/repos", Access::Tenant(TenantRole::Admin), create)
+            .summary("Make a repository")
+            .takes::<RepoBody>()
+            .answers::<RepoView>(StatusCode::CREATED),
+        get("/v1/repos", Access::Token, list)
+            .summary("The repositories that you may read")
+            .pages()
+            .answers::<Page<RepoView>>(StatusCode::OK),
+        get("/v1/repos/{repo}", READ, read).summary("One repository").answers::<RepoView>(StatusCode::OK),
+        patch("/v1/repos/{repo}", ADMIN, change)
+            .summary("Change a repository; If-Match guards against lost updates")
+            .takes::<ChangeBody>()
+            .answers::<RepoView>(StatusCode::OK),
+        delete("/v1/repos/{repo}", ADMIN, retire)
+            .summary("Retire an empty repository; its key is never given away again")
+            .answers::<RetiredView>(StatusCode::OK),
+        get("/v1/repos/{repo}/rules", ADMIN, rules)
+            .summary("The ordered rule list")
+            .answers::<RulesView>(StatusCode::OK),
+        put("/v1/repos/{repo}/rules", ADMIN, set_rules)
+            .summary("Replace the ordered rule list")
+            .takes::<RulesBody>()
+            .answers::<RulesView>(StatusCode::OK),
+        get("/v1/repos/{repo}/bindings", ADMIN, bindings)
+            .summary("Who holds which roles")
+            .answers::<Page<BindingView>>(StatusCode::OK),
+        get("/v1/repos/{repo}/bindings/{subject}", ADMIN, binding)
+            .summary("The roles of a subject")
+            .answers::<BindingView>(StatusCode::OK),
+        put("/v1/repos/{repo}/bindings/{subject}", ADMIN, bind)
+            .summary("Replace the roles of a subject")
+            .takes::<RolesBody>()
+            .answers::<BindingView>(StatusCode::OK),
+        delete("/v1/repos/{repo}/bindings/{subject}", ADMIN, unbind)
+            .summary("Remove the roles of a subject")
+            .answers::<Deleted>(StatusCode::OK),
+    ]
+}
+
+/// A repository to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RepoBody {
+    /// 1 to 100 of `a-z 0-9 . _ -`; never used before.
+    repo_key: String,
+    /// Default `raw`.
+    #[serde(default = "raw")]
+    format: String,
+    /// `local`.
+    #[serde(default = "local")]
+    #[schema(value_type = String)]
+    repo_type: RepoKind,
+    #[serde(default)]
+    anonymous_read: bool,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    settings: RepoSettings,
+}
+
+fn raw() -> String {
+    "raw".to_owned()
+}
+
+fn local() -> RepoKind {
+    RepoKind::Local
+}
+
+/// A repository.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct RepoView {
+    #[schema(value_type = String)]
+    repo_key: RepoKey,
+    format: String,
+    #[schema(value_type = String)]
+    repo_type: RepoKind,
+    upstream_url: Option<String>,
+    #[schema(value_type = Vec<String>)]
+    member_repos: Vec<RepoKey>,
+    anonymous_read: bool,
+    description: String,
+    #[schema(value_type = Object)]
+    settings: RepoSettings,
+    created_by_subject: String,
+    #[schema(value_type = String)]
+    created_at_utc: Timestamp,
+    #[schema(value_type = String)]
+    updated_at_utc: Timestamp,
+}
+
+impl RepoView {
+    fn of(repo: &Repository) -> Result<Self, Problem> {
+        Ok(Self {
+            repo_key: repo.key.clone(),
+            format: repo.format.clone(),
+            repo_type: repo.kind,
+            upstream_url: repo.upstream_url.clone(),
+            member_repos: repo.members.clone(),
+            anonymous_read: repo.anonymous_read,
+            description: repo.description.clone(),
+            settings: RepoSettings::of(repo)?,
+            created_by_subject: repo.created_by.clone(),
+            created_at_utc: repo.created_at,
+            updated_at_utc: repo.updated_at,
+        })
+    }
+}
+
+type Tagged<T> = ([(header::HeaderName, HeaderValue); 1], Answer<T>);
+
+fn tagged<T>(revision: u64, view: T) -> Tagged<T> {
+    let etag = HeaderValue::from_str(&format!("\"r{revision}\"")).unwrap_or(HeaderValue::from_static("\"\""));
+    ([(header::ETAG, etag)], Answer(view))
+}
+
+/// The revision in `If-Match`; `None` without the header or for `*`.
+fn expected_revision(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let revision =
+        text.strip_prefix("\"r").and_then(|rest| rest.strip_suffix('"')).and_then(|digits| digits.parse().ok());
+    match revision {
+        Some(revision) => Ok(Some(revision)),
+        None => Err(Problem::precondition_failed("If-Match names no state of this repository")),
+    }
+}
+
+async fn create(
+    Tenant(grant): Tenant<TenantAdmin>,
+    Json(body): Json<RepoBody>,
+) -> Result<(StatusCode, Tagged<RepoView>), Problem> {
+    let key = RepoKey::parse(body.repo_key.trim().to_lowercase().as_str())
+        .map_err(|error| Problem::bad_request(error.to_string()).field("repoKey", error.to_string()))?;
+    check_description(&body.description)?;
+    let new = NewRepository {
+        key,
+        format: body.format,
+        kind: body.repo_type,
+        description: body.description,
+        anonymous_read: body.anonymous_read,
+        settings: body.settings,
+    };
+    let repo = grant.create_repository(new).await?;
+    Ok((StatusCode::CREATED, tagged(repo.revision, RepoView::of(&repo)?)))
+}
+
+fn check_description(text: &str) -> Result<(), Problem> {
+    if text.len() <= 2000 {
+        return Ok(());
+    }
+    Err(Problem::bad_request("description must have at most 2000 bytes").field("description", "too long"))
+}
+
+async fn list(Asking(call): Asking, Query(paging): Query<Paging>) -> Result<Answer<Page<RepoView>>, Problem> {
+    call.identity()?;
+    let limit = paging.limit()?;
+    let repos = call.repositories(&paging.after()?.unwrap_or_default(), limit + 1).await?;
+    let page = Page::cut(repos, limit, |repo| repo.key.to_string(), |repo| RepoView::of(&repo));
+    let items = page.items.into_iter().collect::<Result<_, _>>()?;
+    Ok(Answer(Page { items, next_cursor: page.next_cursor }))
+}
+
+async fn read(Repo(grant): Repo<Read>) -> Result<Tagged<RepoView>, Problem> {
+    let repo = grant.repo();
+    Ok(tagged(repo.revision, RepoView::of(repo)?))
+}
+
+/// Changes to a repository: what is absent stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ChangeBody {
+    description: Option<String>,
+    anonymous_read: Option<bool>,
+    #[schema(value_type = Option<Object>)]
+    settings: Option<RepoSettings>,
+}
+
+async fn change(
+    Asking(call): Asking,
+    Repo(grant): Repo<Admin>,
+    headers: HeaderMap,
+    Json(body): Json<ChangeBody>,
+) -> Result<Tagged<RepoView>, Problem> {
+    check_description(body.description.as_deref().unwrap_or_default())?;
+    let change = RepoChange {
+        expected_revision: expected_revision(&headers)?,
+        description: body.description,
+        anonymous_read: body.anonymous_read,
+        settings: body.settings,
+        rules: None,
+    };
+    grant.update_repository(change).await?;
+    let repo = call.repository_now(&grant.repo().key).await?;
+    Ok(tagged(repo.revision, RepoView::of(&repo)?))
+}
+
+/// A repository was retired.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct RetiredView {
+    #[schema(value_type = String)]
+    repo_key: RepoKey,
+    /// Always `deleted`.
+    status: &'static str,
+}
+
+/// How to treat what is in the repository.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetireQuery {
+    mode: Option<String>,
+}
+
+async fn retire(Repo(grant): Repo<Admin>, Query(query): Query<RetireQuery>) -> Result<Answer<RetiredView>, Problem> {
+    match query.mode.as_deref() {
+        None => grant.retire_repository().await?,
+        Some("tombstone") => grant.retire_with_contents().await?,
+        Some(_) => return Err(Problem::bad_request("mode can only be tombstone").field("mode", "tombstone")),
+    }
+    Ok(Answer(RetiredView { repo_key: grant.repo().key.clone(), status: "deleted" }))
+}
+
+/// The ordered rule list, kept as it was given.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RulesBody {
+    #[schema(value_type = Vec<Object>)]
+    rules: Vec<registry::Rule>,
+}
+
+/// The ordered rule list.
+#[derive(Serialize, ToSchema)]
+struct RulesView {
+    #[schema(value_type = Vec<Object>)]
+    rules: Box<RawValue>,
+}
+
+fn rules_view(repo: &Repository) -> Result<RulesView, Problem> {
+    let rules = RawValue::from_string(repo.rules.clone());
+    Ok(RulesView { rules: rules.map_err(|_| Problem::internal_error("the stored rules are not JSON"))? })
+}
+
+async fn rules(Repo(grant): Repo<Admin>) -> Result<Tagged<RulesView>, Problem> {
+    Ok(tagged(grant.repo().revision, rules_view(grant.repo())?))
+}
+
+async fn set_rules(
+    Asking(call): Asking,
+    Repo(grant): Repo<Admin>,
+    headers: HeaderMap,
+    Json(body): Json<RulesBody>,
+) -> Result<Tagged<RulesView>, Problem> {
+    grant.set_rules(expected_revision(&headers)?, &body.rules).await?;
+    let repo = call.repository_now(&grant.repo().key).await?;
+    Ok(tagged(repo.revision, rules_view(&repo)?))
+}
+
+/// Roles of a subject on the repository.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct BindingView {
+    #[schema(value_type = String)]
+    repo_key: RepoKey,
+    subject: String,
+    #[schema(value_type = Vec<String>)]
+    roles: Vec<Role>,
+    #[schema(value_type = String)]
+    updated_at_utc: Timestamp,
+}
+
+fn binding_view(key: &RepoKey, binding: Binding) -> BindingView {
+    BindingView {
+        repo_key: key.clone(),
+        subject: binding.subject,
+        roles: binding.roles,
+        updated_at_utc: binding.updated_at,
+    }
+}
+
+async fn bindings(Repo(grant): Repo<Admin>) -> Result<Answer<Page<BindingView>>, Problem> {
+    let key = &grant.repo().key;
+    let items = grant.bindings().await?.into_iter().map(|binding| binding_view(key, binding)).collect();
+    Ok(Answer(Page { items, next_cursor: None }))
+}
+
+async fn binding(
+    Repo(grant): Repo<Admin>,
+    Path((_, name)): Path<(String, String)>,
+) -> Result<Answer<BindingView>, Problem> {
+    let subject = subject(&name)?;
+    let found = grant.bindings().await?.into_iter().find(|binding| binding.subject == subject.as_str());
+    let found = found.ok_or_else(|| Problem::not_found(format!("a binding of {subject} was not found")))?;
+    Ok(Answer(binding_view(&grant.repo().key, found)))
+}
+
+/// Roles on a repository: at least one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RolesBody {
+    #[schema(value_type = Vec<String>)]
+    roles: Vec<Role>,
+}
+
+async fn bind(
+    Repo(grant): Repo<Admin>,
+    path: Path<(String, String)>,
+    Json(body): Json<RolesBody>,
+) -> Result<Answer<BindingView>, Problem> {
+    grant.bind(subject(&path.1)?, body.roles).await?;
+    binding(Repo(grant), path).await
+}
+
+async fn unbind(Repo(grant): Repo<Admin>, Path((_, name)): Path<(String, String)>) -> Result<Answer<Deleted>, Problem> {
+    let subject = subject(&name)?;
+    grant.unbind(subject.clone()).await?;
+    Ok(Answer(Deleted { subject: subject.to_string(), status: "deleted" }))
+}

@@ -1,0 +1,155 @@
+//! What every handler can reach, and how a request becomes a call.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use registry::{Call, Caller, Registry};
+
+use crate::edge::rate::{Class, Key, RateLimiter};
+use crate::edge::{Context, LoggedSubject};
+use crate::ops::Readiness;
+use crate::problem::Problem;
+
+/// The application: shared by all requests, cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The verbs.
+    pub registry: Registry,
+    /// How often a client may ask.
+    pub limiter: Arc<RateLimiter>,
+    /// Whether we can serve.
+    pub readiness: Arc<Readiness>,
+    /// Stamped into the root document, e.g. `production`.
+    pub environment: Arc<str>,
+}
+
+/// The challenges of a 401: browsers and package managers answer the first, scripts the second.
+const CHALLENGES: &str = r#"Basic realm="artifortress", charset="UTF-8", Bearer realm="artifortress""#;
+
+impl App {
+    /// Begins the call of a request: reads the credentials, spends one unit of the rate allowance.
+    pub async fn begin(&self, headers: &HeaderMap, context: &Context) -> Result<Call, Problem> {
+        let token = presented_token(headers)?;
+        let call = match self.registry.call(token.as_deref(), context.correlation).await {
+            Ok(call) => call,
+            Err(error) => {
+                self.spend(Key::Address(context.client), Class::Login)?;
+                return Err(Problem::from(error));
+            }
+        };
+        let client = match call.caller() {
+            Caller::Known(identity) => Key::Principal(identity.principal),
+            Caller::Anonymous => Key::Address(context.client),
+        };
+        self.spend(client, Class::Request)?;
+        Ok(call)
+    }
+
+    /// One unit of an allowance, or 429.
+    pub fn spend(&self, client: Key, class: Class) -> Result<(), Problem> {
+        let verdict = self.limiter.check(client, class);
+        if verdict.allowed { Ok(()) } else { Err(Problem::limited(&verdict)) }
+    }
+
+    /// One try at something that guesses could break, or 429.
+    pub fn spend_login(&self, address: IpAddr) -> Result<(), Problem> {
+        self.spend(Key::Address(address), Class::Login)
+    }
+}
+
+/// The token of `Authorization: Bearer` or, as the password, of `Basic`. Anything else is 401, so
+/// that a typo is never mistaken for an anonymous request.
+fn presented_token(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let refused =
+        || challenged("the Authorization header is not understood: use Bearer, or Basic with the token as password");
+    if values.next().is_some() {
+        return Err(refused());
+    }
+    let text = value.to_str().map_err(|_| refused())?;
+    let (scheme, rest) = text.split_once(' ').ok_or_else(refused)?;
+    let token = if scheme.eq_ignore_ascii_case("bearer") {
+        rest.trim().to_owned()
+    } else if scheme.eq_ignore_ascii_case("basic") {
+        let decoded = STANDARD.decode(rest.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let (_, password) = decoded.as_deref().and_then(|pair| pair.split_once(':')).ok_or_else(refused)?;
+        password.to_owned()
+    } else {
+        return Err(refused());
+    };
+    Ok(Some(token))
+}
+
+/// A 401 with the challenges.
+pub fn challenged(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
+    Problem::unauthorized(detail).challenge(HeaderValue::from_static(CHALLENGES))
+}
+
+impl From<registry::Error> for Problem {
+    fn from(error: registry::Error) -> Self {
+        match error {
+            registry::Error::Refused(refusal) if refusal.code == model::Code::Unauthorized => {
+                challenged(refusal.detail)
+            }
+            registry::Error::Refused(refusal) => {
+                let code = crate::problem::Code::ALL.iter().find(|code| code.as_str() == refusal.code.word());
+                let problem = code.map(|code| Self::new(*code, refusal.detail));
+                match problem {
+                    Some(problem) if refusal.code.status() == 503 || refusal.code.status() == 429 => {
+                        problem.retry_after(2)
+                    }
+                    Some(problem) => problem,
+                    None => Self::internal_error("a code without a status"),
+                }
+            }
+            registry::Error::Defect(why) => {
+                tracing::error!(why, "a defect");
+                Self::internal_error("something went wrong on our side; the correlation id leads to the log")
+            }
+        }
+    }
+}
+
+/// The call of this request. Remembered in the request, so that it begins once.
+pub struct Asking(pub Call);
+
+impl FromRequestParts<App> for Asking {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        if let Some(call) = parts.extensions.get::<Call>() {
+            return Ok(Self(call.clone()));
+        }
+        let context = <Context as FromRequestParts<App>>::from_request_parts(parts, app).await?;
+        let call = app.begin(&parts.headers, &context).await?;
+        parts.extensions.insert(call.clone());
+        Ok(Self(call))
+    }
+}
+
+/// `None` when no credentials were sent.
+impl OptionalFromRequestParts<App> for Asking {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, Problem> {
+        if !parts.headers.contains_key(AUTHORIZATION) {
+            return Ok(None);
+        }
+        <Self as FromRequestParts<App>>::from_request_parts(parts, app).await.map(Some)
+    }
+}
+
+/// Lets the access log name the caller.
+pub fn logged_subject(call: &Call) -> Option<LoggedSubject> {
+    match call.caller() {
+        Caller::Known(identity) => Some(LoggedSubject(identity.subject.as_str().into())),
+        Caller::Anonymous => None,
+    }
+}

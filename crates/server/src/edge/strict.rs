@@ -1,0 +1,183 @@
+//! A first walk over JSON, before any type sees it: UTF-8, depth, duplicate keys, lone surrogates,
+//! numbers out of range, trailing bytes. What passes means the same to every reader.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+
+/// Deepest nesting of arrays and objects.
+pub(crate) const MAX_DEPTH: usize = 64;
+
+/// What is wrong and where.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// A path such as `scopes[2].repo`; empty for the root.
+    pub(crate) path: String,
+    pub(crate) detail: String,
+}
+
+/// Walks the whole document.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), Fault> {
+    let root = |detail: String| Fault { path: String::new(), detail };
+    let text = std::str::from_utf8(bytes).map_err(|_| root("the body is not UTF-8".to_owned()))?;
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let mut trail = Vec::new();
+    if let Err(error) = (Walk { trail: &mut trail }).deserialize(&mut reader) {
+        return Err(Fault { path: render(&trail), detail: error.to_string() });
+    }
+    reader.end().map_err(|error| root(error.to_string()))
+}
+
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+fn render(trail: &[Step]) -> String {
+    let mut path = String::new();
+    for step in trail {
+        match step {
+            Step::Index(index) => path.push_str(&format!("[{index}]")),
+            Step::Key(key) if path.is_empty() => path.push_str(key),
+            Step::Key(key) => path.push_str(&format!(".{key}")),
+        }
+    }
+    path.truncate(path.floor_char_boundary(200));
+    path
+}
+
+/// Visits one value. The trail keeps its last step when an error passes, so it names the place.
+struct Walk<'a> {
+    trail: &'a mut Vec<Step>,
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Walk<'_> {
+    fn descend<E: de::Error>(&mut self) -> Result<(), E> {
+        if self.trail.len() < MAX_DEPTH {
+            return Ok(());
+        }
+        Err(E::custom(format_args!("nested deeper than {MAX_DEPTH}")))
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        self.descend()?;
+        for index in 0.. {
+            self.trail.push(Step::Index(index));
+            let more = items.next_element_seed(Walk { trail: self.trail })?;
+            self.trail.pop();
+            if more.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<(), A::Error> {
+        self.descend()?;
+        let mut seen = HashSet::new();
+        while let Some(key) = fields.next_key::<String>()? {
+            self.trail.push(Step::Key(key.clone()));
+            if !seen.insert(key) {
+                return Err(de::Error::custom("this key appears twice"));
+            }
+            fields.next_value_seed(Walk { trail: self.trail })?;
+            self.trail.pop();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> Fault {
+        check(text.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn plain_json_passes() {
+        for good in ["null", "[]", "{}", r#"{"a":[1,-2,3.5e3,"\ud83d\ude00",{"a":true}],"b":{"a":null}}"#, " 1 "] {
+            assert_eq!(check(good.as_bytes()), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn duplicate_keys_are_named_also_when_escaped() {
+        assert_eq!(fault(r#"{"a":{"b":1,"\u0062":2}}"#).path, "a.b");
+        assert_eq!(fault(r#"[0,{"x":1,"x":1}]"#).path, "[1].x");
+    }
+
+    #[test]
+    fn depth_is_bounded_long_before_the_stack() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(check(nested(MAX_DEPTH).as_bytes()), Ok(()));
+        assert!(fault(&nested(MAX_DEPTH + 1)).detail.contains("nested deeper"));
+        assert!(check("[".repeat(100_000).as_bytes()).is_err());
+        assert!(check(r#"{"a":"#.repeat(100_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn what_readers_disagree_on_is_refused() {
+        for bad in [
+            r#""\ud800""#,
+            r#"{"\udc00":1}"#,
+            r#""\ud800\u0041""#,
+            "1e400",
+            "{} {}",
+            "[1,]",
+            "{\"a\":1",
+            "",
+            "NaN",
+            "'a'",
+            "01",
+            "\"a\nb\"",
+            "\u{feff}{}",
+        ] {
+            assert!(check(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+        assert!(check(b"\"\xff\"").is_err());
+        assert!(check(b"\"\xed\xa0\x80\"").is_err());
+    }
+}

@@ -1,0 +1,131 @@
+//! What a client says of the bytes that it sends: every claim that we can check is checked, and one
+//! that we cannot is refused rather than ignored.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::request::Parts;
+use http::{HeaderMap, header};
+use model::Sha256Digest;
+use registry::{Claims, Declared};
+
+use crate::problem::Problem;
+
+/// Reads the checksum headers, the length and the type of a PUT.
+pub(super) fn declared(parts: &Parts) -> Result<Declared, Problem> {
+    let headers = &parts.headers;
+    if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+        let coding = coding.to_str().unwrap_or("?").escape_debug().to_string();
+        return Err(Problem::unsupported_media_type(format!(
+            "files are stored as they are: send no Content-Encoding ({coding})"
+        )));
+    }
+    let mut claims = Claims::default();
+    for (name, value) in headers {
+        let text = || value.to_str().map_err(|_| Problem::bad_request(format!("the header {name} is not text")));
+        match name.as_str() {
+            "x-checksum-sha256" => claim(&mut claims.sha256, hex(text()?)?, name.as_str())?,
+            "x-checksum-sha1" => claim(&mut claims.sha1, hex(text()?)?, name.as_str())?,
+            "x-checksum-sha512" => claim(&mut claims.sha512, hex(text()?)?, name.as_str())?,
+            "x-checksum-md5" => claim(&mut claims.md5, hex(text()?)?, name.as_str())?,
+            "content-md5" => claim(&mut claims.md5, base64(text()?)?, name.as_str())?,
+            "content-digest" | "repr-digest" | "digest" => dictionary(&mut claims, text()?, name.as_str())?,
+            _ => {}
+        }
+    }
+    let sha256 = claims.sha256.map(Sha256Digest);
+    Ok(Declared { sha256, length: length(headers)?, media_type: media_type(headers)?, claims })
+}
+
+fn claim<const N: usize>(slot: &mut Option<[u8; N]>, found: Vec<u8>, name: &str) -> Result<(), Problem> {
+    let found: [u8; N] =
+        found.try_into().map_err(|_| Problem::bad_request(format!("the digest in {name} has the wrong length")))?;
+    match slot {
+        Some(known) if *known != found => Err(Problem::bad_request("two headers announce different digests")),
+        _ => {
+            *slot = Some(found);
+            Ok(())
+        }
+    }
+}
+
+fn hex(text: &str) -> Result<Vec<u8>, Problem> {
+    model::digest::unhex(text.trim())
+        .ok_or_else(|| Problem::bad_request("a checksum header holds lower-case hex digits"))
+}
+
+fn base64(text: &str) -> Result<Vec<u8>, Problem> {
+    STANDARD.decode(text.trim()).map_err(|_| Problem::bad_request("a digest header holds base64"))
+}
+
+/// `sha-256=:…:` of RFC 9530, or the older `SHA-256=…`, several separated by commas.
+fn dictionary(claims: &mut Claims, text: &str, name: &str) -> Result<(), Problem> {
+    for member in text.split(',') {
+        let Some((algorithm, value)) = member.trim().split_once('=') else {
+            return Err(Problem::bad_request(format!("the header {name} is not algorithm=value")));
+        };
+        let value = base64(value.trim_matches(':'))?;
+        match algorithm.to_ascii_lowercase().as_str() {
+            "sha-256" => claim(&mut claims.sha256, value, name)?,
+            "sha-512" => claim(&mut claims.sha512, value, name)?,
+            "sha" => claim(&mut claims.sha1, value, name)?,
+            "md5" => claim(&mut claims.md5, value, name)?,
+            other => {
+                return Err(Problem::bad_request(format!(
+                    "the digest algorithm {} in {name} cannot be checked here",
+                    other.escape_debug()
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn length(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(value) = headers.get(header::CONTENT_LENGTH) else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    number.map(Some).ok_or_else(|| Problem::bad_request("Content-Length is not a number"))
+}
+
+fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(None) };
+    match value.to_str() {
+        Ok(text) if text.len() <= 255 => Ok(Some(text.to_owned())),
+        _ => Err(Problem::bad_request("Content-Type must be text of at most 255 bytes")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(headers: &[(&str, &str)]) -> Result<Declared, u16> {
+        let mut request = http::Request::put("/x");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        declared(&parts).map_err(|problem| problem.status().as_u16())
+    }
+
+    #[test]
+    fn digests_are_read_from_every_header_and_must_agree() {
+        let hex = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        let b64 = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
+        for header in [
+            ("x-checksum-sha256", hex.to_owned()),
+            ("content-digest", format!("sha-256=:{b64}:")),
+            ("digest", format!("SHA-256={b64}")),
+        ] {
+            let found = read(&[(header.0, &header.1)]).expect("read");
+            assert_eq!(found.sha256.map(|digest| digest.hex()).as_deref(), Some(hex), "{header:?}");
+        }
+        assert_eq!(
+            read(&[("x-checksum-sha256", hex), ("digest", &format!("SHA-256={}", STANDARD.encode([0; 32])))]).err(),
+            Some(400)
+        );
+        assert_eq!(read(&[("x-checksum-sha256", &hex.to_uppercase())]).err(), Some(400));
+        assert_eq!(read(&[("x-checksum-sha256", "abcd")]).err(), Some(400));
+        assert_eq!(read(&[("content-digest", "blake3=:AA==:")]).err(), Some(400));
+        assert_eq!(read(&[("content-encoding", "gzip")]).err(), Some(415));
+    }
+}

@@ -1,0 +1,100 @@
+//! GET and HEAD of a file: conditions, ranges, bytes.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{self, HeaderName};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use model::EntryPath;
+use registry::{Found, Grant, Read, RepoSettings};
+
+use super::stream;
+use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate, http_date, range_applies};
+use crate::edge::range::{Selection, select};
+use crate::problem::Problem;
+
+/// What is served from a repository may be hostile: it gets no script, no origin, no frame.
+const ARTIFACT_POLICY: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+pub(super) const CHECKSUM: HeaderName = HeaderName::from_static("x-checksum-sha256");
+
+/// Answers with the file at `path`.
+pub(super) async fn fetch(grant: &Grant<Read>, path: &EntryPath, parts: &Parts) -> Result<Response, Problem> {
+    let found = grant.find(path).await?;
+    let settings = RepoSettings::of(grant.repo())?;
+    let cache = match (settings.allow_overwrite, grant.repo().anonymous_read) {
+        (true, true) => "public, no-cache",
+        (true, false) => "private, no-cache",
+        (false, true) => "public, max-age=31536000, immutable",
+        (false, false) => "private, max-age=31536000, immutable",
+    };
+    let name = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
+    let kind = name.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    respond(grant, &found, parts, kind, HeaderValue::from_static(cache)).await
+}
+
+/// Answers with bytes, as the request's conditions and range have it.
+pub(crate) async fn respond(
+    grant: &Grant<Read>,
+    found: &Found,
+    parts: &Parts,
+    kind: HeaderValue,
+    cache: HeaderValue,
+) -> Result<Response, Problem> {
+    let digest = found.digest();
+    let tag = EntityTag::strong(digest.hex()).ok_or_else(|| Problem::internal_error("a digest is no tag"))?;
+    let current = Current { tag: Some(&tag), modified: Some(found.modified_at()) };
+    let mut response = match evaluate(&parts.method, &parts.headers, current) {
+        Outcome::Failed => {
+            return Err(Problem::precondition_failed("the file is not in the state that the request names"));
+        }
+        Outcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+        Outcome::Proceed => content(grant, found, parts, current).await?,
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, tag.header());
+    headers.insert(header::LAST_MODIFIED, http_date(found.modified_at()));
+    headers.insert(header::CACHE_CONTROL, cache);
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, ARTIFACT_POLICY);
+    if response.status() != StatusCode::NOT_MODIFIED {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, kind);
+        headers.insert(CHECKSUM, text(digest.hex()));
+        headers.insert(REPR_DIGEST, text(format!("sha-256=:{}:", STANDARD.encode(digest.0))));
+    }
+    Ok(response)
+}
+
+async fn content(grant: &Grant<Read>, found: &Found, parts: &Parts, current: Current<'_>) -> Result<Response, Problem> {
+    let size = found.size();
+    let selection = if range_applies(&parts.headers, current) && parts.method == http::Method::GET {
+        select(&parts.headers, size)
+    } else {
+        Selection::Whole
+    };
+    let range = match selection {
+        Selection::Outside => return Err(Problem::outside(size)),
+        Selection::Whole => None,
+        Selection::Part { start, end } => Some(start..end),
+    };
+    let length = selection.len(size);
+    let body = if parts.method == http::Method::HEAD {
+        Body::empty()
+    } else {
+        stream::body(grant, found.open(range).await?).await?
+    };
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    if let Some(range) = selection.content_range(size) {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        response.headers_mut().insert(header::CONTENT_RANGE, range);
+    }
+    Ok(response)
+}
+
+fn text(value: String) -> HeaderValue {
+    HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static(""))
+}

@@ -1,0 +1,68 @@
+//! PUT of a file: streamed, verified, published in one transaction.
+
+use axum::Json as Answer;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+use model::{EntryPath, Sha256Digest, VersionId};
+use registry::{Grant, Replace, Write};
+use serde::Serialize;
+
+use super::declared::declared;
+use super::fetch::CHECKSUM;
+use crate::edge::body_problem;
+use crate::edge::conditional::EntityTag;
+use crate::problem::Problem;
+
+/// What was stored.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredView {
+    path: EntryPath,
+    size_bytes: u64,
+    sha256: Sha256Digest,
+    version_id: VersionId,
+}
+
+/// Takes the body and publishes it at `path`.
+pub(super) async fn store(
+    grant: &Grant<Write>,
+    path: EntryPath,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response, Problem> {
+    let mut incoming = grant.receive(path.clone(), declared(parts)?, replace(parts)?).await?;
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        incoming.write(piece.map_err(|error| body_problem(&error))?).await?;
+    }
+    let stored = incoming.publish().await?;
+    let status = if stored.replaced { StatusCode::OK } else { StatusCode::CREATED };
+    let view = StoredView { path, size_bytes: stored.size, sha256: stored.digest, version_id: stored.version };
+    let mut response = (status, Answer(view)).into_response();
+    let headers = response.headers_mut();
+    if let Some(tag) = EntityTag::strong(stored.digest.hex()) {
+        headers.insert(header::ETAG, tag.header());
+    }
+    if let Ok(location) = HeaderValue::from_str(parts.uri.path()) {
+        headers.insert(header::LOCATION, location);
+    }
+    if let Ok(checksum) = HeaderValue::try_from(stored.digest.hex()) {
+        headers.insert(CHECKSUM, checksum);
+    }
+    Ok(response)
+}
+
+/// `If-None-Match: *`: only when nothing is there. `If-Match: "digest"`: only in place of that.
+fn replace(parts: &Parts) -> Result<Replace, Problem> {
+    let refused = || Problem::precondition_failed("the condition names no state that a file here can be in");
+    if let Some(value) = parts.headers.get(header::IF_NONE_MATCH) {
+        return if value == "*" { Ok(Replace::Nothing) } else { Err(refused()) };
+    }
+    let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Replace::Anything) };
+    let text = value.to_str().map_err(|_| refused())?.trim();
+    let digest = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|hex| hex.parse().ok());
+    digest.map(Replace::Exactly).ok_or_else(refused)
+}

@@ -1,0 +1,165 @@
+//! Damaged copies: what is left of a blob, and how a bad copy is retired for a good one.
+
+use model::{CopyId, Sha256Digest};
+use serde_json::json;
+
+use crate::blobs::{self, Copy, NewBlob, copy_at, copy_columns};
+use crate::error::{Error, Result};
+use crate::events::{Act, On, record};
+use crate::session::{Session, Tx};
+use crate::store::Write;
+use crate::{args, value::Row};
+
+/// What is known of a blob with a damaged copy.
+#[derive(Clone, Debug)]
+pub struct Injured {
+    /// Its length.
+    pub length: u64,
+    /// Its good copies, oldest first.
+    pub good: Vec<Copy>,
+    /// Its damaged copies.
+    pub damaged: Vec<CopyId>,
+    /// Whether a good copy is younger than every damaged one: it was made to replace it.
+    pub replaced: bool,
+}
+
+/// The state of a blob; `None` when nothing of it is damaged.
+pub async fn injured(session: &mut Session<'_>, digest: Sha256Digest) -> Result<Option<Injured>> {
+    const SQL: &str = concat!(
+        "SELECT b.length, c.state, ",
+        copy_columns!(),
+        " FROM blobs b JOIN copies c ON c.digest = b.digest LEFT JOIN inline_bytes i ON i.copy_id = c.id
+         WHERE b.digest = $1 ORDER BY c.created_at, c.id"
+    );
+    let rows = session.rows(SQL, args![digest]).await?;
+    let Some(length) = rows.first().map(|row| row.get(0)).transpose()? else { return Ok(None) };
+    let mut found = Injured { length, good: Vec::new(), damaged: Vec::new(), replaced: false };
+    for row in &rows {
+        let Some(copy) = copy_at(row, 2)? else { continue };
+        found.replaced = row.get::<String>(1)? == "good";
+        if found.replaced {
+            found.good.push(copy);
+        } else {
+            found.damaged.push(copy.id);
+        }
+    }
+    Ok((!found.damaged.is_empty()).then_some(found))
+}
+
+/// Blobs with a damaged copy and a good one: they can be healed.
+pub async fn healable(session: &mut Session<'_>, limit: u32) -> Result<Vec<Sha256Digest>> {
+    let sql = "SELECT DISTINCT d.digest FROM copies d WHERE d.state = 'damaged'
+         AND EXISTS (SELECT 1 FROM copies g WHERE g.digest = d.digest AND g.state = 'good') ORDER BY d.digest LIMIT $1";
+    session.rows(sql, args![limit]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Adds a copy that was made from a good one, if one was made, and removes the damaged ones whose
+/// blob then has a good copy. Returns how many went.
+#[derive(Clone, Debug)]
+pub struct Retire {
+    /// When, and the event.
+    pub act: Act,
+    /// The blob.
+    pub digest: Sha256Digest,
+    /// The new copy.
+    pub fresh: Option<NewBlob>,
+    /// The damaged copies.
+    pub damaged: Vec<CopyId>,
+}
+
+impl Write for Retire {
+    type Out = u64;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64> {
+        let act = &self.act;
+        tx.row("SELECT 1 FROM blobs WHERE digest = $1 FOR UPDATE", args![self.digest]).await?;
+        let damaged = self.still_damaged(tx).await?;
+        match &self.fresh {
+            Some(fresh) if damaged.is_empty() => {
+                if let blobs::NewBody::Stored { place, .. } = &fresh.body {
+                    blobs::discard(tx, place, act.at).await?;
+                }
+            }
+            Some(fresh) => blobs::add_copy(tx, fresh, act.at).await?,
+            None => {}
+        }
+        let left = "SELECT 1 FROM copies WHERE digest = $1 AND state = 'good' LIMIT 1";
+        if damaged.is_empty() || tx.row(left, args![self.digest]).await?.is_none() {
+            return Ok(0);
+        }
+        for (copy, place, inline) in &damaged {
+            remove(tx, *copy, place, *inline, act).await?;
+        }
+        let ids: Vec<_> = damaged.iter().map(|(copy, ..)| copy.to_string()).collect();
+        let (id, detail) = (self.digest.to_string(), json!({"retired": ids, "newCopy": self.fresh.is_some()}));
+        record(tx, act, "blob.healed", On { repo: None, kind: "blob", id: &id }, &detail).await?;
+        tx.touch_copies();
+        Ok(damaged.len() as u64)
+    }
+}
+
+impl Retire {
+    async fn still_damaged(&self, tx: &mut Tx<'_>) -> Result<Vec<(CopyId, String, bool)>> {
+        let sql = "SELECT id, place, kind FROM copies WHERE digest = $1 AND state = 'damaged' ORDER BY id";
+        let rows = tx.rows(sql, args![self.digest]).await?;
+        let of = |row: &Row| Ok((row.get(0)?, row.get(1)?, row.get::<String>(2)? == "inline"));
+        let found: Vec<(CopyId, String, bool)> = rows.iter().map(of).collect::<Result<_>>()?;
+        Ok(found.into_iter().filter(|(copy, ..)| self.damaged.contains(copy)).collect())
+    }
+}
+
+/// Removes the row of a copy. Its place goes to the trash unless another copy lives there (a pack).
+async fn remove(tx: &mut Tx<'_>, copy: CopyId, place: &str, inline: bool, act: &Act) -> Result<()> {
+    if inline {
+        tx.execute("DELETE FROM inline_bytes WHERE copy_id = $1", args![copy]).await?;
+    }
+    tx.execute("DELETE FROM copies WHERE id = $1", args![copy]).await?;
+    let shared = "SELECT 1 FROM copies WHERE place = $1 LIMIT 1";
+    if !inline && tx.row(shared, args![*place]).await?.is_none() {
+        blobs::discard(tx, place, act.at).await?;
+    }
+    Ok(())
+}
+
+/// Says, once for each loss, that no good copy of a blob is left. Returns whether it was said now.
+#[derive(Clone, Debug)]
+pub struct DeclareLost {
+    /// When, and the event.
+    pub act: Act,
+    /// The blob.
+    pub digest: Sha256Digest,
+}
+
+impl Write for DeclareLost {
+    type Out = bool;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        tx.row("SELECT 1 FROM blobs WHERE digest = $1 FOR UPDATE", args![self.digest]).await?;
+        let left = "SELECT 1 FROM copies WHERE digest = $1 AND state = 'good' LIMIT 1";
+        if tx.row(left, args![self.digest]).await?.is_some() || self.was_said(tx).await? {
+            return Ok(false);
+        }
+        let id = self.digest.to_string();
+        record(tx, &self.act, "blob.lost", On { repo: None, kind: "blob", id: &id }, &json!({})).await?;
+        Ok(true)
+    }
+}
+
+impl DeclareLost {
+    /// What was said last of the blob: that it is damaged, healed or lost.
+    async fn was_said(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        let sql = "SELECT action FROM events WHERE resource_id = $1
+             AND action IN ('blob.lost', 'blob.copy.damaged', 'blob.healed') ORDER BY at DESC, id DESC LIMIT 1";
+        let last = tx.row(sql, args![self.digest.to_string()]).await?;
+        Ok(last.map(|row| row.get::<String>(0)).transpose()?.is_some_and(|action| action == "blob.lost"))
+    }
+}
+
+/// How many copies are damaged, and how many blobs have no good copy left.
+pub async fn casualties(session: &mut Session<'_>) -> Result<(u64, u64)> {
+    let sql = "SELECT count(*), count(DISTINCT CASE WHEN NOT EXISTS
+            (SELECT 1 FROM copies g WHERE g.digest = d.digest AND g.state = 'good') THEN d.digest END)
+         FROM copies d WHERE d.state = 'damaged'";
+    let row = session.row(sql, &[]).await?.ok_or_else(|| Error::Defect("no answer".to_owned()))?;
+    Ok((row.get(0)?, row.get(1)?))
+}

@@ -1,0 +1,354 @@
+//! Jobs: work that was promised in the transaction that made it necessary.
+//!
+//! A claim carries a lease and a fencing number; only the claim with the newest number may finish,
+//! fail or prolong. Attempts are counted when a job is claimed, so that one that kills its worker
+//! cannot do so for ever.
+
+use model::{Code, JobId, TenantId, Timestamp};
+use serde_json::json;
+
+use crate::admission::{self, Limits};
+use crate::args;
+use crate::error::{Error, Result};
+use crate::events::{Act, On, record};
+use crate::session::{Session, Tx};
+use crate::store::Write;
+use crate::value::Row;
+
+/// Characters of an error that are kept.
+const ERROR_LENGTH: usize = 1000;
+
+/// A job to be enqueued.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// Its id.
+    pub id: JobId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// The kind.
+    pub kind: &'static str,
+    /// What makes two jobs of this kind the same.
+    pub dedupe: String,
+    /// JSON.
+    pub payload: String,
+    /// Not before.
+    pub run_at: Timestamp,
+}
+
+/// Makes sure that the job runs after this transaction: a waiting one stays (and comes no later),
+/// a running one runs once more, a dead one lives again. Returns whether that changed anything.
+pub(crate) async fn enqueue(tx: &mut Tx<'_>, job: &NewJob, at: Timestamp) -> Result<bool> {
+    let sql = "INSERT INTO jobs (id, tenant_id, kind, dedupe, payload, state, run_at, attempts, fence, again, created_at)
+         VALUES ($1, $2, $3, $4, $5, 'ready', $6, 0, 0, FALSE, $7)
+         ON CONFLICT (kind, dedupe) DO UPDATE SET
+            again = (jobs.state = 'running'),
+            run_at = CASE WHEN jobs.state = 'running' THEN jobs.run_at ELSE $6 END,
+            attempts = CASE WHEN jobs.state = 'dead' THEN 0 ELSE jobs.attempts END,
+            state = CASE WHEN jobs.state = 'dead' THEN 'ready' ELSE jobs.state END
+         WHERE jobs.state = 'dead' OR (jobs.state = 'running' AND NOT jobs.again)
+            OR (jobs.state = 'ready' AND jobs.attempts = 0 AND jobs.run_at > $6)";
+    let args = args![job.id, job.tenant, *job.kind, job.dedupe, job.payload, job.run_at, at];
+    let changed = tx.execute(sql, args).await? == 1;
+    if changed {
+        tx.touch_work();
+    }
+    Ok(changed)
+}
+
+/// Refuses with 429 when `more` jobs would exceed what a tenant may have waiting. For requests that
+/// enqueue many; two of them wait for each other here, so that together they cannot exceed it.
+pub(crate) async fn reserve(tx: &mut Tx<'_>, tenant: TenantId, more: u64, defaults: &Limits) -> Result<()> {
+    tx.row("SELECT 1 FROM tenants WHERE id = $1 FOR NO KEY UPDATE", args![tenant]).await?;
+    let limit = admission::policy(tx, tenant).await?.map_or(*defaults, |policy| policy.limits).pending_jobs;
+    let pending = admission::usage(tx, tenant).await?.pending_jobs;
+    if pending.saturating_add(more) > limit {
+        return Err(Error::refuse(Code::TooManyRequests, format!("more than {limit} jobs would be waiting")));
+    }
+    Ok(())
+}
+
+/// Enqueues jobs of our own: schedules. Returns how many were new.
+#[derive(Clone, Debug)]
+pub struct Enqueue {
+    /// The jobs.
+    pub jobs: Vec<NewJob>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+impl Write for Enqueue {
+    type Out = u64;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64> {
+        let mut new = 0;
+        for job in &self.jobs {
+            new += u64::from(enqueue(tx, job, self.at).await?);
+        }
+        Ok(new)
+    }
+}
+
+/// A job in the hands of a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Which job.
+    pub id: JobId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its kind.
+    pub kind: String,
+    /// JSON.
+    pub payload: String,
+    /// The number of this attempt, from 1.
+    pub attempt: u32,
+    /// Only the newest may finish.
+    pub fence: u64,
+}
+
+fn claim(row: &Row) -> Result<Claim> {
+    Ok(Claim {
+        id: row.get(0)?,
+        tenant: row.get(1)?,
+        kind: row.get(2)?,
+        payload: row.get(3)?,
+        attempt: row.get(4)?,
+        fence: row.get(5)?,
+    })
+}
+
+/// Claims up to `limit` jobs: those that are due, then those whose worker has gone silent. One whose
+/// workers vanished `max_attempts` times is buried instead, one a call.
+#[derive(Clone, Debug)]
+pub struct ClaimJobs {
+    /// For the event of a burial; its time is now.
+    pub act: Act,
+    /// Who claims.
+    pub holder: String,
+    /// Until when, unless prolonged.
+    pub until: Timestamp,
+    /// Jobs at most.
+    pub limit: u32,
+    /// Attempts at most.
+    pub max_attempts: u32,
+}
+
+impl Write for ClaimJobs {
+    type Out = Vec<Claim>;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Claim>> {
+        let due = "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 'ready' AND run_at <= $1
+                ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+             UPDATE jobs SET state = 'running', attempts = attempts + 1, fence = fence + 1, lease_until = $3, holder = $4
+             WHERE id IN (SELECT id FROM due) RETURNING id, tenant_id, kind, payload, attempts, fence";
+        let mut rows = tx.rows(due, args![self.act.at, self.limit, self.until, self.holder]).await?;
+        let taken = u32::try_from(rows.len()).unwrap_or(self.limit);
+        self.bury(tx).await?;
+        if let Some(left) = self.limit.checked_sub(taken).filter(|left| *left > 0) {
+            let silent = "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 'running' AND lease_until <= $1
+                    AND attempts < $5 ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED)
+                 UPDATE jobs SET attempts = attempts + 1, fence = fence + 1, lease_until = $3, holder = $4
+                 WHERE id IN (SELECT id FROM due) RETURNING id, tenant_id, kind, payload, attempts, fence";
+            let args = args![self.act.at, left, self.until, self.holder, self.max_attempts];
+            rows.extend(tx.rows(silent, args).await?);
+        }
+        rows.iter().map(claim).collect()
+    }
+}
+
+impl ClaimJobs {
+    async fn bury(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let sql = "WITH lost AS MATERIALIZED (SELECT id FROM jobs WHERE state = 'running' AND lease_until <= $1
+                AND attempts >= $2 ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED)
+             UPDATE jobs SET state = 'dead', fence = fence + 1, lease_until = NULL, last_error = 'its worker vanished'
+             WHERE id IN (SELECT id FROM lost) RETURNING id, kind, attempts";
+        if let Some(row) = tx.row(sql, args![self.act.at, self.max_attempts]).await? {
+            died(tx, &self.act, row.get(0)?, &row.get::<String>(1)?, row.get(2)?, "its worker vanished").await?;
+        }
+        Ok(())
+    }
+}
+
+async fn died(tx: &mut Tx<'_>, act: &Act, job: JobId, kind: &str, attempts: u32, error: &str) -> Result<()> {
+    let id = job.to_string();
+    let detail = json!({"kind": kind, "attempts": attempts, "error": error});
+    record(tx, act, "job.dead", On { repo: None, kind: "job", id: &id }, &detail).await
+}
+
+/// When there is next something to claim, for a worker that sleeps. `None`: nothing waits.
+pub async fn next_due(session: &mut Session<'_>) -> Result<Option<Timestamp>> {
+    let sql = "SELECT min(at) FROM (SELECT min(run_at) AS at FROM jobs WHERE state = 'ready'
+         UNION ALL SELECT min(lease_until) FROM jobs WHERE state = 'running') AS times";
+    let row = session.row(sql, &[]).await?.ok_or_else(|| Error::Defect("no answer".to_owned()))?;
+    row.get(0)
+}
+
+/// Says that a job is still being worked on. `false`: it has passed to somebody else.
+#[derive(Clone, Debug)]
+pub struct Prolong {
+    /// Which.
+    pub job: JobId,
+    /// The number of the claim.
+    pub fence: u64,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+impl Write for Prolong {
+    type Out = bool;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        let sql = "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND fence = $2 AND state = 'running'";
+        Ok(tx.execute(sql, args![self.job, self.fence, self.until]).await? == 1)
+    }
+}
+
+/// A job is done: its row goes, or waits once more when it was asked for again meanwhile. `false`:
+/// it has passed to somebody else, nothing was changed.
+#[derive(Clone, Debug)]
+pub struct Finish {
+    /// Which.
+    pub job: JobId,
+    /// The number of the claim.
+    pub fence: u64,
+    /// Now.
+    pub at: Timestamp,
+}
+
+impl Write for Finish {
+    type Out = bool;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        let done = "DELETE FROM jobs WHERE id = $1 AND fence = $2 AND state = 'running' AND NOT again";
+        if tx.execute(done, args![self.job, self.fence]).await? == 1 {
+            return Ok(true);
+        }
+        let again = "UPDATE jobs SET state = 'ready', again = FALSE, attempts = 0, run_at = $3, lease_until = NULL
+             WHERE id = $1 AND fence = $2 AND state = 'running'";
+        let again = tx.execute(again, args![self.job, self.fence, self.at]).await? == 1;
+        if again {
+            tx.touch_work();
+        }
+        Ok(again)
+    }
+}
+
+/// An attempt has failed: the job waits until `retry_at`, or is dead when there is none or it has
+/// had its attempts. Returns whether it is dead; `None`: it has passed to somebody else.
+#[derive(Clone, Debug)]
+pub struct Fail {
+    /// For the event when it dies.
+    pub act: Act,
+    /// Which.
+    pub job: JobId,
+    /// The number of the claim.
+    pub fence: u64,
+    /// Why.
+    pub error: String,
+    /// When to try again; `None`: trying again is pointless.
+    pub retry_at: Option<Timestamp>,
+    /// Attempts at most.
+    pub max_attempts: u32,
+}
+
+impl Write for Fail {
+    type Out = Option<bool>;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<bool>> {
+        let error: String = self.error.chars().take(ERROR_LENGTH).collect();
+        let sql = "UPDATE jobs SET lease_until = NULL, last_error = $4, again = FALSE, run_at = coalesce($3, run_at),
+                state = CASE WHEN $3 IS NULL OR attempts >= $5 THEN 'dead' ELSE 'ready' END
+             WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING kind, attempts, state";
+        let args = args![self.job, self.fence, self.retry_at, error, self.max_attempts];
+        let Some(row) = tx.row(sql, args).await? else { return Ok(None) };
+        let dead = row.get::<String>(2)? == "dead";
+        if dead {
+            died(tx, &self.act, self.job, &row.get::<String>(0)?, row.get(1)?, &error).await?;
+        }
+        Ok(Some(dead))
+    }
+}
+
+/// A job that failed too often, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Which.
+    pub id: JobId,
+    /// Its kind.
+    pub kind: String,
+    /// JSON.
+    pub payload: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// When it was enqueued.
+    pub created_at: Timestamp,
+}
+
+/// Dead letters after the id `after`, in the order of their ids.
+pub async fn dead_letters(
+    session: &mut Session<'_>,
+    tenant: TenantId,
+    after: Option<JobId>,
+    limit: u32,
+) -> Result<Vec<DeadLetter>> {
+    let sql = "SELECT id, kind, payload, attempts, last_error, created_at FROM jobs
+         WHERE state = 'dead' AND tenant_id = $1 AND ($2 IS NULL OR id > $2) ORDER BY id LIMIT $3";
+    let letter = |row: &Row| {
+        Ok(DeadLetter {
+            id: row.get(0)?,
+            kind: row.get(1)?,
+            payload: row.get(2)?,
+            attempts: row.get(3)?,
+            last_error: row.get(4)?,
+            created_at: row.get(5)?,
+        })
+    };
+    session.rows(sql, args![tenant, after, limit]).await?.iter().map(letter).collect()
+}
+
+/// Which dead letters to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// One.
+    One(JobId),
+    /// All of the tenant.
+    All,
+}
+
+/// Tries dead letters again from the first attempt. Returns how many; 404 when the one is not there.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// Who and when.
+    pub act: Act,
+    /// Which.
+    pub which: Which,
+    /// The limits to use where the tenant has none of its own.
+    pub limits: Limits,
+}
+
+impl Write for Replay {
+    type Out = u64;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64> {
+        let act = &self.act;
+        let one = match self.which {
+            Which::One(job) => Some(job),
+            Which::All => None,
+        };
+        let dead = "SELECT count(*) FROM jobs WHERE state = 'dead' AND tenant_id = $1 AND ($2 IS NULL OR id = $2)";
+        let row = tx.row(dead, args![act.tenant, one]).await?.ok_or_else(|| Error::Defect("no count".to_owned()))?;
+        let count: u64 = row.get(0)?;
+        if one.is_some() && count == 0 {
+            return Err(Error::not_found("a dead letter with this id"));
+        }
+        reserve(tx, act.tenant, count, &self.limits).await?;
+        let sql = "UPDATE jobs SET state = 'ready', attempts = 0, run_at = $3
+             WHERE state = 'dead' AND tenant_id = $1 AND ($2 IS NULL OR id = $2)";
+        let count = tx.execute(sql, args![act.tenant, one, act.at]).await?;
+        let id = one.map_or_else(|| act.tenant.to_string(), |job| job.to_string());
+        let kind = if one.is_some() { "job" } else { "tenant" };
+        record(tx, act, "job.replayed", On { repo: None, kind, id: &id }, &json!({"count": count})).await?;
+        Ok(count)
+    }
+}

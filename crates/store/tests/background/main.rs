@@ -1,0 +1,11 @@
+//! Background work: the sequence, leases, jobs and everything that tidies up, on both engines.
+
+#[path = "../engines/mod.rs"]
+mod engines;
+
+mod audit;
+mod copies;
+mod jobs;
+mod leases;
+mod sequence;
+mod sweeps;
