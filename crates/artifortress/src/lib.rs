@@ -6,6 +6,7 @@
 pub mod commands;
 pub mod config;
 pub mod console;
+mod process;
 
 use std::ffi::OsString;
 

@@ -15,6 +15,8 @@ fn environment() -> Environment {
 
 fn main() -> ExitCode {
     let context = Context { environment: environment(), ambient: Ambient::system(), console: Console::process() };
+    // One provider for everything that speaks TLS; a second call can only find it installed.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -20,6 +20,7 @@ mod pack;
 mod pool;
 mod reader;
 mod s3;
+mod stamp;
 mod sums;
 mod writer;
 

@@ -1,6 +1,7 @@
 //! Names that people and clients send us: checked once, then carried as types.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use unicode_normalization::UnicodeNormalization;
 
 /// Why a name is refused. The text is meant for the person who sent it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +81,11 @@ name! {
     Subject, check_subject
 }
 
+name! {
+    /// The name of a ref: 1–128 of `A-Z a-z 0-9 . _ -`, beginning with a letter, a digit or `_`.
+    RefName, check_ref
+}
+
 impl Subject {
     /// Trims and lower-cases what a person typed, then checks it.
     pub fn normalise(text: &str) -> Result<Self, NameError> {
@@ -91,6 +97,12 @@ impl EntryPath {
     /// The path's segments, first to last.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
+    }
+
+    /// What two paths have in common that some file system would take for one: composed characters,
+    /// lower case.
+    pub fn twin(&self) -> String {
+        self.0.nfc().flat_map(char::to_lowercase).nfc().collect()
     }
 }
 
@@ -184,6 +196,15 @@ fn check_version(text: &str) -> Result<(), NameError> {
     Ok(())
 }
 
+fn check_ref(text: &str) -> Result<(), NameError> {
+    const WHAT: &str = "the name of the ref";
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if text.is_empty() || text.len() > 128 || !text.bytes().all(allowed) || text.starts_with(['.', '-']) {
+        return refuse(WHAT, "must be 1 to 128 letters, digits, '.', '_' or '-', beginning with a letter, digit or '_'");
+    }
+    Ok(())
+}
+
 fn check_subject(text: &str) -> Result<(), NameError> {
     const WHAT: &str = "the subject";
     if text.is_empty() || text.len() > 200 {
@@ -248,6 +269,25 @@ mod tests {
         }
         for bad in ["", "A", "a:b", "a/b", "-a", ".a", "a..b", "a.", "ä", "a b", &"a".repeat(101)] {
             assert!(RepoKey::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn paths_that_some_file_system_confuses_are_twins() {
+        let twin = |text: &str| EntryPath::parse(text).expect("valid").twin();
+        assert_eq!(twin("a/B.txt"), twin("A/b.TXT"));
+        assert_eq!(twin("caf\u{e9}"), twin("cafe\u{301}"));
+        assert_eq!(twin("CAFE\u{301}"), twin("caf\u{e9}"));
+        assert_ne!(twin("a/b"), twin("a/c"));
+    }
+
+    #[test]
+    fn refs_follow_the_grammar() {
+        for good in ["latest", "1.x", "_a", "v2.0-SNAPSHOT"] {
+            assert!(RefName::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", ".a", "-a", "a b", "a/b", "ä", &"a".repeat(129)] {
+            assert!(RefName::parse(bad).is_err(), "{bad}");
         }
     }
 

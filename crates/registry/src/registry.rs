@@ -31,6 +31,8 @@ pub struct Settings {
     pub seal_after: Duration,
     /// How long a tombstoned version can be restored, where the request does not say.
     pub tombstone_retention: Duration,
+    /// The life of a token whose maker names none.
+    pub token_life: Duration,
     /// The longest life of a token, where no policy is set.
     pub max_token_life: Duration,
     /// How much memory cached entries may take, in bytes.

@@ -17,6 +17,9 @@ use axum::routing::{any, get};
 pub use app::App;
 pub use problem::{Code, Explain, FieldError, Problem};
 
+/// A set of routes, for those who serve it and need not know the framework.
+pub type Routes = Router;
+
 /// Every route of the public listener. Put [`edge::layers`] around it.
 pub fn routes(app: App) -> Router {
     let health = ops::health_routes(Arc::clone(&app.readiness));

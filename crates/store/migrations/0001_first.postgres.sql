@@ -192,3 +192,28 @@ END IF;
 RETURN NEW;
 END $$;
 CREATE TRIGGER blobs_keep BEFORE UPDATE ON blobs FOR EACH ROW EXECUTE FUNCTION blobs_keep();
+
+CREATE FUNCTION tombstones_keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+IF OLD.to_at IS NOT NULL OR NEW.to_at IS NULL OR NEW.id <> OLD.id OR NEW.version_id <> OLD.version_id
+    OR NEW.reason <> OLD.reason OR NEW.by_subject <> OLD.by_subject OR NEW.from_at <> OLD.from_at
+    OR NEW.from_event <> OLD.from_event OR NEW.retain_until <> OLD.retain_until THEN
+    RAISE EXCEPTION 'artifortress: the history of a tombstone never changes';
+END IF;
+RETURN NEW;
+END $$;
+CREATE TRIGGER tombstones_keep BEFORE UPDATE ON tombstones FOR EACH ROW EXECUTE FUNCTION tombstones_keep();
+
+CREATE FUNCTION tombstones_stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+RAISE EXCEPTION 'artifortress: the history of a tombstone is never shortened';
+END $$;
+CREATE TRIGGER tombstones_stay BEFORE DELETE ON tombstones FOR EACH ROW EXECUTE FUNCTION tombstones_stay();
+
+CREATE FUNCTION uploads_keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+IF OLD.state IN ('committed', 'aborted') OR NEW.id <> OLD.id OR NEW.tenant_id <> OLD.tenant_id
+    OR NEW.repo_id <> OLD.repo_id OR NEW.expected_digest <> OLD.expected_digest
+    OR NEW.expected_length <> OLD.expected_length OR NEW.created_by <> OLD.created_by OR NEW.created_at <> OLD.created_at THEN
+    RAISE EXCEPTION 'artifortress: an upload keeps what it announced and ends once';
+END IF;
+RETURN NEW;
+END $$;
+CREATE TRIGGER uploads_keep BEFORE UPDATE ON uploads FOR EACH ROW EXECUTE FUNCTION uploads_keep();

@@ -173,13 +173,7 @@ CREATE TABLE versions (
     CHECK (state <> 'published' OR (published_at IS NOT NULL AND published_by IS NOT NULL AND published_event IS NOT NULL))
 ) STRICT;
 
--- The format's metadata, verbatim.
-CREATE TABLE manifests (
-    version_id UUID NOT NULL PRIMARY KEY REFERENCES versions (id),
-    body TEXT NOT NULL,
-    blob_digest BYTES,
-    updated_at INT NOT NULL
-) STRICT;
+CREATE INDEX versions_by_package ON versions (package_id, id);
 
 -- A blob is its digest and length. condemned_at: the first transaction of collection was here.
 CREATE TABLE blobs (
@@ -188,6 +182,15 @@ CREATE TABLE blobs (
     created_at INT NOT NULL,
     condemned_at INT
 ) SMALL;
+
+-- The format's metadata, verbatim.
+CREATE TABLE manifests (
+    version_id UUID NOT NULL PRIMARY KEY REFERENCES versions (id),
+    body TEXT NOT NULL,
+    blob_digest BYTES REFERENCES blobs (digest) ON DELETE RESTRICT,
+    updated_at INT NOT NULL
+) STRICT;
+CREATE INDEX manifests_by_blob ON manifests (blob_digest) WHERE blob_digest IS NOT NULL;
 
 -- Other digests that name the same bytes.
 CREATE TABLE aliases (
@@ -310,7 +313,8 @@ CREATE TABLE pins (
 CREATE INDEX pins_by_digest ON pins (digest);
 CREATE INDEX pins_by_time ON pins (until);
 
--- busy_until: somebody is verifying the bytes until then.
+-- completion: the list of parts that complete fixed, JSON. object_key, object_upload: parts go straight
+-- to the object store. busy_until, busy_by: somebody is verifying the bytes until then.
 CREATE TABLE uploads (
     id UUID NOT NULL PRIMARY KEY,
     tenant_id UUID NOT NULL REFERENCES tenants (id),
@@ -322,23 +326,24 @@ CREATE TABLE uploads (
     created_by NAME NOT NULL,
     created_at INT NOT NULL,
     expires_at INT NOT NULL,
+    ended_at INT,
     reason TEXT,
+    completion TEXT,
     object_key NAME,
     object_upload TEXT,
-    busy_until INT
+    busy_until INT,
+    busy_by UUID
 ) STRICT;
 CREATE INDEX uploads_open ON uploads (expires_at) WHERE state IN ('initiated', 'parts_uploading', 'pending_commit');
 
--- Parts received. chosen: listed by complete. A part sent again replaces the row; its old place goes
--- to the trash.
+-- Parts received. A part sent again replaces the row; its old place goes to the trash.
 CREATE TABLE upload_parts (
     upload_id UUID NOT NULL REFERENCES uploads (id),
-    part_number INT NOT NULL CHECK (part_number >= 1),
+    part_number INT NOT NULL CHECK (part_number BETWEEN 1 AND 10000),
     place NAME NOT NULL UNIQUE,
-    length INT NOT NULL,
+    length INT NOT NULL CHECK (length >= 0),
     digest BYTES NOT NULL,
     sums BYTES NOT NULL,
-    chosen BOOL NOT NULL,
     PRIMARY KEY (upload_id, part_number)
 ) STRICT;
 

@@ -109,3 +109,18 @@ BEGIN SELECT RAISE(ABORT, 'artifortress: a place is never reused'); END;
 CREATE TRIGGER blobs_keep BEFORE UPDATE ON blobs
 WHEN NEW.digest <> OLD.digest OR NEW.length <> OLD.length
 BEGIN SELECT RAISE(ABORT, 'artifortress: a blob is its digest and length'); END;
+
+CREATE TRIGGER tombstones_keep BEFORE UPDATE ON tombstones
+WHEN OLD.to_at IS NOT NULL OR NEW.to_at IS NULL OR NEW.id <> OLD.id OR NEW.version_id <> OLD.version_id
+    OR NEW.reason <> OLD.reason OR NEW.by_subject <> OLD.by_subject OR NEW.from_at <> OLD.from_at
+    OR NEW.from_event <> OLD.from_event OR NEW.retain_until <> OLD.retain_until
+BEGIN SELECT RAISE(ABORT, 'artifortress: the history of a tombstone never changes'); END;
+
+CREATE TRIGGER tombstones_stay BEFORE DELETE ON tombstones
+BEGIN SELECT RAISE(ABORT, 'artifortress: the history of a tombstone is never shortened'); END;
+
+CREATE TRIGGER uploads_keep BEFORE UPDATE ON uploads
+WHEN OLD.state IN ('committed', 'aborted') OR NEW.id <> OLD.id OR NEW.tenant_id <> OLD.tenant_id
+    OR NEW.repo_id <> OLD.repo_id OR NEW.expected_digest <> OLD.expected_digest
+    OR NEW.expected_length <> OLD.expected_length OR NEW.created_by <> OLD.created_by OR NEW.created_at <> OLD.created_at
+BEGIN SELECT RAISE(ABORT, 'artifortress: an upload keeps what it announced and ends once'); END;

@@ -78,14 +78,21 @@ pub(crate) fn copy_at(row: &Row, first: usize) -> Result<Option<Copy>> {
     }))
 }
 
-/// The blob and its good copies, oldest first, when `repo` may serve it: entered there or pinned there.
-pub async fn readable(
-    session: &mut Session<'_>,
-    repo: RepoId,
-    digest: Sha256Digest,
-) -> Result<Option<(u64, Vec<Copy>)>> {
+/// A blob that a repository may serve.
+#[derive(Clone, Debug)]
+pub struct Readable {
+    /// Its length in bytes.
+    pub length: u64,
+    /// When it first became known.
+    pub created_at: Timestamp,
+    /// The good copies, oldest first.
+    pub copies: Vec<Copy>,
+}
+
+/// The blob, when `repo` may serve it: published there, as an entry or beside a manifest, or pinned there.
+pub async fn readable(session: &mut Session<'_>, repo: RepoId, digest: Sha256Digest) -> Result<Option<Readable>> {
     const SQL: &str = concat!(
-        "SELECT b.length, ",
+        "SELECT b.length, b.created_at, ",
         copy_columns!(),
         " FROM blobs b
          LEFT JOIN copies c ON c.digest = b.digest AND c.state = 'good'
@@ -93,13 +100,15 @@ pub async fn readable(
          WHERE b.digest = $1 AND (
             EXISTS (SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id
                     WHERE e.digest = b.digest AND e.repo_id = $2 AND v.state = 'published')
-            OR EXISTS (SELECT 1 FROM pins p WHERE p.digest = b.digest AND p.repo_id = $2))
+            OR EXISTS (SELECT 1 FROM pins p WHERE p.digest = b.digest AND p.repo_id = $2)
+            OR EXISTS (SELECT 1 FROM manifests m JOIN versions v ON v.id = m.version_id
+                    WHERE m.blob_digest = b.digest AND v.repo_id = $2 AND v.state = 'published'))
          ORDER BY c.created_at, c.id"
     );
     let rows = session.rows(SQL, args![digest, repo]).await?;
     let Some(first) = rows.first() else { return Ok(None) };
-    let copies = rows.iter().filter_map(|row| copy_at(row, 1).transpose()).collect::<Result<_>>()?;
-    Ok(Some((first.get(0)?, copies)))
+    let copies = rows.iter().filter_map(|row| copy_at(row, 2).transpose()).collect::<Result<_>>()?;
+    Ok(Some(Readable { length: first.get(0)?, created_at: first.get(1)?, copies }))
 }
 
 /// The good copies of a blob, oldest first, whoever may read it. For our own work only.
@@ -159,6 +168,57 @@ pub(crate) async fn discard(tx: &mut Tx<'_>, place: &str, at: Timestamp) -> Resu
     tx.execute(sql, args![*place, at]).await?;
     tx.touch_work();
     Ok(())
+}
+
+/// Locks the blob's row, so that it cannot be collected meanwhile. Its length, when it has a good copy.
+pub(crate) async fn lock_good(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
+    let sql = "SELECT length FROM blobs WHERE digest = $1 FOR UPDATE";
+    let Some(row) = tx.row(sql, args![digest]).await? else { return Ok(None) };
+    // A statement of its own: what a collection did while the lock was waited for must be seen.
+    let sql = "SELECT 1 FROM copies WHERE digest = $1 AND state = 'good' LIMIT 1";
+    if tx.row(sql, args![digest]).await?.is_none() {
+        return Ok(None);
+    }
+    row.get(0).map(Some)
+}
+
+/// Takes a locked blob back from collection.
+pub(crate) async fn revive(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<()> {
+    let sql = "UPDATE blobs SET condemned_at = NULL WHERE digest = $1 AND condemned_at IS NOT NULL";
+    tx.execute(sql, args![digest]).await.map(drop)
+}
+
+/// Keeps a locked blob for a repository at least until then.
+pub(crate) async fn pin(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Digest, until: Timestamp) -> Result<()> {
+    let sql = "INSERT INTO pins (repo_id, digest, until) VALUES ($1, $2, $3) ON CONFLICT (repo_id, digest)
+         DO UPDATE SET until = CASE WHEN pins.until > excluded.until THEN pins.until ELSE excluded.until END";
+    tx.execute(sql, args![repo, digest, until]).await.map(drop)
+}
+
+/// Whether `repo` holds the blob: pinned there, or in a version there that is a draft or published.
+pub(crate) async fn held_in(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Digest) -> Result<bool> {
+    let sql = "SELECT 1 WHERE EXISTS (SELECT 1 FROM pins WHERE repo_id = $1 AND digest = $2)
+         OR EXISTS (SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id
+                    WHERE e.digest = $2 AND e.repo_id = $1 AND v.state IN ('draft', 'published'))";
+    Ok(tx.row(sql, args![repo, digest]).await?.is_some())
+}
+
+/// Whether one of `repos` holds the blob where its readers see it: pinned or published there. Costs
+/// a statement for each repository that holds it, however many versions do.
+pub(crate) async fn held_in_any(tx: &mut Tx<'_>, digest: Sha256Digest, repos: &[RepoId]) -> Result<bool> {
+    const PINS: &str = "SELECT repo_id FROM pins WHERE digest = $1 AND repo_id > $2 ORDER BY repo_id LIMIT 1";
+    const ENTRIES: &str = "SELECT e.repo_id FROM entries e JOIN versions v ON v.id = e.version_id
+         WHERE e.digest = $1 AND e.repo_id > $2 AND v.state = 'published' ORDER BY e.repo_id LIMIT 1";
+    for sql in [PINS, ENTRIES] {
+        let mut after = RepoId(uuid::Uuid::nil());
+        while let Some(row) = tx.row(sql, args![digest, after]).await? {
+            after = row.get(0)?;
+            if repos.contains(&after) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Marks a copy as damaged: it is never served again. Says whether a good one is left.

@@ -80,3 +80,28 @@ pub(crate) async fn occupy(
         "UPDATE locations SET version_id = $4, entry_path = $5 WHERE repo_id = $1 AND path = $2 AND package_id = $3";
     if tx.execute(sql, args![repo, *location, package, version, *entry]).await? == 1 { Ok(()) } else { Err(taken()) }
 }
+
+/// Lets every entry of a draft that is about to be published answer at its location, as [`occupy`]
+/// does for one.
+pub(crate) async fn occupy_all(
+    tx: &mut Tx<'_>,
+    package: PackageId,
+    version: VersionId,
+    entries: u64,
+    overwrite: bool,
+) -> Result<()> {
+    const KEEP: &str = "INSERT INTO locations (repo_id, path, package_id, version_id, entry_path)
+         SELECT repo_id, location, CAST($2 AS UUID), version_id, path FROM entries WHERE version_id = $1 ORDER BY location
+         ON CONFLICT DO NOTHING";
+    const MOVE: &str = "INSERT INTO locations (repo_id, path, package_id, version_id, entry_path)
+         SELECT repo_id, location, CAST($2 AS UUID), version_id, path FROM entries WHERE version_id = $1 ORDER BY location
+         ON CONFLICT (repo_id, path) DO UPDATE SET version_id = excluded.version_id, entry_path = excluded.entry_path
+         WHERE locations.package_id = excluded.package_id";
+    if tx.execute(if overwrite { MOVE } else { KEEP }, args![version, package]).await? == entries {
+        return Ok(());
+    }
+    let sql = "SELECT e.location FROM entries e JOIN locations l ON l.repo_id = e.repo_id AND l.path = e.location
+         WHERE e.version_id = $1 AND l.version_id <> $1 ORDER BY e.location LIMIT 1";
+    let taken: Option<String> = tx.row(sql, args![version]).await?.map(|row| row.get(0)).transpose()?;
+    Err(Error::conflict(format!("the path {} is taken: published paths never change", taken.unwrap_or_default())))
+}

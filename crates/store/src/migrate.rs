@@ -69,10 +69,13 @@ impl Found {
     fn check(self) -> Result<MigrationState> {
         let wanted = SchemaVersion::of_program();
         if self.oldest_program > wanted.0 {
-            return Err(Error::Unavailable(format!(
-                "the database is at schema {} and needs a program that knows schema {}; this one knows {}: install a newer artifortress",
-                self.version, self.oldest_program, wanted.0
-            )));
+            return Err(Error::refuse(
+                model::Code::Conflict,
+                format!(
+                    "the database is at schema {} and needs a program that knows schema {}; this one knows {}: install a newer artifortress",
+                    self.version, self.oldest_program, wanted.0
+                ),
+            ));
         }
         let found = SchemaVersion(self.version);
         Ok(if found < wanted { MigrationState::Pending { found, wanted } } else { MigrationState::Current })

@@ -1,10 +1,11 @@
 //! Packages: names in a repository, and the counters that say when readers must look again.
 
-use model::{PackageId, RepoId, Timestamp};
+use model::{PackageId, RepoId, Timestamp, VersionId};
 
 use crate::args;
 use crate::error::{Error, Result};
 use crate::session::{Session, Tx};
+use crate::value::Row;
 
 /// The coordinate of a package: its repository and its normalised name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +18,79 @@ pub struct Coordinate {
     pub name: String,
     /// The name as people wrote it.
     pub display_name: String,
+}
+
+/// A package as lists show it.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// Its id.
+    pub id: PackageId,
+    /// Its coordinate.
+    pub at: Coordinate,
+    /// When its name was first used.
+    pub created_at: Timestamp,
+    /// The youngest published version; `None` when there are only drafts.
+    pub latest: Option<Latest>,
+}
+
+/// The youngest published version of a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latest {
+    /// Its id.
+    pub id: VersionId,
+    /// Its name.
+    pub version: String,
+    /// When it was published.
+    pub published_at: Timestamp,
+}
+
+/// Sorts after every name and path: they have at most 1024 bytes.
+pub(crate) fn last() -> String {
+    char::MAX.to_string().repeat(257)
+}
+
+/// The first text after all those that begin with `prefix`, by bytes.
+fn after_prefix(prefix: &str) -> String {
+    let mut rest: Vec<char> = prefix.chars().collect();
+    while let Some(c) = rest.pop() {
+        let next = if c == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(u32::from(c) + 1) };
+        if let Some(next) = next {
+            rest.push(next);
+            return rest.into_iter().collect();
+        }
+    }
+    last()
+}
+
+/// Packages whose normalised name begins with `prefix`, in the order of (name, namespace) after
+/// `after`. Those with a published version; with `drafts`, also those with a draft.
+pub async fn list(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    prefix: &str,
+    after: (&str, &str),
+    drafts: bool,
+    limit: u32,
+) -> Result<Vec<Package>> {
+    const SQL: &str = "SELECT p.id, p.type, p.namespace, p.name, p.display_name, p.created_at, v.id, v.version, v.published_at
+         FROM packages p LEFT JOIN versions v ON v.id = (SELECT x.id FROM versions x
+            WHERE x.package_id = p.id AND x.state = 'published' ORDER BY x.id DESC LIMIT 1)
+         WHERE p.repo_id = $1 AND p.name >= $2 AND p.name < $3 AND (p.name, p.namespace) > ($4, $5)
+         AND (v.id IS NOT NULL OR ($6 AND EXISTS (SELECT 1 FROM versions d WHERE d.package_id = p.id AND d.state = 'draft')))
+         ORDER BY p.name, p.namespace LIMIT $7";
+    let (from, end) = (prefix.max(after.0), after_prefix(prefix));
+    let rows = session.rows(SQL, args![repo, *from, end, *after.0, *after.1, drafts, limit]).await?;
+    rows.iter().map(package).collect()
+}
+
+fn package(row: &Row) -> Result<Package> {
+    let latest = match row.get::<Option<VersionId>>(6)? {
+        Some(id) => Some(Latest { id, version: row.get(7)?, published_at: row.get(8)? }),
+        None => None,
+    };
+    let at =
+        Coordinate { kind: row.get(1)?, namespace: row.get(2)?, name: row.get(3)?, display_name: row.get(4)? };
+    Ok(Package { id: row.get(0)?, at, created_at: row.get(5)?, latest })
 }
 
 /// The package at a coordinate, if it exists.
@@ -47,4 +121,23 @@ pub(crate) async fn raise(tx: &mut Tx<'_>, package: PackageId) -> Result<()> {
     tx.execute("UPDATE packages SET generation = generation + 1 WHERE id = $1", args![package]).await?;
     tx.touch_package(package);
     Ok(())
+}
+
+/// Locks the package: what is decided about its refs and paths is decided one at a time.
+pub(crate) async fn lock(tx: &mut Tx<'_>, package: PackageId) -> Result<()> {
+    tx.row("SELECT generation FROM packages WHERE id = $1 FOR UPDATE", args![package]).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_prefix_is_just_after_it() {
+        assert_eq!(after_prefix("ab"), "ac");
+        assert_eq!(after_prefix("a\u{d7ff}"), "a\u{e000}");
+        assert_eq!(after_prefix("a\u{10ffff}"), "b");
+        assert_eq!(after_prefix(""), last());
+        assert!(after_prefix("a/") > "a/\u{10ffff}x".to_owned());
+    }
 }

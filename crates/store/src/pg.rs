@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Acquire, Executor};
+use sqlx::{Acquire, Connection, Executor};
 
 use crate::error::{Error, Result};
 use crate::fresh::Touched;
@@ -35,13 +35,25 @@ impl Pg {
         Ok(Self { pool })
     }
 
-    /// One statement sees one snapshot; a look of several statements runs in a transaction.
+    /// One statement sees one snapshot.
     pub(crate) async fn read<T, F>(&self, look: F) -> Result<T>
     where
         F: AsyncFnOnce(&mut Session<'_>) -> Result<T>,
     {
         let mut conn = self.pool.acquire().await?;
         look(&mut Session::pg(&mut conn)).await
+    }
+
+    /// All statements of `look` see the same snapshot.
+    pub(crate) async fn snapshot<T, F>(&self, look: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Session<'_>) -> Result<T>,
+    {
+        let mut conn = self.pool.acquire().await?;
+        let mut transaction = conn.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        let found = look(&mut Session::pg(&mut transaction)).await?;
+        transaction.commit().await?;
+        Ok(found)
     }
 
     /// Runs `write` until it commits, refuses or runs out of attempts.

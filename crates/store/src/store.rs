@@ -87,7 +87,7 @@ impl Store {
         }
     }
 
-    /// Runs `look` in one snapshot. For looks at up to about 200 rows: on SQLite it runs right here.
+    /// Runs `look`; on PostgreSQL each of its statements sees its own moment. For looks at up to about 200 rows: on SQLite it runs right here.
     pub async fn read<T, F>(&self, look: F) -> Result<T>
     where
         F: AsyncFnOnce(&mut Session<'_>) -> Result<T>,
@@ -98,6 +98,20 @@ impl Store {
                 lite::read(*number, path, look(&mut session))
             }
             Backend::Pg(pg) => pg.read(look).await,
+        }
+    }
+
+    /// As [`Store::read`], for a look of several statements that must all see the same moment.
+    pub async fn snapshot<T, F>(&self, look: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Session<'_>) -> Result<T>,
+    {
+        match &self.inner.backend {
+            Backend::Lite { number, path, .. } => {
+                let mut session = Session::lite();
+                lite::read(*number, path, look(&mut session))
+            }
+            Backend::Pg(pg) => pg.snapshot(look).await,
         }
     }
 

@@ -73,6 +73,7 @@ argument! {
     model::RepoKey => Text, |it| Value::Text(it.as_str());
     model::EntryPath => Text, |it| Value::Text(it.as_str());
     model::PackageName => Text, |it| Value::Text(it.as_str());
+    model::RefName => Text, |it| Value::Text(it.as_str());
     model::VersionName => Text, |it| Value::Text(it.as_str());
     model::Subject => Text, |it| Value::Text(it.as_str());
 }

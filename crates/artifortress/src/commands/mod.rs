@@ -45,6 +45,9 @@ macro_rules! commands {
 }
 
 commands! {
+    serve: Serve,
+    api: Api,
+    migrate: Migrate,
     init: Init,
     login: Login,
     logout: Logout,

@@ -126,8 +126,6 @@ section! {
         drain_seconds: u64 = "30" { range: Some((0, 3600)) };
         /// Connections open at once; more wait.
         max_connections: u32 = "10000" { range: Some((1, 1_000_000)) };
-        /// The largest JSON body (KiB).
-        json_body_kib: u32 = "1024" { range: Some((16, 65_536)) };
     }
 }
 

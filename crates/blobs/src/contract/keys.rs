@@ -15,6 +15,7 @@ contract! {
     removing_is_idempotent,
     lists_come_in_pages_and_in_order,
     the_probe_answers,
+    the_first_stamp_stays,
 }
 
 async fn write_stuck(subject: &Subject, bytes: Bytes) -> Result<Received> {
@@ -86,4 +87,11 @@ async fn the_probe_answers(subject: &Subject) {
     subject.blobs.health(&Ambient::system(), patience).await.expect("well");
     assert!(!subject.blobs.poisoned());
     subject.assert_empty().await;
+}
+
+async fn the_first_stamp_stays(subject: &Subject) {
+    let in_memory = matches!(subject.blobs.place, crate::blobs::Place::Memory(_));
+    assert_eq!(subject.blobs.stamp("production").await.expect("stamped"), "production");
+    let kept = if in_memory { "staging" } else { "production" };
+    assert_eq!(subject.blobs.stamp("staging").await.expect("read"), kept);
 }

@@ -13,7 +13,7 @@ use crate::key::{Area, Key};
 
 /// The bucket.
 pub(crate) struct Bucket {
-    pub(super) s3: AmazonS3,
+    pub(crate) s3: AmazonS3,
     prefix: String,
 }
 
@@ -28,7 +28,7 @@ impl Bucket {
     }
 
     /// The object's full name.
-    pub(super) fn path(&self, key: &str) -> Path {
+    pub(crate) fn path(&self, key: &str) -> Path {
         Path::from(format!("{}{key}", self.prefix))
     }
 
@@ -41,7 +41,12 @@ impl Bucket {
     /// If the service created it but its answer was lost, the repeated request is refused: the new object stays
     /// behind for reconciliation, which is safe, where taking it for ours would not be.
     pub(super) async fn create(&self, key: &Key, payload: PutPayload) -> Result<()> {
-        match self.s3.put_opts(&self.path_of(key), payload, PutMode::Create.into()).await {
+        self.create_at(&self.path_of(key), payload).await
+    }
+
+    /// The same for an object that is no copy.
+    pub(crate) async fn create_at(&self, path: &Path, payload: PutPayload) -> Result<()> {
+        match self.s3.put_opts(path, payload, PutMode::Create.into()).await {
             Ok(_) => Ok(()),
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Err(Error::KeyTaken)

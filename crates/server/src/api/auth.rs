@@ -89,8 +89,8 @@ struct MintBody {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     scopes: Vec<String>,
-    /// 5 up to the policy's maximum.
-    ttl_minutes: u32,
+    /// 5 up to the policy's maximum; absent: the server's default.
+    ttl_minutes: Option<u32>,
     /// What it is for.
     #[serde(default)]
     name: String,
@@ -133,7 +133,9 @@ async fn mint(
     let request = TokenRequest {
         subject: subject(&body.subject)?,
         scopes: scopes(&body.scopes)?,
-        life: Duration::from_secs(u64::from(body.ttl_minutes) * 60),
+        life: body
+            .ttl_minutes
+            .map_or(app.registry.settings().token_life, |minutes| Duration::from_secs(u64::from(minutes) * 60)),
         name: body.name,
     };
     if let Some(presented) = headers.get("x-bootstrap-token") {

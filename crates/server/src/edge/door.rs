@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -20,6 +21,7 @@ use tower::Service;
 
 use super::Edge;
 use super::body::RequestBody;
+use super::pace::{Pace, Paces};
 
 /// The wire could not tell how many lengths the head had.
 const UNKNOWN: u8 = u8::MAX;
@@ -36,6 +38,7 @@ pub struct Connection {
     http2: AtomicBool,
     unread: AtomicBool,
     lengths: AtomicU8,
+    paces: Paces,
 }
 
 impl Connection {
@@ -48,6 +51,7 @@ impl Connection {
             http2: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             lengths: AtomicU8::new(UNKNOWN),
+            paces: Paces::new(),
         }
     }
 
@@ -87,6 +91,11 @@ impl Connection {
     /// Whether what was found has been taken up by a request.
     pub(crate) fn lengths_taken(&self) -> bool {
         self.lengths.load(Relaxed) == UNKNOWN
+    }
+
+    /// Whether an HTTP/2 answer has waited for its reader longer than `limit`.
+    pub(crate) fn stalled(&self, limit: Duration) -> bool {
+        self.http2() && self.paces.stalled(limit)
     }
 
     fn framing(&self, chunked: bool) -> Option<Framing> {
@@ -172,13 +181,16 @@ impl Future for Answering {
         let this = self.project();
         let response = ready!(this.route.poll(cx))?;
         let flight = this.flight.take();
-        Poll::Ready(Ok(response.map(|body| SentBody { body, _flight: flight })))
+        let connection = flight.as_ref().map(|flight| &flight.0).filter(|connection| connection.http2());
+        let pace = connection.filter(|_| !response.body().is_end_stream()).map(|connection| connection.paces.begin());
+        Poll::Ready(Ok(response.map(|body| SentBody { body, pace, _flight: flight })))
     }
 }
 
 /// A response body that counts as in flight until it is dropped.
 pub(crate) struct SentBody {
     body: Body,
+    pace: Option<Pace>,
     _flight: Option<Flight>,
 }
 
@@ -187,7 +199,11 @@ impl http_body::Body for SentBody {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(pace) = &self.pace {
+            if polled.is_ready() { pace.gave() } else { pace.asked() }
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -21,6 +21,7 @@ mod forwarded;
 mod headers;
 mod json;
 mod layers;
+mod pace;
 mod phase;
 mod query;
 pub mod range;

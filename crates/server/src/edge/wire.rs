@@ -96,6 +96,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             self.seen = calls;
             self.head_since = None;
             self.idle_since = None;
+            if self.connection.http2() {
+                self.look_in_time();
+            }
+        }
+    }
+
+    fn look_in_time(&mut self) {
+        let check = Instant::now() + self.edge.config.timeouts.write_stall;
+        if check < self.alarm.deadline() {
+            self.alarm.as_mut().reset(check);
         }
     }
 
@@ -145,10 +155,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             match self.deadline() {
                 Some(deadline) if deadline <= now => return Poll::Ready(()),
                 Some(deadline) => self.alarm.as_mut().reset(deadline),
-                None => self.alarm.as_mut().reset(now + self.edge.config.timeouts.idle),
+                None if self.connection.stalled(self.edge.config.timeouts.write_stall) => return Poll::Ready(()),
+                None => {
+                    let next = now + self.look_again();
+                    self.alarm.as_mut().reset(next);
+                }
             }
         }
         Poll::Pending
+    }
+
+    /// While it is busy, when to look again; HTTP/2 answers may stall meanwhile.
+    fn look_again(&self) -> Duration {
+        let timeouts = &self.edge.config.timeouts;
+        if self.connection.http2() { timeouts.write_stall.min(timeouts.idle) } else { timeouts.idle }
     }
 
     /// Whether a head is too large although hyper asks for more of it.

@@ -1,0 +1,108 @@
+//! Builds store, bytes and registry from the configuration.
+
+use std::time::Duration;
+
+use blobs::{Blobs, S3Config, S3Credentials};
+use model::{Ambient, Secret};
+use registry::{Limits, Registry, Settings};
+use store::tenants::Stamp;
+use store::{Options, Store};
+
+use crate::commands::failure::Failure;
+use crate::config::{BlobPlace, Config, DatabaseUrl};
+
+/// Memory for remembered entries.
+const ENTRY_CACHE: u64 = 32 << 20;
+
+/// Opens the database; SQLite is migrated on the way.
+pub(crate) async fn open_store(config: &Config, ambient: &Ambient) -> Result<Store, Failure> {
+    let options = match config.database_url() {
+        DatabaseUrl::Sqlite(path) => Options::Sqlite { path },
+        DatabaseUrl::Postgres(url) => Options::Postgres { url, pool: config.database.pool_size },
+    };
+    Store::open(&options, ambient)
+        .await
+        .map_err(|error| Failure::new(format!("the database cannot be opened: {error}")))
+}
+
+/// Builds the registry over an open store whose schema is current.
+pub(crate) async fn build(config: &Config, store: Store, ambient: &Ambient) -> Result<Registry, Failure> {
+    let blobs = open_blobs(config)?;
+    check_environment(config, &store, &blobs).await?;
+    let registry = Registry::open(store, blobs, ambient.clone(), settings(config)).await;
+    registry.map_err(|error| Failure::new(format!("the registry cannot be opened: {error}")))
+}
+
+/// The environment is stamped into database and blob store at first use, so that staging never
+/// shares data with production.
+async fn check_environment(config: &Config, store: &Store, blobs: &Blobs) -> Result<(), Failure> {
+    let wanted = config.server.environment.0.as_str();
+    let stamp = Stamp { key: "environment".to_owned(), value: wanted.to_owned() };
+    let found =
+        store.write(stamp).await.map_err(|error| Failure::new(format!("the database cannot be used: {error}")))?;
+    same_environment("database", &found, wanted)?;
+    let found =
+        blobs.stamp(wanted).await.map_err(|error| Failure::new(format!("the blob store cannot be used: {error}")))?;
+    same_environment("blob store", &found, wanted)
+}
+
+fn same_environment(what: &str, found: &str, wanted: &str) -> Result<(), Failure> {
+    if found == wanted {
+        return Ok(());
+    }
+    let text = format!("the {what} belongs to the environment {found}, this process to {wanted}");
+    Err(Failure::new(text).advise(format!("set ARTIFORTRESS_ENVIRONMENT={found}, or use another {what}")))
+}
+
+fn open_blobs(config: &Config) -> Result<Blobs, Failure> {
+    let options = blobs::Options {
+        inline_limit: config.blobs.inline_limit_kib as usize * 1024,
+        read_memory: config.download.buffer_mib as usize * 1024 * 1024,
+    };
+    let opened = match config.blob_place() {
+        BlobPlace::Folder(folder) => Blobs::disk(&folder, options),
+        BlobPlace::Bucket { bucket, prefix } => Blobs::s3(&s3(config, bucket, prefix), options),
+    };
+    opened.map_err(|error| Failure::new(format!("the blob store cannot be opened: {error}")))
+}
+
+fn s3(config: &Config, bucket: String, prefix: String) -> S3Config {
+    let text = |secret: &Option<Secret<String>>| secret.as_ref().map(|secret| secret.expose().clone());
+    let credentials = text(&config.s3.access_key_id).zip(config.s3.secret_access_key.clone());
+    S3Config {
+        bucket,
+        prefix,
+        endpoint: config.s3.endpoint.as_ref().map(|url| url.0.clone()),
+        region: config.s3.region.clone(),
+        credentials: credentials.map(|(access_key_id, secret_access_key)| S3Credentials {
+            access_key_id,
+            secret_access_key,
+            session_token: config.s3.session_token.clone(),
+        }),
+        virtual_hosted: false,
+        patience: Duration::from_secs(10),
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let seconds = Duration::from_secs;
+    Settings {
+        limits: Limits {
+            storage_bytes: config.quota.default_storage_gib << 30,
+            upload_sessions: u64::from(config.quota.max_upload_sessions),
+            pending_jobs: u64::from(config.quota.max_pending_jobs),
+        },
+        upload_session: minutes(config.upload.session_minutes),
+        max_upload: config.upload.max_length_gib << 30,
+        pin: hours(24),
+        seal_after: hours(config.versions.seal_after_hours),
+        tombstone_retention: hours(24 * config.lifecycle.tombstone_retention_days),
+        token_life: minutes(config.tokens.default_ttl_minutes),
+        max_token_life: minutes(config.tokens.max_ttl_minutes),
+        entry_cache: ENTRY_CACHE,
+        presigned_downloads: config.download.presigned.then(|| seconds(config.download.presigned_ttl_seconds)),
+        presigned_parts: config.upload.presigned_parts.then(|| seconds(config.upload.part_ttl_seconds)),
+    }
+}

@@ -1,0 +1,12 @@
+//! The edge on real sockets, each test with a listener, a port and an app of its own.
+
+mod app;
+mod deadlines;
+mod drain;
+mod framing;
+mod layers;
+mod limits;
+mod metrics;
+mod protocols;
+mod rig;
+mod tls;

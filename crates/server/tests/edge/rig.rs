@@ -1,0 +1,178 @@
+//! A listener for one test, and a client that speaks bytes.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use model::Ambient;
+use server::edge::{Edge, EdgeConfig, Listener, layers};
+use server::ops::{BuildInfo, Metrics};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Nothing in these tests takes this long unless it hangs.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A serving listener.
+pub struct Rig {
+    pub addr: SocketAddr,
+    pub metrics: Metrics,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Rig {
+    /// Serves the test app with changed settings.
+    pub fn start(change: impl FnOnce(&mut EdgeConfig)) -> Self {
+        Self::serving(super::app::routes(), change)
+    }
+
+    pub fn serving(app: Router, change: impl FnOnce(&mut EdgeConfig)) -> Self {
+        let mut config = EdgeConfig { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..EdgeConfig::default() };
+        change(&mut config);
+        let ambient = Ambient::system();
+        let metrics = Metrics::new(&ambient, &BuildInfo { version: "0", commit: "test" });
+        let edge = Edge::new(config, ambient, metrics.clone());
+        let app = layers(&edge, app);
+        let listener = Listener::bind(Arc::clone(&edge)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(listener.serve(app, async move {
+            let _ = stopped.await;
+        }));
+        Self { addr, metrics, stop: Some(stop), task }
+    }
+
+    /// Asks for shutdown; does not wait.
+    pub fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Waits until serving has ended.
+    pub async fn ended(self) {
+        timeout(PATIENCE, self.task).await.unwrap().unwrap();
+    }
+
+    pub async fn connect(&self) -> Client<TcpStream> {
+        Client { stream: TcpStream::connect(self.addr).await.unwrap(), read: Vec::new() }
+    }
+
+    /// Sends bytes on a new connection and reads the first answer.
+    pub async fn ask(&self, request: impl AsRef<[u8]>) -> Reply {
+        let mut client = self.connect().await;
+        client.send(request).await;
+        client.reply().await
+    }
+
+    /// `GET` with extra header lines, each ending in CR LF.
+    pub async fn get(&self, path: &str, headers: &str) -> Reply {
+        self.ask(format!("GET {path} HTTP/1.1\r\nHost: a.example\r\n{headers}\r\n")).await
+    }
+}
+
+/// One connection.
+pub struct Client<S> {
+    pub stream: S,
+    read: Vec<u8>,
+}
+
+impl<S: AsyncRead + AsyncWriteExt + Unpin> Client<S> {
+    pub fn over(stream: S) -> Self {
+        Self { stream, read: Vec::new() }
+    }
+
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.unwrap();
+        self.stream.flush().await.unwrap();
+    }
+
+    /// Reads one answer with a length or chunks.
+    pub async fn reply(&mut self) -> Reply {
+        let end = loop {
+            if let Some(at) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
+                break at + 4;
+            }
+            assert!(self.more().await, "closed before an answer: {:?}", String::from_utf8_lossy(&self.read));
+        };
+        let head = String::from_utf8(self.read.drain(..end).collect()).unwrap();
+        let mut reply = Reply { head, body: Vec::new() };
+        if reply.header("transfer-encoding").is_some() {
+            while !self.read.ends_with(b"0\r\n\r\n") {
+                assert!(self.more().await);
+            }
+            reply.body = std::mem::take(&mut self.read);
+        } else {
+            let length = reply.header("content-length").map_or(0, |length| length.parse().unwrap());
+            while self.read.len() < length {
+                assert!(self.more().await);
+            }
+            reply.body = self.read.drain(..length).collect();
+        }
+        reply
+    }
+
+    /// Whether the server closed, with nothing more said.
+    pub async fn closed(&mut self) -> bool {
+        self.read.is_empty() && !self.more().await
+    }
+
+    async fn more(&mut self) -> bool {
+        let mut space = [0; 4096];
+        match timeout(PATIENCE, self.stream.read(&mut space)).await.expect("an answer in time") {
+            Ok(0) | Err(_) => false,
+            Ok(count) => {
+                self.read.extend_from_slice(&space[..count]);
+                true
+            }
+        }
+    }
+}
+
+/// One answer.
+#[derive(Debug)]
+pub struct Reply {
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn status(&self) -> u16 {
+        self.head.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    /// Asserts the whole shape of a problem, security headers included.
+    #[track_caller]
+    pub fn is_problem(&self, status: u16, code: &str) {
+        assert_eq!(self.status(), status, "{}\n{}", self.head, self.text());
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!((body["status"].as_u64(), body["code"].as_str()), (Some(u64::from(status)), Some(code)));
+        assert!(body["title"].is_string() && body["detail"].is_string() && body["type"].is_string());
+        assert_eq!(body["correlationId"].as_str(), self.header("x-correlation-id"));
+        self.is_secure();
+    }
+
+    #[track_caller]
+    pub fn is_secure(&self) {
+        assert_eq!(self.header("x-content-type-options"), Some("nosniff"), "{}", self.head);
+        assert_eq!(self.header("x-frame-options"), Some("DENY"));
+        assert_eq!(self.header("referrer-policy"), Some("no-referrer"));
+        assert!(self.header("content-security-policy").is_some());
+        assert!(self.header("x-correlation-id").is_some_and(|id| id.len() == 36));
+    }
+}
