@@ -23,9 +23,9 @@ pub struct AuditEvent {
     /// Its place in the sequence; gapless over all tenants.
     pub seq: u64,
     /// When.
-    pub occurred_at: Timestamp,
+    pub occurred_at_utc: Timestamp,
     /// Who.
-    pub actor: String,
+    pub subject: String,
     /// What.
     pub action: String,
     /// In which repository.
@@ -47,8 +47,8 @@ impl AuditEvent {
         Ok(Self {
             event_id: event.id,
             seq: event.seq.ok_or_else(unsequenced)?,
-            occurred_at: event.at,
-            actor: event.actor,
+            occurred_at_utc: event.at,
+            subject: event.actor,
             action: event.action,
             repo_key: entry.repo_key,
             resource_type: event.resource_kind,
