@@ -60,7 +60,7 @@ impl AuditEvent {
 }
 
 impl TenantGrant<Auditor> {
-    /// Events in the wanted order beyond the number `beyond`; at most 200.
+    /// Events in the wanted order beyond the number `beyond`; at most 201: a page and whether there is more.
     pub async fn audit(
         &self,
         filter: &Filter,
@@ -69,7 +69,7 @@ impl TenantGrant<Auditor> {
         limit: u32,
     ) -> Result<Vec<AuditEvent>> {
         self.call().note_privileged("audit.read", "tenant");
-        read(self.store(), self.tenant(), filter, order, beyond, limit.min(200)).await
+        read(self.store(), self.tenant(), filter, order, beyond, limit.min(201)).await
     }
 
     /// Everything that `filter` lets through up to now, oldest first, as lines of JSON.
