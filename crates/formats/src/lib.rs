@@ -30,12 +30,7 @@ pub trait Format: Send + Sync {
     fn normalise(&self, name: &PackageName) -> String;
 
     /// The path in the repository under which clients fetch an entry of a version.
-    fn location(
-        &self,
-        package: &PackageName,
-        version: &VersionName,
-        path: &EntryPath,
-    ) -> Result<EntryPath, NameError>;
+    fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError>;
 }
 
 /// Every format, in alphabetical order.

@@ -110,7 +110,7 @@ impl Incoming {
     }
 }
 
-fn stored_place(received: &Received) -> Option<blobs::Key> {
+pub(crate) fn stored_place(received: &Received) -> Option<blobs::Key> {
     match &received.body {
         Body::Stored { key } => Some(key.clone()),
         Body::Inline(_) => None,

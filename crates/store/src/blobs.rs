@@ -170,6 +170,11 @@ pub(crate) async fn discard(tx: &mut Tx<'_>, place: &str, at: Timestamp) -> Resu
     Ok(())
 }
 
+/// Whether the blob is known at all; says nothing of who may read it. For our own work only.
+pub async fn is_known(session: &mut Session<'_>, digest: Sha256Digest) -> Result<bool> {
+    Ok(session.row("SELECT 1 FROM blobs WHERE digest = $1", args![digest]).await?.is_some())
+}
+
 /// Locks the blob's row, so that it cannot be collected meanwhile. Its length, when it has a good copy.
 pub(crate) async fn lock_good(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
     let sql = "SELECT length FROM blobs WHERE digest = $1 FOR UPDATE";

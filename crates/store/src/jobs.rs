@@ -38,7 +38,8 @@ pub struct NewJob {
 /// Makes sure that the job runs after this transaction: a waiting one stays (and comes no later),
 /// a running one runs once more, a dead one lives again. Returns whether that changed anything.
 pub(crate) async fn enqueue(tx: &mut Tx<'_>, job: &NewJob, at: Timestamp) -> Result<bool> {
-    let sql = "INSERT INTO jobs (id, tenant_id, kind, dedupe, payload, state, run_at, attempts, fence, again, created_at)
+    let sql =
+        "INSERT INTO jobs (id, tenant_id, kind, dedupe, payload, state, run_at, attempts, fence, again, created_at)
          VALUES ($1, $2, $3, $4, $5, 'ready', $6, 0, 0, FALSE, $7)
          ON CONFLICT (kind, dedupe) DO UPDATE SET
             again = (jobs.state = 'running'),

@@ -58,9 +58,8 @@ pub async fn inline_copies(
          WHERE c.kind = 'inline' AND c.state = 'good' AND c.created_at < $2 AND ($1 IS NULL OR c.id > $1)
             AND length(i.bytes) > 0 ORDER BY c.id LIMIT $3";
     let rows = session.rows(sql, args![after, before, limit]).await?;
-    let inline = |row: &crate::Row| {
-        Ok(Inline { copy: row.get(0)?, digest: row.get(1)?, sums: row.get(2)?, bytes: row.get(3)? })
-    };
+    let inline =
+        |row: &crate::Row| Ok(Inline { copy: row.get(0)?, digest: row.get(1)?, sums: row.get(2)?, bytes: row.get(3)? });
     rows.iter().map(inline).collect()
 }
 

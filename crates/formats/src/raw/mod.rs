@@ -42,12 +42,7 @@ impl Format for Raw {
         name.as_str().to_owned()
     }
 
-    fn location(
-        &self,
-        package: &PackageName,
-        version: &VersionName,
-        path: &EntryPath,
-    ) -> Result<EntryPath, NameError> {
+    fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
         EntryPath::parse(&format!("{package}/{version}/{path}"))
     }
 }

@@ -102,7 +102,10 @@ async fn a_damaged_copy_is_retired_for_a_good_one(bench: &mut Bench) {
     // Late: nothing is damaged any more, so what was brought is not needed.
     let late = bench.blob(stored("blobs/aa/four"), 7, 9);
     assert_eq!(bench.store.write(retire(Some(late))).await.expect("an answer"), 0);
-    assert_eq!(bench.column::<String>("SELECT place FROM trash ORDER BY place").await, ["blobs/aa/four", "blobs/aa/one"]);
+    assert_eq!(
+        bench.column::<String>("SELECT place FROM trash ORDER BY place").await,
+        ["blobs/aa/four", "blobs/aa/one"]
+    );
 }
 
 async fn a_pack_stays_while_another_copy_lives_in_it(bench: &mut Bench) {

@@ -2,9 +2,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use model::{Code, JobId, Timestamp};
-use store::jobs::{
-    Claim, ClaimJobs, Enqueue, Fail, Finish, NewJob, Prolong, Replay, Which, dead_letters, next_due,
-};
+use store::jobs::{Claim, ClaimJobs, Enqueue, Fail, Finish, NewJob, Prolong, Replay, Which, dead_letters, next_due};
 
 use crate::engines::{Bench, LIMITS};
 

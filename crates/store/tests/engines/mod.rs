@@ -105,6 +105,7 @@ impl Bench {
             media_type: None,
             blob,
             overwrite: false,
+            replace: store::publish::Replace::Anything,
             limits: LIMITS,
         };
         self.store.write(write).await.expect("a publish");
