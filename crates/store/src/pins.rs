@@ -1,5 +1,7 @@
 //! Pins: bytes that were received for a repository and that no version has entered yet.
 
+use std::collections::BTreeSet;
+
 use model::{RepoId, Sha256Digest, TenantId, Timestamp};
 use serde_json::json;
 
@@ -38,14 +40,20 @@ impl Write for Expire {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64> {
         let act = &self.act;
         let (mut dropped, mut unused) = (0u64, 0u64);
-        for due in self.due(tx).await? {
+        let all = self.due(tx).await?;
+        // Allowance before blob, as everywhere.
+        for tenant in all.iter().map(|due| due.tenant).collect::<BTreeSet<_>>() {
+            admission::lock(tx, tenant, Allowance::Bytes).await?;
+        }
+        for due in all {
             let Some(length) = lock_blob(tx, due.digest).await? else { continue };
             let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest = $2 AND until <= $3";
             if tx.execute(sql, args![due.repo, due.digest, act.at]).await? == 0 {
                 continue;
             }
             dropped += 1;
-            let entered = "SELECT 1 FROM entries WHERE digest = $1 LIMIT 1";
+            let entered = "SELECT 1 WHERE EXISTS (SELECT 1 FROM entries WHERE digest = $1)
+                 OR EXISTS (SELECT 1 FROM manifests WHERE blob_digest = $1)";
             if tx.row(entered, args![due.digest]).await?.is_none() {
                 admission::give_back(tx, due.tenant, Allowance::Bytes, length).await?;
                 unused += length;

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Version, lock};
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
+use crate::jobs::{self, NewJob};
 use crate::session::Tx;
 use crate::store::Write;
 use crate::{args, locations, packages};
@@ -61,7 +62,8 @@ impl Write for PublishVersion {
         self.publish(tx).await?;
         locations::occupy_all(tx, version.package, version.id, entries, self.overwrite).await?;
         self.schedule_seal(tx).await?;
-        let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest IN (SELECT digest FROM entries WHERE version_id = $2)";
+        let sql =
+            "DELETE FROM pins WHERE repo_id = $1 AND digest IN (SELECT digest FROM entries WHERE version_id = $2)";
         tx.execute(sql, args![self.repo, self.version]).await?;
         let id = self.version.to_string();
         let detail = json!({"packageName": version.at.name, "version": version.version, "entries": entries});
@@ -108,13 +110,15 @@ impl PublishVersion {
 
     async fn schedule_seal(&self, tx: &mut Tx<'_>) -> Result<()> {
         let Some(seal) = &self.seal else { return Ok(()) };
-        let sql = "INSERT INTO jobs (id, tenant_id, kind, dedupe, payload, state, run_at, attempts, fence, created_at)
-             VALUES ($1, $2, 'version.seal', $3, $4, 'ready', $5, 0, 0, $6) ON CONFLICT DO NOTHING";
-        let payload = json!({"repoId": self.repo, "versionId": self.version}).to_string();
-        let dedupe = self.version.to_string();
-        let args = args![seal.job, self.act.tenant, dedupe, payload, seal.at, self.act.at];
-        tx.execute(sql, args).await?;
-        tx.touch_work();
+        let job = NewJob {
+            id: seal.job,
+            tenant: self.act.tenant,
+            kind: "version.seal",
+            dedupe: self.version.to_string(),
+            payload: json!({"repoId": self.repo, "versionId": self.version}).to_string(),
+            run_at: seal.at,
+        };
+        jobs::enqueue(tx, &job, self.act.at).await?;
         Ok(())
     }
 }
