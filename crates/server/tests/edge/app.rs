@@ -27,7 +27,7 @@ struct Page {
     limit: Option<u32>,
 }
 
-pub fn routes() -> Router {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/", get(|| async { "hello" }))
         .route("/items/{id}", get(|Path(id): Path<u32>| async move { id.to_string() }))
