@@ -3,8 +3,14 @@
 use std::borrow::Cow;
 
 /// Row locks: PostgreSQL needs them, SQLite has one writer and does not know them.
-const LOCKS: [&str; 6] =
-    [" FOR UPDATE SKIP LOCKED", " FOR UPDATE OF b", " FOR UPDATE OF v", " FOR UPDATE", " FOR NO KEY UPDATE", " FOR SHARE"];
+const LOCKS: [&str; 6] = [
+    " FOR UPDATE SKIP LOCKED",
+    " FOR UPDATE OF b",
+    " FOR UPDATE OF v",
+    " FOR UPDATE",
+    " FOR NO KEY UPDATE",
+    " FOR SHARE",
+];
 
 /// Turns the one text into SQLite's: `$n` becomes `?n`, row locks go.
 pub fn for_sqlite(sql: &str) -> String {

@@ -88,8 +88,7 @@ fn package(row: &Row) -> Result<Package> {
         Some(id) => Some(Latest { id, version: row.get(7)?, published_at: row.get(8)? }),
         None => None,
     };
-    let at =
-        Coordinate { kind: row.get(1)?, namespace: row.get(2)?, name: row.get(3)?, display_name: row.get(4)? };
+    let at = Coordinate { kind: row.get(1)?, namespace: row.get(2)?, name: row.get(3)?, display_name: row.get(4)? };
     Ok(Package { id: row.get(0)?, at, created_at: row.get(5)?, latest })
 }
 

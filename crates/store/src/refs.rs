@@ -63,8 +63,7 @@ pub async fn find(session: &mut Session<'_>, package: PackageId, name: &str) -> 
 
 /// The refs of a package in force, after the name `after`, in the order of their names.
 pub async fn list(session: &mut Session<'_>, package: PackageId, after: &str, limit: u32) -> Result<Vec<Ref>> {
-    const SQL: &str =
-        ref_from!("WHERE r.package_id = $1 AND r.name > $2 AND r.to_at IS NULL ORDER BY r.name LIMIT $3");
+    const SQL: &str = ref_from!("WHERE r.package_id = $1 AND r.name > $2 AND r.to_at IS NULL ORDER BY r.name LIMIT $3");
     session.rows(SQL, args![package, *after, limit]).await?.iter().map(reference).collect()
 }
 
@@ -82,8 +81,7 @@ pub async fn history(
     before: Option<RefId>,
     limit: u32,
 ) -> Result<Vec<Ref>> {
-    const SQL: &str =
-        ref_from!("WHERE r.package_id = $1 AND r.name = $2 AND r.id < $3 ORDER BY r.id DESC LIMIT $4");
+    const SQL: &str = ref_from!("WHERE r.package_id = $1 AND r.name = $2 AND r.id < $3 ORDER BY r.id DESC LIMIT $4");
     let before = before.unwrap_or(RefId(uuid::Uuid::max()));
     session.rows(SQL, args![package, *name, before, limit]).await?.iter().map(reference).collect()
 }
@@ -129,8 +127,7 @@ impl Write for PutRef {
         if let Some(before) = before.as_ref().filter(|before| before.version == self.version) {
             return Ok(before.clone());
         }
-        let sql =
-            "UPDATE refs SET to_at = $3, to_event = $4 WHERE package_id = $1 AND name = $2 AND to_at IS NULL";
+        let sql = "UPDATE refs SET to_at = $3, to_event = $4 WHERE package_id = $1 AND name = $2 AND to_at IS NULL";
         tx.execute(sql, args![version.package, self.name, act.at, act.event]).await?;
         let sql = "INSERT INTO refs (id, package_id, name, version_id, from_at, from_event, by_subject)
              VALUES ($1, $2, $3, $4, $5, $6, $7)";

@@ -105,7 +105,8 @@ impl Write for FinishCommit {
         blobs::pin(tx, self.repo, self.blob.digest, self.pin_until).await?;
         admission::give_back(tx, upload.tenant, Allowance::Sessions, 1).await?;
         super::end::discard_parts(tx, self.upload, act.at).await?;
-        let sql = "UPDATE uploads SET state = 'committed', ended_at = $2, busy_until = NULL, busy_by = NULL WHERE id = $1";
+        let sql =
+            "UPDATE uploads SET state = 'committed', ended_at = $2, busy_until = NULL, busy_by = NULL WHERE id = $1";
         tx.execute(sql, args![self.upload, act.at]).await?;
         let id = self.upload.to_string();
         let detail = json!({"digest": upload.digest, "length": upload.length});

@@ -60,8 +60,7 @@ macro_rules! version_from {
 
 fn version(row: &Row) -> Result<Version> {
     let state: String = row.get(8)?;
-    let at =
-        Coordinate { kind: row.get(3)?, namespace: row.get(4)?, name: row.get(5)?, display_name: row.get(6)? };
+    let at = Coordinate { kind: row.get(3)?, namespace: row.get(4)?, name: row.get(5)?, display_name: row.get(6)? };
     Ok(Version {
         id: row.get(0)?,
         repo: row.get(1)?,
@@ -92,8 +91,7 @@ pub async fn at(
     name: &str,
     named: &str,
 ) -> Result<Option<Version>> {
-    const SQL: &str =
-        version_from!("WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3 AND v.version = $4");
+    const SQL: &str = version_from!("WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3 AND v.version = $4");
     session.row(SQL, args![repo, *name, *namespace, *named]).await?.as_ref().map(version).transpose()
 }
 

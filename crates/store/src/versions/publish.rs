@@ -61,7 +61,8 @@ impl Write for PublishVersion {
         self.publish(tx).await?;
         locations::occupy_all(tx, version.package, version.id, entries, self.overwrite).await?;
         self.schedule_seal(tx).await?;
-        let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest IN (SELECT digest FROM entries WHERE version_id = $2)";
+        let sql =
+            "DELETE FROM pins WHERE repo_id = $1 AND digest IN (SELECT digest FROM entries WHERE version_id = $2)";
         tx.execute(sql, args![self.repo, self.version]).await?;
         let id = self.version.to_string();
         let detail = json!({"packageName": version.at.name, "version": version.version, "entries": entries});
