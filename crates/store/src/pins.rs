@@ -1,5 +1,7 @@
 //! Pins: bytes that were received for a repository and that no version has entered yet.
 
+use std::collections::BTreeSet;
+
 use model::{RepoId, Sha256Digest, TenantId, Timestamp};
 use serde_json::json;
 
@@ -15,8 +17,8 @@ pub async fn is_due(session: &mut Session<'_>, at: Timestamp) -> Result<bool> {
     Ok(session.row("SELECT 1 FROM pins WHERE until <= $1 LIMIT 1", args![at]).await?.is_some())
 }
 
-/// Drops up to `limit` pins that have ended. The bytes of those that no version has entered are
-/// given back to the tenant's allowance; the blobs themselves stay until they are collected.
+/// Drops up to `limit` pins that have ended. What they hold of the tenant's bytes allowance is given
+/// back (a version that was published meanwhile holds its own); the blobs themselves stay until they are collected.
 /// Returns how many pins went.
 #[derive(Clone, Debug)]
 pub struct Expire {
@@ -38,18 +40,18 @@ impl Write for Expire {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64> {
         let act = &self.act;
         let (mut dropped, mut unused) = (0u64, 0u64);
-        for due in self.due(tx).await? {
-            let Some(length) = lock_blob(tx, due.digest).await? else { continue };
-            let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest = $2 AND until <= $3";
-            if tx.execute(sql, args![due.repo, due.digest, act.at]).await? == 0 {
-                continue;
-            }
-            dropped += 1;
-            let entered = "SELECT 1 FROM entries WHERE digest = $1 LIMIT 1";
-            if tx.row(entered, args![due.digest]).await?.is_none() {
-                admission::give_back(tx, due.tenant, Allowance::Bytes, length).await?;
-                unused += length;
-            }
+        let all = self.due(tx).await?;
+        // Allowance before blob, as everywhere.
+        for tenant in all.iter().map(|due| due.tenant).collect::<BTreeSet<_>>() {
+            admission::lock(tx, tenant, Allowance::Bytes).await?;
+        }
+        for due in all {
+            lock_blob(tx, due.digest).await?;
+            let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest = $2 AND until <= $3 RETURNING charged";
+            let Some(row) = tx.row(sql, args![due.repo, due.digest, act.at]).await? else { continue };
+            let charged: u64 = row.get(0)?;
+            admission::give_back(tx, due.tenant, Allowance::Bytes, charged).await?;
+            (dropped, unused) = (dropped + 1, unused + charged);
         }
         if dropped > 0 {
             let id = act.tenant.to_string();
@@ -70,7 +72,6 @@ impl Expire {
 }
 
 /// Whoever enters a blob locks its row too, so the two cannot miss each other.
-async fn lock_blob(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
-    let row = tx.row("SELECT length FROM blobs WHERE digest = $1 FOR UPDATE", args![digest]).await?;
-    row.map(|row| row.get(0)).transpose()
+async fn lock_blob(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<()> {
+    tx.row("SELECT length FROM blobs WHERE digest = $1 FOR UPDATE", args![digest]).await.map(drop)
 }
