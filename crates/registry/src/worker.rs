@@ -7,13 +7,13 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use model::{JobId, Timestamp};
 use store::jobs::{Claim, ClaimJobs, Fail, Finish, HandBack, Prolong, next_due};
-use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::Result;
 use crate::jobs::{self, Failure};
 use crate::registry::Registry;
+use crate::shutdown::Shutdown;
 
 /// Jobs that run at the same time.
 const AT_ONCE: usize = 2;
@@ -59,8 +59,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Works until `shutdown` turns true; then lets what runs come to its end and hands the rest back.
-    pub async fn run(registry: Registry, settings: WorkerSettings, mut shutdown: watch::Receiver<bool>) {
+    /// Works until `shutdown` is called; then lets what runs come to its end and hands the rest back.
+    pub async fn run(registry: Registry, settings: WorkerSettings, mut shutdown: Shutdown) {
         let name: uuid::Uuid = registry.ambient().id();
         let mut worker = Self {
             registry,
@@ -74,10 +74,10 @@ impl Worker {
         worker.drain().await;
     }
 
-    async fn work(&mut self, shutdown: &mut watch::Receiver<bool>) {
+    async fn work(&mut self, shutdown: &mut Shutdown) {
         let store = self.registry.store().clone();
         let mut beat = Instant::now() + self.settings.lease / 3;
-        while !*shutdown.borrow() {
+        while !shutdown.is_called() {
             let mut woken = std::pin::pin!(store.work().notified());
             woken.as_mut().enable();
             let pause = match self.take_up().await {
@@ -88,7 +88,7 @@ impl Worker {
                 }
             };
             tokio::select! {
-                _ = shutdown.wait_for(|over| *over) => return,
+                () = shutdown.called() => return,
                 () = woken => sleep(GATHER).await,
                 Some(ended) = self.running.join_next() => self.settle(ended).await,
                 () = tokio::time::sleep_until(beat), if self.has_work() => {
