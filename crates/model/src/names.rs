@@ -200,7 +200,10 @@ fn check_ref(text: &str) -> Result<(), NameError> {
     const WHAT: &str = "the name of the ref";
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     if text.is_empty() || text.len() > 128 || !text.bytes().all(allowed) || text.starts_with(['.', '-']) {
-        return refuse(WHAT, "must be 1 to 128 letters, digits, '.', '_' or '-', beginning with a letter, digit or '_'");
+        return refuse(
+            WHAT,
+            "must be 1 to 128 letters, digits, '.', '_' or '-', beginning with a letter, digit or '_'",
+        );
     }
     Ok(())
 }

@@ -23,9 +23,9 @@ pub struct AuditEvent {
     /// Its place in the sequence; gapless over all tenants.
     pub seq: u64,
     /// When.
-    pub occurred_at: Timestamp,
+    pub occurred_at_utc: Timestamp,
     /// Who.
-    pub actor: String,
+    pub subject: String,
     /// What.
     pub action: String,
     /// In which repository.
@@ -47,8 +47,8 @@ impl AuditEvent {
         Ok(Self {
             event_id: event.id,
             seq: event.seq.ok_or_else(unsequenced)?,
-            occurred_at: event.at,
-            actor: event.actor,
+            occurred_at_utc: event.at,
+            subject: event.actor,
             action: event.action,
             repo_key: entry.repo_key,
             resource_type: event.resource_kind,
@@ -60,7 +60,7 @@ impl AuditEvent {
 }
 
 impl TenantGrant<Auditor> {
-    /// Events in the wanted order beyond the number `beyond`; at most 200.
+    /// Events in the wanted order beyond the number `beyond`; at most 201: a page and whether there is more.
     pub async fn audit(
         &self,
         filter: &Filter,
@@ -69,7 +69,7 @@ impl TenantGrant<Auditor> {
         limit: u32,
     ) -> Result<Vec<AuditEvent>> {
         self.call().note_privileged("audit.read", "tenant");
-        read(self.store(), self.tenant(), filter, order, beyond, limit.min(200)).await
+        read(self.store(), self.tenant(), filter, order, beyond, limit.min(201)).await
     }
 
     /// Everything that `filter` lets through up to now, oldest first, as lines of JSON.

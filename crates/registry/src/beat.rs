@@ -11,11 +11,11 @@ use store::jobs::Enqueue;
 use store::leases::{Acquire, Held, Release, Renew};
 use store::sequence::{Advance, LEASE, is_behind};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::jobs;
 use crate::registry::Registry;
-use crate::shutdown::Shutdown;
 
 /// Events dealt with in one transaction.
 const BATCH: u32 = 500;
@@ -55,25 +55,25 @@ pub struct Beat {
 }
 
 impl Beat {
-    /// Leads or stands by until `shutdown` is called.
-    pub async fn run(registry: Registry, settings: BeatSettings, mut shutdown: Shutdown) {
+    /// Leads or stands by until `shutdown` is cancelled.
+    pub async fn run(registry: Registry, settings: BeatSettings, shutdown: CancellationToken) {
         let name: uuid::Uuid = registry.ambient().id();
         let now = Instant::now();
         let mut beat = Self { registry, settings, name: name.to_string(), schedule_at: now, staging_at: now };
-        while !shutdown.is_called() {
-            let pause = match beat.reign(&mut shutdown).await {
+        while !shutdown.is_cancelled() {
+            let pause = match beat.reign(&shutdown).await {
                 Ok(()) => settings.lease / 3,
                 Err(error) => {
                     tracing::warn!(%error, "the beat stumbled");
                     TROUBLE
                 }
             };
-            drop(timeout(pause, shutdown.called()).await);
+            drop(timeout(pause, shutdown.cancelled()).await);
         }
     }
 
     /// Leads for as long as it can. Returns at once when somebody else leads.
-    async fn reign(&mut self, shutdown: &mut Shutdown) -> Result<()> {
+    async fn reign(&mut self, shutdown: &CancellationToken) -> Result<()> {
         if self.registry.store().engine() == Engine::Sqlite {
             return self.lead(None, shutdown).await;
         }
@@ -89,10 +89,10 @@ impl Beat {
         end
     }
 
-    async fn lead(&mut self, held: Option<Held>, shutdown: &mut Shutdown) -> Result<()> {
+    async fn lead(&mut self, held: Option<Held>, shutdown: &CancellationToken) -> Result<()> {
         let store = self.registry.store().clone();
         let mut renew_at = Instant::now() + self.settings.lease / 3;
-        while !shutdown.is_called() {
+        while !shutdown.is_cancelled() {
             let mut woken = std::pin::pin!(store.work().notified());
             woken.as_mut().enable();
             self.catch_up(held.as_ref()).await?;
@@ -106,7 +106,7 @@ impl Beat {
             let next = self.schedule_at.min(self.staging_at);
             let next = if held.is_some() { next.min(Instant::now() + LOOK).min(renew_at) } else { next };
             tokio::select! {
-                () = shutdown.called() => return Ok(()),
+                () = shutdown.cancelled() => return Ok(()),
                 () = woken => sleep(GATHER).await,
                 () = tokio::time::sleep_until(next) => {}
             }

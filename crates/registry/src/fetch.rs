@@ -118,6 +118,14 @@ impl Grant<Read> {
         Ok(Found { entry, registry })
     }
 
+    /// The bytes with this digest, where the repository may serve them: published here or uploaded here.
+    pub async fn find_blob(&self, digest: Sha256Digest) -> Result<Found> {
+        let repo = self.repo_id();
+        let found = self.store().read(async |session| store::blobs::readable(session, repo, digest).await).await?;
+        let found = found.ok_or_else(|| Error::not_found(&format!("sha256:{digest}")))?;
+        Found::of_blob(self.registry(), digest, found.length, found.copies, found.created_at)
+    }
+
     fn remembered(&self, path: &EntryPath) -> Option<Arc<Entry>> {
         let fresh = self.store().fresh()?;
         let (stamps, entry) = self.registry().inner.entries.0.get(&Borrowed(self.repo_id(), path.as_str()))?;

@@ -7,10 +7,10 @@ use crate::authorize::{Operator, TenantGrant};
 use crate::error::Result;
 
 impl TenantGrant<Operator> {
-    /// Dead letters after an id, in the order of their ids; at most 200.
+    /// Dead letters after an id, in the order of their ids; at most 201: a page and whether there is more.
     pub async fn dead_letters(&self, after: Option<JobId>, limit: u32) -> Result<Vec<DeadLetter>> {
         let tenant = self.tenant();
-        let limit = limit.min(200);
+        let limit = limit.min(201);
         Ok(self.store().read(async |session| dead_letters(session, tenant, after, limit).await).await?)
     }
 

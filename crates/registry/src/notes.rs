@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use model::{CorrelationId, Timestamp};
 use store::denials::{Counted, RecordCounted};
+use tokio_util::sync::CancellationToken;
 
 use crate::call::Call;
 use crate::error::Result;
 use crate::identity::Caller;
 use crate::registry::Registry;
-use crate::shutdown::Shutdown;
 
 /// Different acts counted at once; more are only counted together.
 const DIFFERENT: usize = 1000;
@@ -154,11 +154,11 @@ impl Registry {
     }
 }
 
-/// Writes notes and uses of tokens now and then until `shutdown` is called, and once more then.
+/// Writes notes and uses of tokens now and then until `shutdown` is cancelled, and once more then.
 /// Every process that serves requests runs one. Nothing noted: nothing written.
-pub async fn keep_notes(registry: Registry, mut shutdown: Shutdown) {
+pub async fn keep_notes(registry: Registry, shutdown: CancellationToken) {
     for period in 1u32.. {
-        let over = tokio::time::timeout(PERIOD, shutdown.called()).await.is_ok();
+        let over = tokio::time::timeout(PERIOD, shutdown.cancelled()).await.is_ok();
         let notes = registry.flush_notes().await;
         let uses = if over || period.is_multiple_of(USES_EVERY) { registry.flush_uses().await } else { Ok(()) };
         if let Err(error) = notes.and(uses) {

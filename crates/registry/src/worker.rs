@@ -9,11 +9,11 @@ use model::{JobId, Timestamp};
 use store::jobs::{Claim, ClaimJobs, Fail, Finish, HandBack, Prolong, next_due};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::jobs::{self, Failure};
 use crate::registry::Registry;
-use crate::shutdown::Shutdown;
 
 /// Jobs that run at the same time.
 const AT_ONCE: usize = 2;
@@ -59,8 +59,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Works until `shutdown` is called; then lets what runs come to its end and hands the rest back.
-    pub async fn run(registry: Registry, settings: WorkerSettings, mut shutdown: Shutdown) {
+    /// Works until `shutdown` is cancelled; then lets what runs come to its end and hands the rest back.
+    pub async fn run(registry: Registry, settings: WorkerSettings, shutdown: CancellationToken) {
         let name: uuid::Uuid = registry.ambient().id();
         let mut worker = Self {
             registry,
@@ -70,14 +70,14 @@ impl Worker {
             running: JoinSet::new(),
             handles: HashMap::new(),
         };
-        worker.work(&mut shutdown).await;
+        worker.work(&shutdown).await;
         worker.drain().await;
     }
 
-    async fn work(&mut self, shutdown: &mut Shutdown) {
+    async fn work(&mut self, shutdown: &CancellationToken) {
         let store = self.registry.store().clone();
         let mut beat = Instant::now() + self.settings.lease / 3;
-        while !shutdown.is_called() {
+        while !shutdown.is_cancelled() {
             let mut woken = std::pin::pin!(store.work().notified());
             woken.as_mut().enable();
             let pause = match self.take_up().await {
@@ -88,7 +88,7 @@ impl Worker {
                 }
             };
             tokio::select! {
-                () = shutdown.called() => return,
+                () = shutdown.cancelled() => return,
                 () = woken => sleep(GATHER).await,
                 Some(ended) = self.running.join_next() => self.settle(ended).await,
                 () = tokio::time::sleep_until(beat), if self.has_work() => {

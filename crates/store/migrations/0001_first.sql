@@ -303,11 +303,14 @@ CREATE TABLE tombstones (
 ) STRICT;
 CREATE UNIQUE INDEX tombstones_in_force ON tombstones (version_id) WHERE to_at IS NULL;
 
--- Bytes received for a repository and not yet entered in a version: kept, and readable there, until then.
+-- Bytes received for a repository and not yet entered in a version: kept, and readable there, until
+-- then. charged: how much of the bytes allowance they hold; a published version holds the sum of its
+-- entries' sizes instead.
 CREATE TABLE pins (
     repo_id UUID NOT NULL REFERENCES repositories (id),
     digest BYTES NOT NULL REFERENCES blobs (digest) ON DELETE RESTRICT,
     until INT NOT NULL,
+    charged INT NOT NULL CHECK (charged >= 0),
     PRIMARY KEY (repo_id, digest)
 ) SMALL;
 CREATE INDEX pins_by_digest ON pins (digest);

@@ -170,6 +170,11 @@ pub(crate) async fn discard(tx: &mut Tx<'_>, place: &str, at: Timestamp) -> Resu
     Ok(())
 }
 
+/// Whether the blob is known at all; says nothing of who may read it. For our own work only.
+pub async fn is_known(session: &mut Session<'_>, digest: Sha256Digest) -> Result<bool> {
+    Ok(session.row("SELECT 1 FROM blobs WHERE digest = $1", args![digest]).await?.is_some())
+}
+
 /// Locks the blob's row, so that it cannot be collected meanwhile. Its length, when it has a good copy.
 pub(crate) async fn lock_good(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
     let sql = "SELECT length FROM blobs WHERE digest = $1 FOR UPDATE";
@@ -188,11 +193,19 @@ pub(crate) async fn revive(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<()> 
     tx.execute(sql, args![digest]).await.map(drop)
 }
 
-/// Keeps a locked blob for a repository at least until then.
-pub(crate) async fn pin(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Digest, until: Timestamp) -> Result<()> {
-    let sql = "INSERT INTO pins (repo_id, digest, until) VALUES ($1, $2, $3) ON CONFLICT (repo_id, digest)
-         DO UPDATE SET until = CASE WHEN pins.until > excluded.until THEN pins.until ELSE excluded.until END";
-    tx.execute(sql, args![repo, digest, until]).await.map(drop)
+/// Keeps a locked blob for a repository at least until then. `charged` is what the caller took of
+/// the bytes allowance for it: whoever removes the pin passes it on or gives it back.
+pub(crate) async fn pin(
+    tx: &mut Tx<'_>,
+    repo: RepoId,
+    digest: Sha256Digest,
+    until: Timestamp,
+    charged: u64,
+) -> Result<()> {
+    let sql = "INSERT INTO pins (repo_id, digest, until, charged) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (repo_id, digest) DO UPDATE SET charged = pins.charged + excluded.charged,
+         until = CASE WHEN pins.until > excluded.until THEN pins.until ELSE excluded.until END";
+    tx.execute(sql, args![repo, digest, until, charged]).await.map(drop)
 }
 
 /// Whether `repo` holds the blob: pinned there, or in a version there that is a draft or published.

@@ -17,8 +17,8 @@ pub async fn is_due(session: &mut Session<'_>, at: Timestamp) -> Result<bool> {
     Ok(session.row("SELECT 1 FROM pins WHERE until <= $1 LIMIT 1", args![at]).await?.is_some())
 }
 
-/// Drops up to `limit` pins that have ended. The bytes of those that no version has entered are
-/// given back to the tenant's allowance; the blobs themselves stay until they are collected.
+/// Drops up to `limit` pins that have ended. What they hold of the tenant's bytes allowance is given
+/// back (a version that was published meanwhile holds its own); the blobs themselves stay until they are collected.
 /// Returns how many pins went.
 #[derive(Clone, Debug)]
 pub struct Expire {
@@ -46,18 +46,12 @@ impl Write for Expire {
             admission::lock(tx, tenant, Allowance::Bytes).await?;
         }
         for due in all {
-            let Some(length) = lock_blob(tx, due.digest).await? else { continue };
-            let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest = $2 AND until <= $3";
-            if tx.execute(sql, args![due.repo, due.digest, act.at]).await? == 0 {
-                continue;
-            }
-            dropped += 1;
-            let entered = "SELECT 1 WHERE EXISTS (SELECT 1 FROM entries WHERE digest = $1)
-                 OR EXISTS (SELECT 1 FROM manifests WHERE blob_digest = $1)";
-            if tx.row(entered, args![due.digest]).await?.is_none() {
-                admission::give_back(tx, due.tenant, Allowance::Bytes, length).await?;
-                unused += length;
-            }
+            lock_blob(tx, due.digest).await?;
+            let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest = $2 AND until <= $3 RETURNING charged";
+            let Some(row) = tx.row(sql, args![due.repo, due.digest, act.at]).await? else { continue };
+            let charged: u64 = row.get(0)?;
+            admission::give_back(tx, due.tenant, Allowance::Bytes, charged).await?;
+            (dropped, unused) = (dropped + 1, unused + charged);
         }
         if dropped > 0 {
             let id = act.tenant.to_string();
@@ -78,7 +72,6 @@ impl Expire {
 }
 
 /// Whoever enters a blob locks its row too, so the two cannot miss each other.
-async fn lock_blob(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
-    let row = tx.row("SELECT length FROM blobs WHERE digest = $1 FOR UPDATE", args![digest]).await?;
-    row.map(|row| row.get(0)).transpose()
+async fn lock_blob(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<()> {
+    tx.row("SELECT length FROM blobs WHERE digest = $1 FOR UPDATE", args![digest]).await.map(drop)
 }

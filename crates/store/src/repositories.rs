@@ -246,7 +246,8 @@ impl Write for RetireRepository {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let act = &self.act;
-        let living = "SELECT 1 FROM versions WHERE repo_id = $1 AND state IN ('draft', 'published') LIMIT 1";
+        let living = "SELECT 1 FROM packages p JOIN versions v ON v.package_id = p.id
+             WHERE p.repo_id = $1 AND v.state IN ('draft', 'published') LIMIT 1";
         if tx.row(living, args![self.id]).await?.is_some() {
             return Err(Error::conflict(
                 "the repository is not empty: use mode=tombstone to withdraw its versions as well",

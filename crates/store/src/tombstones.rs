@@ -1,7 +1,7 @@
 //! Tombstones: a version is withdrawn, kept for a while, and restored if need be.
 
 use model::state::VersionState;
-use model::{Code, RepoId, Timestamp, TombstoneId, VersionId};
+use model::{Code, EventId, RepoId, Timestamp, TombstoneId, VersionId};
 use serde_json::json;
 
 use crate::args;
@@ -152,5 +152,49 @@ impl Write for Restore {
         record(tx, act, "package.version.restored", on, &json!({"version": version.version})).await?;
         packages::raise(tx, version.package).await?;
         versions::lock(tx, self.repo, self.version).await
+    }
+}
+
+/// Withdraws the living versions of a repository, as many as there are ids, from the package `from`
+/// on. Returns the name of the package to go on with; `None` when all are withdrawn.
+#[derive(Clone, Debug)]
+pub struct PutTombstones {
+    /// Who and when; the event id is not used.
+    pub act: Act,
+    /// Where.
+    pub repo: RepoId,
+    /// The first package's normalised name; empty at first.
+    pub from: String,
+    /// An event and a tombstone for each version at most.
+    pub ids: Vec<(EventId, TombstoneId)>,
+    /// Why.
+    pub reason: String,
+    /// Until when they can be restored.
+    pub retain_until: Timestamp,
+}
+
+impl Write for PutTombstones {
+    type Out = Option<String>;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<String>> {
+        let sql = "SELECT v.id, p.name FROM packages p JOIN versions v ON v.package_id = p.id
+             WHERE p.repo_id = $1 AND p.name >= $2 AND v.state IN ('draft', 'published') ORDER BY p.name, v.id LIMIT $3";
+        let limit = self.ids.len() as u64;
+        let rows = tx.rows(sql, args![self.repo, self.from, limit]).await?;
+        for (row, (event, id)) in rows.iter().zip(&self.ids) {
+            let one = PutTombstone {
+                act: Act { event: *event, ..self.act.clone() },
+                repo: self.repo,
+                version: row.get(0)?,
+                id: *id,
+                reason: self.reason.clone(),
+                retain_until: self.retain_until,
+            };
+            one.apply(tx).await?;
+        }
+        match rows.last() {
+            Some(last) if rows.len() == self.ids.len() => last.get(1).map(Some),
+            _ => Ok(None),
+        }
     }
 }

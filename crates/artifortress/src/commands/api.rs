@@ -5,7 +5,7 @@ use clap::Args;
 use super::failure::Failure;
 use crate::Context;
 use crate::config::{Config, ConfigFlags, Process};
-use crate::process::{build, listen, offer_bootstrap, open_store, start_logs, stop_token, wait_until_usable};
+use crate::process::{Background, build, listen, offer_bootstrap, open_store, start_logs, stop_token, wait_until_usable};
 
 /// Run an API process of a scaled-out server; start as many as needed
 #[derive(Args, Debug)]
@@ -30,7 +30,10 @@ impl Api {
         if let Some(address) = listening.address() {
             tracing::info!(%address, "ready");
         }
+        let mut background = Background::new();
+        background.notes(&registry);
         listening.serve(stop).await;
+        background.stop().await;
         Ok(())
     }
 }

@@ -47,6 +47,8 @@ macro_rules! commands {
 commands! {
     serve: Serve,
     api: Api,
+    worker: Worker,
+    beat: Beat,
     migrate: Migrate,
     init: Init,
     login: Login,

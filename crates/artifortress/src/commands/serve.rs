@@ -5,7 +5,7 @@ use clap::Args;
 use super::failure::Failure;
 use crate::Context;
 use crate::config::{Config, ConfigFlags, DatabaseUrl, Process};
-use crate::process::{Lock, build, listen, offer_bootstrap, open_store, start_logs, stop_token, wait_until_usable};
+use crate::process::{Background, Lock, build, listen, offer_bootstrap, open_store, start_logs, stop_token, wait_until_usable};
 
 /// Run the whole server in one process: API, workers and schedules
 #[derive(Args, Debug)]
@@ -34,7 +34,12 @@ impl Serve {
         if let Some(address) = listening.address() {
             tracing::info!(%address, "ready");
         }
+        let mut background = Background::new();
+        background.notes(&registry);
+        background.worker(&config, &registry);
+        background.beat(&registry);
         listening.serve(stop).await;
+        background.stop().await;
         Ok(())
     }
 }

@@ -1,71 +1,50 @@
-//! What readiness asks: the database and the bytes.
+//! What readiness asks: the database, the bytes, the background work.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use registry::Registry;
 use server::ops::{Check, Dependency, Health};
-use store::MigrationState;
 
-/// The dependencies of a process that serves.
+/// The dependencies of every process.
 pub(super) fn dependencies(registry: &Registry) -> Vec<Arc<dyn Dependency>> {
-    vec![Arc::new(Database(registry.clone())), Arc::new(Bytes(registry.clone()))]
+    let look = |what| Arc::new(Look { registry: registry.clone(), what }) as Arc<dyn Dependency>;
+    vec![look(What::Database), look(What::Blobs), look(What::Work)]
 }
 
-struct Database(Registry);
+#[derive(Clone, Copy)]
+enum What {
+    Database,
+    Blobs,
+    Work,
+}
 
-impl Dependency for Database {
+struct Look {
+    registry: Registry,
+    what: What,
+}
+
+impl Dependency for Look {
     fn name(&self) -> &'static str {
-        "database"
+        match self.what {
+            What::Database => "database",
+            What::Blobs => "blobs",
+            What::Work => "work",
+        }
     }
 
+    /// Late background work degrades; without database or bytes nothing goes.
     fn essential(&self) -> bool {
-        true
+        !matches!(self.what, What::Work)
     }
 
     fn check(&self) -> Check<'_> {
         Box::pin(async {
-            if let Some(why) = self.0.store().poison() {
-                return Health { healthy: false, detail: format!("writes have stopped: {why}") };
-            }
-            match self.0.store().migration_state().await {
-                Ok(MigrationState::Current) => Health { healthy: true, detail: "current".to_owned() },
-                Ok(MigrationState::Pending { found, wanted }) => {
-                    let detail = format!("schema {} found, {} needed: run `artifortress migrate`", found.0, wanted.0);
-                    Health { healthy: false, detail }
-                }
-                Err(error) => Health { healthy: false, detail: error.to_string() },
-            }
-        })
-    }
-}
-
-struct Bytes(Registry);
-
-impl Dependency for Bytes {
-    fn name(&self) -> &'static str {
-        "blobs"
-    }
-
-    fn essential(&self) -> bool {
-        true
-    }
-
-    fn check(&self) -> Check<'_> {
-        Box::pin(async {
-            if self.0.blobs().poisoned() {
-                return Health {
-                    healthy: false,
-                    detail: "a sync to disk failed: restart after looking at the disk".to_owned(),
-                };
-            }
-            match self.0.blobs().health(self.0.ambient(), Duration::from_secs(2)).await {
-                Ok(health) => {
-                    let detail = health.free.map_or("answers".to_owned(), |free| format!("{} MiB free", free >> 20));
-                    Health { healthy: true, detail }
-                }
-                Err(error) => Health { healthy: false, detail: error.to_string() },
-            }
+            let found = match self.what {
+                What::Database => self.registry.check_database().await,
+                What::Blobs => self.registry.check_blobs().await,
+                What::Work => self.registry.check_work().await,
+            };
+            Health { healthy: found.healthy, detail: found.detail }
         })
     }
 }

@@ -26,8 +26,8 @@ pub(crate) struct Listening {
 /// Binds the listeners over `registry`.
 pub(crate) fn listen(config: &Config, registry: &Registry) -> Result<Listening, Failure> {
     let ambient = registry.ambient().clone();
-    let metrics = Metrics::new(&ambient, &BuildInfo { version: env!("CARGO_PKG_VERSION"), commit: "unknown" });
-    let readiness = Arc::new(Readiness::new(ambient.clone(), health::dependencies(registry)));
+    let metrics = metrics(registry);
+    let readiness = readiness(registry);
     let rate = RateLimits {
         requests: config.rate.requests_per_minute,
         logins: config.rate.logins_per_minute,
@@ -39,17 +39,35 @@ pub(crate) fn listen(config: &Config, registry: &Registry) -> Result<Listening, 
         readiness: Arc::clone(&readiness),
         environment: config.server.environment.0.as_str().into(),
     };
-    let edge = Edge::new(edge_config(config, config.server.listen), ambient.clone(), metrics.clone());
+    let edge = Edge::new(edge_config(config, config.server.listen), ambient, metrics.clone());
     let clients = (bind(&edge, "listen")?, layers(&edge, server::routes(app)));
-    let operators = match config.server.ops_listen {
-        Some(address) => {
-            let plain = EdgeConfig { listen: address, tls: None, ..edge_config(config, address) };
-            let edge = Edge::new(plain, ambient, metrics.clone());
-            Some((bind(&edge, "ops_listen")?, layers(&edge, ops_routes(metrics, Arc::clone(&readiness)))))
-        }
-        None => None,
-    };
+    let operators = operators(config, registry, metrics, &readiness)?;
     Ok(Listening { clients, operators, readiness })
+}
+
+/// Binds only the operators' listener, if there is to be one.
+pub(super) fn operators_only(config: &Config, registry: &Registry) -> Result<Option<(Listener, Routes)>, Failure> {
+    operators(config, registry, metrics(registry), &readiness(registry))
+}
+
+fn operators(
+    config: &Config,
+    registry: &Registry,
+    metrics: Metrics,
+    readiness: &Arc<Readiness>,
+) -> Result<Option<(Listener, Routes)>, Failure> {
+    let Some(address) = config.server.ops_listen else { return Ok(None) };
+    let plain = EdgeConfig { tls: None, ..edge_config(config, address) };
+    let edge = Edge::new(plain, registry.ambient().clone(), metrics.clone());
+    Ok(Some((bind(&edge, "ops_listen")?, layers(&edge, ops_routes(metrics, Arc::clone(readiness))))))
+}
+
+fn metrics(registry: &Registry) -> Metrics {
+    Metrics::new(registry.ambient(), &BuildInfo { version: env!("CARGO_PKG_VERSION"), commit: "unknown" })
+}
+
+fn readiness(registry: &Registry) -> Arc<Readiness> {
+    Arc::new(Readiness::new(registry.ambient().clone(), health::dependencies(registry)))
 }
 
 pub(super) fn bind(edge: &Arc<Edge>, key: &str) -> Result<Listener, Failure> {

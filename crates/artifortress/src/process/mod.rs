@@ -1,5 +1,6 @@
 //! The server's processes: what is built from the configuration, and how it starts and stops.
 
+mod background;
 mod bootstrap;
 mod build;
 mod health;
@@ -9,10 +10,11 @@ mod logs;
 mod signals;
 mod waiting;
 
+pub(crate) use background::{Background, operate};
 pub(crate) use bootstrap::offer_bootstrap;
 pub(crate) use build::{build, open_store};
 pub(crate) use listen::listen;
 pub(crate) use lock::Lock;
 pub(crate) use logs::start_logs;
 pub(crate) use signals::stop_token;
-pub(crate) use waiting::wait_until_usable;
+pub(crate) use waiting::{wait_quietly, wait_until_usable};

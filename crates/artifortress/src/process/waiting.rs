@@ -32,19 +32,28 @@ pub(crate) async fn wait_until_usable(
     let reason = Arc::new(Reason(Mutex::default()));
     let room = CancellationToken::new();
     let waiting = tokio::spawn(serve_room(config.clone(), ambient.clone(), Arc::clone(&reason), room.clone())?);
-    let usable = loop {
+    let usable = look_until_usable(store, stop, &reason).await;
+    room.cancel();
+    drop(waiting.await);
+    usable
+}
+
+/// The same for processes that answer nobody.
+pub(crate) async fn wait_quietly(store: &Store, stop: &CancellationToken) -> Result<bool, Failure> {
+    look_until_usable(store, stop, &Reason(Mutex::default())).await
+}
+
+async fn look_until_usable(store: &Store, stop: &CancellationToken, reason: &Reason) -> Result<bool, Failure> {
+    loop {
         match why_not(store).await? {
-            None => break true,
+            None => return Ok(true),
             Some(why) => reason.set(why),
         }
         tokio::select! {
-            () = stop.cancelled() => break false,
+            () = stop.cancelled() => return Ok(false),
             () = tokio::time::sleep(LOOK) => {}
         }
-    };
-    room.cancel();
-    drop(waiting.await);
-    Ok(usable)
+    }
 }
 
 async fn why_not(store: &Store) -> Result<Option<String>, Failure> {

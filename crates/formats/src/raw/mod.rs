@@ -1,6 +1,6 @@
 //! Raw files: a path is a name. PUT stores, GET fetches, a trailing slash lists, DELETE withdraws.
 
-use model::EntryPath;
+use model::{EntryPath, NameError, PackageName, VersionName};
 use percent_encoding::percent_decode_str;
 
 use crate::{Format, Method, Operation, ParseError};
@@ -28,6 +28,22 @@ impl Format for Raw {
             Method::Put => Operation::Store(path),
             Method::Delete => Operation::Withdraw(path),
         })
+    }
+
+    fn adds_files(&self) -> bool {
+        false
+    }
+
+    fn has_namespaces(&self) -> bool {
+        false
+    }
+
+    fn normalise(&self, name: &PackageName) -> String {
+        name.as_str().to_owned()
+    }
+
+    fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
+        EntryPath::parse(&format!("{package}/{version}/{path}"))
     }
 }
 
@@ -76,6 +92,14 @@ mod tests {
         assert_eq!(parse(Method::Get, ""), Ok(Operation::List(None)));
         assert_eq!(parse(Method::Get, "a/b/"), Ok(Operation::List(Some(path("a/b")))));
         assert_eq!(parse(Method::Put, "a/"), Err(ParseError::Method("GET, HEAD")));
+    }
+
+    #[test]
+    fn entries_are_found_below_package_and_version() {
+        let (package, version) = (PackageName::parse("tools/hammer"), VersionName::parse("1.2"));
+        let (package, version) = (package.expect("a name"), version.expect("a version"));
+        assert_eq!(Raw.location(&package, &version, &path("bin/x")), Ok(path("tools/hammer/1.2/bin/x")));
+        assert!(Raw.location(&package, &version, &path(&vec!["a"; 510].join("/"))).is_err());
     }
 
     #[test]

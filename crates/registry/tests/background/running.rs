@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use registry::{Beat, BeatSettings, Registry, Worker, WorkerSettings, keep_notes};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::bench::Bench;
 
 /// Worker, beat and notes of one process; all end with [`Running::stop`].
 pub(crate) struct Running {
-    shutdown: watch::Sender<bool>,
+    shutdown: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Running {
     pub(crate) fn start(registry: &Registry) -> Self {
-        let (shutdown, over) = watch::channel(false);
-        let over = registry::Shutdown::from(over);
+        let shutdown = CancellationToken::new();
+        let over = shutdown.clone();
         let beat = BeatSettings { lease: Duration::from_millis(600) };
         let worker = WorkerSettings { poll: Duration::from_millis(200), ..WorkerSettings::default() };
         let tasks = vec![
@@ -29,7 +29,7 @@ impl Running {
     }
 
     pub(crate) async fn stop(self) {
-        self.shutdown.send_replace(true);
+        self.shutdown.cancel();
         for task in self.tasks {
             tokio::time::timeout(Duration::from_secs(10), task).await.expect("it ends").expect("in order");
         }

@@ -2,9 +2,11 @@
 //! the OpenAPI document and the permission test all come from it.
 
 pub mod access;
+mod audit;
 mod auth;
 mod endpoint;
 mod openapi;
+mod ops;
 pub mod page;
 mod repos;
 mod root;
@@ -17,7 +19,15 @@ pub use endpoint::{Access, Endpoint};
 
 /// Every endpoint, in the order of the documentation.
 pub fn endpoints() -> Vec<Endpoint> {
-    let nouns = [root::endpoints(), auth::endpoints(), tenant::endpoints(), repos::endpoints(), openapi::endpoints()];
+    let nouns = [
+        root::endpoints(),
+        auth::endpoints(),
+        tenant::endpoints(),
+        repos::endpoints(),
+        audit::endpoints(),
+        ops::endpoints(),
+        openapi::endpoints(),
+    ];
     nouns.into_iter().flatten().collect()
 }
 

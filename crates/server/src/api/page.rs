@@ -55,6 +55,11 @@ impl<T> Page<T> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = read.len() > limit;
         read.truncate(limit);
+        Self::of(read, more, key, view)
+    }
+
+    /// A page of what was read, when it is known whether there is more.
+    pub fn of<S>(read: Vec<S>, more: bool, key: impl Fn(&S) -> String, view: impl Fn(S) -> T) -> Self {
         let next_cursor = read.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(key(last)));
         Self { items: read.into_iter().map(view).collect(), next_cursor }
     }

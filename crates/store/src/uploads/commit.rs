@@ -102,7 +102,7 @@ impl Write for FinishCommit {
         let upload = lock(tx, self.repo, self.upload).await?;
         expect_held(&upload, self.by)?;
         blobs::keep(tx, &self.blob, act.at).await?;
-        blobs::pin(tx, self.repo, self.blob.digest, self.pin_until).await?;
+        blobs::pin(tx, self.repo, self.blob.digest, self.pin_until, upload.length).await?;
         admission::give_back(tx, upload.tenant, Allowance::Sessions, 1).await?;
         super::end::discard_parts(tx, self.upload, act.at).await?;
         let sql =

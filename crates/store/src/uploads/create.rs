@@ -88,7 +88,7 @@ impl CreateUpload {
             )));
         }
         blobs::revive(tx, self.digest).await?;
-        blobs::pin(tx, self.repo, self.digest, self.pin_until).await?;
+        blobs::pin(tx, self.repo, self.digest, self.pin_until, self.length).await?;
         Ok(true)
     }
 }

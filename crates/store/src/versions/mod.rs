@@ -14,7 +14,7 @@ use crate::session::{Session, Tx};
 use crate::value::Row;
 
 pub use draft::{CreateDraft, Drafted};
-pub use publish::{PublishVersion, PublishedVersion, SealLater};
+pub use publish::{PublishVersion, PublishedVersion, SEAL, SealLater};
 pub use seal::SealVersion;
 
 /// A version with its coordinate.

@@ -5,12 +5,16 @@ use model::{JobId, RepoId, Timestamp, VersionId};
 use serde_json::json;
 
 use super::{Version, lock};
+use crate::admission::{self, Allowance, Limits};
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::jobs::{self, NewJob};
 use crate::session::Tx;
 use crate::store::Write;
 use crate::{args, locations, packages};
+
+/// The kind of the job that seals a version. Its payload: `{"repoId", "versionId"}`.
+pub const SEAL: &str = "version.seal";
 
 /// Publishes a draft. Published before: answered again.
 #[derive(Clone, Debug)]
@@ -25,6 +29,8 @@ pub struct PublishVersion {
     pub overwrite: bool,
     /// When it is sealed; `None`: at once.
     pub seal: Option<SealLater>,
+    /// The limits to use where the tenant has none of its own.
+    pub limits: Limits,
 }
 
 /// The job that seals a version whose files come one by one.
@@ -62,9 +68,7 @@ impl Write for PublishVersion {
         self.publish(tx).await?;
         locations::occupy_all(tx, version.package, version.id, entries, self.overwrite).await?;
         self.schedule_seal(tx).await?;
-        let sql =
-            "DELETE FROM pins WHERE repo_id = $1 AND digest IN (SELECT digest FROM entries WHERE version_id = $2)";
-        tx.execute(sql, args![self.repo, self.version]).await?;
+        self.charge(tx).await?;
         let id = self.version.to_string();
         let detail = json!({"packageName": version.at.name, "version": version.version, "entries": entries});
         let on = On { repo: Some(self.repo), kind: "version", id: &id };
@@ -108,17 +112,35 @@ impl PublishVersion {
         tx.execute(sql, args![self.version, act.actor, act.at, act.event, sealed]).await.map(drop)
     }
 
+    /// From now on the version holds what its entries need of the bytes allowance, not the pins.
+    async fn charge(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest IN (SELECT digest FROM entries WHERE version_id = $2)
+             RETURNING charged";
+        let mut held: u64 = 0;
+        for row in tx.rows(sql, args![self.repo, self.version]).await? {
+            held += row.get::<u64>(0)?;
+        }
+        let sql = "SELECT CAST(sum(size) AS BIGINT) FROM entries WHERE version_id = $1";
+        let row = tx.row(sql, args![self.version]).await?.ok_or_else(|| Error::Defect("no sum".to_owned()))?;
+        let (needed, tenant): (u64, _) = (row.get(0)?, self.act.tenant);
+        if held > needed {
+            return admission::give_back(tx, tenant, Allowance::Bytes, held - needed).await;
+        }
+        let spread = self.act.event.0.as_u128();
+        admission::take(tx, tenant, Allowance::Bytes, needed - held, &self.limits, spread).await
+    }
+
     async fn schedule_seal(&self, tx: &mut Tx<'_>) -> Result<()> {
         let Some(seal) = &self.seal else { return Ok(()) };
+        let payload = json!({"repoId": self.repo, "versionId": self.version}).to_string();
         let job = NewJob {
             id: seal.job,
             tenant: self.act.tenant,
-            kind: "version.seal",
+            kind: SEAL,
             dedupe: self.version.to_string(),
-            payload: json!({"repoId": self.repo, "versionId": self.version}).to_string(),
+            payload,
             run_at: seal.at,
         };
-        jobs::enqueue(tx, &job, self.act.at).await?;
-        Ok(())
+        jobs::enqueue(tx, &job, self.act.at).await.map(drop)
     }
 }

@@ -18,8 +18,14 @@ async fn pins_end_and_give_back_what_nothing_entered(bench: &mut Bench) {
     let repo = bench.repository("libs").await;
     bench.publish(repo, "a", bench.blob(NewBody::Inline(vec![1; 10]), 1, 10)).await;
     // Two more blobs that were received and charged, and not entered.
-    let pin = |digest: u8, length: u64, until: i64| Pin { repo, digest, length, until: Timestamp(until) };
-    for pin in [pin(1, 10, 50), pin(2, 100, 50), pin(3, 1000, 51)] {
+    let pin = |digest: u8, length: u64, until: i64, charged: u64| Pin {
+        repo,
+        digest,
+        length,
+        until: Timestamp(until),
+        charged,
+    };
+    for pin in [pin(1, 10, 50, 0), pin(2, 100, 50, 100), pin(3, 1000, 51, 1000)] {
         bench.store.write(pin).await.expect("a pin");
     }
     bench
@@ -32,7 +38,7 @@ async fn pins_end_and_give_back_what_nothing_entered(bench: &mut Bench) {
     assert_eq!(bench.store.write(expire(49)).await.expect("an answer"), 0);
     assert_eq!(bench.store.write(expire(50)).await.expect("an answer"), 2);
     let used = bench.count("SELECT CAST(sum(used) AS BIGINT) FROM allowances WHERE kind = 'bytes'").await;
-    assert_eq!(used, 1010, "only the bytes that no version has entered");
+    assert_eq!(used, 1010, "what the pin held is given back");
     assert_eq!(bench.count("SELECT count(*) FROM blobs").await, 3, "bytes stay until they are collected");
     assert_eq!(bench.count("SELECT count(*) FROM events WHERE action = 'upload.pins.expired'").await, 1);
     assert_eq!(bench.store.write(expire(51)).await.expect("an answer"), 1);
@@ -43,6 +49,7 @@ struct Pin {
     digest: u8,
     length: u64,
     until: Timestamp,
+    charged: u64,
 }
 
 impl store::Write for Pin {
@@ -52,8 +59,8 @@ impl store::Write for Pin {
         let digest = model::Sha256Digest([self.digest; 32]);
         let blob = "INSERT INTO blobs (digest, length, created_at) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING";
         tx.execute(blob, store::args![digest, self.length]).await?;
-        let pin = "INSERT INTO pins (repo_id, digest, until) VALUES ($1, $2, $3)";
-        tx.execute(pin, store::args![self.repo, digest, self.until]).await.map(drop)
+        let pin = "INSERT INTO pins (repo_id, digest, until, charged) VALUES ($1, $2, $3, $4)";
+        tx.execute(pin, store::args![self.repo, digest, self.until, self.charged]).await.map(drop)
     }
 }
 

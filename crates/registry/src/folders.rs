@@ -1,0 +1,75 @@
+//! What is in a folder of a repository whose paths are names.
+
+use model::{EntryPath, Sha256Digest, Timestamp};
+
+use crate::authorize::{Grant, Read};
+use crate::error::{Error, Result};
+
+/// What a child of a folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildKind {
+    /// A published file.
+    File,
+    /// A folder.
+    Folder,
+}
+
+/// Something in a folder.
+#[derive(Clone, Debug)]
+pub struct Child {
+    /// Its name in the folder.
+    pub name: String,
+    /// Its path in the repository, without a slash at its end.
+    pub path: String,
+    /// What it is.
+    pub kind: ChildKind,
+    /// The length of a file in bytes.
+    pub size: Option<u64>,
+    /// The digest of a file.
+    pub sha256: Option<Sha256Digest>,
+    /// When a file was published.
+    pub modified_at: Option<Timestamp>,
+}
+
+impl Child {
+    /// What to pass as `after` to go on behind this child: its name, with a slash for a folder.
+    pub fn cursor(&self) -> String {
+        match self.kind {
+            ChildKind::File => self.name.clone(),
+            ChildKind::Folder => format!("{}/", self.name),
+        }
+    }
+}
+
+impl Grant<Read> {
+    /// The children of a folder (`None`: the root) behind the cursor `after`, in the order of their
+    /// paths, `limit` at most. Withdrawn files are left out, and folders in which nothing else is,
+    /// unless they begin with more than 256 of them. 404 for a folder in which nothing is.
+    pub async fn list_folder(&self, folder: Option<&EntryPath>, after: Option<&str>, limit: u32) -> Result<Vec<Child>> {
+        if let Some(after) = after {
+            EntryPath::parse(after.strip_suffix('/').unwrap_or(after))?;
+        }
+        let (repo, name) = (self.repo_id(), folder.map_or("", EntryPath::as_str));
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let look =
+            async |session: &mut store::Session<'_>| store::folders::list(session, repo, name, after, limit).await;
+        let children = self.store().snapshot(look).await?;
+        if let Some(folder) = folder.filter(|_| children.is_empty() && after.is_none()) {
+            return Err(Error::not_found(&format!("the folder {folder}")));
+        }
+        Ok(children.into_iter().map(|child| shown(name, child)).collect())
+    }
+}
+
+fn shown(folder: &str, child: store::folders::Child) -> Child {
+    let path = if folder.is_empty() { child.name.clone() } else { format!("{folder}/{}", child.name) };
+    let kind = if child.file.is_some() { ChildKind::File } else { ChildKind::Folder };
+    Child {
+        name: child.name,
+        path,
+        kind,
+        size: child.file.as_ref().map(|file| file.size),
+        sha256: child.file.as_ref().map(|file| file.digest),
+        modified_at: child.file.as_ref().map(|file| file.modified_at),
+    }
+}

@@ -1,0 +1,69 @@
+//! Packages of a repository and their versions by name.
+
+use model::state::VersionState;
+use model::{PackageId, PackageName, VersionId, VersionName};
+use store::packages::Package;
+use store::versions::Version;
+
+use super::draft::format_of;
+use super::expect_not_gone;
+use crate::authorize::{Grant, Read};
+use crate::error::{Error, Result};
+
+impl Grant<Read> {
+    /// Packages whose normalised name begins with `prefix`, in the order of (name, namespace), after
+    /// the given one. Those with a published version; for writers those with a draft too.
+    pub async fn packages(&self, prefix: &str, after: (&str, &str), limit: u32) -> Result<Vec<Package>> {
+        let (repo, drafts) = (self.repo_id(), self.sees_drafts());
+        if prefix.contains('\0') || after.0.contains('\0') || after.1.contains('\0') {
+            return Err(Error::bad_request("a name holds no NUL"));
+        }
+        let look = async |session: &mut store::Session<'_>| {
+            store::packages::list(session, repo, prefix, after, drafts, limit).await
+        };
+        Ok(self.store().read(look).await?)
+    }
+
+    /// The versions of a package, youngest first, those begun before `before`; withdrawn ones with
+    /// their state. 404 when there is no such package, or none that the caller may know of.
+    pub async fn versions(
+        &self,
+        namespace: &str,
+        name: &PackageName,
+        before: Option<VersionId>,
+        limit: u32,
+    ) -> Result<Vec<Version>> {
+        let (package, drafts) = (self.find_package(namespace, name).await?, self.sees_drafts());
+        let look = async |session: &mut store::Session<'_>| {
+            store::versions::list(session, package, before, drafts, limit).await
+        };
+        let found = self.store().read(look).await?;
+        if found.is_empty() && before.is_none() {
+            return Err(Error::not_found(&format!("the package {name}")));
+        }
+        Ok(found)
+    }
+
+    /// The version with exactly this name. 404 when there is none, 410 when it was withdrawn.
+    pub async fn resolve(&self, namespace: &str, name: &PackageName, version: &VersionName) -> Result<Version> {
+        let (repo, normalised) = (self.repo_id(), format_of(self.repo())?.normalise(name));
+        let look = async |session: &mut store::Session<'_>| {
+            store::versions::at(session, repo, namespace, &normalised, version.as_str()).await
+        };
+        let found = self.store().read(look).await?.filter(|found| self.shows(found));
+        let found = found.ok_or_else(|| Error::not_found(&format!("version {version} of {name}")))?;
+        if found.state == VersionState::Tombstoned && found.published_at.is_none() && !self.sees_drafts() {
+            return Err(Error::not_found(&format!("version {version} of {name}")));
+        }
+        expect_not_gone(&found)?;
+        Ok(found)
+    }
+
+    pub(super) async fn find_package(&self, namespace: &str, name: &PackageName) -> Result<PackageId> {
+        let (repo, normalised) = (self.repo_id(), format_of(self.repo())?.normalise(name));
+        let look =
+            async |session: &mut store::Session<'_>| store::packages::find(session, repo, namespace, &normalised).await;
+        let found = self.store().read(look).await?;
+        found.ok_or_else(|| Error::not_found(&format!("the package {name}")))
+    }
+}

@@ -1,0 +1,123 @@
+//! What operators look at and set going again.
+
+use axum::Json as Answer;
+use http::StatusCode;
+use model::{JobId, TenantRole, Timestamp};
+use registry::{Auditor, DeadLetter, Operator, OpsSummary, WhichLetters};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::access::Tenant;
+use super::endpoint::{Access, Endpoint, get, post};
+use super::page::{Page, Paging};
+use crate::app::App;
+use crate::edge::{Json, Query};
+use crate::ops::Report;
+use crate::problem::Problem;
+
+const AUDITOR: Access = Access::Tenant(TenantRole::Auditor);
+const OPERATOR: Access = Access::Tenant(TenantRole::Operator);
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        get("/v1/admin/ops/summary", AUDITOR, summary)
+            .summary("Whether background work keeps up, and readiness in detail")
+            .answers::<SummaryView>(StatusCode::OK),
+        get("/v1/admin/jobs", OPERATOR, letters)
+            .summary("Dead letters: jobs that failed too often")
+            .pages()
+            .answers::<Page<LetterView>>(StatusCode::OK),
+        post("/v1/admin/jobs", OPERATOR, replay)
+            .summary("Try dead letters again: one by jobId, or all")
+            .takes::<ReplayBody>()
+            .answers::<ReplayedView>(StatusCode::OK),
+    ]
+}
+
+/// Counts of background work, and readiness with detail.
+#[derive(Serialize, ToSchema)]
+struct SummaryView {
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    counts: OpsSummary,
+    #[schema(value_type = Object)]
+    readiness: Report,
+}
+
+async fn summary(
+    axum::extract::State(app): axum::extract::State<App>,
+    Tenant(grant): Tenant<Auditor>,
+) -> Result<Answer<SummaryView>, Problem> {
+    let counts = grant.ops_summary().await?;
+    let readiness = app.readiness.report().await.as_ref().clone();
+    Ok(Answer(SummaryView { counts, readiness }))
+}
+
+/// A job that failed too often.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct LetterView {
+    #[schema(value_type = String)]
+    job_id: JobId,
+    kind: String,
+    #[schema(value_type = Object)]
+    payload: Box<RawValue>,
+    attempts: u32,
+    last_error: Option<String>,
+    #[schema(value_type = String)]
+    created_at_utc: Timestamp,
+}
+
+fn letter_view(letter: DeadLetter) -> Result<LetterView, Problem> {
+    Ok(LetterView {
+        job_id: letter.id,
+        kind: letter.kind,
+        payload: RawValue::from_string(letter.payload).map_err(|_| Problem::internal_error("a payload is not JSON"))?,
+        attempts: letter.attempts,
+        last_error: letter.last_error,
+        created_at_utc: letter.created_at,
+    })
+}
+
+async fn letters(
+    Tenant(grant): Tenant<Operator>,
+    Query(paging): Query<Paging>,
+) -> Result<Answer<Page<LetterView>>, Problem> {
+    let limit = paging.limit()?;
+    let after =
+        paging.after()?.map(|text| text.parse().map_err(|_| Problem::bad_request("this is not a cursor of ours")));
+    let letters = grant.dead_letters(after.transpose()?, limit + 1).await?;
+    let page = Page::cut(letters, limit, |letter| letter.id.to_string(), letter_view);
+    let items = page.items.into_iter().collect::<Result<_, _>>()?;
+    Ok(Answer(Page { items, next_cursor: page.next_cursor }))
+}
+
+/// Which dead letters to try again: exactly one of the two.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ReplayBody {
+    #[schema(value_type = Option<String>)]
+    job_id: Option<JobId>,
+    #[serde(default)]
+    all: bool,
+}
+
+/// How many are tried again.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ReplayedView {
+    replayed: u64,
+}
+
+async fn replay(
+    Tenant(grant): Tenant<Operator>,
+    Json(body): Json<ReplayBody>,
+) -> Result<Answer<ReplayedView>, Problem> {
+    let which = match (body.job_id, body.all) {
+        (Some(id), false) => WhichLetters::One(id),
+        (None, true) => WhichLetters::All,
+        _ => return Err(Problem::bad_request("name a jobId, or say all: true")),
+    };
+    Ok(Answer(ReplayedView { replayed: grant.replay(which).await? }))
+}
