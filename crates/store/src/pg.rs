@@ -29,7 +29,7 @@ impl Pg {
         let pool = PgPoolOptions::new()
             .max_connections(size)
             .min_connections(0)
-            .acquire_timeout(Duration::from_secs(5))
+            .acquire_timeout(Duration::from_secs(8))
             .test_before_acquire(false)
             .connect_lazy_with(options);
         Ok(Self { pool })
