@@ -7,6 +7,7 @@
 //! [`store::Write`]s: a history is a list of them, and a black box has none.
 //!
 //! `ARTIFORTRESS_TEST_ROUNDS` sets the number of histories; a failure names its seed.
+#![expect(clippy::expect_used, reason = "tests")]
 
 #[path = "../engines/mod.rs"]
 mod engines;
