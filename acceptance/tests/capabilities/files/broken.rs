@@ -28,7 +28,8 @@ async fn a_body_that_breaks_off_leaves_nothing() -> Result<()> {
         for (number, (what, rest)) in cuts.iter().enumerate() {
             let path = format!("/repository/files/{number}");
             let mut connection = Connection::open(site.server.address()?).await?;
-            let head = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n{rest}", site.admin.token());
+            let head =
+                format!("PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n{rest}", site.admin.token());
             connection.write_raw(head.as_bytes()).await?;
             connection.finish_writing().await?;
             ensure(connection.closes_within(Duration::from_secs(5)).await, format!("{what}: the connection stays"))?;
@@ -60,7 +61,10 @@ async fn bytes_behind_the_announced_length_are_not_the_files() -> Result<()> {
     let site = Site::embedded().await?;
     site.repository("files", json!({})).await?;
     let mut connection = Connection::open(site.server.address()?).await?;
-    let head = format!("PUT /repository/files/a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 5\r\n\r\n", site.admin.token());
+    let head = format!(
+        "PUT /repository/files/a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 5\r\n\r\n",
+        site.admin.token()
+    );
     connection.write_raw(format!("{head}hello and more\r\n\r\n").as_bytes()).await?;
     let first = connection.read_answer(false).await?;
     check(&first)?;

@@ -88,9 +88,21 @@ async fn malformed_and_conflicting_ones_are_refused() -> Result<()> {
         ("empty", vec![("X-Checksum-Sha256", String::new())]),
         ("with a prefix", vec![("X-Checksum-Sha256", format!("sha256:{good}"))]),
         ("of another kind", vec![("X-Checksum-Sha1", good.clone())]),
-        ("the same header twice, differing", vec![("X-Checksum-Sha256", good.clone()), ("X-Checksum-Sha256", other.clone())]),
-        ("two headers that differ", vec![("X-Checksum-Sha256", good.clone()), ("Digest", format!("SHA-256={}", base64(&Sha256::digest(b"other"))))]),
-        ("a dictionary that contradicts itself", vec![("Content-Digest", format!("sha-256=:{coded}:, sha-256=:{}:", base64(&Sha256::digest(b"other"))))]),
+        (
+            "the same header twice, differing",
+            vec![("X-Checksum-Sha256", good.clone()), ("X-Checksum-Sha256", other.clone())],
+        ),
+        (
+            "two headers that differ",
+            vec![
+                ("X-Checksum-Sha256", good.clone()),
+                ("Digest", format!("SHA-256={}", base64(&Sha256::digest(b"other")))),
+            ],
+        ),
+        (
+            "a dictionary that contradicts itself",
+            vec![("Content-Digest", format!("sha-256=:{coded}:, sha-256=:{}:", base64(&Sha256::digest(b"other"))))],
+        ),
         ("an unknown algorithm", vec![("Content-Digest", "blake3=:AAAA:".to_string())]),
         ("an unknown one beside a known one", vec![("Content-Digest", format!("sha-256=:{coded}:, crc32=:AAAA:"))]),
         ("no dictionary", vec![("Content-Digest", coded.clone())]),
@@ -108,11 +120,16 @@ async fn malformed_and_conflicting_ones_are_refused() -> Result<()> {
     }
     // The digest of the compressed bytes alone says nothing of the file: coded bodies are not taken.
     for coding in ["gzip", "br", "zstd", "deflate", "gzip, identity", "x", ""] {
-        let code = status(site.admin.put("/repository/files/coded").header("Content-Encoding", coding).body("x")).await?;
+        let code =
+            status(site.admin.put("/repository/files/coded").header("Content-Encoding", coding).body("x")).await?;
         ensure(code == 415, format!("{coding:?}: {code}"))?;
     }
     left_nothing(&site.admin, "/repository/files/coded").await?;
-    let agreeing = site.admin.put("/repository/files/agreeing").header("X-Checksum-Sha256", &good).header("Content-Digest", format!("sha-256=:{coded}:"));
+    let agreeing = site
+        .admin
+        .put("/repository/files/agreeing")
+        .header("X-Checksum-Sha256", &good)
+        .header("Content-Digest", format!("sha-256=:{coded}:"));
     ask(agreeing.header("Content-Encoding", "identity").body(&body[..])).await?.expect(&[201])?;
     println!("{} cases", cases.len() + 7);
     Ok(())

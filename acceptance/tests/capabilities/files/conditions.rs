@@ -53,7 +53,8 @@ async fn conditions_on_reading() -> Result<()> {
     ];
     for (status, headers) in &cases {
         for method in ["GET", "HEAD"] {
-            let request = headers.iter().fold(site.admin.request(method, path), |all, (name, value)| all.header(name, value));
+            let request =
+                headers.iter().fold(site.admin.request(method, path), |all, (name, value)| all.header(name, value));
             let answer = ask(request).await?;
             ensure(answer.status == *status, format!("{method} {headers:?}: {}", answer.status))?;
             if *status == 304 {
