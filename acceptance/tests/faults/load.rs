@@ -3,13 +3,19 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use acceptance::server::Persona;
+use acceptance::server::{Backing, Persona, Plan, Server};
 use bytes::Bytes;
 
 use crate::seed::{Chance, content};
 
 /// The repository that the load goes to.
 pub(crate) const REPO: &str = "files";
+
+/// An installation that takes any load, and whose log holds what went wrong and not every request.
+pub(crate) fn plan(backing: Backing) -> Plan {
+    let plan = Server::plan(backing).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0");
+    plan.variable("ARTIFORTRESS_LOG", "info,access=error")
+}
 
 /// A file that somebody tried to publish: everything that is needed to know its bytes again.
 #[derive(Clone, Debug)]
@@ -56,11 +62,6 @@ impl Ledger {
     /// Writes down an outcome.
     pub(crate) fn note(&self, file: File, told: Told) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((file, told));
-    }
-
-    /// All outcomes so far.
-    pub(crate) fn all(&self) -> Vec<(File, Told)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes the outcomes out.

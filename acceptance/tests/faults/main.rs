@@ -3,6 +3,8 @@
 //! Every test says its seed when it fails; `ARTIFORTRESS_TEST_SEED` runs it again with that one, and
 //! `ARTIFORTRESS_TEST_ROUNDS` makes the repeated ones longer (`make soak`).
 
+mod calls;
+mod durable;
 mod kill;
 mod load;
 mod seed;
