@@ -154,6 +154,11 @@ pub(crate) async fn give_back(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance
     Ok(())
 }
 
+/// Locks an allowance: for those who will give back after locking something else.
+pub(crate) async fn lock(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance) -> Result<()> {
+    locked_shards(tx, tenant, what).await.map(drop)
+}
+
 /// What each shard has used, locked in order, so that two transactions cannot wait for each other.
 async fn locked_shards(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance) -> Result<Vec<u64>> {
     const SELECT: &str = "SELECT used FROM allowances WHERE tenant_id = $1 AND kind = $2 ORDER BY shard FOR UPDATE";

@@ -4,13 +4,19 @@
 pub mod access;
 mod audit;
 mod auth;
+mod blobs;
+mod drafts;
 mod endpoint;
 mod openapi;
 mod ops;
+mod packages;
 pub mod page;
+mod refs;
 mod repos;
 mod root;
 mod tenant;
+mod uploads;
+mod versions;
 
 use axum::Router;
 
@@ -24,6 +30,12 @@ pub fn endpoints() -> Vec<Endpoint> {
         auth::endpoints(),
         tenant::endpoints(),
         repos::endpoints(),
+        uploads::endpoints(),
+        blobs::endpoints(),
+        drafts::endpoints(),
+        versions::endpoints(),
+        packages::endpoints(),
+        refs::endpoints(),
         audit::endpoints(),
         ops::endpoints(),
         openapi::endpoints(),
