@@ -10,6 +10,8 @@ use rustix::process::Signal;
 use crate::{Result, Trouble, environment, nursery, scratch};
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take to let go by itself.
+const GENTLE: Duration = Duration::from_secs(2);
 
 /// What `strace` shall do to the program it starts. With no injection it only counts.
 #[derive(Clone, Debug)]
@@ -73,7 +75,9 @@ impl Strace {
         let words = self.words_with(if thread.is_some() { &["-yqq"] } else { &["-ffyqq"] })?;
         let (program, arguments) = words.split_first().ok_or_else(|| Trouble::new("no strace"))?;
         let mut command = nursery::guarded(program.as_ref(), "INT");
-        command.args(arguments.strip_suffix(&["--".to_string()]).unwrap_or(arguments)).args(["-p", &target.to_string()]);
+        command
+            .args(arguments.strip_suffix(&["--".to_string()]).unwrap_or(arguments))
+            .args(["-p", &target.to_string()]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = nursery::spawn(command)?;
         let attached = Attached { strace: self, child: Some(child) };
@@ -117,7 +121,12 @@ impl Attached {
     pub fn detach(&mut self) -> Result<()> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         nursery::signal(&child, Signal::INT)?;
-        nursery::wait(&mut child, PATIENCE, "strace").map(|_| ())
+        if nursery::wait(&mut child, GENTLE, "strace").is_err() {
+            // It can hang on a process that is dying; the kernel frees whatever a dead tracer held.
+            nursery::signal(&child, Signal::KILL)?;
+            nursery::wait(&mut child, PATIENCE, "strace")?;
+        }
+        Ok(())
     }
 }
 
@@ -142,7 +151,9 @@ fn thread_called(pid: u32, name: &str) -> Result<u32> {
 fn is_traced(pid: u32, thread: Option<u32>) -> bool {
     let tasks = match thread {
         Some(thread) => vec![PathBuf::from(format!("/proc/{pid}/task/{thread}"))],
-        None => fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten().map(|task| task.path()).collect(),
+        None => {
+            fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten().map(|task| task.path()).collect()
+        }
     };
     let traced = |status: String| status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"));
     !tasks.is_empty() && tasks.iter().all(|task| fs::read_to_string(task.join("status")).is_ok_and(traced))

@@ -24,11 +24,14 @@ async fn every_publish_is_synced_before_its_answer() -> Result<()> {
     let (_server, writer, pid) = started().await?;
     let trace = Strace::new()?.trace("fsync,fdatasync").attach(pid, Some(WRITER))?;
     for number in 0..10 {
-        let before = trace.seen().count("fdatasync(")?;
+        let before = trace.seen().count("sync(")?;
         let told = publish(&writer, &File::new(format!("synced/{number}"), number, 4096)).await;
         assert_eq!(told, Told::Published);
-        let log: Vec<_> = trace.seen().lines("fdatasync(")?.into_iter().skip(before).collect();
-        assert!(log.iter().any(|line| line.contains("-wal>")), "publish {number} was acknowledged without a sync: {log:?}");
+        let log: Vec<_> = trace.seen().lines("sync(")?.into_iter().skip(before).collect();
+        assert!(
+            log.iter().any(|line| line.contains("-wal>")),
+            "publish {number} was acknowledged without a sync: {log:?}"
+        );
     }
     Ok(())
 }
@@ -38,7 +41,7 @@ async fn the_answer_waits_for_a_slow_disk() -> Result<()> {
     let (_server, writer, pid) = started().await?;
     let slow = Duration::from_millis(400);
     for (what, thread, length) in [("the database", Some(WRITER), 4096), ("the blob store", None, 100_000)] {
-        let trace = Strace::new()?.inject("fdatasync", &format!("delay_enter={}", slow.as_micros()), 1, 1000);
+        let trace = Strace::new()?.inject("fsync,fdatasync", &format!("delay_enter={}", slow.as_micros()), 1, 1000);
         let _trace = trace.attach(pid, thread)?;
         let start = Instant::now();
         assert_eq!(publish(&writer, &File::new(format!("slow/{length}"), 7, length)).await, Told::Published);
