@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use acceptance::server::{Backing, Persona, Plan, Server};
 use bytes::Bytes;
@@ -87,8 +88,11 @@ pub(crate) async fn write(persona: Persona, folder: String, mut chance: Chance, 
         let file = File::new(format!("{folder}/{number}"), chance.next(), size(&mut chance));
         let told = publish(&persona, &file).await;
         ledger.note(file, told);
-        if told == Told::Nothing {
-            return;
+        match told {
+            Told::Published => {}
+            // Nobody refuses a writer for ever; and nobody is asked again at once.
+            Told::Refused(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Told::Nothing => return,
         }
     }
 }

@@ -5,8 +5,13 @@
 
 mod calls;
 mod durable;
+mod full;
 mod kill;
 mod load;
+mod outage;
+mod postgres;
+mod proxy;
+mod s3;
 mod seed;
 mod truth;
 mod winner;
