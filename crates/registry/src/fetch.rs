@@ -338,7 +338,11 @@ async fn report(registry: &Registry, digest: Sha256Digest, copy: CopyId, error: 
     match error {
         blobs::Error::Damaged { .. } | blobs::Error::Missing => {
             tracing::error!(%digest, %copy, %error, "a copy is damaged");
-            registry.retire_copy(digest, copy, &error.to_string()).await
+            // The reader turns to the next copy all the same; the next reader tells again.
+            if let Err(error) = registry.retire_copy(digest, copy, &error.to_string()).await {
+                tracing::warn!(%digest, %copy, %error, "the damage could not be written down");
+            }
+            Ok(())
         }
         other => Err(other.into()),
     }

@@ -75,6 +75,9 @@ impl Registry {
     pub async fn open(store: Store, blobs: Blobs, ambient: Ambient, settings: Settings) -> Result<Self> {
         let tenant = store::tenants::EnsureTenant { id: ambient.id(), slug: "default".to_owned(), at: ambient.now() };
         let tenant = store.write(tenant).await?;
+        // Bytes that could not be synced must not be acknowledged by a row.
+        let rows = store.clone();
+        blobs.on_poison(move |why| rows.stop(why));
         let entries = Entries::new(settings.entry_cache);
         let identities = Identities::default();
         let repositories = RwLock::default();
