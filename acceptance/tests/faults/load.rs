@@ -79,13 +79,7 @@ pub(crate) async fn publish(persona: &Persona, file: &File) -> Told {
 }
 
 /// One writer: publishes files of mixed sizes under `folder` until told to stop or until nobody answers.
-pub(crate) async fn write(
-    persona: Persona,
-    folder: String,
-    mut chance: Chance,
-    ledger: Ledger,
-    stop: Arc<AtomicBool>,
-) {
+pub(crate) async fn write(persona: Persona, folder: String, mut chance: Chance, ledger: Ledger, stop: Arc<AtomicBool>) {
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
         number += 1;

@@ -50,7 +50,8 @@ async fn one_winner(server: &Server, writer: &Persona, round: u32, seed: u64) ->
     let start = Arc::new(Barrier::new(PUBLISHERS as usize));
     let mut racers = Vec::new();
     for number in 0..PUBLISHERS {
-        let length = if chance.next().is_multiple_of(2) { chance.between(1, 5000) } else { chance.between(70_000, 150_000) };
+        let length =
+            if chance.next().is_multiple_of(2) { chance.between(1, 5000) } else { chance.between(70_000, 150_000) };
         let file = File::new(format!("round-{round}"), chance.next(), length);
         let persona = writer.at(addresses[number as usize % addresses.len()]);
         let start = Arc::clone(&start);

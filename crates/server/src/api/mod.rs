@@ -7,6 +7,7 @@ mod auth;
 mod blobs;
 mod drafts;
 mod endpoint;
+mod idempotency;
 mod openapi;
 mod ops;
 mod packages;
@@ -14,11 +15,13 @@ pub mod page;
 mod refs;
 mod repos;
 mod root;
+mod tag;
 mod tenant;
 mod uploads;
 mod versions;
 
 use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::app::App;
 pub use endpoint::{Access, Endpoint};
@@ -44,6 +47,10 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// The routes of the control plane.
-pub fn router() -> Router<App> {
-    endpoints().into_iter().fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.handler))
+pub fn router(app: &App) -> Router<App> {
+    endpoints()
+        .into_iter()
+        .fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.handler))
+        .route_layer(from_fn_with_state(app.clone(), idempotency::honour))
+        .route_layer(from_fn(tag::answer))
 }
