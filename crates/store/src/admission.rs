@@ -110,8 +110,15 @@ pub(crate) async fn take(
     let shard = u64::try_from(spread % u128::from(shards(tx))).unwrap_or_default();
     let sql = "UPDATE allowances SET used = used + $4
          WHERE tenant_id = $1 AND kind = $2 AND shard = $3 AND used + $4 <= share";
-    if tx.execute(sql, args![tenant, *what.word(), shard, amount]).await? == 1 {
-        return Ok(());
+    if tx.attempt() == 1 {
+        if tx.execute(sql, args![tenant, *what.word(), shard, amount]).await? == 1 {
+            return Ok(());
+        }
+        if !tx.is_lite() {
+            // PostgreSQL keeps a row locked that it waited for, although it no longer fitted. Whoever
+            // holds one shard must not wait for the others: begin again and lock all in order.
+            return Err(crate::pg::again());
+        }
     }
     let limits = policy(tx, tenant).await?.map_or(*defaults, |policy| policy.limits);
     take_by_sharing_out(tx, tenant, what, amount, what.limit(&limits), shard).await
@@ -152,6 +159,11 @@ pub(crate) async fn give_back(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance
         }
     }
     Ok(())
+}
+
+/// Locks an allowance: for those who will give back after locking something else.
+pub(crate) async fn lock(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance) -> Result<()> {
+    locked_shards(tx, tenant, what).await.map(drop)
 }
 
 /// What each shard has used, locked in order, so that two transactions cannot wait for each other.

@@ -1,5 +1,7 @@
 //! Pins: bytes that were received for a repository and that no version has entered yet.
 
+use std::collections::BTreeSet;
+
 use model::{RepoId, Sha256Digest, TenantId, Timestamp};
 use serde_json::json;
 
@@ -38,7 +40,12 @@ impl Write for Expire {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64> {
         let act = &self.act;
         let (mut dropped, mut unused) = (0u64, 0u64);
-        for due in self.due(tx).await? {
+        let all = self.due(tx).await?;
+        // Allowance before blob, as everywhere.
+        for tenant in all.iter().map(|due| due.tenant).collect::<BTreeSet<_>>() {
+            admission::lock(tx, tenant, Allowance::Bytes).await?;
+        }
+        for due in all {
             lock_blob(tx, due.digest).await?;
             let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest = $2 AND until <= $3 RETURNING charged";
             let Some(row) = tx.row(sql, args![due.repo, due.digest, act.at]).await? else { continue };

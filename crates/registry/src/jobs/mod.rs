@@ -8,6 +8,8 @@ mod idempotency_sweep;
 mod inline_spill;
 mod pins_expire;
 mod trash_sweep;
+mod uploads_expire;
+mod version_seal;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -67,13 +69,16 @@ kinds! {
         idempotency_sweep::IdempotencySweep,
         inline_spill::InlineSpill,
         pins_expire::PinsExpire,
-        trash_sweep::TrashSweep;
+        trash_sweep::TrashSweep,
+        uploads_expire::UploadsExpire,
+        version_seal::VersionSeal;
     sweeps:
         blob_heal::BlobHeal,
         idempotency_sweep::IdempotencySweep,
         inline_spill::InlineSpill,
         pins_expire::PinsExpire,
-        trash_sweep::TrashSweep;
+        trash_sweep::TrashSweep,
+        uploads_expire::UploadsExpire;
 }
 
 async fn run_as<J: Job>(registry: &Registry, claim: &Claim) -> std::result::Result<(), Failure> {

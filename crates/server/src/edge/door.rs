@@ -155,6 +155,7 @@ impl Flight {
     fn start(connection: Arc<Connection>) -> Self {
         connection.calls.fetch_add(1, Relaxed);
         connection.in_flight.fetch_add(1, Relaxed);
+        connection.unread.store(false, Relaxed);
         Self(connection)
     }
 }

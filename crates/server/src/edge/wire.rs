@@ -341,6 +341,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         ready!(this.wrote(cx, result))?;
         if !this.connection.busy() {
             this.flushed = this.connection.calls();
+            // hyper may have looked for input before the answer ended, and does not look again: idling begins here.
+            this.notice_calls();
+            if this.ending == Ending::No && this.wait(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
         }
         Poll::Ready(Ok(()))
     }

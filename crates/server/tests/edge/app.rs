@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::header::CONTENT_SECURITY_POLICY;
 use http_body_util::BodyExt;
 use serde::Deserialize;
@@ -27,7 +27,7 @@ struct Page {
     limit: Option<u32>,
 }
 
-pub fn routes() -> Router {
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/", get(|| async { "hello" }))
         .route("/items/{id}", get(|Path(id): Path<u32>| async move { id.to_string() }))
@@ -63,8 +63,12 @@ async fn later() -> &'static str {
     "at last"
 }
 
+/// Small pieces with a moment between them, so that each is a write of its own.
 fn pieces(count: usize) -> Body {
-    Body::from_stream(stream::iter((0..count).map(|_| Ok::<_, Infallible>(Bytes::from_static(b"piece")))))
+    Body::from_stream(stream::iter(0..count).then(|_| async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Ok::<_, Infallible>(Bytes::from_static(b"piece"))
+    }))
 }
 
 async fn named() -> Response {

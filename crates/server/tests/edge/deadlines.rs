@@ -64,7 +64,7 @@ async fn an_idle_kept_connection_is_closed_and_a_used_one_is_not() {
     }
     let start = Instant::now();
     assert!(client.closed().await);
-    assert!(start.elapsed() >= SHORT / 2);
+    assert!(start.elapsed() >= SHORT / 2 && start.elapsed() < SHORT * 20);
 }
 
 #[tokio::test]

@@ -35,7 +35,10 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
     let rig = Rig::start(|_| {});
     let mut client = rig.connect().await;
     client.send("POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n").await;
-    client.send(vec![b'x'; 1 << 20]).await;
+    client.stream.readable().await.unwrap();
+    for _ in 0..64 {
+        client.send(vec![b'x'; 64 << 10]).await;
+    }
     client.reply().await.is_problem(403, "forbidden");
 }
 

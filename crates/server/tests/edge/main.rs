@@ -1,5 +1,7 @@
 //! The edge on real sockets, each test with a listener, a port and an app of its own.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
+
 mod app;
 mod deadlines;
 mod drain;

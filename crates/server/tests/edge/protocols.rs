@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use super::rig::Rig;
 
 /// An HTTP/2 client with prior knowledge.
-pub async fn http2(rig: &Rig) -> SendRequest<String> {
+pub(crate) async fn http2(rig: &Rig) -> SendRequest<String> {
     let stream = TcpStream::connect(rig.addr).await.unwrap();
     let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -19,7 +19,7 @@ pub async fn http2(rig: &Rig) -> SendRequest<String> {
 }
 
 /// Sends one request; gives status, content type and body.
-pub async fn fetch(sender: &mut SendRequest<String>, request: Request<String>) -> (u16, String, String) {
+pub(crate) async fn fetch(sender: &mut SendRequest<String>, request: Request<String>) -> (u16, String, String) {
     let response = sender.send_request(request).await.unwrap();
     let kind = response.headers().get("content-type").map_or("", |kind| kind.to_str().unwrap()).to_owned();
     assert_eq!(response.headers()["x-content-type-options"], "nosniff");
@@ -51,14 +51,17 @@ async fn http2_with_prior_knowledge_serves_many_streams() {
 async fn http2_problems_have_the_same_shape() {
     let rig = Rig::start(|config| {
         config.limits.uri_bytes = 100;
-        config.timeouts.body_idle = Duration::from_millis(100);
+        config.limits.header_bytes = 4 << 10;
     });
     let mut sender = http2(&rig).await;
     let get = |path: String| Request::get(format!("http://a.example{path}")).body(String::new()).unwrap();
+    let mut large = get("/".into());
+    large.headers_mut().insert("x-large", "x".repeat(5000).parse().unwrap());
     for (request, status, code) in [
         (get("/nowhere".into()), 404, "not_found"),
         (get("/panic".into()), 500, "internal_error"),
         (get(format!("/{}", "a".repeat(200))), 414, "uri_too_long"),
+        (large, 431, "headers_too_large"),
         (Request::post("http://a.example/").body(String::new()).unwrap(), 405, "method_not_allowed"),
     ] {
         let (found, kind, body) = fetch(&mut sender, request).await;
@@ -112,4 +115,29 @@ async fn head_has_the_headers_of_get_and_no_body() {
     tokio::io::AsyncReadExt::read_to_end(&mut client.stream, &mut said).await.unwrap();
     let text = String::from_utf8(said).unwrap();
     assert!(text.contains("content-length: 5\r\n") && text.ends_with("\r\n\r\n"), "{text}");
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+#[tokio::test]
+async fn rapidly_reset_streams_end_the_connection() {
+    const GET_ROOT: &[u8] = b"\x82\x86\x84\x41\x01a";
+    let rig = Rig::start(|_| {});
+    let mut client = rig.connect().await;
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(4, 0, 0, b""));
+    for stream in (1..=2001).step_by(2) {
+        bytes.extend(frame(1, 5, stream, GET_ROOT));
+        bytes.extend(frame(3, 0, stream, &8_u32.to_be_bytes()));
+    }
+    client.send(bytes).await;
+    let mut said = Vec::new();
+    let read = tokio::io::AsyncReadExt::read_to_end(&mut client.stream, &mut said);
+    let _ = tokio::time::timeout(super::rig::PATIENCE, read).await.expect("the connection ends");
+    let enhance_your_calm = [0, 0, 0, 11];
+    assert!(said.windows(4).any(|window| window == enhance_your_calm), "{said:?}");
+    assert_eq!(rig.get("/", "").await.text(), "hello");
 }

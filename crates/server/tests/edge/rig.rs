@@ -15,23 +15,23 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// Nothing in these tests takes this long unless it hangs.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A serving listener.
-pub struct Rig {
-    pub addr: SocketAddr,
-    pub metrics: Metrics,
+pub(crate) struct Rig {
+    pub(crate) addr: SocketAddr,
+    pub(crate) metrics: Metrics,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
 impl Rig {
     /// Serves the test app with changed settings.
-    pub fn start(change: impl FnOnce(&mut EdgeConfig)) -> Self {
+    pub(crate) fn start(change: impl FnOnce(&mut EdgeConfig)) -> Self {
         Self::serving(super::app::routes(), change)
     }
 
-    pub fn serving(app: Router, change: impl FnOnce(&mut EdgeConfig)) -> Self {
+    pub(crate) fn serving(app: Router, change: impl FnOnce(&mut EdgeConfig)) -> Self {
         let mut config = EdgeConfig { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..EdgeConfig::default() };
         change(&mut config);
         let ambient = Ambient::system();
@@ -48,50 +48,50 @@ impl Rig {
     }
 
     /// Asks for shutdown; does not wait.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         drop(self.stop.take());
     }
 
     /// Waits until serving has ended.
-    pub async fn ended(self) {
+    pub(crate) async fn ended(self) {
         timeout(PATIENCE, self.task).await.unwrap().unwrap();
     }
 
-    pub async fn connect(&self) -> Client<TcpStream> {
+    pub(crate) async fn connect(&self) -> Client<TcpStream> {
         Client { stream: TcpStream::connect(self.addr).await.unwrap(), read: Vec::new() }
     }
 
     /// Sends bytes on a new connection and reads the first answer.
-    pub async fn ask(&self, request: impl AsRef<[u8]>) -> Reply {
+    pub(crate) async fn ask(&self, request: impl AsRef<[u8]>) -> Reply {
         let mut client = self.connect().await;
         client.send(request).await;
         client.reply().await
     }
 
     /// `GET` with extra header lines, each ending in CR LF.
-    pub async fn get(&self, path: &str, headers: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str, headers: &str) -> Reply {
         self.ask(format!("GET {path} HTTP/1.1\r\nHost: a.example\r\n{headers}\r\n")).await
     }
 }
 
 /// One connection.
-pub struct Client<S> {
-    pub stream: S,
+pub(crate) struct Client<S> {
+    pub(crate) stream: S,
     read: Vec<u8>,
 }
 
 impl<S: AsyncRead + AsyncWriteExt + Unpin> Client<S> {
-    pub fn over(stream: S) -> Self {
+    pub(crate) fn over(stream: S) -> Self {
         Self { stream, read: Vec::new() }
     }
 
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
         self.stream.flush().await.unwrap();
     }
 
     /// Reads one answer with a length or chunks.
-    pub async fn reply(&mut self) -> Reply {
+    pub(crate) async fn reply(&mut self) -> Reply {
         let end = loop {
             if let Some(at) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at + 4;
@@ -116,7 +116,7 @@ impl<S: AsyncRead + AsyncWriteExt + Unpin> Client<S> {
     }
 
     /// Whether the server closed, with nothing more said.
-    pub async fn closed(&mut self) -> bool {
+    pub(crate) async fn closed(&mut self) -> bool {
         self.read.is_empty() && !self.more().await
     }
 
@@ -134,30 +134,30 @@ impl<S: AsyncRead + AsyncWriteExt + Unpin> Client<S> {
 
 /// One answer.
 #[derive(Debug)]
-pub struct Reply {
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    pub fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         self.head.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(": ")?;
             key.eq_ignore_ascii_case(name).then_some(value)
         })
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
     /// Asserts the whole shape of a problem, security headers included.
     #[track_caller]
-    pub fn is_problem(&self, status: u16, code: &str) {
+    pub(crate) fn is_problem(&self, status: u16, code: &str) {
         assert_eq!(self.status(), status, "{}\n{}", self.head, self.text());
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
         let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
@@ -168,7 +168,7 @@ impl Reply {
     }
 
     #[track_caller]
-    pub fn is_secure(&self) {
+    pub(crate) fn is_secure(&self) {
         assert_eq!(self.header("x-content-type-options"), Some("nosniff"), "{}", self.head);
         assert_eq!(self.header("x-frame-options"), Some("DENY"));
         assert_eq!(self.header("referrer-policy"), Some("no-referrer"));

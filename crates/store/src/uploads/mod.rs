@@ -106,6 +106,13 @@ macro_rules! upload_columns {
 }
 pub(crate) use upload_columns;
 
+/// Whether the time of an open upload is over.
+pub async fn is_due(session: &mut Session<'_>, at: Timestamp) -> Result<bool> {
+    let sql = "SELECT 1 FROM uploads WHERE state IN ('initiated', 'parts_uploading', 'pending_commit')
+         AND expires_at <= $1 AND coalesce(busy_until, 0) <= $1 LIMIT 1";
+    Ok(session.row(sql, args![at]).await?.is_some())
+}
+
 fn upload(row: &Row) -> Result<Upload> {
     let state: String = row.get(3)?;
     let completion: Option<String> = row.get(12)?;

@@ -66,7 +66,7 @@ impl Write for PublishVersion {
         }
         let entries = self.check(tx, &version).await?;
         self.publish(tx).await?;
-        locations::occupy_all(tx, version.package, version.id, entries, self.overwrite).await?;
+        locations::occupy_all(tx, version.id, entries, self.overwrite).await?;
         self.schedule_seal(tx).await?;
         self.charge(tx).await?;
         let id = self.version.to_string();
