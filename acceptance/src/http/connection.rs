@@ -123,7 +123,7 @@ impl Connection {
     async fn body(&mut self, answer: &Answer, sink: Sink<'_>) -> Result<Bytes> {
         let mut kept = BytesMut::new();
         let mut keep = |piece: &[u8]| kept.extend_from_slice(piece);
-        let sink: &mut dyn FnMut(&[u8]) = match sink {
+        let sink: &mut (dyn FnMut(&[u8]) + Send) = match sink {
             Some(sink) => sink,
             None => &mut keep,
         };
@@ -140,7 +140,7 @@ impl Connection {
         Ok(kept.freeze())
     }
 
-    async fn chunks(&mut self, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+    async fn chunks(&mut self, sink: &mut (dyn FnMut(&[u8]) + Send)) -> Result<()> {
         loop {
             let line = self.line().await?;
             let length = u64::from_str_radix(line.split(';').next().unwrap_or_default().trim(), 16)?;
@@ -153,7 +153,7 @@ impl Connection {
         }
     }
 
-    async fn pass(&mut self, mut length: u64, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+    async fn pass(&mut self, mut length: u64, sink: &mut (dyn FnMut(&[u8]) + Send)) -> Result<()> {
         while length > 0 {
             if self.read.is_empty() && !self.fill().await? {
                 return Err(Trouble::new(format!("the connection ended {length} bytes before the end of the body")));

@@ -13,7 +13,7 @@ pub use request::Request;
 use crate::Result;
 
 /// Where the pieces of a body go; nowhere means that they are kept.
-type Sink<'a> = Option<&'a mut dyn FnMut(&[u8])>;
+type Sink<'a> = Option<&'a mut (dyn FnMut(&[u8]) + Send)>;
 
 /// A client of one server, speaking as nobody or as the holder of one token.
 #[derive(Clone, Debug)]

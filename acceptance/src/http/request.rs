@@ -89,7 +89,7 @@ impl Request {
     }
 
     /// Like [`Request::send`], but hands each piece of the body to `sink` instead of keeping it.
-    pub async fn send_each(self, mut sink: impl FnMut(&[u8])) -> Result<Answer> {
+    pub async fn send_each(self, mut sink: impl FnMut(&[u8]) + Send) -> Result<Answer> {
         self.exchange(Some(&mut sink)).await
     }
 

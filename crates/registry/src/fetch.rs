@@ -6,7 +6,7 @@ use std::sync::Arc;
 use blobs::{BlobCopy, Reader};
 use bytes::Bytes;
 use model::state::{CopyKind, VersionState};
-use model::{Code, CopyId, EntryPath, PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
+use model::{Code, CopyId, EntryPath, PackageId, RepoId, Secret, Sha256Digest, Timestamp, VersionId};
 use quick_cache::sync::Cache;
 use store::locations::Located;
 use store::{Fresh, Stamp};
@@ -197,6 +197,25 @@ impl Found {
     /// The version that it belongs to.
     pub fn version(&self) -> VersionId {
         self.entry.version
+    }
+
+    /// An address of the object store that serves these bytes for a short while, where an operator
+    /// allows it and the bytes are an object of their own. What is read there is not checked block
+    /// by block, and a block of ours does not end it.
+    pub async fn presigned(&self) -> Result<Option<Secret<String>>> {
+        let settings = self.registry.settings();
+        let (Some(ttl), Some(direct)) = (settings.presigned_downloads, self.registry.blobs().direct()) else {
+            return Ok(None);
+        };
+        let whole = |copy: &CopyOf| match &copy.bytes {
+            CopyBytes::Stored(stored) if stored.offset == 0 && stored.key.area() == Some(blobs::Area::Blobs) => {
+                Some(stored.key.clone())
+            }
+            _ => None,
+        };
+        let Some(key) = self.entry.copies.iter().find_map(whole) else { return Ok(None) };
+        let overrides = blobs::Overrides { content_type: self.entry.media_type.clone(), ..blobs::Overrides::default() };
+        Ok(Some(direct.presign_get(&key, ttl, &overrides).await?))
     }
 
     /// Opens `range` of the bytes (`None`: all). The first block is checked before this returns.

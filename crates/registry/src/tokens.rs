@@ -26,8 +26,8 @@ pub struct TokenRequest {
     pub subject: Subject,
     /// What it may do; empty: what the subject's bindings give.
     pub scopes: Vec<Scope>,
-    /// How long it lives.
-    pub life: Duration,
+    /// How long it lives; `None`: as long as is usual here and allowed.
+    pub life: Option<Duration>,
     /// What it is for.
     pub name: String,
 }
@@ -164,7 +164,8 @@ impl Registry {
         parent: Option<TokenId>,
     ) -> Result<(NewToken, TokenSecret)> {
         let longest = Duration::from_secs(u64::from(self.pat_policy().await?.max_ttl_minutes) * 60).min(MAX_LIFE);
-        if request.life < MIN_LIFE || request.life > longest {
+        let life = request.life.unwrap_or(self.settings().token_life.min(longest));
+        if life < MIN_LIFE || life > longest {
             let (least, most) = (MIN_LIFE.as_secs() / 60, longest.as_secs() / 60);
             return Err(Error::bad_request(format!("ttlMinutes must be between {least} and {most}")));
         }
@@ -181,7 +182,7 @@ impl Registry {
             name: request.name.clone(),
             scopes,
             parent,
-            expires_at: self.now().plus(request.life),
+            expires_at: self.now().plus(life),
         };
         Ok((token, secret))
     }

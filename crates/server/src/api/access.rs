@@ -3,10 +3,23 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use model::RepoKey;
-use registry::{Grant, TenantGrant};
+use registry::{Call, Grant, TenantGrant};
 
 use crate::app::{App, Asking};
 use crate::problem::Problem;
+
+/// The call of somebody with a valid token.
+pub struct Known(pub Call);
+
+impl FromRequestParts<App> for Known {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Asking(call) = <Asking as FromRequestParts<App>>::from_request_parts(parts, app).await?;
+        call.identity()?;
+        Ok(Self(call))
+    }
+}
 
 /// The repository named `{repo}` in the path, opened for `A`.
 pub struct Repo<A>(pub Grant<A>);

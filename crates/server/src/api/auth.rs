@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use axum::Json as Answer;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use http::{HeaderMap, StatusCode};
 use model::{Scope, Subject, Timestamp, TokenId};
 use registry::{Minted, TenantAdmin, TokenInfo, TokenRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::Tenant;
+use super::access::{Known, Tenant};
 use super::endpoint::{Access, Endpoint, get, post, put};
 use super::page::{Page, Paging};
 use crate::app::{App, Asking};
@@ -24,7 +24,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         get("/v1/auth/whoami", Access::Token, whoami)
             .summary("Who the token belongs to")
             .answers::<Whoami>(StatusCode::OK),
-        post("/v1/auth/pats", Access::Open, mint)
+        post("/v1/auth/pats", Access::Token, mint)
             .summary("Mint a token: for yourself, as tenant admin for others, or the first one with X-Bootstrap-Token")
             .takes::<MintBody>()
             .answers::<MintedView>(StatusCode::OK),
@@ -68,7 +68,7 @@ struct Whoami {
     expires_at_utc: Timestamp,
 }
 
-async fn whoami(Asking(call): Asking) -> Result<Answer<Whoami>, Problem> {
+async fn whoami(Known(call): Known) -> Result<Answer<Whoami>, Problem> {
     let identity = call.identity()?;
     Ok(Answer(Whoami {
         subject: identity.subject.to_string(),
@@ -128,24 +128,28 @@ async fn mint(
     context: Context,
     headers: HeaderMap,
     asking: Option<Asking>,
-    Json(body): Json<MintBody>,
+    request: Request,
 ) -> Result<Answer<MintedView>, Problem> {
-    let request = TokenRequest {
-        subject: subject(&body.subject)?,
-        scopes: scopes(&body.scopes)?,
-        life: body
-            .ttl_minutes
-            .map_or(app.registry.settings().token_life, |minutes| Duration::from_secs(u64::from(minutes) * 60)),
-        name: body.name,
-    };
     if let Some(presented) = headers.get("x-bootstrap-token") {
         app.spend_login(context.client)?;
         let presented = presented.to_str().map_err(|_| crate::app::challenged("the bootstrap token is not text"))?;
-        let minted = app.registry.bootstrap(presented, request, context.correlation).await?;
+        let wanted = wanted_token(request).await?;
+        let minted = app.registry.bootstrap(presented, wanted, context.correlation).await?;
         return Ok(Answer(minted.into()));
     }
+    // Who asks comes first: nobody learns from us how a body must look.
     let Some(Asking(call)) = asking else { return Err(crate::app::challenged("this needs a token")) };
-    Ok(Answer(call.mint_token(request).await?.into()))
+    Ok(Answer(call.mint_token(wanted_token(request).await?).await?.into()))
+}
+
+async fn wanted_token(request: Request) -> Result<TokenRequest, Problem> {
+    let Json(body) = Json::<MintBody>::from_request(request, &()).await?;
+    Ok(TokenRequest {
+        subject: subject(&body.subject)?,
+        scopes: scopes(&body.scopes)?,
+        life: body.ttl_minutes.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
+        name: body.name,
+    })
 }
 
 pub(super) fn subject(text: &str) -> Result<Subject, Problem> {
@@ -202,7 +206,7 @@ fn after(paging: &Paging) -> Result<Option<TokenId>, Problem> {
     paging.after()?.map(parse).transpose()
 }
 
-async fn own(Asking(call): Asking, Query(paging): Query<Paging>) -> Result<Answer<Page<TokenView>>, Problem> {
+async fn own(Known(call): Known, Query(paging): Query<Paging>) -> Result<Answer<Page<TokenView>>, Problem> {
     let limit = paging.limit()?;
     let tokens = call.own_tokens(after(&paging)?, limit + 1).await?;
     Ok(Answer(Page::cut(tokens, limit, |token| token.id.to_string(), token_view)))
@@ -238,7 +242,7 @@ struct RevokedView {
     token_ids: Vec<TokenId>,
 }
 
-async fn revoke(Asking(call): Asking, Json(body): Json<RevokeBody>) -> Result<Answer<RevokedView>, Problem> {
+async fn revoke(Known(call): Known, Json(body): Json<RevokeBody>) -> Result<Answer<RevokedView>, Problem> {
     let token_ids = call.revoke_token(body.token_id).await?;
     Ok(Answer(RevokedView { token_id: body.token_id, status: "revoked", token_ids }))
 }

@@ -26,6 +26,18 @@ pub enum Access {
     Repo(Role),
 }
 
+impl Access {
+    /// As programs read it: `open`, `token`, `tenant:<role>` or `repo:<role>`.
+    fn word(self) -> String {
+        match self {
+            Self::Open => "open".to_owned(),
+            Self::Token => "token".to_owned(),
+            Self::Tenant(role) => format!("tenant:{}", role.word()),
+            Self::Repo(role) => format!("repo:{}", role.word()),
+        }
+    }
+}
+
 /// A row of the table.
 pub struct Endpoint {
     /// The method.
@@ -91,6 +103,14 @@ impl Endpoint {
         self
     }
 
+    /// The raw bytes that it answers with this status.
+    pub(crate) fn bytes(mut self, status: StatusCode) -> Self {
+        let content = ContentBuilder::new().build();
+        let response = ResponseBuilder::new().description("The bytes").content("application/octet-stream", content);
+        self.operation = self.operation.response(status.as_str(), response.build());
+        self
+    }
+
     /// A query parameter.
     pub(crate) fn query(mut self, name: &str, text: &str) -> Self {
         let schema = Some(ObjectBuilder::new().schema_type(Type::String).build());
@@ -134,6 +154,7 @@ impl Endpoint {
         let id =
             std::iter::once(self.method.as_str().to_lowercase()).chain(words.map(str::to_owned)).collect::<Vec<_>>();
         operation.operation_id = Some(id.join("_"));
+        operation.extensions = Some([("x-access", self.access.word())].into_iter().collect());
         operation.tags = Some(vec![
             self.path.split('/').find(|word| !word.is_empty() && *word != "v1").unwrap_or("root").to_owned(),
         ]);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::access::{Repo, Tenant};
+use super::access::{Known, Repo, Tenant};
 use super::auth::subject;
 use super::endpoint::{Access, Endpoint, delete, get, patch, post, put};
 use super::page::{Page, Paging};
@@ -182,8 +182,7 @@ fn check_description(text: &str) -> Result<(), Problem> {
     Err(Problem::bad_request("description must have at most 2000 bytes").field("description", "too long"))
 }
 
-async fn list(Asking(call): Asking, Query(paging): Query<Paging>) -> Result<Answer<Page<RepoView>>, Problem> {
-    call.identity()?;
+async fn list(Known(call): Known, Query(paging): Query<Paging>) -> Result<Answer<Page<RepoView>>, Problem> {
     let limit = paging.limit()?;
     let repos = call.repositories(&paging.after()?.unwrap_or_default(), limit + 1).await?;
     let page = Page::cut(repos, limit, |repo| repo.key.to_string(), |repo| RepoView::of(&repo));

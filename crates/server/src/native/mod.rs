@@ -10,6 +10,8 @@ mod map;
 mod store_file;
 mod stream;
 
+pub(crate) use fetch::respond;
+
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -61,10 +63,7 @@ fn parse(format: &dyn Format, parts: &Parts, rest: &str) -> Result<Operation, Pr
         http::Method::HEAD => Method::Head,
         http::Method::PUT => Method::Put,
         http::Method::DELETE => Method::Delete,
-        _ => {
-            return Err(Problem::method_not_allowed("this method is not possible here")
-                .allow(HeaderValue::from_static("GET, HEAD, PUT, DELETE")));
-        }
+        _ => return Err(unknown_method(format, rest)),
     };
     format.parse(method, rest).map_err(|error| match error {
         ParseError::Method(allowed) => {
@@ -72,6 +71,15 @@ fn parse(format: &dyn Format, parts: &Parts, rest: &str) -> Result<Operation, Pr
         }
         other => Problem::from(registry::Error::Refused(other.into())),
     })
+}
+
+/// A method that no format knows: what the address offers is what it does not refuse.
+fn unknown_method(format: &dyn Format, rest: &str) -> Problem {
+    let allowed = match format.parse(Method::Put, rest) {
+        Err(ParseError::Method(allowed)) => allowed,
+        _ => "GET, HEAD, PUT, DELETE",
+    };
+    Problem::method_not_allowed("this method is not possible here").allow(HeaderValue::from_static(allowed))
 }
 
 /// The value of a header as text, if it is there and is text.

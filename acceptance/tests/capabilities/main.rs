@@ -1,0 +1,11 @@
+//! What the program can do, and what it refuses, as seen from outside: the real binary, over sockets.
+
+mod browsing;
+mod doors;
+mod files;
+mod identity;
+mod input;
+mod operations;
+mod shape;
+mod site;
+mod walk;

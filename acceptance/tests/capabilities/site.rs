@@ -1,0 +1,107 @@
+//! Servers and people for these tests.
+
+use acceptance::http::{Http, Request};
+use acceptance::server::{Backing, Persona, Plan, Server, binary, random_text};
+use acceptance::{Result, Trouble, backing, nursery, scratch};
+use serde_json::{Value, json};
+
+/// An embedded server without rate limits, so that a test may ask as often as it likes.
+pub(crate) fn plan() -> Plan {
+    Server::plan(Backing::Embedded)
+        .variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0")
+        .variable("ARTIFORTRESS_RATE_LOGINS_PER_MINUTE", "0")
+}
+
+/// A server and its first admin.
+pub(crate) struct Site {
+    pub(crate) server: Server,
+    pub(crate) admin: Persona,
+}
+
+impl Site {
+    /// SQLite and a folder.
+    pub(crate) async fn embedded() -> Result<Site> {
+        let server = plan().start().await?;
+        let admin = server.admin()?;
+        Ok(Site { server, admin })
+    }
+
+    /// One process on PostgreSQL and S3.
+    pub(crate) async fn shared() -> Result<Site> {
+        let (database, s3) = (backing::postgres()?.database()?, backing::s3()?);
+        migrate(&database.url())?;
+        let bootstrap = random_text()?;
+        let key: String = random_text()?.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let plan =
+            s3.variables().into_iter().fold(plan().without_admin(), |plan, (name, value)| plan.variable(name, value));
+        let plan = plan
+            .variable("ARTIFORTRESS_DATABASE_URL", database.url())
+            .variable("ARTIFORTRESS_BLOBS", format!("s3://{}", s3.bucket("capabilities")?))
+            .variable("ARTIFORTRESS_MASTER_KEY", key)
+            .variable("ARTIFORTRESS_BOOTSTRAP_TOKEN", &bootstrap);
+        let server = plan.start().await?;
+        let body = json!({"subject": "admin", "scopes": ["repo:*:admin"]});
+        let request = server.http()?.post("/v1/auth/pats").header("X-Bootstrap-Token", bootstrap).json(&body);
+        let token = request.send().await?.expect(&[200])?.string("/token")?;
+        let admin = Persona::new("admin", token, server.http()?);
+        Ok(Site { server, admin })
+    }
+
+    /// Makes a local raw repository with these further fields.
+    pub(crate) async fn repository(&self, key: &str, more: Value) -> Result<()> {
+        let mut body = json!({"repoKey": key, "format": "raw"});
+        if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+            body.extend(more.clone());
+        }
+        self.admin.post("/v1/repos").json(&body).send().await?.expect(&[201])?;
+        Ok(())
+    }
+
+    /// A new person with exactly these scopes.
+    pub(crate) async fn person(&self, subject: &str, scopes: &[&str]) -> Result<Persona> {
+        let token = mint(&self.admin, subject, scopes).await?;
+        Ok(Persona::new(subject, token.secret, self.server.http()?))
+    }
+}
+
+/// A token and its id.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
+/// Mints a token for `subject`.
+pub(crate) async fn mint(by: &Http, subject: &str, scopes: &[&str]) -> Result<Token> {
+    minted(by.post("/v1/auth/pats").json(&json!({"subject": subject, "scopes": scopes}))).await
+}
+
+/// The token that `request` mints.
+pub(crate) async fn minted(request: Request) -> Result<Token> {
+    let answer = request.send().await?.expect(&[200])?;
+    Ok(Token { id: answer.string("/tokenId")?, secret: answer.string("/token")? })
+}
+
+/// A trouble when `holds` is false.
+pub(crate) fn ensure(holds: bool, what: impl Into<String>) -> Result<()> {
+    match holds {
+        true => Ok(()),
+        false => Err(Trouble::new(what)),
+    }
+}
+
+/// The memory that the process holds, in bytes.
+pub(crate) fn resident(server: &Server) -> Result<u64> {
+    let pid = server.pid("serve").ok_or_else(|| Trouble::new("it does not run"))?;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? * 1024)
+}
+
+fn migrate(url: &str) -> Result<()> {
+    let folder = scratch::folder("migrate")?;
+    let mut command = nursery::guarded(&binary()?, "KILL");
+    command.arg("migrate").env_clear().env("ARTIFORTRESS_DATABASE_URL", url).current_dir(folder);
+    let done = command.output()?;
+    ensure(done.status.success(), String::from_utf8_lossy(&done.stderr))
+}
