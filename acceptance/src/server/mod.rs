@@ -114,6 +114,12 @@ impl Server {
         self.processes.iter_mut().try_for_each(|process| process.end(Signal::KILL, PATIENCE))
     }
 
+    /// Kills the processes whose command is `name` (`api`, `worker`, …) without warning; the others go on.
+    pub fn kill9_each(&mut self, name: &str) -> Result<()> {
+        let named = self.processes.iter_mut().filter(|process| process.command() == name);
+        named.into_iter().try_for_each(|process| process.end(Signal::KILL, PATIENCE))
+    }
+
     /// Asks every process to end and waits until it has drained.
     pub fn stop(&mut self) -> Result<()> {
         self.processes.iter_mut().rev().try_for_each(|process| process.end(Signal::TERM, PATIENCE))

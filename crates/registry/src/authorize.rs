@@ -157,6 +157,13 @@ impl<A> Grant<A> {
     }
 }
 
+impl<A: Access> Grant<A> {
+    /// The same grant for reading: every role includes it.
+    pub fn to_read(&self) -> Grant<Read> {
+        Grant { call: self.call.clone(), repo: Arc::clone(&self.repo), access: PhantomData }
+    }
+}
+
 impl<A> TenantGrant<A> {
     /// The call that it belongs to.
     pub fn call(&self) -> &Call {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use blobs::{BlobCopy, Reader};
 use bytes::Bytes;
 use model::state::{CopyKind, VersionState};
-use model::{Code, CopyId, EntryPath, PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
+use model::{Code, CopyId, EntryPath, PackageId, RepoId, Secret, Sha256Digest, Timestamp, VersionId};
 use quick_cache::sync::Cache;
 use store::locations::Located;
 use store::{Fresh, Stamp};
@@ -199,6 +199,25 @@ impl Found {
         self.entry.version
     }
 
+    /// An address of the object store that serves these bytes for a short while, where an operator
+    /// allows it and the bytes are an object of their own. What is read there is not checked block
+    /// by block, and a block of ours does not end it.
+    pub async fn presigned(&self) -> Result<Option<Secret<String>>> {
+        let settings = self.registry.settings();
+        let (Some(ttl), Some(direct)) = (settings.presigned_downloads, self.registry.blobs().direct()) else {
+            return Ok(None);
+        };
+        let whole = |copy: &CopyOf| match &copy.bytes {
+            CopyBytes::Stored(stored) if stored.offset == 0 && stored.key.area() == Some(blobs::Area::Blobs) => {
+                Some(stored.key.clone())
+            }
+            _ => None,
+        };
+        let Some(key) = self.entry.copies.iter().find_map(whole) else { return Ok(None) };
+        let overrides = blobs::Overrides { content_type: self.entry.media_type.clone(), ..blobs::Overrides::default() };
+        Ok(Some(direct.presign_get(&key, ttl, &overrides).await?))
+    }
+
     /// Opens `range` of the bytes (`None`: all). The first block is checked before this returns.
     pub async fn open(&self, range: Option<Range<u64>>) -> Result<Content> {
         Content::open(&self.registry, self.entry.digest, self.entry.size, self.entry.copies.clone(), range).await
@@ -283,7 +302,7 @@ impl Content {
 
     /// Turns to the next copy that can be opened.
     async fn advance(&mut self) -> Result<()> {
-        while let Some(copy) = self.others.next() {
+        for copy in self.others.by_ref() {
             match open_copy(&self.registry, &copy, self.rest.clone()).await {
                 Ok(source) => {
                     self.current = source;
@@ -295,7 +314,7 @@ impl Content {
         tracing::error!(digest = %self.digest, "no good copy is left");
         Err(Error::refuse(
             Code::ServiceUnavailable,
-            "the stored bytes are damaged and no good copy is left: nothing of them is served; push the same file again to heal it",
+            "the stored bytes are damaged and no good copy is left: nothing of them is served; push the same bytes again, to another path, to heal them",
         ))
     }
 }
@@ -319,7 +338,11 @@ async fn report(registry: &Registry, digest: Sha256Digest, copy: CopyId, error: 
     match error {
         blobs::Error::Damaged { .. } | blobs::Error::Missing => {
             tracing::error!(%digest, %copy, %error, "a copy is damaged");
-            registry.retire_copy(digest, copy, &error.to_string()).await
+            // The reader turns to the next copy all the same; the next reader tells again.
+            if let Err(error) = registry.retire_copy(digest, copy, &error.to_string()).await {
+                tracing::warn!(%digest, %copy, %error, "the damage could not be written down");
+            }
+            Ok(())
         }
         other => Err(other.into()),
     }

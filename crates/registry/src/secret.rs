@@ -30,6 +30,12 @@ pub fn hash_secret(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
+/// A short hash of public content, for ETags: 64 bits of SHA-256.
+pub fn content_hash(bytes: &[u8]) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    digest.first_chunk().copied().map_or(0, u64::from_be_bytes)
+}
+
 /// `bytes` as a big number in base 62, padded to `width` digits.
 fn base62(bytes: &[u8], width: usize) -> String {
     let mut number = bytes.to_vec();

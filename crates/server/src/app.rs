@@ -39,7 +39,7 @@ impl App {
         let call = match self.registry.call(token.as_deref(), context.correlation).await {
             Ok(call) => call,
             Err(error) => {
-                self.spend(Key::Address(context.client), Class::Login)?;
+                self.spend(Key::Address(context.client), Class::Request)?;
                 return Err(Problem::from(error));
             }
         };

@@ -23,7 +23,7 @@ pub type Routes = Router;
 /// Every route of the public listener. Put [`edge::layers`] around it.
 pub fn routes(app: App) -> Router {
     let health = ops::health_routes(Arc::clone(&app.readiness));
-    api::router()
+    api::router(&app)
         .route("/assets/{name}", get(ui::asset))
         .route("/repository/{*path}", any(native::serve))
         .with_state(app)

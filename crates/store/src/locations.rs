@@ -83,21 +83,17 @@ pub(crate) async fn occupy(
 
 /// Lets every entry of a draft that is about to be published answer at its location, as [`occupy`]
 /// does for one.
-pub(crate) async fn occupy_all(
-    tx: &mut Tx<'_>,
-    package: PackageId,
-    version: VersionId,
-    entries: u64,
-    overwrite: bool,
-) -> Result<()> {
+pub(crate) async fn occupy_all(tx: &mut Tx<'_>, version: VersionId, entries: u64, overwrite: bool) -> Result<()> {
     const KEEP: &str = "INSERT INTO locations (repo_id, path, package_id, version_id, entry_path)
-         SELECT repo_id, location, CAST($2 AS UUID), version_id, path FROM entries WHERE version_id = $1 ORDER BY location
+         SELECT e.repo_id, e.location, v.package_id, e.version_id, e.path
+         FROM entries e JOIN versions v ON v.id = e.version_id WHERE e.version_id = $1 ORDER BY e.location
          ON CONFLICT DO NOTHING";
     const MOVE: &str = "INSERT INTO locations (repo_id, path, package_id, version_id, entry_path)
-         SELECT repo_id, location, CAST($2 AS UUID), version_id, path FROM entries WHERE version_id = $1 ORDER BY location
+         SELECT e.repo_id, e.location, v.package_id, e.version_id, e.path
+         FROM entries e JOIN versions v ON v.id = e.version_id WHERE e.version_id = $1 ORDER BY e.location
          ON CONFLICT (repo_id, path) DO UPDATE SET version_id = excluded.version_id, entry_path = excluded.entry_path
          WHERE locations.package_id = excluded.package_id";
-    if tx.execute(if overwrite { MOVE } else { KEEP }, args![version, package]).await? == entries {
+    if tx.execute(if overwrite { MOVE } else { KEEP }, args![version]).await? == entries {
         return Ok(());
     }
     let sql = "SELECT e.location FROM entries e JOIN locations l ON l.repo_id = e.repo_id AND l.path = e.location

@@ -14,6 +14,14 @@ use crate::store::Write;
 /// Attempts at a transaction that lost against another one.
 const ATTEMPTS: u32 = 8;
 
+/// How a write says that it wants to be begun again.
+const AGAIN: &str = "begun again";
+
+/// The answer of a write that wants to be begun again, without the locks that it holds.
+pub(crate) fn again() -> Error {
+    Error::Unavailable(AGAIN.to_owned())
+}
+
 /// A pool of connections.
 pub(crate) struct Pg {
     pool: PgPool,
@@ -29,7 +37,7 @@ impl Pg {
         let pool = PgPoolOptions::new()
             .max_connections(size)
             .min_connections(0)
-            .acquire_timeout(Duration::from_secs(5))
+            .acquire_timeout(Duration::from_secs(8))
             .test_before_acquire(false)
             .connect_lazy_with(options);
         Ok(Self { pool })
@@ -61,7 +69,7 @@ impl Pg {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.attempt(write).await {
+            match self.attempt(write, attempt).await {
                 Err(Attempt::Lost(error)) if attempt < ATTEMPTS => {
                     tracing::debug!(%error, attempt, "a transaction lost and is run again");
                     tokio::time::sleep(Duration::from_millis(2 << attempt.min(6))).await;
@@ -73,10 +81,10 @@ impl Pg {
         }
     }
 
-    async fn attempt<W: Write>(&self, write: &W) -> std::result::Result<(W::Out, Touched), Attempt> {
+    async fn attempt<W: Write>(&self, write: &W, number: u32) -> std::result::Result<(W::Out, Touched), Attempt> {
         let mut conn = self.pool.acquire().await.map_err(Attempt::from)?;
         let mut transaction = conn.begin().await.map_err(Attempt::from)?;
-        let mut tx = Tx::new(Session::pg(&mut transaction));
+        let mut tx = Tx::new(Session::pg(&mut transaction), number);
         let out = write.apply(&mut tx).await;
         let touched = tx.into_touched();
         match out {
@@ -115,8 +123,9 @@ impl From<sqlx::Error> for Attempt {
 
 impl From<Error> for Attempt {
     fn from(error: Error) -> Self {
-        // 40001 serialization failure, 40P01 deadlock
-        let lost = matches!(&error, Error::Unavailable(text) if text.contains("deadlock") || text.contains("could not serialize"));
+        // 40001 serialization failure, 40P01 deadlock, and our own wish
+        let lost = matches!(&error, Error::Unavailable(text)
+            if text.contains("deadlock") || text.contains("could not serialize") || text == AGAIN);
         if lost { Self::Lost(error) } else { Self::Failed(error) }
     }
 }

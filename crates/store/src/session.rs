@@ -27,6 +27,7 @@ enum Conn<'c> {
 pub struct Tx<'c> {
     session: Session<'c>,
     touched: Touched,
+    attempt: u32,
 }
 
 impl<'c> Session<'c> {
@@ -77,8 +78,14 @@ impl std::ops::DerefMut for Tx<'_> {
 }
 
 impl<'c> Tx<'c> {
-    pub(crate) fn new(session: Session<'c>) -> Self {
-        Self { session, touched: Touched::default() }
+    /// `attempt`: how often the write has been begun, this time included.
+    pub(crate) fn new(session: Session<'c>, attempt: u32) -> Self {
+        Self { session, touched: Touched::default(), attempt }
+    }
+
+    /// How often the write has been begun, this time included. On SQLite always 1.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.attempt
     }
 
     /// Runs a statement; returns how many rows it changed.

@@ -19,7 +19,7 @@ impl Grant<Write> {
     /// is over. 409 `conflict` while somebody else is at it.
     pub async fn commit_upload(&self, id: UploadId) -> Result<Upload> {
         let grant = self.clone();
-        let work = tokio::spawn(async move { grant.commit(id).await });
+        let work = tokio::spawn(async move { Box::pin(grant.commit(id)).await });
         work.await.map_err(|error| Error::Defect(format!("a commit ended: {error}")))?
     }
 
@@ -31,7 +31,7 @@ impl Grant<Write> {
             Begun::Committed(upload) => return Ok(upload),
             Begun::Verify(upload, parts) => (upload, parts),
         };
-        match self.holding(id, by, self.verify(&upload, &parts)).await {
+        match self.holding(id, by, Box::pin(self.verify(&upload, &parts))).await {
             Ok(received) => self.finish(&upload, by, received).await,
             Err(error) => Err(self.failed(id, by, error).await?),
         }

@@ -112,6 +112,14 @@ impl Endpoint {
         self
     }
 
+    /// The raw bytes that it answers with this status.
+    pub(crate) fn bytes(mut self, status: StatusCode) -> Self {
+        let content = ContentBuilder::new().build();
+        let response = ResponseBuilder::new().description("The bytes").content("application/octet-stream", content);
+        self.operation = self.operation.response(status.as_str(), response.build());
+        self
+    }
+
     /// A query parameter.
     pub(crate) fn query(mut self, name: &str, text: &str) -> Self {
         let schema = Some(ObjectBuilder::new().schema_type(Type::String).build());

@@ -4,15 +4,24 @@
 pub mod access;
 mod audit;
 mod auth;
+mod blobs;
+mod drafts;
 mod endpoint;
+mod idempotency;
 mod openapi;
 mod ops;
+mod packages;
 pub mod page;
+mod refs;
 mod repos;
 mod root;
+mod tag;
 mod tenant;
+mod uploads;
+mod versions;
 
 use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::app::App;
 pub use endpoint::{Access, Endpoint};
@@ -24,6 +33,12 @@ pub fn endpoints() -> Vec<Endpoint> {
         auth::endpoints(),
         tenant::endpoints(),
         repos::endpoints(),
+        uploads::endpoints(),
+        blobs::endpoints(),
+        drafts::endpoints(),
+        versions::endpoints(),
+        packages::endpoints(),
+        refs::endpoints(),
         audit::endpoints(),
         ops::endpoints(),
         openapi::endpoints(),
@@ -32,6 +47,10 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// The routes of the control plane.
-pub fn router() -> Router<App> {
-    endpoints().into_iter().fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.handler))
+pub fn router(app: &App) -> Router<App> {
+    endpoints()
+        .into_iter()
+        .fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.handler))
+        .route_layer(from_fn_with_state(app.clone(), idempotency::honour))
+        .route_layer(from_fn(tag::answer))
 }

@@ -15,6 +15,8 @@ use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate, http_date,
 use crate::edge::range::{Selection, select};
 use crate::problem::Problem;
 
+/// Smaller answers are sent by us: a second request would cost more.
+const WORTH_A_REDIRECT: u64 = 1 << 20;
 /// What is served from a repository may be hostile: it gets no script, no origin, no frame.
 const ARTIFACT_POLICY: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
@@ -51,6 +53,12 @@ pub(crate) async fn respond(
             return Err(Problem::precondition_failed("the file is not in the state that the request names"));
         }
         Outcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+        Outcome::Proceed if parts.method == http::Method::GET && found.size() >= WORTH_A_REDIRECT => {
+            match found.presigned().await? {
+                Some(url) => return Ok(redirect(url.expose())),
+                None => content(grant, found, parts, current).await?,
+            }
+        }
         Outcome::Proceed => content(grant, found, parts, current).await?,
     };
     let headers = response.headers_mut();
@@ -66,6 +74,15 @@ pub(crate) async fn respond(
         headers.insert(REPR_DIGEST, text(format!("sha-256=:{}:", STANDARD.encode(digest.0))));
     }
     Ok(response)
+}
+
+/// Large bytes come from the object store itself, where the operator allows it.
+fn redirect(url: &str) -> Response {
+    let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::LOCATION, text(url.to_owned()));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn content(grant: &Grant<Read>, found: &Found, parts: &Parts, current: Current<'_>) -> Result<Response, Problem> {

@@ -10,6 +10,8 @@ mod map;
 mod store_file;
 mod stream;
 
+pub(crate) use fetch::respond;
+
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};

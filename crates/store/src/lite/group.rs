@@ -38,7 +38,7 @@ impl<W: Write> Member for Waiting<W> {
     fn apply(&mut self) -> Result<Touched> {
         let write = &self.write;
         let run = AssertUnwindSafe(|| {
-            let mut tx = Tx::new(Session::lite());
+            let mut tx = Tx::new(Session::lite(), 1);
             let out = poll_once(write.apply(&mut tx))??;
             Ok((out, tx.into_touched()))
         });

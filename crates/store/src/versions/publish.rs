@@ -66,7 +66,7 @@ impl Write for PublishVersion {
         }
         let entries = self.check(tx, &version).await?;
         self.publish(tx).await?;
-        locations::occupy_all(tx, version.package, version.id, entries, self.overwrite).await?;
+        locations::occupy_all(tx, version.id, entries, self.overwrite).await?;
         self.schedule_seal(tx).await?;
         self.charge(tx).await?;
         let id = self.version.to_string();
@@ -90,6 +90,11 @@ impl PublishVersion {
         }
         if manifests == 0 {
             return Err(Error::conflict(format!("{version} has no manifest yet")));
+        }
+        let sql = "SELECT location FROM entries WHERE version_id = $1 GROUP BY location HAVING count(*) > 1 LIMIT 1";
+        if let Some(row) = tx.row(sql, args![self.version]).await? {
+            let location: String = row.get(0)?;
+            return Err(Error::conflict(format!("{version} has two entries at {location}")));
         }
         let sql = "SELECT e.path FROM entries e WHERE e.version_id = $1
              AND NOT EXISTS (SELECT 1 FROM copies c WHERE c.digest = e.digest AND c.state = 'good') ORDER BY e.path LIMIT 1";

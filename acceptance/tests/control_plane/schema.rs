@@ -1,0 +1,35 @@
+//! Databases that are too new, too old, or of another environment.
+
+use std::time::Duration;
+
+use acceptance::Result;
+use acceptance::server::{Backing, Server};
+
+#[tokio::test]
+async fn a_database_that_needs_a_newer_program_is_left_alone() -> Result<()> {
+    for backing in [Backing::Embedded, Backing::Scaled] {
+        let mut server = Server::start(backing).await?;
+        server.repository("files", "raw").await?;
+        server.sql(
+            "INSERT INTO schema_migrations (version, name, oldest_program, applied_at) VALUES (999, 'future', 999, 0)",
+        )?;
+        server.stop()?;
+        let resumed = tokio::time::timeout(Duration::from_secs(20), server.resume()).await;
+        assert!(!matches!(resumed, Ok(Ok(()))), "an older program must refuse");
+        assert!(server.log().contains("install a newer artifortress"), "{}", server.log());
+        let left = server.sql("SELECT count(*) FROM schema_migrations")?;
+        assert_eq!(left.trim(), "2");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_environment_is_refused() -> Result<()> {
+    let mut server = Server::start(Backing::Embedded).await?;
+    server.stop()?;
+    server.sql("UPDATE meta SET value = 'production' WHERE key = 'environment'")?;
+    let resumed = tokio::time::timeout(Duration::from_secs(20), server.resume()).await;
+    assert!(!matches!(resumed, Ok(Ok(()))), "another environment must be refused");
+    assert!(server.log().contains("belongs to the environment production"), "{}", server.log());
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! The verbs from outside: what callers get and see, on both engines.
+#![expect(clippy::expect_used, reason = "tests")]
+
+mod bench;
+
+mod direct;
+mod folders;
+mod parts;
+mod publishing;
+mod races;
+mod refs;
+mod uploads;
+mod versions;
+mod withdrawing;

@@ -1,0 +1,68 @@
+//! Refs: compare and set, history, what they resolve to.
+
+use model::{Code, RefName};
+use registry::{Expected, Promote, Read, Write};
+
+use crate::bench::{Bench, code, content, draft, package, ready};
+use crate::both;
+
+both! {
+    a_ref_moves_only_from_where_it_was_expected;
+    a_ref_to_a_withdrawn_version_is_gone;
+}
+
+fn name(text: &str) -> RefName {
+    RefName::parse(text).expect("a name")
+}
+
+async fn a_ref_moves_only_from_where_it_was_expected(bench: &Bench) {
+    let repo = bench.repository("libs", false).await;
+    let grant = bench.grant::<Write>(&repo).await;
+    let read = bench.grant::<Read>(&repo).await;
+    let one = ready(&grant, "a", "1", &content(1, 10)).await.expect("ready");
+    assert_eq!(code(grant.put_ref(name("latest"), one, Expected::Anything).await), Code::Conflict, "a draft");
+    grant.publish_version(one).await.expect("published");
+    let two = ready(&grant, "a", "2", &content(2, 10)).await.expect("ready");
+    grant.publish_version(two).await.expect("published");
+    let put = async |version, expected| grant.put_ref(name("latest"), version, expected).await;
+    assert_eq!(code(put(one, Expected::Version(one)).await), Code::PreconditionFailed);
+    put(one, Expected::Nothing).await.expect("made");
+    assert_eq!(code(put(two, Expected::Nothing).await), Code::PreconditionFailed);
+    assert_eq!(code(put(two, Expected::Version(two)).await), Code::PreconditionFailed);
+    bench.clock.advance(std::time::Duration::from_secs(1));
+    put(two, Expected::Version(one)).await.expect("moved");
+    put(two, Expected::Anything).await.expect("it is there already");
+    grant.put_ref(name("beta"), one, Expected::Anything).await.expect("made");
+    let refs = read.refs("", &package("a"), "", 9).await.expect("a list");
+    assert_eq!(
+        refs.iter().map(|it| (it.name.as_str(), it.version)).collect::<Vec<_>>(),
+        [("beta", one), ("latest", two)]
+    );
+    assert_eq!(read.refs("", &package("a"), "beta", 9).await.expect("a list").len(), 1);
+    let history = read.ref_history("", &package("a"), &name("latest"), None, 9).await.expect("a history");
+    assert_eq!(
+        history.iter().map(|it| (it.version, it.to)).collect::<Vec<_>>(),
+        [(two, None), (one, Some(history[0].from))]
+    );
+    assert_eq!(read.version(two).await.expect("a view").refs.len(), 1);
+    assert_eq!(read.resolve_ref("", &package("a"), &name("latest")).await.expect("resolved").id, two);
+    let other = draft(&grant, "b", "1").await.expect("a draft");
+    assert_ne!(other, two);
+    assert_eq!(code(read.resolve_ref("", &package("b"), &name("latest")).await), Code::NotFound);
+}
+
+async fn a_ref_to_a_withdrawn_version_is_gone(bench: &Bench) {
+    let repo = bench.repository("libs", false).await;
+    let grant = bench.grant::<Write>(&repo).await;
+    let id = ready(&grant, "a", "1", &content(1, 10)).await.expect("ready");
+    grant.publish_version(id).await.expect("published");
+    grant.put_ref(name("latest"), id, Expected::Nothing).await.expect("made");
+    let promote = bench.grant::<Promote>(&repo).await;
+    promote.tombstone(id, "bad".to_owned(), None).await.expect("withdrawn");
+    let read = bench.grant::<Read>(&repo).await;
+    assert_eq!(code(read.resolve_ref("", &package("a"), &name("latest")).await), Code::Gone);
+    assert_eq!(read.refs("", &package("a"), "", 9).await.expect("a list").len(), 1, "it stays");
+    assert_eq!(code(grant.put_ref(name("beta"), id, Expected::Nothing).await), Code::Gone);
+    promote.restore(id).await.expect("restored");
+    assert!(read.resolve_ref("", &package("a"), &name("latest")).await.is_ok());
+}

@@ -1,0 +1,68 @@
+//! `Idempotency-Key` on POSTs: the first answer is given again.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use registry::{Idempotent, Taken};
+
+use crate::app::{App, Asking};
+use crate::edge::body_problem;
+use crate::problem::Problem;
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The longest body of a request or an answer that is remembered.
+const LONGEST: usize = 1 << 20;
+/// Its answer holds a secret, which is shown once and never kept.
+const MINTS: &str = "/v1/auth/pats";
+
+/// Honours the header where there is one.
+pub(super) async fn honour(State(app): State<App>, request: Request, next: Next) -> Response {
+    let wanted = request.method() == Method::POST && request.uri().path() != MINTS;
+    match request.headers().get(KEY).cloned() {
+        Some(key) if wanted => once(&app, &key, request, next).await.unwrap_or_else(IntoResponse::into_response),
+        _ => next.run(request).await,
+    }
+}
+
+async fn once(app: &App, key: &HeaderValue, request: Request, next: Next) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let Asking(call) = <Asking as FromRequestParts<App>>::from_request_parts(&mut parts, app).await?;
+    let body = read(body).await.map_err(|error| body_problem(&*error))?;
+    let key = key.to_str().map_err(|_| Problem::bad_request("Idempotency-Key is not text"))?;
+    let address = parts.uri.path_and_query().map_or("", |address| address.as_str());
+    let taken = match call.take_key(key, &[address.as_bytes(), &body]).await? {
+        Idempotent::Do(taken) => taken,
+        Idempotent::Answer(status, body) => return Ok(again(status, body)),
+    };
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    settle(taken, response).await
+}
+
+async fn settle(taken: Taken, response: Response) -> Result<Response, Problem> {
+    if !response.status().is_success() {
+        taken.release().await?;
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    let body = read(body).await.map_err(|_| Problem::internal_error("an answer could not be kept"))?;
+    taken.keep(parts.status.as_u16(), String::from_utf8_lossy(&body).into_owned()).await?;
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+fn again(status: u16, body: String) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (REPLAYED, HeaderValue::from_static("true")),
+    ];
+    (status, headers, body).into_response()
+}
+
+#[expect(clippy::disallowed_methods, reason = "bounded: a longer body is refused")]
+async fn read(body: Body) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+    Ok(Limited::new(body, LONGEST).collect().await?.to_bytes())
+}
