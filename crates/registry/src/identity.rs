@@ -117,6 +117,13 @@ impl Identities {
         (identity.expires_at > now).then(|| Arc::clone(identity))
     }
 
+    /// The identity last known behind `hash`, and as of when: to be proven.
+    pub(crate) fn last(&self, hash: &[u8; 32], now: Timestamp) -> Option<(Stamp, Arc<Identity>)> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let (stamp, identity) = (known.0?, known.1.get(hash)?);
+        (identity.expires_at > now).then(|| (stamp, Arc::clone(identity)))
+    }
+
     /// Remembers what was read after `stamp`.
     pub(crate) fn put(&self, stamp: Stamp, hash: [u8; 32], identity: Arc<Identity>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

@@ -108,6 +108,11 @@ impl Registry {
         self.inner.tenant
     }
 
+    /// Whether other processes may change the database, so that only it knows what holds now.
+    pub fn shares_its_database(&self) -> bool {
+        self.inner.store.fresh().is_none()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.ambient.now()
     }
@@ -137,6 +142,11 @@ impl Registry {
         }
         known.1.insert(key.clone(), Arc::clone(&found));
         Ok(Some(found))
+    }
+
+    /// The counter as of which repositories are remembered.
+    pub(crate) fn remembered_config(&self) -> Option<Stamp> {
+        self.inner.repositories.read().unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn remembered(&self, stamp: Stamp, key: &RepoKey) -> Option<Arc<Repository>> {
