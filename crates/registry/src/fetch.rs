@@ -314,7 +314,7 @@ impl Content {
         tracing::error!(digest = %self.digest, "no good copy is left");
         Err(Error::refuse(
             Code::ServiceUnavailable,
-            "the stored bytes are damaged and no good copy is left: nothing of them is served; push the same file again to heal it",
+            "the stored bytes are damaged and no good copy is left: nothing of them is served; push the same bytes again, to another path, to heal them",
         ))
     }
 }
