@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 use acceptance::server::{Backing, Persona, Server};
 use acceptance::{Result, Trouble, environment};
 
+use crate::bundle::{self, Bundle};
 use crate::load::{File, Ledger, REPO, Told, plan, write};
 use crate::seed::{Chance, seed};
 use crate::truth::{Score, compare, sound};
 
 /// Writers at once.
 const WRITERS: u64 = 6;
+/// Clients at once who publish versions of several files.
+const BUNDLERS: u64 = 2;
 /// How soon a killed server must be ready again.
 const BACK: Duration = Duration::from_secs(5);
 /// All that was ever acknowledged is compared again after this many rounds.
@@ -34,31 +37,41 @@ async fn campaign(backing: Backing, rounds: u32, seed: u64) -> Result<()> {
     server.repository(REPO, "raw").await?;
     let writer = server.persona("writer")?.with(&format!("repo:{REPO}:write")).arrive().await?;
     let mut all: Vec<(File, Told)> = Vec::new();
-    let (mut score, mut slowest) = (Score::default(), Duration::ZERO);
+    let (mut score, mut slowest, mut bundles) = (Score::default(), Duration::ZERO, 0);
     for round in 0..rounds {
         let what = format!("seed {seed}, round {round}");
         let mut chance = Chance::new(seed, u64::from(round));
-        let outcomes = load(&mut server, &writer, round, &mut chance).await?;
+        let (outcomes, versions) = load(&mut server, &writer, round, &mut chance).await?;
         let start = Instant::now();
         server.resume().await?;
         slowest = slowest.max(start.elapsed());
         let found = compare(&writer, &folders(round), &outcomes).await?;
         score.add(found);
         found.perfect(&what)?;
+        let found = bundle::compare(&writer, &versions).await;
+        found.map_err(|trouble| Trouble::new(format!("{what}: {trouble:?}")))?;
+        bundles += versions.iter().filter(|(_, told)| *told == Told::Published).count();
         sound(&server).map_err(|trouble| Trouble::new(format!("{what}: {trouble:?}")))?;
         all.extend(outcomes.into_iter().filter(|(_, told)| *told == Told::Published));
         if (round + 1) % EVERYTHING == 0 || round + 1 == rounds {
             again(&writer, &all).await.map_err(|trouble| Trouble::new(format!("{what}: {trouble:?}")))?;
         }
     }
-    println!("{backing:?}: {rounds} rounds of kill -9, {score:?}, slowest return {slowest:?}");
+    println!(
+        "{backing:?}: {rounds} rounds of kill -9, {score:?}, {bundles} versions of three files, slowest return {slowest:?}"
+    );
     assert!(slowest <= BACK, "ready again only after {slowest:?} (seed {seed})");
     assert!(score.kept >= rounds as usize, "the load was no load: {score:?}");
     Ok(())
 }
 
 /// Writers write until the server dies under them.
-async fn load(server: &mut Server, writer: &Persona, round: u32, chance: &mut Chance) -> Result<Vec<(File, Told)>> {
+async fn load(
+    server: &mut Server,
+    writer: &Persona,
+    round: u32,
+    chance: &mut Chance,
+) -> Result<(Vec<(File, Told)>, Vec<(Bundle, Told)>)> {
     let ledger = Ledger::default();
     let stop = Arc::new(AtomicBool::new(false));
     let tasks: Vec<_> = (folders(round).into_iter())
@@ -67,7 +80,11 @@ async fn load(server: &mut Server, writer: &Persona, round: u32, chance: &mut Ch
             tokio::spawn(write(writer.clone(), folder, chance, ledger.clone(), Arc::clone(&stop)))
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(chance.between(20, 400))).await;
+    let names = (0..BUNDLERS).map(|number| format!("bundle-{round}-{number}"));
+    let bundlers: Vec<_> = names
+        .map(|name| tokio::spawn(bundle::write(writer.clone(), name, Chance::new(chance.next(), 0), Arc::clone(&stop))))
+        .collect();
+    tokio::time::sleep(Duration::from_millis(chance.between(20, 500))).await;
     match server.backing() {
         Backing::Embedded => server.kill9()?,
         Backing::Scaled => server.kill9_each("api")?,
@@ -76,7 +93,11 @@ async fn load(server: &mut Server, writer: &Persona, round: u32, chance: &mut Ch
     for task in tasks {
         task.await?;
     }
-    Ok(ledger.take())
+    let mut versions = Vec::new();
+    for bundler in bundlers {
+        versions.extend(bundler.await?);
+    }
+    Ok((ledger.take(), versions))
 }
 
 fn folders(round: u32) -> Vec<String> {
