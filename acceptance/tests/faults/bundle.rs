@@ -1,7 +1,6 @@
 //! Versions of several files, published through the control plane: draft, uploads, entries, publish.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use acceptance::server::Persona;
 use acceptance::{Result, Trouble};
@@ -19,28 +18,15 @@ pub(crate) struct Bundle {
     files: Vec<(String, u64)>,
 }
 
-/// Publishes version after version until told to stop or until nobody answers; returns what it was told.
-pub(crate) async fn write(
-    persona: Persona,
-    name: String,
-    mut chance: Chance,
-    stop: Arc<AtomicBool>,
-) -> Vec<(Bundle, Told)> {
-    let mut outcomes = Vec::new();
-    while !stop.load(Ordering::Relaxed) {
-        let package = format!("{name}-{}", outcomes.len());
-        let Ok(bundle) = prepare(&persona, &package, &mut chance).await else { break };
-        let told = match persona.post(&format!("{}/publish", bundle.url())).send().await {
-            Ok(answer) if answer.status == 200 => Told::Published,
-            Ok(answer) => Told::Refused(answer.status),
-            Err(_) => Told::Nothing,
-        };
-        outcomes.push((bundle, told));
-        if told == Told::Nothing {
-            break;
-        }
-    }
-    outcomes
+/// Publishes `bundle` after a while; returns what it was told.
+pub(crate) async fn publish(persona: Persona, bundle: Bundle, after: Duration) -> (Bundle, Told) {
+    tokio::time::sleep(after).await;
+    let told = match persona.post(&format!("{}/publish", bundle.url())).send().await {
+        Ok(answer) if answer.status == 200 => Told::Published,
+        Ok(answer) => Told::Refused(answer.status),
+        Err(_) => Told::Nothing,
+    };
+    (bundle, told)
 }
 
 /// Published whole, or still the draft that it was.
@@ -51,7 +37,7 @@ pub(crate) async fn compare(persona: &Persona, outcomes: &[(Bundle, Told)]) -> R
         let state = found["state"].as_str().unwrap_or_default();
         let fine = match state {
             "published" => entries == bundle.files.len(),
-            "draft" => *told != Told::Published && entries == bundle.files.len(),
+            "draft" => *told == Told::Nothing && entries == bundle.files.len(),
             _ => false,
         };
         if !fine {
@@ -79,7 +65,7 @@ impl Bundle {
 }
 
 /// A draft with three files of different sizes.
-async fn prepare(persona: &Persona, package: &str, chance: &mut Chance) -> Result<Bundle> {
+pub(crate) async fn prepare(persona: &Persona, package: &str, chance: &mut Chance) -> Result<Bundle> {
     let body = json!({"packageType": "raw", "packageName": package, "version": "1"});
     let url = format!("/v1/repos/{REPO}/packages/versions/drafts");
     let id = persona.post(&url).json(&body).send().await?.expect(&[200, 201])?.string("/versionId")?;
@@ -94,6 +80,8 @@ async fn prepare(persona: &Persona, package: &str, chance: &mut Chance) -> Resul
     let bundle = Bundle { id, files };
     let url = format!("{}/entries", bundle.url());
     persona.post(&url).json(&json!({"entries": entries})).send().await?.expect(&[200])?;
+    let url = format!("{}/manifest", bundle.url());
+    persona.put(&url).json(&json!({"manifest": {"name": package}})).send().await?.expect(&[200])?;
     Ok(bundle)
 }
 

@@ -15,8 +15,8 @@ use crate::truth::{Score, compare, sound};
 
 /// Writers at once.
 const WRITERS: u64 = 6;
-/// Clients at once who publish versions of several files.
-const BUNDLERS: u64 = 2;
+/// Versions of several files that are published meanwhile.
+const BUNDLES: u64 = 3;
 /// How soon a killed server must be ready again.
 const BACK: Duration = Duration::from_secs(5);
 /// All that was ever acknowledged is compared again after this many rounds.
@@ -61,7 +61,7 @@ async fn campaign(backing: Backing, rounds: u32, seed: u64) -> Result<()> {
         "{backing:?}: {rounds} rounds of kill -9, {score:?}, {bundles} versions of three files, slowest return {slowest:?}"
     );
     assert!(slowest <= BACK, "ready again only after {slowest:?} (seed {seed})");
-    assert!(score.kept >= rounds as usize, "the load was no load: {score:?}");
+    assert!(score.kept >= rounds as usize && bundles > 0, "the load was no load: {score:?}, {bundles}");
     Ok(())
 }
 
@@ -72,6 +72,10 @@ async fn load(
     round: u32,
     chance: &mut Chance,
 ) -> Result<(Vec<(File, Told)>, Vec<(Bundle, Told)>)> {
+    let mut bundles = Vec::new();
+    for number in 0..BUNDLES {
+        bundles.push(bundle::prepare(writer, &format!("bundle-{round}-{number}"), chance).await?);
+    }
     let ledger = Ledger::default();
     let stop = Arc::new(AtomicBool::new(false));
     let tasks: Vec<_> = (folders(round).into_iter())
@@ -80,11 +84,13 @@ async fn load(
             tokio::spawn(write(writer.clone(), folder, chance, ledger.clone(), Arc::clone(&stop)))
         })
         .collect();
-    let names = (0..BUNDLERS).map(|number| format!("bundle-{round}-{number}"));
-    let bundlers: Vec<_> = names
-        .map(|name| tokio::spawn(bundle::write(writer.clone(), name, Chance::new(chance.next(), 0), Arc::clone(&stop))))
+    let publishers: Vec<_> = (bundles.into_iter())
+        .map(|bundle| {
+            let after = Duration::from_millis(chance.between(0, 300));
+            tokio::spawn(bundle::publish(writer.clone(), bundle, after))
+        })
         .collect();
-    tokio::time::sleep(Duration::from_millis(chance.between(20, 500))).await;
+    tokio::time::sleep(Duration::from_millis(chance.between(20, 400))).await;
     match server.backing() {
         Backing::Embedded => server.kill9()?,
         Backing::Scaled => server.kill9_each("api")?,
@@ -94,8 +100,8 @@ async fn load(
         task.await?;
     }
     let mut versions = Vec::new();
-    for bundler in bundlers {
-        versions.extend(bundler.await?);
+    for publisher in publishers {
+        versions.push(publisher.await?);
     }
     Ok((ledger.take(), versions))
 }
