@@ -41,7 +41,7 @@ impl Registry {
 
     async fn identify(&self, moment: Moment, hash: [u8; 32]) -> Result<Arc<Identity>> {
         let now = self.now();
-        if let Some(known) = self.inner.identities.get(moment.auth, &hash, now) {
+        if let Some(known) = self.inner.identities.get(moment.auth, &hash).filter(|known| known.expires_at > now) {
             return Ok(known);
         }
         let credentials =

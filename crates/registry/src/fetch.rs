@@ -302,7 +302,7 @@ impl Content {
 
     /// Turns to the next copy that can be opened.
     async fn advance(&mut self) -> Result<()> {
-        while let Some(copy) = self.others.next() {
+        for copy in self.others.by_ref() {
             match open_copy(&self.registry, &copy, self.rest.clone()).await {
                 Ok(source) => {
                     self.current = source;

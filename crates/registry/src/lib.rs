@@ -21,6 +21,7 @@ mod letters;
 mod notes;
 mod ops;
 mod registry;
+mod remembered;
 mod repositories;
 mod rules;
 mod secret;

@@ -144,7 +144,7 @@ impl store::Write for Raw {
 fn request(subject: &str, scopes: &[&str]) -> TokenRequest {
     let scopes = scopes.iter().map(|scope| scope.parse::<Scope>().expect("a scope")).collect();
     let subject = Subject::parse(subject).expect("a subject");
-    TokenRequest { subject, scopes, life: Duration::from_secs(86_400), name: "test".to_owned() }
+    TokenRequest { subject, scopes, life: Some(Duration::from_secs(86_400)), name: "test".to_owned() }
 }
 
 pub(crate) fn repo_key(text: &str) -> RepoKey {
