@@ -48,7 +48,8 @@ impl Registry {
         let (auth, caller) = match &hash {
             None => (Stamp::from_epoch(0), Caller::Anonymous),
             Some(hash) => {
-                let (auth, identity) = self.inner.identities.last(hash)?;
+                let (auth, identity) =
+                    self.inner.identities.last(hash).filter(|(_, known)| known.expires_at > self.now())?;
                 (auth, Caller::Known(identity))
             }
         };

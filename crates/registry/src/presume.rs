@@ -3,7 +3,7 @@
 //! same moment. Whatever is not remembered, or has changed, takes the ordinary way.
 
 use model::state::VersionState;
-use model::{CorrelationId, EntryPath, RepoKey};
+use model::{CorrelationId, EntryPath, RepoKey, Role};
 use store::Stamp;
 
 use crate::authorize::{Grant, Read};
@@ -26,6 +26,11 @@ impl Registry {
             return None;
         }
         let call = self.remembered_call(token, correlation)?;
+        // What memory refuses is refused, and noted, in the ordinary way.
+        let repo = self.inner.repositories.get(call.moment.config, key)?;
+        if !call.may(&repo, Role::Read) {
+            return None;
+        }
         let grant = call.authorize(key).await.ok()?;
         Some(Presumed { grant })
     }

@@ -63,7 +63,7 @@ pub(crate) struct Inner {
     pub(crate) entries: Entries,
     pub(crate) notes: Notes,
     pub(crate) uses: Uses,
-    repositories: Remembered<RepoKey, Repository>,
+    pub(crate) repositories: Remembered<RepoKey, Repository>,
 }
 
 /// The state of the two counters that decide whether remembered rights and repositories still hold.
