@@ -103,6 +103,13 @@ impl Endpoint {
         self
     }
 
+    /// The status that it answers without a body.
+    pub(crate) fn answers_nothing(mut self, status: StatusCode) -> Self {
+        let response = ResponseBuilder::new().description(status.canonical_reason().unwrap_or(""));
+        self.operation = self.operation.response(status.as_str(), response.build());
+        self
+    }
+
     /// The media type that it answers 200 with where that is not JSON.
     pub(crate) fn serves(mut self, kind: &str) -> Self {
         let content =
