@@ -1,15 +1,17 @@
 //! Servers and people for these tests.
 
 use acceptance::http::{Http, Request};
-use acceptance::server::{Backing, Persona, Plan, Server, binary, random_text};
-use acceptance::{Result, Trouble, backing, nursery, scratch};
+use acceptance::server::{Backing, Persona, Plan, Server};
+use acceptance::{Result, Trouble};
 use serde_json::{Value, json};
 
-/// An embedded server without rate limits, so that a test may ask as often as it likes.
+/// The plan of an embedded server without rate limits, so that a test may ask as often as it likes.
 pub(crate) fn plan() -> Plan {
-    Server::plan(Backing::Embedded)
-        .variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0")
-        .variable("ARTIFORTRESS_RATE_LOGINS_PER_MINUTE", "0")
+    unlimited(Server::plan(Backing::Embedded))
+}
+
+fn unlimited(plan: Plan) -> Plan {
+    plan.variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0").variable("ARTIFORTRESS_RATE_LOGINS_PER_MINUTE", "0")
 }
 
 /// A server and its first admin.
@@ -21,29 +23,17 @@ pub(crate) struct Site {
 impl Site {
     /// SQLite and a folder.
     pub(crate) async fn embedded() -> Result<Site> {
-        let server = plan().start().await?;
-        let admin = server.admin()?;
-        Ok(Site { server, admin })
+        Site::on(Backing::Embedded).await
     }
 
-    /// One process on PostgreSQL and S3.
-    pub(crate) async fn shared() -> Result<Site> {
-        let (database, s3) = (backing::postgres()?.database()?, backing::s3()?);
-        migrate(&database.url())?;
-        let bootstrap = random_text()?;
-        let key: String = random_text()?.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let plan =
-            s3.variables().into_iter().fold(plan().without_admin(), |plan, (name, value)| plan.variable(name, value));
-        let plan = plan
-            .variable("ARTIFORTRESS_DATABASE_URL", database.url())
-            .variable("ARTIFORTRESS_BLOBS", format!("s3://{}", s3.bucket("capabilities")?))
-            .variable("ARTIFORTRESS_MASTER_KEY", key)
-            .variable("ARTIFORTRESS_BOOTSTRAP_TOKEN", &bootstrap);
-        let server = plan.start().await?;
-        let body = json!({"subject": "admin", "scopes": ["repo:*:admin"]});
-        let request = server.http()?.post("/v1/auth/pats").header("X-Bootstrap-Token", bootstrap).json(&body);
-        let token = request.send().await?.expect(&[200])?.string("/token")?;
-        let admin = Persona::new("admin", token, server.http()?);
+    /// PostgreSQL and S3, several processes.
+    pub(crate) async fn scaled() -> Result<Site> {
+        Site::on(Backing::Scaled).await
+    }
+
+    async fn on(backing: Backing) -> Result<Site> {
+        let server = unlimited(Server::plan(backing)).start().await?;
+        let admin = server.admin()?;
         Ok(Site { server, admin })
     }
 
@@ -96,12 +86,4 @@ pub(crate) fn resident(server: &Server) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? * 1024)
-}
-
-fn migrate(url: &str) -> Result<()> {
-    let folder = scratch::folder("migrate")?;
-    let mut command = nursery::guarded(&binary()?, "KILL");
-    command.arg("migrate").env_clear().env("ARTIFORTRESS_DATABASE_URL", url).current_dir(folder);
-    let done = command.output()?;
-    ensure(done.status.success(), String::from_utf8_lossy(&done.stderr))
 }

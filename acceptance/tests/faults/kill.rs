@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use acceptance::server::{Backing, Persona, Server};
 use acceptance::{Result, Trouble, environment};
 
-use crate::load::{File, Ledger, REPO, Told, write};
+use crate::load::{File, Ledger, REPO, Told, plan, write};
 use crate::seed::{Chance, seed};
 use crate::truth::{Score, compare, sound};
 
@@ -30,7 +30,7 @@ async fn a_killed_api_process_keeps_what_it_acknowledged() -> Result<()> {
 }
 
 async fn campaign(backing: Backing, rounds: u32, seed: u64) -> Result<()> {
-    let mut server = Server::plan(backing).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0").start().await?;
+    let mut server = plan(backing).start().await?;
     server.repository(REPO, "raw").await?;
     let writer = server.persona("writer")?.with(&format!("repo:{REPO}:write")).arrive().await?;
     let mut all: Vec<(File, Told)> = Vec::new();

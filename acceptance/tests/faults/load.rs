@@ -2,14 +2,21 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use acceptance::server::Persona;
+use acceptance::server::{Backing, Persona, Plan, Server};
 use bytes::Bytes;
 
 use crate::seed::{Chance, content};
 
 /// The repository that the load goes to.
 pub(crate) const REPO: &str = "files";
+
+/// An installation that takes any load, and whose log holds what went wrong and not every request.
+pub(crate) fn plan(backing: Backing) -> Plan {
+    let plan = Server::plan(backing).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0");
+    plan.variable("ARTIFORTRESS_LOG", "info,access=error")
+}
 
 /// A file that somebody tried to publish: everything that is needed to know its bytes again.
 #[derive(Clone, Debug)]
@@ -58,11 +65,6 @@ impl Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((file, told));
     }
 
-    /// All outcomes so far.
-    pub(crate) fn all(&self) -> Vec<(File, Told)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Takes the outcomes out.
     pub(crate) fn take(&self) -> Vec<(File, Told)> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
@@ -86,8 +88,11 @@ pub(crate) async fn write(persona: Persona, folder: String, mut chance: Chance, 
         let file = File::new(format!("{folder}/{number}"), chance.next(), size(&mut chance));
         let told = publish(&persona, &file).await;
         ledger.note(file, told);
-        if told == Told::Nothing {
-            return;
+        match told {
+            Told::Published => {}
+            // Nobody refuses a writer for ever; and nobody is asked again at once.
+            Told::Refused(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Told::Nothing => return,
         }
     }
 }

@@ -3,8 +3,15 @@
 //! Every test says its seed when it fails; `ARTIFORTRESS_TEST_SEED` runs it again with that one, and
 //! `ARTIFORTRESS_TEST_ROUNDS` makes the repeated ones longer (`make soak`).
 
+mod calls;
+mod durable;
+mod full;
 mod kill;
 mod load;
+mod outage;
+mod postgres;
+mod proxy;
+mod s3;
 mod seed;
 mod truth;
 mod winner;

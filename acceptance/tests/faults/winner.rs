@@ -7,7 +7,7 @@ use acceptance::server::{Backing, Persona, Server};
 use acceptance::{Result, Trouble, environment};
 use tokio::sync::Barrier;
 
-use crate::load::{File, REPO};
+use crate::load::{File, REPO, plan};
 use crate::seed::{Chance, seed};
 use crate::truth::{places, sound, stored};
 
@@ -26,8 +26,7 @@ async fn one_of_sixty_four_wins_through_two_api_processes() -> Result<()> {
 }
 
 async fn race(backing: Backing, rounds: u32, seed: u64) -> Result<()> {
-    let plan = Server::plan(backing).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0").apis(2);
-    let server = plan.start().await?;
+    let server = plan(backing).apis(2).start().await?;
     server.repository(REPO, "raw").await?;
     let writer = server.persona("writer")?.with(&format!("repo:{REPO}:write")).arrive().await?;
     for round in 0..rounds {

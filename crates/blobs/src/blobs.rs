@@ -97,6 +97,14 @@ impl Blobs {
         }
     }
 
+    /// Has `alarm` called, with the reason, at the first failed sync to disk: so that whoever acknowledges can stop.
+    /// Only the first alarm that is set counts.
+    pub fn on_poison(&self, alarm: impl Fn(&str) + Send + Sync + 'static) {
+        if let Place::Disk(disk) = &self.place {
+            disk.on_poison(Box::new(alarm));
+        }
+    }
+
     /// A writer for content of any length. Short content comes back inline.
     pub fn writer(&self, ambient: &Ambient) -> Writer {
         Writer::new(self, Area::Blobs, ambient, Some(self.options.inline_limit))

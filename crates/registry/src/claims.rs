@@ -51,19 +51,25 @@ impl Checking {
 
     /// Refuses with 409 when a claim is not true.
     pub(crate) fn finish(self) -> Result<()> {
-        let digests: [Option<(&str, Vec<u8>, Vec<u8>)>; 3] = [
-            self.sha1.map(|(hasher, claim)| ("sha1", hasher.finalize().to_vec(), claim.to_vec())),
-            self.sha512.map(|(hasher, claim)| ("sha512", hasher.finalize().to_vec(), claim.to_vec())),
-            self.md5.map(|(hasher, claim)| ("md5", hasher.finalize().to_vec(), claim.to_vec())),
-        ];
-        for (name, actual, claim) in digests.into_iter().flatten() {
-            if actual != claim {
-                let detail = format!("the content has {name} {}, not {} as announced", hex(&actual), hex(&claim));
-                return Err(Error::refuse(Code::UploadVerificationFailed, detail));
-            }
+        if let Some((hasher, claim)) = self.sha1 {
+            compare("sha1", &hasher.finalize(), &claim)?;
+        }
+        if let Some((hasher, claim)) = self.sha512 {
+            compare("sha512", &hasher.finalize(), &claim)?;
+        }
+        if let Some((hasher, claim)) = self.md5 {
+            compare("md5", &hasher.finalize(), &claim)?;
         }
         Ok(())
     }
+}
+
+fn compare(name: &str, actual: &[u8], claim: &[u8]) -> Result<()> {
+    if actual == claim {
+        return Ok(());
+    }
+    let detail = format!("the content has {name} {}, not {} as announced", hex(actual), hex(claim));
+    Err(Error::refuse(Code::UploadVerificationFailed, detail))
 }
 
 #[cfg(test)]

@@ -306,7 +306,7 @@ impl Content {
 
     /// Turns to the next copy that can be opened.
     async fn advance(&mut self) -> Result<()> {
-        while let Some(copy) = self.others.next() {
+        for copy in self.others.by_ref() {
             match open_copy(&self.registry, &copy, self.rest.clone()).await {
                 Ok(source) => {
                     self.current = source;
@@ -318,7 +318,7 @@ impl Content {
         tracing::error!(digest = %self.digest, "no good copy is left");
         Err(Error::refuse(
             Code::ServiceUnavailable,
-            "the stored bytes are damaged and no good copy is left: nothing of them is served; push the same file again to heal it",
+            "the stored bytes are damaged and no good copy is left: nothing of them is served; push the same bytes again, to another path, to heal them",
         ))
     }
 }
@@ -342,7 +342,11 @@ async fn report(registry: &Registry, digest: Sha256Digest, copy: CopyId, error: 
     match error {
         blobs::Error::Damaged { .. } | blobs::Error::Missing => {
             tracing::error!(%digest, %copy, %error, "a copy is damaged");
-            registry.retire_copy(digest, copy, &error.to_string()).await
+            // The reader turns to the next copy all the same; the next reader tells again.
+            if let Err(error) = registry.retire_copy(digest, copy, &error.to_string()).await {
+                tracing::warn!(%digest, %copy, %error, "the damage could not be written down");
+            }
+            Ok(())
         }
         other => Err(other.into()),
     }

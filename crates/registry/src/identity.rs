@@ -1,12 +1,12 @@
 //! Who calls, and what they hold.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use model::state::PrincipalKind;
 use model::{PrincipalId, RepoKey, Role, Scope, ScopeRepo, Subject, TenantRole, Timestamp, TokenId};
-use store::Stamp;
 use store::tokens::{Basis, Credentials};
+
+use crate::remembered::Remembered;
 
 /// Known identities at most; the map is emptied when it is full.
 const KNOWN: usize = 20_000;
@@ -104,35 +104,11 @@ fn weaker(scope: &Scope) -> Vec<Scope> {
 }
 
 /// Identities by the hash of their token, good as long as the counter of rights stands still.
-#[derive(Default)]
-pub(crate) struct Identities {
-    known: RwLock<(Option<Stamp>, HashMap<[u8; 32], Arc<Identity>>)>,
-}
+pub(crate) type Identities = Remembered<[u8; 32], Identity>;
 
-impl Identities {
-    /// The identity behind `hash` as of `stamp`, unless it has expired.
-    pub(crate) fn get(&self, stamp: Stamp, hash: &[u8; 32], now: Timestamp) -> Option<Arc<Identity>> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let identity = (known.0 == Some(stamp)).then(|| known.1.get(hash)).flatten()?;
-        (identity.expires_at > now).then(|| Arc::clone(identity))
-    }
-
-    /// The identity last known behind `hash`, and as of when: to be proven.
-    pub(crate) fn last(&self, hash: &[u8; 32], now: Timestamp) -> Option<(Stamp, Arc<Identity>)> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let (stamp, identity) = (known.0?, known.1.get(hash)?);
-        (identity.expires_at > now).then(|| (stamp, Arc::clone(identity)))
-    }
-
-    /// Remembers what was read after `stamp`.
-    pub(crate) fn put(&self, stamp: Stamp, hash: [u8; 32], identity: Arc<Identity>) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.0 != Some(stamp) || known.1.len() >= KNOWN {
-            known.1.clear();
-            known.0 = Some(stamp);
-        }
-        known.1.insert(hash, identity);
-    }
+/// Room for those that are known.
+pub(crate) fn identities() -> Identities {
+    Remembered::new(KNOWN)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod notes;
 mod ops;
 mod presume;
 mod registry;
+mod remembered;
 mod repositories;
 mod rules;
 mod secret;

@@ -25,7 +25,7 @@ impl Registry {
         if !self.shares_its_database() {
             return None;
         }
-        let call = self.remembered_call(token, correlation)?;
+        let call = self.remembered_call(token, key, correlation)?;
         let grant = call.authorize(key).await.ok()?;
         Some(Presumed { grant })
     }

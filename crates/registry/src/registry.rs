@@ -1,7 +1,6 @@
 //! The registry: the store, the bytes, time and chance, and what is remembered between requests.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use blobs::Blobs;
@@ -12,9 +11,13 @@ use store::{Stamp, Store};
 
 use crate::error::Result;
 use crate::fetch::Entries;
-use crate::identity::Identities;
+use crate::identity::{Identities, identities};
 use crate::notes::Notes;
+use crate::remembered::Remembered;
 use crate::uses::Uses;
+
+/// Repositories remembered at most.
+const REPOSITORIES: usize = 10_000;
 
 /// What an operator sets.
 #[derive(Clone, Debug)]
@@ -60,7 +63,7 @@ pub(crate) struct Inner {
     pub(crate) entries: Entries,
     pub(crate) notes: Notes,
     pub(crate) uses: Uses,
-    repositories: RwLock<(Option<Stamp>, HashMap<RepoKey, Arc<Repository>>)>,
+    pub(crate) repositories: Remembered<RepoKey, Repository>,
 }
 
 /// The state of the two counters that decide whether remembered rights and repositories still hold.
@@ -75,9 +78,12 @@ impl Registry {
     pub async fn open(store: Store, blobs: Blobs, ambient: Ambient, settings: Settings) -> Result<Self> {
         let tenant = store::tenants::EnsureTenant { id: ambient.id(), slug: "default".to_owned(), at: ambient.now() };
         let tenant = store.write(tenant).await?;
+        // Bytes that could not be synced must not be acknowledged by a row.
+        let rows = store.clone();
+        blobs.on_poison(move |why| rows.stop(why));
         let entries = Entries::new(settings.entry_cache);
-        let identities = Identities::default();
-        let repositories = RwLock::default();
+        let identities = identities();
+        let repositories = Remembered::new(REPOSITORIES);
         let (notes, uses) = (Notes::default(), Uses::default());
         let inner = Inner { store, blobs, ambient, settings, tenant, identities, entries, notes, uses, repositories };
         Ok(Self { inner: Arc::new(inner) })
@@ -128,30 +134,15 @@ impl Registry {
 
     /// The living repository with this key as of `moment`.
     pub(crate) async fn repository(&self, moment: Moment, key: &RepoKey) -> Result<Option<Arc<Repository>>> {
-        if let Some(found) = self.remembered(moment.config, key) {
+        if let Some(found) = self.inner.repositories.get(moment.config, key) {
             return Ok(Some(found));
         }
         let tenant = self.inner.tenant;
         let found =
             self.inner.store.read(async |session| store::repositories::by_key(session, tenant, key).await).await?;
         let Some(found) = found.map(Arc::new) else { return Ok(None) };
-        let mut known = self.inner.repositories.write().unwrap_or_else(PoisonError::into_inner);
-        if known.0 != Some(moment.config) {
-            known.1.clear();
-            known.0 = Some(moment.config);
-        }
-        known.1.insert(key.clone(), Arc::clone(&found));
+        self.inner.repositories.put(moment.config, key.clone(), Arc::clone(&found));
         Ok(Some(found))
-    }
-
-    /// The counter as of which repositories are remembered.
-    pub(crate) fn remembered_config(&self) -> Option<Stamp> {
-        self.inner.repositories.read().unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    fn remembered(&self, stamp: Stamp, key: &RepoKey) -> Option<Arc<Repository>> {
-        let known = self.inner.repositories.read().unwrap_or_else(PoisonError::into_inner);
-        (known.0 == Some(stamp)).then(|| known.1.get(key).map(Arc::clone)).flatten()
     }
 }
 

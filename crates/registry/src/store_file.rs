@@ -132,11 +132,12 @@ impl Registry {
         self.blobs().kind()
     }
 
-    /// Deletes bytes whose row was refused. When nobody knows whether the row exists, they stay:
-    /// the reconciliation decides later.
+    /// Deletes bytes whose row was refused. When nobody knows whether the row exists, they stay: the
+    /// reconciliation decides later. A commit whose sync failed is such a case: the next start may
+    /// find it in the log.
     pub(crate) async fn abandon(&self, place: Option<blobs::Key>, error: &store::Error) {
         let Some(key) = place else { return };
-        if matches!(error, store::Error::Unknown) {
+        if matches!(error, store::Error::Unknown | store::Error::Poisoned(_)) {
             return;
         }
         if let Err(error) = self.blobs().remove(&key).await {

@@ -107,6 +107,9 @@ pub(crate) async fn take(
     defaults: &Limits,
     spread: u128,
 ) -> Result<()> {
+    if amount == 0 {
+        return Ok(());
+    }
     let shard = u64::try_from(spread % u128::from(shards(tx))).unwrap_or_default();
     let sql = "UPDATE allowances SET used = used + $4
          WHERE tenant_id = $1 AND kind = $2 AND shard = $3 AND used + $4 <= share";
@@ -208,7 +211,9 @@ impl Write for SetPolicy {
         let args =
             args![act.tenant, limits.storage_bytes, limits.upload_sessions, limits.pending_jobs, act.actor, act.at];
         tx.execute(sql, args).await?;
-        tx.execute("UPDATE allowances SET share = used WHERE tenant_id = $1", args![act.tenant]).await?;
+        // No share is left: the next taker shares the new limit out. (A share of what is used now
+        // would outlive what is given back, and let more in than a lower limit allows.)
+        tx.execute("UPDATE allowances SET share = 0 WHERE tenant_id = $1", args![act.tenant]).await?;
         let id = act.tenant.to_string();
         let detail = serde_json::json!({
             "maxLogicalStorageBytes": limits.storage_bytes,

@@ -6,7 +6,7 @@ use model::{Code, Refusal};
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why the store did not do what was asked. Whatever the variant: nothing was changed, except
-/// after [`Error::Unknown`].
+/// after [`Error::Unknown`] and [`Error::Poisoned`], when the change may turn out to be there.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// A rule of the domain says no; the caller may be told.

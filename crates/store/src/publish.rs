@@ -42,14 +42,16 @@ pub struct PublishFile {
 }
 
 /// A condition of the client on what is at the path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replace {
     /// Whatever the repository allows.
     Anything,
     /// Nothing may be there.
     Nothing,
-    /// Exactly these bytes must be there.
-    Exactly(Sha256Digest),
+    /// Something must be there.
+    Something,
+    /// Exactly one of these bytes must be there.
+    OneOf(Vec<Sha256Digest>),
 }
 
 /// What was published.
@@ -115,10 +117,11 @@ impl PublishFile {
         tx.row("SELECT generation FROM packages WHERE id = $1 FOR UPDATE", args![package]).await?;
         let found = locations::find(tx, self.repo, self.path.as_str()).await?;
         let there = found.filter(|found| found.state == VersionState::Published).map(|found| found.digest);
-        let holds = match self.replace {
+        let holds = match &self.replace {
             Replace::Anything => true,
             Replace::Nothing => there.is_none(),
-            Replace::Exactly(digest) => there == Some(digest),
+            Replace::Something => there.is_some(),
+            Replace::OneOf(digests) => there.is_some_and(|digest| digests.contains(&digest)),
         };
         if holds {
             return Ok(());

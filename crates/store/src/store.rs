@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
 
@@ -59,6 +59,7 @@ pub struct Store {
 struct Inner {
     backend: Backend,
     work: Arc<Notify>,
+    poison: Arc<OnceLock<String>>,
 }
 
 enum Backend {
@@ -72,11 +73,12 @@ impl Store {
     /// Opens the database. SQLite is migrated at once; for PostgreSQL see [`Store::migrate`].
     pub async fn open(options: &Options, ambient: &model::Ambient) -> Result<Self> {
         let work = Arc::new(Notify::new());
+        let poison = Arc::new(OnceLock::new());
         let backend = match options {
-            Options::Sqlite { path } => open_lite(path, &work, ambient)?,
+            Options::Sqlite { path } => open_lite(path, &work, &poison, ambient)?,
             Options::Postgres { url, pool } => Backend::Pg(Pg::connect(url.expose(), *pool)?),
         };
-        Ok(Self { inner: Arc::new(Inner { backend, work }) })
+        Ok(Self { inner: Arc::new(Inner { backend, work, poison }) })
     }
 
     /// Which engine this is.
@@ -117,11 +119,14 @@ impl Store {
 
     /// Applies `write`; returns once it is durable and every cache of this process knows.
     pub async fn write<W: Write>(&self, write: W) -> Result<W::Out> {
+        if let Some(why) = self.poison() {
+            return Err(Error::Poisoned(why.to_owned()));
+        }
         match &self.inner.backend {
             Backend::Lite { writer, .. } => {
                 let (member, answer) = lite::Waiting::new(write);
                 writer.submit(Box::new(member))?;
-                answer.await.map_err(|_| Error::Unavailable("the writer has stopped".to_owned()))?
+                answer.await.map_err(|_| Error::Unknown)?
             }
             Backend::Pg(pg) => {
                 let (out, touched) = pg.write(&write).await?;
@@ -149,10 +154,13 @@ impl Store {
 
     /// Why nothing is written any more, once a sync to disk has failed.
     pub fn poison(&self) -> Option<&str> {
-        match &self.inner.backend {
-            Backend::Lite { writer, .. } => writer.poison(),
-            Backend::Pg(_) => None,
-        }
+        self.inner.poison.get().map(String::as_str)
+    }
+
+    /// Writes nothing any more: for when bytes that rows point at could not be synced. Only a restart
+    /// lifts it. Rows that are being committed right now may still be.
+    pub fn stop(&self, why: &str) {
+        drop(self.inner.poison.set(why.to_owned()));
     }
 
     pub(crate) fn pg(&self) -> Option<&Pg> {
@@ -163,7 +171,12 @@ impl Store {
     }
 }
 
-fn open_lite(path: &Path, work: &Arc<Notify>, ambient: &model::Ambient) -> Result<Backend> {
+fn open_lite(
+    path: &Path,
+    work: &Arc<Notify>,
+    poison: &Arc<OnceLock<String>>,
+    ambient: &model::Ambient,
+) -> Result<Backend> {
     crate::migrate::sqlite(path, ambient)?;
     let fresh = Arc::new(Fresh::default());
     let after = {
@@ -174,7 +187,7 @@ fn open_lite(path: &Path, work: &Arc<Notify>, ambient: &model::Ambient) -> Resul
             }
         }
     };
-    let writer = Writer::start(path.to_owned(), Arc::clone(&fresh), Box::new(after))?;
+    let writer = Writer::start(path.to_owned(), Arc::clone(&fresh), Arc::clone(poison), Box::new(after))?;
     let number = STORES.fetch_add(1, Ordering::Relaxed);
     Ok(Backend::Lite { number, path: path.to_owned(), writer, fresh })
 }

@@ -1,1 +1,9 @@
-//! identity
+//! Who somebody is, and for how long.
+
+mod bindings;
+mod bootstrap;
+mod credentials;
+mod lifetime;
+mod revocation;
+mod secrets;
+mod streaming;

@@ -1,1 +1,7 @@
-//! input
+//! Bad input: each gets its refusal in the common shape, leaves nothing behind, and the next valid request works.
+
+mod json;
+mod pages;
+mod quota;
+mod slow;
+mod wire;

@@ -1,6 +1,7 @@
 //! What must have happened before a copy is acknowledged, and what happens when it fails.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use model::Ambient;
@@ -57,8 +58,12 @@ async fn a_failure_at_any_step_is_told_and_leaves_nothing() {
                 disk.steps.fail(None);
             }
             subject.assert_empty().await;
+            let told = Arc::new(AtomicBool::new(false));
+            let alarm = Arc::clone(&told);
+            subject.blobs.on_poison(move |_| alarm.store(true, Ordering::SeqCst));
             let sync = matches!(step, Step::Sync | Step::SyncFolder);
             assert_eq!(subject.blobs.poisoned(), sync, "{step:?}: only a failed sync poisons");
+            assert_eq!(told.load(Ordering::SeqCst), sync, "{step:?}: and it is told, also to who asks late");
             let health = subject.blobs.health(&Ambient::system(), Duration::from_secs(5)).await;
             assert_eq!(health.is_err(), sync, "{step:?}: {health:?}");
             let copy = store(&subject.blobs, &content(MIB)).await;

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
@@ -24,14 +25,19 @@ pub(crate) struct Disk {
     pub(crate) root: OwnedFd,
     pub(crate) steps: Steps,
     poisoned: AtomicBool,
+    alarm: OnceLock<Alarm>,
 }
+
+/// Who is told, and what, when a sync fails.
+pub(crate) type Alarm = Box<dyn Fn(&str) + Send + Sync>;
 
 impl Disk {
     /// Opens the folder and makes what is missing of it.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         std::fs::create_dir_all(path)?;
         let root = open_folder(CWD, path)?;
-        let disk = Self { path: path.to_owned(), root, steps: Steps::default(), poisoned: AtomicBool::new(false) };
+        let (steps, poisoned, alarm) = (Steps::default(), AtomicBool::new(false), OnceLock::new());
+        let disk = Self { path: path.to_owned(), root, steps, poisoned, alarm };
         let mut made = false;
         for name in Area::ALL.map(Area::word).into_iter().chain([STAGING]) {
             made |= disk.make_folder(name)?;
@@ -47,6 +53,14 @@ impl Disk {
         self.poisoned.load(Ordering::Acquire)
     }
 
+    /// Has `alarm` called at the first failed sync; at once when one has failed already. Only the first alarm counts.
+    pub(crate) fn on_poison(&self, alarm: Alarm) {
+        if self.poisoned() {
+            alarm("a sync of the blob folder failed");
+        }
+        drop(self.alarm.set(alarm));
+    }
+
     /// Whether the folder had to be made.
     fn make_folder(&self, name: &str) -> Result<bool> {
         match rustix::fs::mkdirat(&self.root, name, FOLDER) {
@@ -59,8 +73,12 @@ impl Disk {
     /// After a failed sync the kernel may have dropped the bytes and forgotten the error: never try again, tell.
     pub(crate) fn synced(&self, outcome: rustix::io::Result<()>) -> Result<()> {
         outcome.map_err(|errno| {
-            self.poisoned.store(true, Ordering::Release);
             tracing::error!(error = %errno, "a sync of the blob folder failed");
+            if !self.poisoned.swap(true, Ordering::AcqRel)
+                && let Some(alarm) = self.alarm.get()
+            {
+                alarm(&format!("a sync of the blob folder failed: {errno}"));
+            }
             errno.into()
         })
     }

@@ -154,7 +154,10 @@ impl Drop for StagedFile {
     fn drop(&mut self) {
         let Some(file) = self.file.take() else { return };
         // The name goes at once. Freeing a large file takes long and happens when it is closed: not on this thread.
-        if let Err(errno) = rustix::fs::unlinkat(&self.disk.root, self.path.as_str(), AtFlags::empty()) {
+        // It may have been published and taken back: then its name is gone already.
+        if let Err(errno) = rustix::fs::unlinkat(&self.disk.root, self.path.as_str(), AtFlags::empty())
+            && errno != Errno::NOENT
+        {
             tracing::warn!(path = self.path, error = %errno, "a staged file stays behind until the next sweep");
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

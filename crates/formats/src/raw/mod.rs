@@ -67,7 +67,20 @@ fn decode(rest: &str) -> Result<String, ParseError> {
         }
     }
     let text = percent_decode_str(rest).decode_utf8().map_err(|_| ParseError::Encoding("the path is not UTF-8"))?;
+    if text.split('/').any(climbs_when_read_again) {
+        return Err(ParseError::Encoding(
+            "the path has a segment that means another folder to whoever decodes it again",
+        ));
+    }
     Ok(text.into_owned())
+}
+
+/// Whether a segment, decoded a second time or cut at a `;` as some proxies do, leaves its folder.
+fn climbs_when_read_again(segment: &str) -> bool {
+    let again = percent_decode_str(segment).collect::<Vec<u8>>();
+    let plain = again.split(|byte| *byte == b';').next().unwrap_or_default();
+    let separates = again.len() != segment.len() && again.iter().any(|byte| matches!(byte, b'/' | b'\\' | 0));
+    separates || plain == b".." || plain == b"."
 }
 
 #[cfg(test)]
@@ -124,6 +137,12 @@ mod tests {
             "a/%0d%0aX",
             "..%2f",
             "%252e%252e/../x",
+            "%252e%252e/x",
+            "..%252fx",
+            "a%255cb",
+            "a%2500b",
+            "..;/x",
+            "..;a=b/x",
         ];
         for rest in bad {
             assert!(parse(Method::Get, rest).is_err(), "{rest}");

@@ -41,7 +41,7 @@ impl Job for BlobHeal {
             }
         }
         if registry.store().write(DeclareLost { act: registry.act(), digest }).await? {
-            tracing::error!(%digest, "no good copy of a blob is left; push the same bytes again to heal it");
+            tracing::error!(%digest, "no good copy of a blob is left; push the same bytes again, to another path, to heal it");
         }
         Ok(())
     }

@@ -87,10 +87,11 @@ fn length(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
 }
 
 fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(None) };
-    match value.to_str() {
-        Ok(text) if text.len() <= 255 => Ok(Some(text.to_owned())),
-        _ => Err(Problem::bad_request("Content-Type must be text of at most 255 bytes")),
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    match (value.to_str(), values.next()) {
+        (Ok(text), None) if text.len() <= 255 => Ok(Some(text.to_owned())),
+        _ => Err(Problem::bad_request("Content-Type must be given once, as text of at most 255 bytes")),
     }
 }
 

@@ -55,14 +55,26 @@ pub(super) async fn store(
     Ok(response)
 }
 
-/// `If-None-Match: *`: only when nothing is there. `If-Match: "digest"`: only in place of that.
+/// `If-None-Match: *`: only when nothing is there. `If-Match: "digest"`: only in place
+/// of that, or of one of several; `If-Match: *`: only in place of something.
 fn replace(parts: &Parts) -> Result<Replace, Problem> {
     let refused = || Problem::precondition_failed("the condition names no state that a file here can be in");
     if let Some(value) = parts.headers.get(header::IF_NONE_MATCH) {
         return if value == "*" { Ok(Replace::Nothing) } else { Err(refused()) };
     }
-    let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Replace::Anything) };
-    let text = value.to_str().map_err(|_| refused())?.trim();
-    let digest = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|hex| hex.parse().ok());
-    digest.map(Replace::Exactly).ok_or_else(refused)
+    let mut values = parts.headers.get_all(header::IF_MATCH).iter().peekable();
+    if values.peek().is_none() {
+        return Ok(Replace::Anything);
+    }
+    let mut digests = Vec::new();
+    for value in values {
+        let text = value.to_str().map_err(|_| refused())?.trim();
+        if text == "*" {
+            return Ok(Replace::Something);
+        }
+        // A weak tag, or one that is no digest, matches no file here.
+        let digest = |tag: &str| tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse::<Sha256Digest>().ok();
+        digests.extend(text.split(',').filter_map(digest));
+    }
+    if digests.is_empty() { Err(refused()) } else { Ok(Replace::OneOf(digests)) }
 }

@@ -24,7 +24,6 @@ const QUEUE: usize = 4096;
 /// A handle on the writer thread. Dropping it lets the thread finish what it took and end.
 pub(crate) struct Writer {
     queue: Option<SyncSender<Box<dyn Member>>>,
-    poison: Arc<OnceLock<String>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -32,34 +31,28 @@ pub(crate) struct Writer {
 pub(crate) type AfterCommit = Box<dyn Fn(&Touched) + Send>;
 
 impl Writer {
-    /// Starts the thread on the database at `path`.
-    pub(crate) fn start(path: PathBuf, fresh: Arc<Fresh>, after: AfterCommit) -> Result<Self> {
+    /// Starts the thread on the database at `path`. It sets `poison` when a sync fails, and writes
+    /// nothing once that is set, by whomever.
+    pub(crate) fn start(
+        path: PathBuf,
+        fresh: Arc<Fresh>,
+        poison: Arc<OnceLock<String>>,
+        after: AfterCommit,
+    ) -> Result<Self> {
         let (queue, waiting) = sync_channel(QUEUE);
-        let poison = Arc::new(OnceLock::new());
         let conn = open_writer(&path)?;
-        let body = {
-            let poison = Arc::clone(&poison);
-            move || run(conn, &waiting, &poison, &fresh, &after)
-        };
+        let body = move || run(conn, &waiting, &poison, &fresh, &after);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(body)
             .map_err(|error| Error::Unavailable(error.to_string()))?;
-        Ok(Self { queue: Some(queue), poison, thread: Some(thread) })
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
     /// Hands a write over. A full queue is an overload: the caller is told to come back.
     pub(crate) fn submit(&self, member: Box<dyn Member>) -> Result<()> {
-        if let Some(why) = self.poison.get() {
-            return Err(Error::Poisoned(why.clone()));
-        }
         let queue = self.queue.as_ref().ok_or_else(|| Error::Unavailable("the store is closed".to_owned()))?;
         queue.try_send(member).map_err(|_| Error::Unavailable("the store is overloaded or closed".to_owned()))
-    }
-
-    /// Why nothing is written any more, once a sync has failed.
-    pub(crate) fn poison(&self) -> Option<&str> {
-        self.poison.get().map(String::as_str)
     }
 }
 
@@ -81,6 +74,10 @@ fn run(
 ) {
     let conn = Rc::new(conn);
     while let Ok(first) = waiting.recv() {
+        if let Some(why) = poison.get() {
+            first.answer(Err(Error::Poisoned(why.clone())));
+            continue;
+        }
         let mut group = Group::begin(Rc::clone(&conn), first);
         let started = Instant::now();
         while group.len() < GROUP_MEMBERS && started.elapsed() < GROUP_TIME {
@@ -96,16 +93,5 @@ fn run(
         if let Err(Error::Poisoned(why)) = settled {
             drop(poison.set(why));
         }
-        if poison.get().is_some() {
-            refuse_the_rest(waiting, poison);
-            return;
-        }
-    }
-}
-
-fn refuse_the_rest(waiting: &Receiver<Box<dyn Member>>, poison: &OnceLock<String>) {
-    let why = poison.get().cloned().unwrap_or_default();
-    while let Ok(member) = waiting.recv() {
-        member.answer(Err(Error::Poisoned(why.clone())));
     }
 }

@@ -91,6 +91,11 @@ impl PublishVersion {
         if manifests == 0 {
             return Err(Error::conflict(format!("{version} has no manifest yet")));
         }
+        let sql = "SELECT location FROM entries WHERE version_id = $1 GROUP BY location HAVING count(*) > 1 LIMIT 1";
+        if let Some(row) = tx.row(sql, args![self.version]).await? {
+            let location: String = row.get(0)?;
+            return Err(Error::conflict(format!("{version} has two entries at {location}")));
+        }
         let sql = "SELECT e.path FROM entries e WHERE e.version_id = $1
              AND NOT EXISTS (SELECT 1 FROM copies c WHERE c.digest = e.digest AND c.state = 'good') ORDER BY e.path LIMIT 1";
         match tx.row(sql, args![self.version]).await? {

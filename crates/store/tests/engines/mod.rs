@@ -31,7 +31,9 @@ pub(crate) const LIMITS: Limits = Limits { storage_bytes: 1 << 40, upload_sessio
 
 impl Bench {
     pub(crate) async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        // In memory where the system has such a place: what is tested here is what is committed, not
+        // whether the disk keeps it.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
         let options = Options::Sqlite { path: folder.path().join("truth.db") };
         Self::open(options, Home::Folder(folder)).await
     }
@@ -54,6 +56,12 @@ impl Bench {
     /// Closes the database and opens it again, as after a crash: only what was committed is left.
     pub(crate) async fn reopen(&mut self) {
         self.store = Store::open(&self.options, &self.ambient).await.expect("a store");
+    }
+
+    /// Ends it. Dropping a database waits for every connection that is being made to any database, so
+    /// a test that has several must not do it on a thread that serves one of them.
+    pub(crate) async fn close(self) {
+        tokio::task::spawn_blocking(move || drop(self)).await.expect("dropped");
     }
 
     pub(crate) fn act(&self) -> Act {
@@ -153,7 +161,8 @@ async fn postgres_database() -> Database {
         database.sql(leave).expect("nobody connected");
         drop(TEMPLATE.set(database));
     }
-    admin.clone_of(TEMPLATE.get().expect("the template")).expect("a clone")
+    let clone = move || admin.clone_of(TEMPLATE.get().expect("the template")).expect("a clone");
+    tokio::task::spawn_blocking(clone).await.expect("a clone")
 }
 
 /// The same test on both engines.

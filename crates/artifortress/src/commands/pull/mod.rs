@@ -36,7 +36,6 @@ pub struct Pull {
     repo: RepoKey,
 
     /// The file or folder in it; empty or `/` for everything
-    #[arg(required_unless_present = "digest")]
     path: Option<String>,
 
     /// Fetch the blob with this digest instead

@@ -143,7 +143,7 @@ impl Push {
         let bytes = files::size(pushed.iter().map(|p| p.size).sum());
         console.line(&format!(
             "{} ({bytes}) in {}: {} stored, {} unchanged, {} deduplicated",
-            pushed.len(), self.repo, count(Fate::Stored), count(Fate::Unchanged), count(Fate::Deduplicated)
+            files::count(pushed.len()), self.repo, count(Fate::Stored), count(Fate::Unchanged), count(Fate::Deduplicated)
         ));
         if let Some(version) = version {
             tell_version(context, version);

@@ -1,0 +1,90 @@
+//! Whoever loses the right to read loses the rest of a body that is on its way, within a second.
+
+use std::time::{Duration, Instant};
+
+use acceptance::Result;
+use acceptance::http::Http;
+use bytes::Bytes;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::shape::ask;
+use crate::site::{Site, ensure, mint};
+
+const SIZE: usize = 24 << 20;
+
+/// How the right to read ends.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Revoked,
+    Unbound,
+    Disabled,
+    Closed,
+    Never,
+}
+
+#[tokio::test]
+async fn a_body_on_its_way_ends_with_the_right_to_it() -> Result<()> {
+    ends_are_seen(&Site::embedded().await?).await
+}
+
+#[tokio::test]
+async fn a_body_on_its_way_ends_with_the_right_to_it_scaled_out() -> Result<()> {
+    ends_are_seen(&Site::scaled().await?).await
+}
+
+async fn ends_are_seen(site: &Site) -> Result<()> {
+    site.repository("libs", json!({})).await?;
+    let piece = Bytes::from(vec![7; 1 << 20]);
+    ask(site.admin.put("/repository/libs/large").pieces(vec![piece; SIZE >> 20])).await?.expect(&[201])?;
+    for end in [End::Revoked, End::Unbound, End::Disabled, End::Closed, End::Never] {
+        let read = interrupted(site, end).await?;
+        let whole = read > SIZE;
+        ensure(whole == matches!(end, End::Never), format!("{end:?}: {read} bytes of {SIZE} were read"))?;
+    }
+    Ok(())
+}
+
+/// Reads slowly, takes the right away, reads slowly for another second, then as fast as it goes: how much came.
+async fn interrupted(site: &Site, end: End) -> Result<usize> {
+    let subject = format!("{end:?}").to_lowercase();
+    let closing = matches!(end, End::Closed);
+    ask(site.admin.patch("/v1/repos/libs").json(&json!({"anonymousRead": closing}))).await?.expect(&[200])?;
+    if matches!(end, End::Disabled) {
+        ask(site.admin.post("/v1/admin/service-accounts").json(&json!({"subject": subject}))).await?.expect(&[201])?;
+    }
+    let binding = format!("/v1/repos/libs/bindings/{subject}");
+    ask(site.admin.put(&binding).json(&json!({"roles": ["read"]}))).await?.expect(&[200])?;
+    let token = mint(&site.admin, &subject, &[]).await?;
+    let authorization = if closing { String::new() } else { format!("Authorization: Bearer {}\r\n", token.secret) };
+    let mut socket = TcpStream::connect(site.server.address()?).await?;
+    let head = format!("GET /repository/libs/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{authorization}\r\n");
+    socket.write_all(head.as_bytes()).await?;
+    let mut read = slowly(&mut socket, Duration::from_millis(300)).await?;
+    let admin: &Http = &site.admin;
+    let request = match end {
+        End::Revoked => admin.post("/v1/auth/pats/revoke").json(&json!({"tokenId": token.id})),
+        End::Unbound => admin.delete(&binding),
+        End::Disabled => admin.delete(&format!("/v1/admin/service-accounts/{subject}")),
+        End::Closed => admin.patch("/v1/repos/libs").json(&json!({"anonymousRead": false})),
+        End::Never => admin.get("/v1/repos/libs"),
+    };
+    ask(request).await?.expect(&[200])?;
+    read += slowly(&mut socket, Duration::from_secs(1)).await?;
+    let mut buffer = vec![0; 1 << 20];
+    while let Ok(count @ 1..) = socket.read(&mut buffer).await {
+        read += count;
+    }
+    Ok(read)
+}
+
+/// Reads about six megabytes a second.
+async fn slowly(socket: &mut TcpStream, time: Duration) -> Result<usize> {
+    let (began, mut read, mut buffer) = (Instant::now(), 0, vec![0; 64 << 10]);
+    while began.elapsed() < time {
+        read += socket.read(&mut buffer).await.unwrap_or(0);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(read)
+}

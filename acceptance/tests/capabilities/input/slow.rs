@@ -1,0 +1,120 @@
+//! Clients that take their time.
+
+use std::time::{Duration, Instant};
+
+use acceptance::Result;
+use acceptance::http::Connection;
+use bytes::Bytes;
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+
+use crate::shape::{ask, check};
+use crate::site::{Site, ensure, plan, resident};
+
+async fn hasty() -> Result<Site> {
+    let plan = ["HEADER", "BODY_IDLE", "IDLE"]
+        .into_iter()
+        .fold(plan(), |plan, name| plan.variable(&format!("ARTIFORTRESS_HTTP_{name}_SECONDS"), "1"));
+    let server = plan.start().await?;
+    let admin = server.admin()?;
+    let site = Site { server, admin };
+    site.repository("files", json!({})).await?;
+    Ok(site)
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_arrive_is_given_up() -> Result<()> {
+    let site = hasty().await?;
+    for (what, first) in
+        [("nothing", ""), ("half a line", "GET /v1/re"), ("half a head", "GET / HTTP/1.1\r\nHost: x\r\nX-A: ")]
+    {
+        let mut connection = Connection::open(site.server.address()?).await?;
+        let began = Instant::now();
+        connection.write_raw(first.as_bytes()).await?;
+        // One byte now and then does not keep the door open.
+        for _ in 0..8 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            if first.is_empty() || connection.write_raw(b"a").await.is_err() {
+                break;
+            }
+        }
+        ensure(connection.closes_within(Duration::from_secs(4)).await, format!("{what}: it stays open"))?;
+        ensure(began.elapsed() < Duration::from_secs(5), format!("{what}: {:?}", began.elapsed()))?;
+    }
+    let mut connection = Connection::open(site.server.address()?).await?;
+    connection.write_raw(b"GET / HTTP/1.1\r\nHost: x\r\n").await?;
+    let answer = connection.read_answer(false).await?;
+    check(&answer)?;
+    ensure(answer.status == 408, format!("{answer:?}"))?;
+    ask(site.admin.get("/v1/repos")).await?.expect(&[200])?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_given_up_and_leaves_nothing() -> Result<()> {
+    let site = hasty().await?;
+    let lengths = ["Content-Length: 100", "Transfer-Encoding: chunked", "Content-Length: 2000000"];
+    for (number, length) in lengths.into_iter().enumerate() {
+        let path = format!("/repository/files/{number}");
+        let mut connection = Connection::open(site.server.address()?).await?;
+        let head = format!(
+            "PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n{length}\r\n\r\n5\r\nhello",
+            site.admin.token()
+        );
+        connection.write_raw(head.as_bytes()).await?;
+        let answer = connection.read_answer(false).await?;
+        check(&answer)?;
+        ensure(answer.status == 408, format!("{length}: {answer:?}"))?;
+        ensure(connection.closes_within(Duration::from_secs(2)).await, "and the connection ends")?;
+        ask(site.admin.get(&path)).await?.expect(&[404])?;
+        ask(site.admin.put(&path).body("x")).await?.expect(&[201])?;
+    }
+    let mut connection = Connection::open(site.server.address()?).await?;
+    let head = format!(
+        "POST /v1/repos HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
+        site.admin.token()
+    );
+    connection.write_raw(head.as_bytes()).await?;
+    ensure(connection.read_answer(false).await?.status == 408, "JSON likewise")
+}
+
+#[tokio::test]
+async fn a_connection_without_a_request_ends() -> Result<()> {
+    let site = hasty().await?;
+    let mut connection = Connection::open(site.server.address()?).await?;
+    ensure(connection.send(&site.admin.get("/v1/repos")).await?.status == 200, "served")?;
+    ensure(connection.send(&site.admin.get("/v1/repos")).await?.status == 200, "kept")?;
+    ensure(connection.closes_within(Duration::from_secs(4)).await, "and ended")
+}
+
+/// Readers that take nothing are cut, and cost no more than their buffers.
+#[tokio::test]
+async fn readers_that_take_nothing_are_cut() -> Result<()> {
+    let site = hasty().await?;
+    let size = 24 << 20;
+    let piece = Bytes::from(vec![7; 1 << 20]);
+    ask(site.admin.put("/repository/files/large").pieces(vec![piece; size >> 20])).await?.expect(&[201])?;
+    let memory = resident(&site.server)?;
+    let mut sockets = Vec::new();
+    for _ in 0..20 {
+        let mut socket = tokio::net::TcpStream::connect(site.server.address()?).await?;
+        let head = format!(
+            "GET /repository/files/large HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+            site.admin.token()
+        );
+        tokio::io::AsyncWriteExt::write_all(&mut socket, head.as_bytes()).await?;
+        sockets.push(socket);
+    }
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let growth = resident(&site.server)?.saturating_sub(memory);
+    ensure(growth < 128 << 20, format!("memory grew by {} KiB", growth >> 10))?;
+    for mut socket in sockets {
+        let (mut read, mut buffer) = (0, vec![0; 1 << 20]);
+        while let Ok(count @ 1..) = socket.read(&mut buffer).await {
+            read += count;
+        }
+        ensure(read < size, format!("{read} bytes: it was served to the end"))?;
+    }
+    ask(site.admin.get("/v1/repos")).await?.expect(&[200])?;
+    Ok(())
+}
