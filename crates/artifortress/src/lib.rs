@@ -37,7 +37,9 @@ pub async fn run(arguments: Vec<OsString>, context: &Context) -> u8 {
         Ok(cli) => cli,
         Err(refused) => return explain_usage(&refused, &context.console),
     };
-    match cli.command.run(context).await {
+    let done = cli.command.run(context).await;
+    process::flush_logs();
+    match done {
         Ok(()) => Exit::Ok.code(),
         Err(failure) => {
             failure.tell(&context.console);

@@ -14,7 +14,7 @@ use store::repositories::Repository;
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::identity::Caller;
-use crate::registry::{Registry, Settings};
+use crate::registry::{Moment, Registry, Settings};
 
 /// What a grant allows on a repository.
 pub trait Access: Send + Sync + 'static {
@@ -122,6 +122,12 @@ impl Call {
 }
 
 impl<A> Grant<A> {
+    /// The same grant, now known to hold at `moment`.
+    pub(crate) fn as_of(mut self, moment: Moment) -> Self {
+        self.call.moment = moment;
+        self
+    }
+
     /// The repository.
     pub fn repo(&self) -> &Repository {
         &self.repo

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use model::{Code, CorrelationId, Timestamp};
+use store::Stamp;
 use store::events::Act;
 
 use crate::error::{Error, Result};
@@ -37,6 +38,21 @@ impl Registry {
             self.note_use(identity.token);
         }
         Ok(Call { registry: self.clone(), moment, caller, correlation, hash })
+    }
+
+    /// The call as it would be if nothing had changed since we last looked; `None` when the caller is
+    /// not remembered. Worth nothing until the counters of its moment are seen to stand still.
+    pub(crate) fn remembered_call(&self, token: Option<&str>, correlation: CorrelationId) -> Option<Call> {
+        let hash = token.map(hash_secret);
+        let config = self.remembered_config()?;
+        let (auth, caller) = match &hash {
+            None => (Stamp::from_epoch(0), Caller::Anonymous),
+            Some(hash) => {
+                let (auth, identity) = self.inner.identities.last(hash)?;
+                (auth, Caller::Known(identity))
+            }
+        };
+        Some(Call { registry: self.clone(), moment: Moment { auth, config }, caller, correlation, hash })
     }
 
     async fn identify(&self, moment: Moment, hash: [u8; 32]) -> Result<Arc<Identity>> {

@@ -133,11 +133,11 @@ impl Grant<Read> {
     }
 
     /// Which package must stand still is known only after the look: so an entry is remembered only
-    /// when nothing at all was written meanwhile.
+    /// when nothing at all was written meanwhile. One without copies waits for healing and is not.
     fn remember(&self, path: &EntryPath, entry: &Arc<Entry>, before: Option<Stamp>) {
         let (Some(fresh), Some(before)) = (self.store().fresh(), before) else { return };
         let stamps = Stamps::of(fresh, entry.package);
-        if fresh.writes() == before {
+        if fresh.writes() == before && !entry.copies.is_empty() {
             let key = (self.repo_id(), path.as_str().into());
             self.registry().inner.entries.0.insert(key, (stamps, Arc::clone(entry)));
         }
@@ -174,6 +174,10 @@ fn copy_of(copy: store::blobs::Copy, length: u64) -> Result<CopyOf> {
 }
 
 impl Found {
+    pub(crate) fn located(registry: &Registry, located: Located) -> Result<Self> {
+        Ok(Self { entry: Arc::new(Entry::new(located)?), registry: registry.clone() })
+    }
+
     /// The content's name.
     pub fn digest(&self) -> Sha256Digest {
         self.entry.digest

@@ -114,6 +114,11 @@ impl Registry {
         self.inner.tenant
     }
 
+    /// Whether other processes may change the database, so that only it knows what holds now.
+    pub fn shares_its_database(&self) -> bool {
+        self.inner.store.fresh().is_none()
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.ambient.now()
     }
@@ -138,6 +143,11 @@ impl Registry {
         let Some(found) = found.map(Arc::new) else { return Ok(None) };
         self.inner.repositories.put(moment.config, key.clone(), Arc::clone(&found));
         Ok(Some(found))
+    }
+
+    /// The counter as of which repositories are remembered.
+    pub(crate) fn remembered_config(&self) -> Option<Stamp> {
+        self.inner.repositories.stamp()
     }
 }
 

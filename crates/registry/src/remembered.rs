@@ -34,6 +34,20 @@ impl<K: Eq + Hash, V> Remembered<K, V> {
         (known.stamp == Some(stamp)).then(|| known.values.get(key).map(Arc::clone)).flatten()
     }
 
+    /// The stamp as of which everything is remembered.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).stamp
+    }
+
+    /// What was last known of `key`, and as of when: to be proven.
+    pub(crate) fn last<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<(Stamp, Arc<V>)>
+    where
+        K: Borrow<Q>,
+    {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        Some((known.stamp?, Arc::clone(known.values.get(key)?)))
+    }
+
     /// Remembers what was read after the counter stood at `stamp`.
     pub(crate) fn put(&self, stamp: Stamp, key: K, value: Arc<V>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

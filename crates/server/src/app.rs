@@ -43,12 +43,17 @@ impl App {
                 return Err(Problem::from(error));
             }
         };
+        self.spend_request(&call, context)?;
+        Ok(call)
+    }
+
+    /// One unit of the allowance of whoever asks, or 429.
+    pub(crate) fn spend_request(&self, call: &Call, context: &Context) -> Result<(), Problem> {
         let client = match call.caller() {
             Caller::Known(identity) => Key::Principal(identity.principal),
             Caller::Anonymous => Key::Address(context.client),
         };
-        self.spend(client, Class::Request)?;
-        Ok(call)
+        self.spend(client, Class::Request)
     }
 
     /// One unit of an allowance, or 429.
@@ -65,7 +70,7 @@ impl App {
 
 /// The token of `Authorization: Bearer` or, as the password, of `Basic`. Anything else is 401, so
 /// that a typo is never mistaken for an anonymous request.
-fn presented_token(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(crate) fn presented_token(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let refused =

@@ -134,15 +134,20 @@ pub(crate) async fn keep(tx: &mut Tx<'_>, blob: &NewBlob, at: Timestamp) -> Resu
     if length != blob.length {
         return Err(Error::Defect(format!("two lengths for {}: {length} and {}", blob.digest, blob.length)));
     }
-    let sql = "SELECT 1 FROM copies WHERE digest = $1 AND state = 'good' LIMIT 1";
-    if tx.row(sql, args![blob.digest]).await?.is_some() {
+    // A good copy first, if there is one.
+    let sql = "SELECT state FROM copies WHERE digest = $1 ORDER BY state = 'good' DESC LIMIT 1";
+    let known: Option<String> = tx.row(sql, args![blob.digest]).await?.map(|row| row.get(0)).transpose()?;
+    if known.as_deref() == Some(CopyState::Good.word()) {
         if let NewBody::Stored { place, .. } = &blob.body {
             discard(tx, place, at).await?;
         }
         return Ok(false);
     }
     add_copy(tx, blob, at).await?;
-    tx.touch_copies();
+    // Nobody can remember the copies of a blob that had none: other blobs' readers are left in peace.
+    if known.is_some() {
+        tx.touch_copies();
+    }
     Ok(true)
 }
 

@@ -7,6 +7,7 @@ use crate::args;
 use crate::blobs::{Copy, copy_at, copy_columns};
 use crate::error::{Error, Result};
 use crate::session::{Session, Tx};
+use crate::value::Row;
 
 /// What is at a path.
 #[derive(Clone, Debug)]
@@ -29,19 +30,38 @@ pub struct Located {
     pub copies: Vec<Copy>,
 }
 
-/// Looks a path up: one statement.
-pub async fn find(session: &mut Session<'_>, repo: RepoId, path: &str) -> Result<Option<Located>> {
-    const SQL: &str = concat!(
-        "SELECT l.package_id, l.version_id, v.state, e.digest, e.size, e.media_type, e.added_at, ",
-        copy_columns!(),
-        " FROM locations l
+macro_rules! find {
+    ($more:literal) => {
+        concat!(
+            "SELECT l.package_id, l.version_id, v.state, e.digest, e.size, e.media_type, e.added_at, ",
+            copy_columns!(),
+            $more,
+            " FROM locations l
          JOIN versions v ON v.id = l.version_id
          JOIN entries e ON e.version_id = l.version_id AND e.path = l.entry_path
          LEFT JOIN copies c ON c.digest = e.digest AND c.state = 'good'
          LEFT JOIN inline_bytes i ON i.copy_id = c.id
          WHERE l.repo_id = $1 AND l.path = $2 ORDER BY c.created_at, c.id"
-    );
+        )
+    };
+}
+
+/// Looks a path up: one statement.
+pub async fn find(session: &mut Session<'_>, repo: RepoId, path: &str) -> Result<Option<Located>> {
+    located(&session.rows(find!(""), args![repo, *path]).await?)
+}
+
+/// The same with the counters of rights and of configuration at that very moment: still one
+/// statement, so that a reader who remembers both needs no other.
+pub async fn find_as_of(session: &mut Session<'_>, repo: RepoId, path: &str) -> Result<Option<(Located, (u64, u64))>> {
+    const SQL: &str =
+        find!(", (SELECT value FROM epochs WHERE name = 'auth'), (SELECT value FROM epochs WHERE name = 'config')");
     let rows = session.rows(SQL, args![repo, *path]).await?;
+    let (Some(located), Some(first)) = (located(&rows)?, rows.first()) else { return Ok(None) };
+    Ok(Some((located, (first.get(13)?, first.get(14)?))))
+}
+
+fn located(rows: &[Row]) -> Result<Option<Located>> {
     let Some(first) = rows.first() else { return Ok(None) };
     let state: String = first.get(2)?;
     Ok(Some(Located {

@@ -4,6 +4,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
+use super::lines::Lines;
 use crate::config::{Log, LogFormat};
 
 /// Starts logging. A second call in the same process changes nothing.
@@ -14,12 +15,14 @@ pub(crate) fn start_logs(log: &Log, person_watches: bool) {
         LogFormat::Text => false,
         LogFormat::Auto => !person_watches,
     };
+    // Without its thread nothing is gathered, and nothing lost.
+    let lines = if person_watches { Lines::at_once() } else { Lines::gathered().unwrap_or(Lines::at_once()) };
     let registry = tracing_subscriber::registry().with(filter);
     let started = if json {
         let layer = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
-        registry.with(layer.with_writer(std::io::stderr)).try_init()
+        registry.with(layer.with_writer(lines)).try_init()
     } else {
-        registry.with(fmt::layer().with_target(false).with_ansi(person_watches).with_writer(std::io::stderr)).try_init()
+        registry.with(fmt::layer().with_target(false).with_ansi(person_watches).with_writer(lines)).try_init()
     };
     drop(started);
 }

@@ -1,4 +1,4 @@
-//! Reading a file: at once where the bytes are in memory already, on a blocking thread where they are not.
+//! Reading a file: at once where the bytes are in memory already, on a blocking thread and ahead where they are not.
 
 use std::io::IoSliceMut;
 use std::os::fd::OwnedFd;
@@ -22,6 +22,8 @@ const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEX
 pub(crate) struct DiskSource {
     file: Arc<OwnedFd>,
     pool: Arc<Pool>,
+    /// Whether the medium had to be waited for.
+    cold: bool,
     /// The block after the one handed out last, being read.
     ahead: Option<JoinHandle<Result<Buffer>>>,
 }
@@ -34,7 +36,7 @@ impl DiskSource {
         };
         let size = rustix::fs::fstat(&file)?.st_size;
         copy.check_fits(u64::try_from(size).unwrap_or(0))?;
-        Ok(Self { file: Arc::new(file), pool: Arc::clone(pool), ahead: None })
+        Ok(Self { file: Arc::new(file), pool: Arc::clone(pool), cold: false, ahead: None })
     }
 
     pub(crate) async fn block(&mut self, span: Span, after: Option<Span>) -> Result<Bytes> {
@@ -42,16 +44,19 @@ impl DiskSource {
             Some(work) => work.await??,
             None => self.read(span).await?,
         };
-        self.ahead = after.and_then(|after| self.read_ahead(after));
+        // Cached bytes are read where they are sent from, while they are still in that core's cache: handing them from
+        // thread to thread costs more than reading ahead gains.
+        self.ahead = after.filter(|_| self.cold).and_then(|after| self.read_ahead(after));
         Ok(Bytes::from_owner(buffer))
     }
 
-    async fn read(&self, span: Span) -> Result<Buffer> {
+    async fn read(&mut self, span: Span) -> Result<Buffer> {
         let mut buffer = self.pool.get(span.length).await?;
         if read_cached(&self.file, &mut buffer, span)? {
             span.check(buffer.as_ref())?;
             return Ok(buffer);
         }
+        self.cold = true;
         let file = Arc::clone(&self.file);
         spawn_blocking(move || read_rest(&file, buffer, span)).await?
     }

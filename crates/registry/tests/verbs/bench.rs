@@ -89,6 +89,11 @@ impl Bench {
         self.registry.call(Some(&self.admin), self.registry.ambient().id()).await.expect("a call")
     }
 
+    /// The first admin's token.
+    pub(crate) fn admin_token(&self) -> &str {
+        &self.admin
+    }
+
     /// A call of somebody with these scopes.
     pub(crate) async fn somebody(&self, subject: &str, scopes: &[&str]) -> Call {
         let minted = self.admin().await.mint_token(request(subject, scopes)).await.expect("a token");
@@ -141,7 +146,7 @@ impl store::Write for Raw {
     }
 }
 
-fn request(subject: &str, scopes: &[&str]) -> TokenRequest {
+pub(crate) fn request(subject: &str, scopes: &[&str]) -> TokenRequest {
     let scopes = scopes.iter().map(|scope| scope.parse::<Scope>().expect("a scope")).collect();
     let subject = Subject::parse(subject).expect("a subject");
     TokenRequest { subject, scopes, life: Some(Duration::from_secs(86_400)), name: "test".to_owned() }

@@ -9,6 +9,7 @@ mod parts;
 mod publishing;
 mod races;
 mod refs;
+mod statements;
 mod uploads;
 mod versions;
 mod withdrawing;

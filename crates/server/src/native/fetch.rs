@@ -24,7 +24,11 @@ pub(super) const CHECKSUM: HeaderName = HeaderName::from_static("x-checksum-sha2
 
 /// Answers with the file at `path`.
 pub(super) async fn fetch(grant: &Grant<Read>, path: &EntryPath, parts: &Parts) -> Result<Response, Problem> {
-    let found = grant.find(path).await?;
+    show(grant, &grant.find(path).await?, parts).await
+}
+
+/// Answers with a file that was found.
+pub(super) async fn show(grant: &Grant<Read>, found: &Found, parts: &Parts) -> Result<Response, Problem> {
     let settings = RepoSettings::of(grant.repo())?;
     let cache = match (settings.allow_overwrite, grant.repo().anonymous_read) {
         (true, true) => "public, no-cache",
@@ -34,7 +38,7 @@ pub(super) async fn fetch(grant: &Grant<Read>, path: &EntryPath, parts: &Parts) 
     };
     let name = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
     let kind = name.unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    respond(grant, &found, parts, kind, HeaderValue::from_static(cache)).await
+    respond(grant, found, parts, kind, HeaderValue::from_static(cache)).await
 }
 
 /// Answers with bytes, as the request's conditions and range have it.

@@ -1,0 +1,60 @@
+//! Scaled out, a hot read is one statement. Who asks and what the repository allows is presumed from
+//! memory; the statement that finds the bytes also returns the counters that prove it, as of the
+//! same moment. Whatever is not remembered, or has changed, takes the ordinary way.
+
+use model::state::VersionState;
+use model::{CorrelationId, EntryPath, RepoKey};
+use store::Stamp;
+
+use crate::authorize::{Grant, Read};
+use crate::error::Result;
+use crate::fetch::Found;
+use crate::identity::Caller;
+use crate::registry::{Moment, Registry};
+
+/// A read whose rights are presumed. It gives nothing away before it is proven.
+#[derive(Debug)]
+pub struct Presumed {
+    grant: Grant<Read>,
+}
+
+impl Registry {
+    /// Presumes a read of `key` by the holder of `token`. `None` where memory does not suffice, where
+    /// it says no, or where this process owns the database and knows without asking.
+    pub async fn presume(&self, token: Option<&str>, key: &RepoKey, correlation: CorrelationId) -> Option<Presumed> {
+        if !self.shares_its_database() {
+            return None;
+        }
+        let call = self.remembered_call(token, correlation)?;
+        let grant = call.authorize(key).await.ok()?;
+        Some(Presumed { grant })
+    }
+}
+
+impl Presumed {
+    /// The word of the repository's format: how its addresses are read.
+    pub fn format(&self) -> &str {
+        &self.grant.repo().format
+    }
+
+    /// What is at `path`, with the grant that is proven by now. `None`: ask the ordinary way.
+    pub async fn find(self, path: &EntryPath) -> Result<Option<(Grant<Read>, Found)>> {
+        let grant = self.grant;
+        let repo = grant.repo_id();
+        let look =
+            async |session: &mut store::Session<'_>| store::locations::find_as_of(session, repo, path.as_str()).await;
+        let Some((located, (auth, config))) = grant.store().read(look).await? else { return Ok(None) };
+        let moment = Moment { auth: Stamp::from_epoch(auth), config: Stamp::from_epoch(config) };
+        let presumed = grant.call().moment;
+        // Nobody has no rights that could have changed; those of everybody are the repository's.
+        let same_caller = presumed.auth == moment.auth || matches!(grant.call().caller(), Caller::Anonymous);
+        if !same_caller || presumed.config != moment.config || located.state != VersionState::Published {
+            return Ok(None);
+        }
+        if let Caller::Known(identity) = grant.call().caller() {
+            grant.registry().note_use(identity.token);
+        }
+        let found = Found::located(grant.registry(), located)?;
+        Ok(Some((grant.as_of(moment), found)))
+    }
+}
