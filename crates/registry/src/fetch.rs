@@ -218,7 +218,11 @@ impl Found {
             _ => None,
         };
         let Some(key) = self.entry.copies.iter().find_map(whole) else { return Ok(None) };
-        let overrides = blobs::Overrides { content_type: self.entry.media_type.clone(), ..blobs::Overrides::default() };
+        // Whoever uploaded must not run scripts on the object store's origin.
+        let overrides = blobs::Overrides {
+            content_type: Some("application/octet-stream".to_owned()),
+            content_disposition: Some("attachment".to_owned()),
+        };
         Ok(Some(direct.presign_get(&key, ttl, &overrides).await?))
     }
 
@@ -251,6 +255,7 @@ pub struct Content {
     rest: Range<u64>,
     current: Source,
     others: std::vec::IntoIter<CopyOf>,
+    trouble: Option<Error>,
 }
 
 enum Source {
@@ -268,7 +273,8 @@ impl Content {
     ) -> Result<Self> {
         let rest = range.unwrap_or(0..size);
         let others = copies.into_iter();
-        let mut content = Self { registry: registry.clone(), digest, rest, current: Source::Inline(None), others };
+        let mut content =
+            Self { registry: registry.clone(), digest, rest, current: Source::Inline(None), others, trouble: None };
         content.advance().await?;
         Ok(content)
     }
@@ -291,7 +297,7 @@ impl Content {
                 Source::Stored(id, reader) => match reader.next_block().await {
                     Ok(piece) => piece,
                     Err(error) => {
-                        report(&self.registry, self.digest, *id, error).await?;
+                        self.trouble = report(&self.registry, self.digest, *id, error).await.err();
                         self.advance().await?;
                         continue;
                     }
@@ -312,8 +318,14 @@ impl Content {
                     self.current = source;
                     return Ok(());
                 }
-                Err(error) => report(&self.registry, self.digest, copy.id, error).await?,
+                Err(error) => {
+                    let trouble = report(&self.registry, self.digest, copy.id, error).await;
+                    self.trouble = trouble.err().or(self.trouble.take());
+                }
             }
+        }
+        if let Some(trouble) = self.trouble.take() {
+            return Err(trouble);
         }
         tracing::error!(digest = %self.digest, "no good copy is left");
         Err(Error::refuse(
@@ -337,7 +349,8 @@ async fn open_copy(registry: &Registry, copy: &CopyOf, rest: Range<u64>) -> blob
     }
 }
 
-/// A damaged or missing copy is marked so that it is never tried again; other faults are passed on.
+/// A damaged or missing copy is marked so that it is never tried again. Other faults are answered
+/// only when no other copy is left: they may pass.
 async fn report(registry: &Registry, digest: Sha256Digest, copy: CopyId, error: blobs::Error) -> Result<()> {
     match error {
         blobs::Error::Damaged { .. } | blobs::Error::Missing => {

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 /// Row locks: PostgreSQL needs them, SQLite has one writer and does not know them.
-const LOCKS: [&str; 6] = [
+const LOCKS: [&str; 7] = [
     " FOR UPDATE SKIP LOCKED",
     " FOR UPDATE OF b",
     " FOR UPDATE OF v",
     " FOR UPDATE",
     " FOR NO KEY UPDATE",
+    " FOR KEY SHARE",
     " FOR SHARE",
 ];
 

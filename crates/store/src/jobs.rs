@@ -38,6 +38,12 @@ pub struct NewJob {
 /// Makes sure that the job runs after this transaction: a waiting one stays (and comes no later),
 /// a running one runs once more, a dead one lives again. Returns whether that changed anything.
 pub(crate) async fn enqueue(tx: &mut Tx<'_>, job: &NewJob, at: Timestamp) -> Result<bool> {
+    put(tx, job, at, true).await
+}
+
+/// `revive`: a new occasion gives a dead letter another life. The schedule is none: a sweep that
+/// failed too often waits for a person.
+async fn put(tx: &mut Tx<'_>, job: &NewJob, at: Timestamp, revive: bool) -> Result<bool> {
     let sql =
         "INSERT INTO jobs (id, tenant_id, kind, dedupe, payload, state, run_at, attempts, fence, again, created_at)
          VALUES ($1, $2, $3, $4, $5, 'ready', $6, 0, 0, FALSE, $7)
@@ -46,9 +52,9 @@ pub(crate) async fn enqueue(tx: &mut Tx<'_>, job: &NewJob, at: Timestamp) -> Res
             run_at = CASE WHEN jobs.state = 'running' THEN jobs.run_at ELSE $6 END,
             attempts = CASE WHEN jobs.state = 'dead' THEN 0 ELSE jobs.attempts END,
             state = CASE WHEN jobs.state = 'dead' THEN 'ready' ELSE jobs.state END
-         WHERE jobs.state = 'dead' OR (jobs.state = 'running' AND NOT jobs.again)
+         WHERE (jobs.state = 'dead' AND $8) OR (jobs.state = 'running' AND NOT jobs.again)
             OR (jobs.state = 'ready' AND jobs.attempts = 0 AND jobs.run_at > $6)";
-    let args = args![job.id, job.tenant, *job.kind, job.dedupe, job.payload, job.run_at, at];
+    let args = args![job.id, job.tenant, *job.kind, job.dedupe, job.payload, job.run_at, at, revive];
     let changed = tx.execute(sql, args).await? == 1;
     if changed {
         tx.touch_work();
@@ -83,7 +89,7 @@ impl Write for Enqueue {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64> {
         let mut new = 0;
         for job in &self.jobs {
-            new += u64::from(enqueue(tx, job, self.at).await?);
+            new += u64::from(put(tx, job, self.at, false).await?);
         }
         Ok(new)
     }

@@ -166,10 +166,12 @@ impl From<Error> for Attempt {
     }
 }
 
-/// A database error at commit means "no"; a broken connection means "nobody knows".
+/// A refused transaction means "no": a constraint (23) or a lost race (40). Whatever else comes back
+/// from a commit, a broken connection or a proxy's word for one, means "nobody knows".
 fn commit_error(error: sqlx::Error) -> Attempt {
-    match error {
-        sqlx::Error::Database(_) => Attempt::from(error),
+    let code = error.as_database_error().and_then(|cause| cause.code()).map(|code| code.into_owned());
+    match code.as_deref() {
+        Some(code) if code.starts_with("23") || code.starts_with("40") => Attempt::from(error),
         _ => Attempt::Failed(Error::Unknown),
     }
 }

@@ -149,6 +149,8 @@ impl Write for SetTenantBinding {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let act = &self.act;
+        // Two changes of one binding must not add up.
+        tx.row("SELECT 1 FROM tenants WHERE id = $1 FOR NO KEY UPDATE", args![act.tenant]).await?;
         let sql = "DELETE FROM tenant_bindings WHERE tenant_id = $1 AND subject = $2";
         let removed = tx.execute(sql, args![act.tenant, self.subject]).await?;
         if self.roles.is_empty() && removed == 0 {

@@ -11,7 +11,7 @@ use crate::events::{Act, On, record};
 use crate::packages::{self, Coordinate};
 use crate::session::Tx;
 use crate::store::Write;
-use crate::{args, locations};
+use crate::{args, locations, repositories};
 
 /// Publishes a file as the next version of its own package: blob, version, entry, location, event
 /// and quota in one transaction. The version is sealed at once.
@@ -70,6 +70,7 @@ impl Write for PublishFile {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<PublishedFile> {
         let act = &self.act;
+        repositories::expect_living(tx, self.repo).await?;
         let package = packages::ensure(tx, self.repo, &self.package, self.new_package, act.at).await?;
         self.check_condition(tx, package).await?;
         let name = self.next_version(tx, package).await?;

@@ -232,6 +232,15 @@ impl Write for UpdateRepository {
     }
 }
 
+/// Refuses with 404 what comes for a repository that was retired meanwhile. It cannot be retired
+/// before this transaction ends.
+pub(crate) async fn expect_living(tx: &mut Tx<'_>, repo: RepoId) -> Result<()> {
+    let sql = "SELECT retired_at FROM repositories WHERE id = $1 FOR KEY SHARE";
+    let row = tx.row(sql, args![repo]).await?;
+    let retired = row.map(|row| row.get::<Option<Timestamp>>(0)).transpose()?.flatten();
+    if retired.is_some() { Err(Error::not_found("the repository")) } else { Ok(()) }
+}
+
 /// Retires a repository. One that ever held a package is refused: its versions are tombstoned first.
 #[derive(Clone, Debug)]
 pub struct RetireRepository {
@@ -246,6 +255,8 @@ impl Write for RetireRepository {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let act = &self.act;
+        // What is being published meanwhile is waited for, and what comes later finds it retired.
+        tx.row("SELECT 1 FROM repositories WHERE id = $1 FOR UPDATE", args![self.id]).await?;
         let living = "SELECT 1 FROM packages p JOIN versions v ON v.package_id = p.id
              WHERE p.repo_id = $1 AND v.state IN ('draft', 'published') LIMIT 1";
         if tx.row(living, args![self.id]).await?.is_some() {
@@ -313,6 +324,8 @@ impl Write for SetBinding {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let act = &self.act;
+        // Two changes of one binding must not add up.
+        tx.row("SELECT 1 FROM repositories WHERE id = $1 FOR NO KEY UPDATE", args![self.repo]).await?;
         let removed = tx
             .execute("DELETE FROM repo_bindings WHERE repo_id = $1 AND subject = $2", args![self.repo, self.subject])
             .await?;

@@ -269,24 +269,21 @@ impl Write for RevokeTokens {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<TokenId>> {
         let act = &self.act;
-        let (action, rows) = match &self.which {
-            Revoke::Token(id) => {
-                let sql = "WITH RECURSIVE line (id) AS (SELECT id FROM tokens WHERE id = $1 AND tenant_id = $2
-                     UNION SELECT t.id FROM tokens t JOIN line ON t.parent_id = line.id)
-                     UPDATE tokens SET revoked_at = $3 WHERE id IN (SELECT id FROM line) AND revoked_at IS NULL RETURNING id";
-                ("auth.pat.revoked", tx.rows(sql, args![*id, act.tenant, act.at]).await?)
+        // A mint that holds its parent locked may add a token while we wait for that parent: what it
+        // added is found by looking again, now that the parents are dead and no more can come.
+        let mut revoked = self.revoke(tx).await?;
+        loop {
+            let more = self.revoke(tx).await?;
+            if more.is_empty() {
+                break;
             }
-            Revoke::Subject(subject) => {
-                let sql = "UPDATE tokens SET revoked_at = $3 WHERE revoked_at IS NULL AND principal_id IN
-                     (SELECT id FROM principals WHERE tenant_id = $1 AND subject = $2) RETURNING id";
-                ("auth.pat.revoked_subject", tx.rows(sql, args![act.tenant, *subject, act.at]).await?)
-            }
-            Revoke::AllBut(own) => {
-                let sql = "UPDATE tokens SET revoked_at = $3 WHERE revoked_at IS NULL AND tenant_id = $1 AND id <> $2 RETURNING id";
-                ("auth.pat.revoked_all", tx.rows(sql, args![act.tenant, *own, act.at]).await?)
-            }
+            revoked.extend(more);
+        }
+        let action = match &self.which {
+            Revoke::Token(_) => "auth.pat.revoked",
+            Revoke::Subject(_) => "auth.pat.revoked_subject",
+            Revoke::AllBut(_) => "auth.pat.revoked_all",
         };
-        let revoked: Vec<TokenId> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
         if let (Revoke::Token(_), true) = (&self.which, revoked.is_empty()) {
             return Err(Error::not_found("a living token with this id"));
         }
@@ -299,6 +296,30 @@ impl Write for RevokeTokens {
         record(tx, act, action, On { repo: None, kind: "token", id: &id }, &detail).await?;
         tx.touch_auth().await?;
         Ok(revoked)
+    }
+}
+
+impl RevokeTokens {
+    async fn revoke(&self, tx: &mut Tx<'_>) -> Result<Vec<TokenId>> {
+        let act = &self.act;
+        let rows = match &self.which {
+            Revoke::Token(id) => {
+                let sql = "WITH RECURSIVE line (id) AS (SELECT id FROM tokens WHERE id = $1 AND tenant_id = $2
+                     UNION SELECT t.id FROM tokens t JOIN line ON t.parent_id = line.id)
+                     UPDATE tokens SET revoked_at = $3 WHERE id IN (SELECT id FROM line) AND revoked_at IS NULL RETURNING id";
+                tx.rows(sql, args![*id, act.tenant, act.at]).await?
+            }
+            Revoke::Subject(subject) => {
+                let sql = "UPDATE tokens SET revoked_at = $3 WHERE revoked_at IS NULL AND principal_id IN
+                     (SELECT id FROM principals WHERE tenant_id = $1 AND subject = $2) RETURNING id";
+                tx.rows(sql, args![act.tenant, *subject, act.at]).await?
+            }
+            Revoke::AllBut(own) => {
+                let sql = "UPDATE tokens SET revoked_at = $3 WHERE revoked_at IS NULL AND tenant_id = $1 AND id <> $2 RETURNING id";
+                tx.rows(sql, args![act.tenant, *own, act.at]).await?
+            }
+        };
+        rows.iter().map(|row| row.get(0)).collect::<Result<_>>()
     }
 }
 

@@ -34,7 +34,7 @@ impl<A> Grant<A> {
     }
 
     pub(crate) fn shows(&self, version: &Version) -> bool {
-        version.state != VersionState::Draft || self.sees_drafts()
+        version.published_at.is_some() || self.sees_drafts()
     }
 }
 

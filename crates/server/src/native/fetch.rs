@@ -57,7 +57,7 @@ pub(crate) async fn respond(
             return Err(Problem::precondition_failed("the file is not in the state that the request names"));
         }
         Outcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
-        Outcome::Proceed if parts.method == http::Method::GET && found.size() >= WORTH_A_REDIRECT => {
+        Outcome::Proceed if found.size() >= WORTH_A_REDIRECT && may_be_redirected(parts) => {
             match found.presigned().await? {
                 Some(url) => return Ok(redirect(url.expose())),
                 None => content(grant, found, parts, current).await?,
@@ -78,6 +78,12 @@ pub(crate) async fn respond(
         headers.insert(REPR_DIGEST, text(format!("sha-256=:{}:", STANDARD.encode(digest.0))));
     }
     Ok(response)
+}
+
+/// Conditions name our tags, which the object store does not know.
+fn may_be_redirected(parts: &Parts) -> bool {
+    let conditions = [header::IF_MATCH, header::IF_RANGE, header::IF_UNMODIFIED_SINCE];
+    parts.method == http::Method::GET && !conditions.iter().any(|name| parts.headers.contains_key(name))
 }
 
 /// Large bytes come from the object store itself, where the operator allows it.

@@ -10,6 +10,7 @@ use crate::args;
 use crate::blobs;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
+use crate::repositories;
 use crate::session::Tx;
 use crate::store::Write;
 
@@ -43,6 +44,7 @@ impl Write for CreateUpload {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Upload> {
         let (act, spread) = (&self.act, self.act.event.0.as_u128());
+        repositories::expect_living(tx, self.repo).await?;
         admission::take(tx, act.tenant, Allowance::Bytes, self.length, &self.limits, spread).await?;
         let deduped = self.deduplicate(tx).await?;
         if !deduped {

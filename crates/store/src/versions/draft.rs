@@ -9,6 +9,7 @@ use crate::args;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::packages::{self, Coordinate};
+use crate::repositories;
 use crate::session::Tx;
 use crate::store::Write;
 
@@ -44,6 +45,7 @@ impl Write for CreateDraft {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Drafted> {
         let act = &self.act;
+        repositories::expect_living(tx, self.repo).await?;
         let package = packages::ensure(tx, self.repo, &self.package, self.new_package, act.at).await?;
         let sql = "INSERT INTO versions (id, repo_id, package_id, version, state, created_by, created_at)
              VALUES ($1, $2, $3, $4, 'draft', $5, $6) ON CONFLICT DO NOTHING";

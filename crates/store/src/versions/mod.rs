@@ -104,7 +104,7 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<Version>> {
     const SQL: &str = version_from!(
-        "WHERE v.package_id = $1 AND v.id < $2 AND (v.state <> 'draft' OR $3) ORDER BY v.id DESC LIMIT $4"
+        "WHERE v.package_id = $1 AND v.id < $2 AND ((v.state <> 'draft' AND v.published_at IS NOT NULL) OR $3) ORDER BY v.id DESC LIMIT $4"
     );
     let before = before.unwrap_or(VersionId(uuid::Uuid::max()));
     session.rows(SQL, args![package, before, drafts, limit]).await?.iter().map(version).collect()
