@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Code, CorrelationId, Timestamp};
+use model::{Code, CorrelationId, RepoKey, Timestamp};
 use store::Stamp;
 use store::events::Act;
 
@@ -40,17 +40,21 @@ impl Registry {
         Ok(Call { registry: self.clone(), moment, caller, correlation, hash })
     }
 
-    /// The call as it would be if nothing had changed since we last looked; `None` when the caller is
-    /// not remembered. Worth nothing until the counters of its moment are seen to stand still.
-    pub(crate) fn remembered_call(&self, token: Option<&str>, correlation: CorrelationId) -> Option<Call> {
+    /// The call as it would be if nothing had changed since we last looked; `None` when the caller
+    /// or the repository is not remembered. Worth nothing until the counters of its moment are seen to stand still.
+    pub(crate) fn remembered_call(
+        &self,
+        token: Option<&str>,
+        repo: &RepoKey,
+        correlation: CorrelationId,
+    ) -> Option<Call> {
         let hash = token.map(hash_secret);
-        let config = self.remembered_config()?;
+        let (config, _) = self.inner.repositories.last(repo)?;
         let (auth, caller) = match &hash {
             None => (Stamp::from_epoch(0), Caller::Anonymous),
             Some(hash) => {
-                let (auth, identity) =
-                    self.inner.identities.last(hash).filter(|(_, known)| known.expires_at > self.now())?;
-                (auth, Caller::Known(identity))
+                let (auth, identity) = self.inner.identities.last(hash)?;
+                (auth, Caller::Known(Some(identity).filter(|identity| identity.expires_at > self.now())?))
             }
         };
         Some(Call { registry: self.clone(), moment: Moment { auth, config }, caller, correlation, hash })

@@ -3,7 +3,7 @@
 //! same moment. Whatever is not remembered, or has changed, takes the ordinary way.
 
 use model::state::VersionState;
-use model::{CorrelationId, EntryPath, RepoKey, Role};
+use model::{CorrelationId, EntryPath, RepoKey};
 use store::Stamp;
 
 use crate::authorize::{Grant, Read};
@@ -25,12 +25,7 @@ impl Registry {
         if !self.shares_its_database() {
             return None;
         }
-        let call = self.remembered_call(token, correlation)?;
-        // What memory refuses is refused, and noted, in the ordinary way.
-        let repo = self.inner.repositories.get(call.moment.config, key)?;
-        if !call.may(&repo, Role::Read) {
-            return None;
-        }
+        let call = self.remembered_call(token, key, correlation)?;
         let grant = call.authorize(key).await.ok()?;
         Some(Presumed { grant })
     }
@@ -60,6 +55,6 @@ impl Presumed {
             grant.registry().note_use(identity.token);
         }
         let found = Found::located(grant.registry(), located)?;
-        Ok(Some((grant.as_of(moment), found)))
+        Ok(Some((grant.at(moment), found)))
     }
 }

@@ -144,11 +144,6 @@ impl Registry {
         self.inner.repositories.put(moment.config, key.clone(), Arc::clone(&found));
         Ok(Some(found))
     }
-
-    /// The counter as of which repositories are remembered.
-    pub(crate) fn remembered_config(&self) -> Option<Stamp> {
-        self.inner.repositories.stamp()
-    }
 }
 
 impl std::fmt::Debug for Registry {

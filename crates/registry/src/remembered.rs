@@ -34,12 +34,7 @@ impl<K: Eq + Hash, V> Remembered<K, V> {
         (known.stamp == Some(stamp)).then(|| known.values.get(key).map(Arc::clone)).flatten()
     }
 
-    /// The stamp as of which everything is remembered.
-    pub(crate) fn stamp(&self) -> Option<Stamp> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).stamp
-    }
-
-    /// What was last known of `key`, and as of when: to be proven.
+    /// What was last remembered of `key`, and as of which stamp: to be proven by whoever uses it.
     pub(crate) fn last<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<(Stamp, Arc<V>)>
     where
         K: Borrow<Q>,
@@ -70,6 +65,7 @@ mod tests {
         remembered.put(one, "a".to_owned(), Arc::new(1));
         assert_eq!(remembered.get(one, "a").as_deref(), Some(&1));
         assert_eq!(remembered.get(two, "a"), None);
+        assert_eq!(remembered.last("a").map(|(stamp, value)| (stamp, *value)), Some((one, 1)));
         remembered.put(two, "b".to_owned(), Arc::new(2));
         assert_eq!(remembered.get(one, "a"), None);
         remembered.put(two, "c".to_owned(), Arc::new(3));

@@ -195,9 +195,10 @@ impl Generator {
 
     fn publish_file(&mut self, repo: RepoId) -> Step {
         let number = self.dice.roll(LENGTHS.len());
-        let replace = match self.dice.roll(6) {
+        let replace = match self.dice.roll(7) {
             0 => Replace::Nothing,
-            1 => Replace::Exactly(digest(self.dice.roll(LENGTHS.len()))),
+            1 => Replace::Something,
+            2 => Replace::OneOf((0..2).map(|_| digest(self.dice.roll(LENGTHS.len()))).collect()),
             _ => Replace::Anything,
         };
         let package = self.coordinate();

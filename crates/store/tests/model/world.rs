@@ -274,10 +274,11 @@ impl World {
         let (package, is_new) = self.ensure_package(write.repo, &write.package, write.new_package);
         let path = write.path.as_str().to_owned();
         let there = self.published_at(write.repo, &path);
-        let holds = match write.replace {
+        let holds = match &write.replace {
             Replace::Anything => true,
             Replace::Nothing => there.is_none(),
-            Replace::Exactly(digest) => there == Some(digest),
+            Replace::Something => there.is_some(),
+            Replace::OneOf(digests) => there.is_some_and(|digest| digests.contains(&digest)),
         };
         ensure(holds, "precondition_failed")?;
         ensure(is_new || write.overwrite, "conflict")?;
