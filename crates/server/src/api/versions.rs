@@ -112,7 +112,7 @@ struct DetailView {
     marks: Vec<MarkView>,
     tombstone: Option<TombstoneView>,
     /// The first 200.
-    events: Vec<EventView>,
+    events: Vec<VersionEventView>,
 }
 
 /// An entry.
@@ -191,7 +191,7 @@ fn tombstone_view(tombstone: Tombstone) -> TombstoneView {
 /// Something that happened to the version.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct EventView {
+struct VersionEventView {
     event_id: String,
     seq: Option<u64>,
     #[schema(value_type = String)]
@@ -200,8 +200,8 @@ struct EventView {
     action: String,
 }
 
-fn event_view(event: Event) -> EventView {
-    EventView {
+fn event_view(event: Event) -> VersionEventView {
+    VersionEventView {
         event_id: event.id.to_string(),
         seq: event.seq,
         occurred_at_utc: event.at,
