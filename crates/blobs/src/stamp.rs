@@ -29,6 +29,25 @@ impl Blobs {
     }
 }
 
+impl Blobs {
+    /// What the store is stamped with; `None` for a store that was never used, or that is not the
+    /// one that is meant: an empty folder where a volume should be mounted, a wrong prefix.
+    pub async fn stamped(&self) -> Result<Option<String>> {
+        match &self.place {
+            Place::Disk(disk) => {
+                let path = disk.path.join(NAME);
+                tokio::task::spawn_blocking(move || read(&path)).await?
+            }
+            Place::S3(bucket) => match read_object(bucket).await {
+                Ok(text) => Ok(Some(text)),
+                Err(Error::Missing) => Ok(None),
+                Err(error) => Err(error),
+            },
+            Place::Memory(_) => Ok(None),
+        }
+    }
+}
+
 /// The file appears whole or not at all: it is written under another name and linked.
 fn stamp_file(path: &Path, word: &str) -> Result<String> {
     if let Some(found) = read(path)? {
@@ -63,6 +82,11 @@ async fn stamp_object(bucket: &Bucket, word: &str) -> Result<String> {
         Ok(()) | Err(Error::KeyTaken) => {}
         Err(error) => return Err(error),
     }
+    read_object(bucket).await
+}
+
+async fn read_object(bucket: &Bucket) -> Result<String> {
+    let path = bucket.path(NAME);
     let found = bucket.s3.get(&path).await?;
     if found.meta.size > LONGEST {
         return Err(Error::Config(format!("the object {path} is no stamp of ours")));

@@ -54,6 +54,12 @@ impl Write for Stamp {
     }
 }
 
+/// What is stamped under `key`, if anything.
+pub async fn stamped(session: &mut Session<'_>, key: &str) -> Result<Option<String>> {
+    let row = session.row("SELECT value FROM meta WHERE key = $1", args![*key]).await?;
+    row.map(|row| row.get(0)).transpose()
+}
+
 /// The counters that tell other processes that something changed: (auth, config).
 pub async fn epochs(session: &mut Session<'_>) -> Result<(u64, u64)> {
     let sql = "SELECT (SELECT value FROM epochs WHERE name = 'auth'), (SELECT value FROM epochs WHERE name = 'config')";

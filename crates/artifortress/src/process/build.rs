@@ -5,9 +5,9 @@ use std::time::Duration;
 use blobs::{Blobs, S3Config, S3Credentials};
 use model::{Ambient, Secret};
 use registry::{Limits, Registry, Settings};
-use store::tenants::Stamp;
 use store::{Options, Store};
 
+use super::stamps::check_stamps;
 use crate::commands::failure::Failure;
 use crate::config::{BlobPlace, Config, DatabaseUrl};
 
@@ -28,30 +28,9 @@ pub(crate) async fn open_store(config: &Config, ambient: &Ambient) -> Result<Sto
 /// Builds the registry over an open store whose schema is current.
 pub(crate) async fn build(config: &Config, store: Store, ambient: &Ambient) -> Result<Registry, Failure> {
     let blobs = open_blobs(config)?;
-    check_environment(config, &store, &blobs).await?;
+    check_stamps(config.server.environment.0.as_str(), &store, &blobs, ambient).await?;
     let registry = Registry::open(store, blobs, ambient.clone(), settings(config)).await;
     registry.map_err(|error| Failure::new(format!("the registry cannot be opened: {error}")))
-}
-
-/// The environment is stamped into database and blob store at first use, so that staging never
-/// shares data with production.
-async fn check_environment(config: &Config, store: &Store, blobs: &Blobs) -> Result<(), Failure> {
-    let wanted = config.server.environment.0.as_str();
-    let stamp = Stamp { key: "environment".to_owned(), value: wanted.to_owned() };
-    let found =
-        store.write(stamp).await.map_err(|error| Failure::new(format!("the database cannot be used: {error}")))?;
-    same_environment("database", &found, wanted)?;
-    let found =
-        blobs.stamp(wanted).await.map_err(|error| Failure::new(format!("the blob store cannot be used: {error}")))?;
-    same_environment("blob store", &found, wanted)
-}
-
-fn same_environment(what: &str, found: &str, wanted: &str) -> Result<(), Failure> {
-    if found == wanted {
-        return Ok(());
-    }
-    let text = format!("the {what} belongs to the environment {found}, this process to {wanted}");
-    Err(Failure::new(text).advise(format!("set ARTIFORTRESS_ENVIRONMENT={found}, or use another {what}")))
 }
 
 fn open_blobs(config: &Config) -> Result<Blobs, Failure> {

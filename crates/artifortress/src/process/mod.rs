@@ -9,6 +9,7 @@ mod listen;
 mod lock;
 mod logs;
 mod signals;
+mod stamps;
 mod waiting;
 
 pub(crate) use background::{Background, operate};

@@ -90,6 +90,7 @@ async fn the_probe_answers(subject: &Subject) {
 }
 
 async fn the_first_stamp_stays(subject: &Subject) {
+    assert_eq!(subject.blobs.stamped().await.expect("read"), None);
     let in_memory = matches!(subject.blobs.place, crate::blobs::Place::Memory(_));
     assert_eq!(subject.blobs.stamp("production").await.expect("stamped"), "production");
     let kept = if in_memory { "staging" } else { "production" };
