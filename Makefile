@@ -54,6 +54,7 @@ soak: ## the repeated tests, ROUNDS times over
 	kit/install-tools test
 	cargo build --workspace --all-targets --locked
 	ARTIFORTRESS_TEST_ROUNDS=$(ROUNDS) $(BACKING) cargo test --workspace --locked --no-fail-fast --test '*'
+	kit/seeded-defects
 
 tools: ## install what all of the above needs (Debian packages, cargo-deny)
 	kit/install-tools test lint bench

@@ -155,8 +155,13 @@ fn is_traced(pid: u32, thread: Option<u32>) -> bool {
             fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten().map(|task| task.path()).collect()
         }
     };
-    let traced = |status: String| status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"));
-    !tasks.is_empty() && tasks.iter().all(|task| fs::read_to_string(task.join("status")).is_ok_and(traced))
+    // A thread that has ended, perhaps by our own fault, is beyond watching.
+    let traced = |status: String| {
+        let says = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        says("TracerPid:").is_some_and(|tracer| tracer != "0")
+            || says("State:").is_some_and(|state| state.starts_with('Z'))
+    };
+    tasks.iter().all(|task| fs::read_to_string(task.join("status")).map_or(true, traced))
 }
 
 fn lossy(path: &Path) -> Result<Vec<u8>> {

@@ -23,6 +23,11 @@ pub struct Http {
 }
 
 impl Http {
+    /// Where it connects.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A client without credentials.
     pub fn new(address: SocketAddr) -> Http {
         Http { address, token: None }

@@ -213,7 +213,11 @@ fn sqlite(data: &Path, sql: &str) -> Result<String> {
         .find(|path| path.extension().is_some_and(|ending| ending == "db" || ending == "sqlite"))
         .ok_or_else(|| Trouble::new(format!("no database file in {}", data.display())))?;
     let program = crate::environment::program("sqlite3", &["/usr/bin"])?;
-    let done = std::process::Command::new(program).args(["-bail", "-batch"]).arg(file).arg(sql).output()?;
+    let done = std::process::Command::new(program)
+        .args(["-bail", "-batch", "-cmd", ".timeout 5000"])
+        .arg(file)
+        .arg(sql)
+        .output()?;
     match done.status.success() {
         true => Ok(String::from_utf8_lossy(&done.stdout).trim_end().to_string()),
         false => Err(Trouble::new(String::from_utf8_lossy(&done.stderr).trim_end().to_string())),

@@ -84,9 +84,11 @@ impl Process {
         Ok(words)
     }
 
-    /// Waits until it says that it is ready: on its own address, or, when it has none, on the operations address.
+    /// Waits until it says that it is ready: on its own address, or, when it has none or speaks TLS there, on the
+    /// operations address.
     pub(super) async fn ready(&mut self, patience: Duration) -> Result<()> {
-        let http = Http::new(self.address().unwrap_or(self.operations()));
+        let encrypted = self.variables.iter().any(|(name, _)| name == "ARTIFORTRESS_TLS_CERT");
+        let http = Http::new(self.address().filter(|_| !encrypted).unwrap_or(self.operations()));
         let mut last = String::from("no answer");
         let waiting = async {
             loop {

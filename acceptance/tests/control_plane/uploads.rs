@@ -100,7 +100,7 @@ async fn two_hundred_uploads_do_not_exceed_the_allowance(backing: Backing) -> Re
         match answer?.status {
             201 => won += 1,
             429 => {}
-            other => panic!("{other}"),
+            other => unreachable!("{other}"),
         }
     }
     assert_eq!(won, 102, "102 times 100 KiB fit into 10 MiB");

@@ -3,7 +3,9 @@
 //! Every test says its seed when it fails; `ARTIFORTRESS_TEST_SEED` runs it again with that one, and
 //! `ARTIFORTRESS_TEST_ROUNDS` makes the repeated ones longer (`make soak`).
 
+mod bundle;
 mod calls;
+mod damage;
 mod durable;
 mod full;
 mod kill;

@@ -45,7 +45,7 @@ async fn settle(server: &Server, writer: &Persona, round: u32, outcomes: Vec<(Fi
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_stops_at_once_and_comes_back() -> Result<()> {
-    let (rounds, seed) = (environment::rounds(3)?, seed(5_432)?);
+    let (rounds, seed) = (environment::rounds(2)?, seed(5_432)?);
     let mut cluster = Cluster::start(Durability::On)?;
     let (server, writer, existing) = start(cluster.admin()).await?;
     let mut files = 0;

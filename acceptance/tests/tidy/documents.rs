@@ -112,3 +112,27 @@ fn unknown(file: &str, text: &str, known: &BTreeSet<&str>) -> Vec<String> {
         .map(|target| format!("{file}: there is no `make {target}`"))
         .collect()
 }
+
+/// The page that says how we test.
+const HOW_WE_TEST: &str = "docs/operate/how-we-test.md";
+
+#[test]
+fn every_seeded_defect_and_its_test_are_documented() -> Result<()> {
+    let planted = "Defect: it lies\nTest: -p store a_test\n";
+    assert_eq!(undocumented("kit/seeded-defects.d/lie.patch", planted, "| `lie` | `other_test` |").len(), 1);
+    assert_eq!(undocumented("kit/seeded-defects.d/lie.patch", planted, "| `lie` | `a_test` |"), Vec::<String>::new());
+
+    let page = tree::text(HOW_WE_TEST)?;
+    keep(|file| file.starts_with("kit/seeded-defects.d/"), |file, text| undocumented(file, text, &page))
+}
+
+fn undocumented(file: &str, patch: &str, page: &str) -> Vec<String> {
+    let name = file.rsplit('/').next().unwrap_or_default().trim_end_matches(".patch");
+    let test = patch.lines().find_map(|line| line.strip_prefix("Test: ")).unwrap_or_default();
+    let test = test.rsplit([' ', ':']).next().unwrap_or_default();
+    let said = |line: &str| line.contains(&format!("`{name}`")) && line.contains(test) && !test.is_empty();
+    match page.lines().any(said) {
+        true => Vec::new(),
+        false => vec![format!("{file}: {HOW_WE_TEST} has no line with `{name}` and its test {test}")],
+    }
+}

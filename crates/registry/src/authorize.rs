@@ -123,7 +123,7 @@ impl Call {
 
 impl<A> Grant<A> {
     /// The same grant, now known to hold at `moment`.
-    pub(crate) fn as_of(mut self, moment: Moment) -> Self {
+    pub(crate) fn at(mut self, moment: Moment) -> Self {
         self.call.moment = moment;
         self
     }

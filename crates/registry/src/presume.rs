@@ -55,6 +55,6 @@ impl Presumed {
             grant.registry().note_use(identity.token);
         }
         let found = Found::located(grant.registry(), located)?;
-        Ok(Some((grant.as_of(moment), found)))
+        Ok(Some((grant.at(moment), found)))
     }
 }

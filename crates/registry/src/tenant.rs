@@ -74,8 +74,8 @@ impl TenantGrant<TenantAdmin> {
 
     /// Sets the allowances.
     pub async fn set_admission(&self, limits: Limits) -> Result<()> {
-        if limits.storage_bytes < 10 << 20 {
-            return Err(Error::bad_request("maxLogicalStorageBytes must be at least 10485760"));
+        if !(10 << 20..=1 << 60).contains(&limits.storage_bytes) {
+            return Err(Error::bad_request("maxLogicalStorageBytes must be between 10485760 and 2^60"));
         }
         if !(1..=1000).contains(&limits.upload_sessions) {
             return Err(Error::bad_request("maxConcurrentUploadSessions must be between 1 and 1000"));

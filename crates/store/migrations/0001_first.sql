@@ -324,7 +324,7 @@ CREATE TABLE uploads (
     repo_id UUID NOT NULL REFERENCES repositories (id),
     state NAME NOT NULL CHECK (state IN ('initiated', 'parts_uploading', 'pending_commit', 'committed', 'aborted')),
     expected_digest BYTES NOT NULL,
-    expected_length INT NOT NULL CHECK (expected_length > 0),
+    expected_length INT NOT NULL CHECK (expected_length >= 0),
     deduped BOOL NOT NULL,
     created_by NAME NOT NULL,
     created_at INT NOT NULL,

@@ -1,16 +1,22 @@
 //! PostgreSQL: a pool, snapshots, and transactions that are run again when they must be.
 
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{Acquire, Connection, Executor};
+use sqlx::{Connection, Executor, PgConnection, Postgres};
+use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, Result};
 use crate::fresh::Touched;
 use crate::session::{Session, Tx};
 use crate::store::Write;
 
+/// How long one look or one transaction may take, the wait for a connection included. A database that is silent for
+/// longer is away: whoever asked is told, and the connection is closed, since nobody knows what is on its wire.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Attempts at a transaction that lost against another one.
 const ATTEMPTS: u32 = 8;
 
@@ -48,8 +54,10 @@ impl Pg {
     where
         F: AsyncFnOnce(&mut Session<'_>) -> Result<T>,
     {
+        let end = Instant::now() + PATIENCE;
         let mut conn = self.pool.acquire().await?;
-        look(&mut Session::pg(&mut conn)).await
+        let found = timeout_at(end, look(&mut Session::pg(&mut conn))).await;
+        found.unwrap_or_else(|_| Err(silent(conn)))
     }
 
     /// All statements of `look` see the same snapshot.
@@ -57,11 +65,16 @@ impl Pg {
     where
         F: AsyncFnOnce(&mut Session<'_>) -> Result<T>,
     {
+        let end = Instant::now() + PATIENCE;
         let mut conn = self.pool.acquire().await?;
-        let mut transaction = conn.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        let found = look(&mut Session::pg(&mut transaction)).await?;
-        transaction.commit().await?;
-        Ok(found)
+        let all = async {
+            let mut transaction = conn.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+            let found = look(&mut Session::pg(&mut transaction)).await?;
+            transaction.commit().await?;
+            Ok(found)
+        };
+        let found = timeout_at(end, all).await;
+        found.unwrap_or_else(|_| Err(silent(conn)))
     }
 
     /// Runs `write` until it commits, refuses or runs out of attempts.
@@ -82,21 +95,14 @@ impl Pg {
     }
 
     async fn attempt<W: Write>(&self, write: &W, number: u32) -> std::result::Result<(W::Out, Touched), Attempt> {
+        let end = Instant::now() + PATIENCE;
         let mut conn = self.pool.acquire().await.map_err(Attempt::from)?;
-        let mut transaction = conn.begin().await.map_err(Attempt::from)?;
-        let mut tx = Tx::new(Session::pg(&mut transaction), number);
-        let out = write.apply(&mut tx).await;
-        let touched = tx.into_touched();
-        match out {
-            Ok(out) => {
-                transaction.commit().await.map_err(commit_error)?;
-                Ok((out, touched))
-            }
-            Err(error) => {
-                drop(transaction.rollback().await);
-                Err(Attempt::from(error))
-            }
-        }
+        let committing = AtomicBool::new(false);
+        let ended = timeout_at(end, transact(&mut conn, write, number, &committing)).await;
+        ended.unwrap_or_else(|_| {
+            let error = silent(conn);
+            Err(Attempt::Failed(if committing.load(Ordering::Relaxed) { Error::Unknown } else { error }))
+        })
     }
 
     /// Runs a whole script (migrations) on one connection.
@@ -105,6 +111,36 @@ impl Pg {
         conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await?;
         Ok(())
     }
+}
+
+/// One transaction. `committing` is set before the commit is sent: from then on silence means that nobody knows.
+async fn transact<W: Write>(
+    conn: &mut PgConnection,
+    write: &W,
+    number: u32,
+    committing: &AtomicBool,
+) -> std::result::Result<(W::Out, Touched), Attempt> {
+    let mut transaction = Connection::begin(conn).await.map_err(Attempt::from)?;
+    let mut tx = Tx::new(Session::pg(&mut transaction), number);
+    let out = write.apply(&mut tx).await;
+    let touched = tx.into_touched();
+    match out {
+        Ok(out) => {
+            committing.store(true, Ordering::Relaxed);
+            transaction.commit().await.map_err(commit_error)?;
+            Ok((out, touched))
+        }
+        Err(error) => {
+            drop(transaction.rollback().await);
+            Err(Attempt::from(error))
+        }
+    }
+}
+
+/// Closes a connection whose database does not answer.
+fn silent(conn: PoolConnection<Postgres>) -> Error {
+    drop(conn.detach());
+    Error::Unavailable(format!("no answer within {PATIENCE:?}"))
 }
 
 /// How an attempt ended when it did not succeed.

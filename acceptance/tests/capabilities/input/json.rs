@@ -61,9 +61,12 @@ async fn endpoints(site: &Site) -> Result<Vec<(String, String)>> {
         for (method, operation) in methods.as_object().into_iter().flatten() {
             if operation.get("requestBody").and_then(|body| body.get("required")) == Some(&Value::Bool(true)) {
                 let path = path.replace("{repo}", "libs").replace("{subject}", "somebody");
-                let path = path
-                    .split('{')
-                    .map(|part| part.split_once('}').map_or(part.to_string(), |(_, rest)| format!("1{rest}")));
+                let unknown = |part: &str| match part.split_once('}') {
+                    Some(("n" | "number" | "part", rest)) => format!("1{rest}"),
+                    Some((_, rest)) => format!("01890000-0000-7000-8000-000000000000{rest}"),
+                    None => part.to_string(),
+                };
+                let path = path.split('{').map(unknown);
                 found.push((method.to_uppercase(), path.collect()));
             }
         }

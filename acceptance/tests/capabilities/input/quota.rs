@@ -1,6 +1,7 @@
 //! Uploads that fit one by one and not together.
 
-use acceptance::Result;
+use acceptance::http::{Answer, Request};
+use acceptance::{Result, Trouble};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ async fn exactly_those_that_fit(site: &Site) -> Result<()> {
             let put = site.admin.put(&format!("/repository/files/{number}"));
             // Half of them do not say how long they are.
             let bytes = Bytes::from(bytes);
-            tokio::spawn(ask(if number.is_multiple_of(2) { put.body(bytes) } else { put.chunks(vec![bytes]) }))
+            tokio::spawn(patiently(if number.is_multiple_of(2) { put.body(bytes) } else { put.chunks(vec![bytes]) }))
         })
         .collect();
     let mut stored = Vec::new();
@@ -60,6 +61,18 @@ async fn exactly_those_that_fit(site: &Site) -> Result<()> {
     // A refused write of another kind uses nothing.
     refused(site.admin.put("/repository/files/one").body(""), 409).await?;
     ensure(used(site).await? == LIMIT + 1, "a refusal costs nothing")
+}
+
+/// A crowd may be told to come back; whoever was has left nothing, or the next try would be 409.
+async fn patiently(request: Request) -> Result<Answer> {
+    for _ in 0..20 {
+        let answer = ask(request.clone()).await?;
+        if answer.status != 503 {
+            return Ok(answer);
+        }
+        ensure(answer.header("retry-after").is_some(), "it does not say when to come back")?;
+    }
+    Err(Trouble::new("503 again and again"))
 }
 
 async fn set(site: &Site, bytes: usize) -> Result<Value> {

@@ -1,1 +1,8 @@
-//! operations
+//! What operators rely on.
+
+mod cors;
+mod drain;
+mod health;
+mod metrics;
+mod rate;
+mod tls;

@@ -22,11 +22,22 @@ pub(super) fn list(console: &Console, items: &[Value], columns: &[(&str, &str)])
     }
 }
 
-/// Prints the fields of one thing, one a line.
+/// Prints the fields of one thing, one a line; what lies deeper has its path for a name.
 pub(super) fn fields(console: &Console, value: &Value) {
-    if let Value::Object(fields) = value {
-        let width = fields.keys().map(String::len).max().unwrap_or(0);
-        fields.iter().for_each(|(name, value)| console.line(&format!("{name:<width$}  {}", cell(value))));
+    let mut lines = Vec::new();
+    flatten("", value, &mut lines);
+    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    lines.iter().for_each(|(name, text)| console.line(format!("{name:<width$}  {text}").trim_end()));
+}
+
+fn flatten(name: &str, value: &Value, lines: &mut Vec<(String, String)>) {
+    let below = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") };
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(part, value)| flatten(&below(part), value, lines)),
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            (1..).zip(items).for_each(|(number, value): (u32, _)| flatten(&below(&number.to_string()), value, lines));
+        }
+        plain => lines.push((name.to_owned(), cell(plain))),
     }
 }
 

@@ -17,7 +17,7 @@ section! {
         data: PathBuf = "./data" { fixed_variable: Some("ARTIFORTRESS_DATA_DIR") };
         /// Where clients connect.
         listen: SocketAddr = "127.0.0.1:8080";
-        /// Where operators connect: metrics, health, profiles. Empty turns it off.
+        /// Where operators connect: metrics, health. Empty turns it off.
         ops_listen: Option<SocketAddr> = "127.0.0.1:9464" { may_be_empty: true };
         /// Stamped into database and bucket at first use; another name is then refused, so that
         /// environments never share data.
@@ -30,9 +30,9 @@ section! {
         private_upstreams: Vec<Network> = "" { may_be_empty: true };
         /// Tells browsers to use HTTPS only, for a year.
         hsts: bool = "false";
-        /// Seals credentials that must be replayed: 32 bytes in hex or base64. Needed with PostgreSQL;
-        /// with SQLite it is made once in the data folder.
-        master_key: Option<MasterKey> = "" { secrecy: Secrecy::Secret, otherwise: "made in the data folder (SQLite)" };
+        /// Seals credentials that must be replayed: 32 bytes in hex or base64. Needed with PostgreSQL,
+        /// where every process has the same one.
+        master_key: Option<MasterKey> = "" { secrecy: Secrecy::Secret, otherwise: "none (SQLite)" };
         /// Exchanged once for the first admin token, while no principal exists.
         bootstrap_token: Option<Secret<String>> = "" {
             secrecy: Secrecy::Secret, otherwise: "random, in `<data>/bootstrap-token` (SQLite)"

@@ -1,5 +1,7 @@
 //! The bucket: keys to object names, and the verbs that need no stream.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, TryStreamExt};
 use model::Timestamp;
 use object_store::aws::AmazonS3;
@@ -7,6 +9,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use super::S3Config;
+use super::config::ASSEMBLY;
 use crate::copy::Stored;
 use crate::error::{Error, Result};
 use crate::key::{Area, Key};
@@ -14,6 +17,9 @@ use crate::key::{Area, Key};
 /// The bucket.
 pub(crate) struct Bucket {
     pub(crate) s3: AmazonS3,
+    /// The same for putting parts together, which takes a service its time.
+    pub(super) assembling: AmazonS3,
+    pub(super) patience: Duration,
     prefix: String,
 }
 
@@ -24,7 +30,8 @@ impl Bucket {
             return Err(Error::Config(format!("the prefix {prefix:?} has characters that object names may not have")));
         }
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { s3: config.build()?, prefix })
+        let (s3, assembling) = (config.build(config.patience)?, config.build(ASSEMBLY)?);
+        Ok(Self { s3, assembling, patience: config.patience, prefix })
     }
 
     /// The object's full name.

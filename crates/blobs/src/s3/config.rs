@@ -23,7 +23,7 @@ pub struct S3Config {
     pub credentials: Option<S3Credentials>,
     /// Whether the bucket is named in the host name and not in the path.
     pub virtual_hosted: bool,
-    /// How long one request may be tried again, altogether.
+    /// How long one request may be tried again, altogether, and how long the service may be silent.
     pub patience: Duration,
 }
 
@@ -40,10 +40,13 @@ pub struct S3Credentials {
 
 /// How often a request is tried again within the patience.
 const RETRIES: usize = 5;
+/// How long the service may be silent while it puts a large object together.
+pub(super) const ASSEMBLY: Duration = Duration::from_secs(60);
 
 impl S3Config {
-    /// The client. Plain HTTP is spoken only to an endpoint that says so.
-    pub(super) fn build(&self) -> Result<AmazonS3> {
+    /// A client of a service that may be silent for as long as `silence`. Plain HTTP is spoken only to an endpoint that
+    /// says so.
+    pub(super) fn build(&self, silence: Duration) -> Result<AmazonS3> {
         // Without a provider the client would panic instead of failing.
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             return Err(Error::Config("no TLS provider is installed in this process".to_owned()));
@@ -54,7 +57,7 @@ impl S3Config {
             .with_connect_timeout(Duration::from_secs(5))
             // A download lasts as long as its reader takes; silence of the service may not.
             .with_timeout_disabled()
-            .with_read_timeout(Duration::from_secs(20));
+            .with_read_timeout(silence);
         let retry = RetryConfig {
             backoff: BackoffConfig { max_backoff: Duration::from_secs(2), ..BackoffConfig::default() },
             max_retries: RETRIES,

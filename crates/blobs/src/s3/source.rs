@@ -7,6 +7,7 @@ use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use tokio::time::Instant;
 
 use super::Bucket;
 use crate::copy::BlobCopy;
@@ -55,6 +56,14 @@ impl ObjectSource {
 
     /// Begins a stream at `start`. An object too short to hold the copy is damaged.
     async fn ask(&mut self, start: u64) -> Result<()> {
+        let patience = self.bucket.patience;
+        match tokio::time::timeout(patience, self.ask_now(start)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Unavailable(format!("no answer within {patience:?}"))),
+        }
+    }
+
+    async fn ask_now(&mut self, start: u64) -> Result<()> {
         let path = self.bucket.path_of(&self.copy.key);
         let options = GetOptions { range: Some(GetRange::Bounded(start..self.end)), ..GetOptions::default() };
         self.left = Bytes::new();
@@ -74,7 +83,7 @@ impl ObjectSource {
     }
 
     pub(crate) async fn block(&mut self, span: Span) -> Result<Bytes> {
-        let mut failures = 0;
+        let (mut failures, begun) = (0, Instant::now());
         loop {
             let mut buffer = self.pool.get(span.length).await?;
             match self.fill(&mut buffer, span).await {
@@ -82,7 +91,9 @@ impl ObjectSource {
                     span.check(buffer.as_ref())?;
                     return Ok(Bytes::from_owner(buffer));
                 }
-                Err(Error::Unavailable(_)) if failures < ATTEMPTS => failures += 1,
+                Err(Error::Unavailable(_)) if failures < ATTEMPTS && begun.elapsed() < self.bucket.patience => {
+                    failures += 1;
+                }
                 Err(error) => return Err(error),
             }
             self.stream = None;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::multipart::{MultipartStore, PartId};
@@ -16,6 +17,8 @@ use crate::key::Key;
 const PART: usize = 8 << 20;
 /// After so many parts they double, so that the 10,000 parts that S3 allows suffice for some hundred gigabytes.
 const DOUBLE_EVERY: usize = 2500;
+/// How long giving up an upload is waited for.
+const TIDY: Duration = Duration::from_secs(1);
 /// How many parts are under way at once; with the one being filled they bound the memory of a writer.
 const AT_ONCE: usize = 2;
 
@@ -189,14 +192,17 @@ impl Upload {
         self.wait(0).await?;
         let parts = self.parts.iter().cloned().collect::<Option<Vec<_>>>().ok_or(Error::Broken)?;
         let id = self.id.clone().ok_or(Error::Broken)?;
-        self.bucket.s3.complete_multipart(&self.bucket.path_of(&self.key), &id, parts).await?;
+        self.bucket.assembling.complete_multipart(&self.bucket.path_of(&self.key), &id, parts).await?;
         (self.id, self.claimed) = (None, false);
         Ok(())
     }
 
     async fn abort(&mut self) {
         self.under_way.shutdown().await;
-        give_up(Arc::clone(&self.bucket), self.key.clone(), self.id.take(), std::mem::take(&mut self.claimed)).await;
+        let (bucket, key) = (Arc::clone(&self.bucket), self.key.clone());
+        let work = tokio::spawn(give_up(bucket, key, self.id.take(), std::mem::take(&mut self.claimed)));
+        // A service that is away must not keep the client waiting for bad news; the work goes on alone.
+        drop(tokio::time::timeout(TIDY, work).await);
     }
 }
 

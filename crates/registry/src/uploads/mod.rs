@@ -25,8 +25,8 @@ impl Grant<Write> {
     /// `deduped`. 413 over the longest upload, 429 over an allowance, 409 when the digest is known
     /// to the caller with another length.
     pub async fn create_upload(&self, digest: Sha256Digest, length: u64) -> Result<Upload> {
-        if length == 0 {
-            return Err(Error::bad_request("expectedLength must be at least 1"));
+        if (length == 0) != (digest == Sha256Digest::OF_NOTHING) {
+            return Err(Error::bad_request("expectedLength is 0 for the digest of an empty file, and only for it"));
         }
         let limit = self.settings().max_upload;
         if length > limit {

@@ -1,4 +1,5 @@
 //! Worker, beat, jobs and notes, driven as the program drives them, on both engines.
+#![expect(clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod bench;
 mod notes;

@@ -38,7 +38,7 @@ fn split<T>(outcomes: Vec<Result<T>>) -> (Vec<T>, Vec<Code>) {
     for outcome in outcomes {
         match outcome {
             Ok(value) => good.push(value),
-            Err(registry::Error::Refused(r)) if r.code == Code::ServiceUnavailable => panic!("{r:?}"),
+            Err(registry::Error::Refused(r)) if r.code == Code::ServiceUnavailable => unreachable!("{r:?}"),
             other => refused.push(code(other)),
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .query("order", "newest (default) or oldest")
             .pages()
             .answers::<Page<EventView>>(StatusCode::OK),
-        filters(get("/v1/audit/export", AUDITOR, export).summary(
+        filters(get("/v1/audit/export", AUDITOR, export).serves("application/x-ndjson").summary(
             "The journal as lines of JSON, oldest first; the last line states the count and SHA-256 of the lines before it",
         )),
     ]

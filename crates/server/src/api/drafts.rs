@@ -28,7 +28,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .takes::<EntriesBody>()
             .answers::<EntriesView>(StatusCode::OK),
         delete("/v1/repos/{repo}/packages/versions/{version}/entries/{*path}", WRITE, remove_entry)
-            .summary("Take an entry out of a draft"),
+            .summary("Take an entry out of a draft")
+            .answers_nothing(StatusCode::NO_CONTENT),
         put("/v1/repos/{repo}/packages/versions/{version}/manifest", WRITE, put_manifest)
             .summary("Give a draft its manifest: a JSON object, kept as it came")
             .takes::<ManifestBody>()

@@ -103,6 +103,22 @@ impl Endpoint {
         self
     }
 
+    /// The status that it answers without a body.
+    pub(crate) fn answers_nothing(mut self, status: StatusCode) -> Self {
+        let response = ResponseBuilder::new().description(status.canonical_reason().unwrap_or(""));
+        self.operation = self.operation.response(status.as_str(), response.build());
+        self
+    }
+
+    /// The media type that it answers 200 with where that is not JSON.
+    pub(crate) fn serves(mut self, kind: &str) -> Self {
+        let content =
+            ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String).build())).build();
+        let response = ResponseBuilder::new().description("OK").content(kind, content);
+        self.operation = self.operation.response("200", response.build());
+        self
+    }
+
     /// The raw bytes that it answers with this status.
     pub(crate) fn bytes(mut self, status: StatusCode) -> Self {
         let content = ContentBuilder::new().build();

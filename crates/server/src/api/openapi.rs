@@ -58,3 +58,20 @@ async fn document() -> Response {
 async fn browse() -> Response {
     crate::ui::api_page()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    #[test]
+    fn no_two_things_share_a_name() {
+        let mut known = HashMap::new();
+        for endpoint in super::super::endpoints() {
+            for (name, schema) in endpoint.schemas {
+                let text = serde_json::to_string(&schema).expect("JSON");
+                let first = known.entry(name.clone()).or_insert_with(|| text.clone());
+                assert_eq!(*first, text, "two different schemas are called {name}");
+            }
+        }
+    }
+}

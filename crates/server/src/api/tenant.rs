@@ -32,11 +32,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<Deleted>(StatusCode::OK),
         get("/v1/admin/tenant-role-bindings", ADMIN, bindings)
             .summary("Who holds which roles on the tenant")
-            .answers::<Page<BindingView>>(StatusCode::OK),
+            .answers::<Page<TenantBindingView>>(StatusCode::OK),
         put("/v1/admin/tenant-role-bindings/{subject}", ADMIN, bind)
             .summary("Replace the roles of a subject on the tenant")
-            .takes::<RolesBody>()
-            .answers::<BindingView>(StatusCode::OK),
+            .takes::<TenantRolesBody>()
+            .answers::<TenantBindingView>(StatusCode::OK),
         delete("/v1/admin/tenant-role-bindings/{subject}", ADMIN, unbind)
             .summary("Remove the roles of a subject on the tenant")
             .answers::<Deleted>(StatusCode::OK),
@@ -126,7 +126,7 @@ async fn disable_account(
 /// Roles of a subject on the tenant.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct BindingView {
+struct TenantBindingView {
     subject: String,
     #[schema(value_type = Vec<String>)]
     roles: Vec<TenantRole>,
@@ -134,11 +134,11 @@ struct BindingView {
     updated_at_utc: Timestamp,
 }
 
-fn binding_view(binding: registry::TenantBinding) -> BindingView {
-    BindingView { subject: binding.subject, roles: binding.roles, updated_at_utc: binding.updated_at }
+fn binding_view(binding: registry::TenantBinding) -> TenantBindingView {
+    TenantBindingView { subject: binding.subject, roles: binding.roles, updated_at_utc: binding.updated_at }
 }
 
-async fn bindings(Tenant(grant): Tenant<TenantAdmin>) -> Result<Answer<Page<BindingView>>, Problem> {
+async fn bindings(Tenant(grant): Tenant<TenantAdmin>) -> Result<Answer<Page<TenantBindingView>>, Problem> {
     let items = grant.tenant_bindings().await?.into_iter().map(binding_view).collect();
     Ok(Answer(Page { items, next_cursor: None }))
 }
@@ -146,7 +146,7 @@ async fn bindings(Tenant(grant): Tenant<TenantAdmin>) -> Result<Answer<Page<Bind
 /// Roles on the tenant: at least one.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct RolesBody {
+struct TenantRolesBody {
     #[schema(value_type = Vec<String>)]
     roles: Vec<TenantRole>,
 }
@@ -154,8 +154,8 @@ struct RolesBody {
 async fn bind(
     Tenant(grant): Tenant<TenantAdmin>,
     Path(name): Path<String>,
-    Json(body): Json<RolesBody>,
-) -> Result<Answer<BindingView>, Problem> {
+    Json(body): Json<TenantRolesBody>,
+) -> Result<Answer<TenantBindingView>, Problem> {
     let subject = subject(&name)?;
     grant.bind_tenant(subject.clone(), body.roles).await?;
     let found = grant.tenant_bindings().await?.into_iter().find(|binding| binding.subject == subject.as_str());
@@ -173,7 +173,7 @@ async fn unbind(Tenant(grant): Tenant<TenantAdmin>, Path(name): Path<String>) ->
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AdmissionBody {
-    /// At least 10 MiB.
+    /// 10 MiB to 1 EiB.
     max_logical_storage_bytes: u64,
     /// 1 to 1000.
     max_concurrent_upload_sessions: u64,

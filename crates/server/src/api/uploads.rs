@@ -56,7 +56,7 @@ struct CreateBody {
     /// SHA-256, 64 lower-case hex digits.
     #[schema(value_type = String)]
     expected_digest: Sha256Digest,
-    /// Bytes, at least 1.
+    /// Bytes; a file without any is sent as one part without any.
     expected_length: u64,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRequest, OptionalFromRequest};
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -25,7 +25,7 @@ const QUOTED: usize = 300;
 
 /// A JSON body of at most `MAX` bytes (default 1 MiB), or a JSON answer.
 ///
-/// Refuses with 415 another content type, 413 a larger body, 408 a slow one, and with 400 and the place:
+/// Refuses with 415 another content type or a coded body, 413 a larger body, 408 a slow one, and with 400 and the place:
 /// bytes that are not UTF-8, nesting beyond 64, duplicate keys, lone surrogates, trailing bytes, and what
 /// `T` does not take. Give `T` `#[serde(deny_unknown_fields)]`.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,9 @@ impl<T: Serialize, const MAX: usize> IntoResponse for Json<T, MAX> {
 }
 
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        return Err(Problem::unsupported_media_type("the body must come without a Content-Encoding"));
+    }
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (kind, second) = (types.next(), types.next());
     let fits = kind.and_then(|kind| kind.to_str().ok()).is_some_and(is_json);

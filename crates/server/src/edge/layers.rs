@@ -11,8 +11,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::response::IntoResponse;
-use http::header::HOST;
-use http::{Request, Response, StatusCode, Version};
+use http::header::{HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
 use model::CorrelationId;
 use tower::{Layer, Service};
 
@@ -71,7 +71,7 @@ where
             https: context.https,
             http1: request.version() < Version::HTTP_2,
             head: request.method() == http::Method::HEAD,
-            close: request.extensions().get::<Framing>().is_some(),
+            close: request.extensions().get::<Framing>().is_some() || !plainly_coded(request.headers()),
             edge,
         };
         let work = match early(&finish, &request) {
@@ -116,6 +116,9 @@ fn admit(edge: &Edge, request: &Request<Body>) -> Result<(), Problem> {
     if request.extensions().get::<Framing>() == Some(&Framing::Broken) {
         return Err(Problem::bad_request("the request tells its length in more than one way"));
     }
+    if !plainly_coded(request.headers()) {
+        return Err(Problem::bad_request("the only transfer coding here is chunked, named once"));
+    }
     if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > limits.uri_bytes) {
         return Err(Problem::uri_too_long(bare::URI));
     }
@@ -125,6 +128,13 @@ fn admit(edge: &Edge, request: &Request<Body>) -> Result<(), Problem> {
         return Err(Problem::headers_too_large(bare::HEADERS));
     }
     admit_host(request)
+}
+
+/// A list of codings is read differently by different servers: what ends in `chunked` is not enough.
+fn plainly_coded(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let plain = codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    plain && codings.next().is_none()
 }
 
 /// One well-formed host: a second one is how a cache and a server come to disagree.

@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use formats::{Format, Method, Operation, ParseError};
 use http::request::Parts;
 use http::{HeaderValue, header};
+use model::Code;
 use registry::{Call, Promote, Read, Write};
 
 use crate::app::{App, Asking, logged_subject, presented_token};
@@ -52,7 +53,14 @@ async fn presumed(app: &App, parts: &mut Parts) -> Option<Response> {
     let presumed = app.registry.presume(token.as_deref(), &address.key, context.correlation).await?;
     let format = formats::by_key(presumed.format())?;
     let Ok(Operation::Fetch(path)) = parse(format, parts, address.rest) else { return None };
-    let (grant, found) = presumed.find(&path).await.ok()??;
+    let (grant, found) = match presumed.find(&path).await {
+        Ok(found) => found?,
+        // The database was waited for once: the long way would wait again.
+        Err(error) if error.code() == Some(Code::ServiceUnavailable) => {
+            return Some(Problem::from(error).into_response());
+        }
+        Err(_) => return None,
+    };
     let answer = match app.spend_request(grant.call(), &context) {
         Ok(()) => fetch::show(&grant, &found, parts).await,
         Err(problem) => Err(problem),

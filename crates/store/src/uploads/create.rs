@@ -26,7 +26,7 @@ pub struct CreateUpload {
     pub repo: RepoId,
     /// The digest announced.
     pub digest: Sha256Digest,
-    /// The length announced; at least 1.
+    /// The length announced.
     pub length: u64,
     /// When it ends by itself.
     pub expires_at: Timestamp,

@@ -1,4 +1,5 @@
 //! Background work: the sequence, leases, jobs and everything that tidies up, on both engines.
+#![expect(clippy::expect_used, reason = "tests")]
 
 #[path = "../engines/mod.rs"]
 mod engines;

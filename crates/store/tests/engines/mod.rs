@@ -34,7 +34,9 @@ impl Bench {
         // In memory where the system has such a place: what is tested here is what is committed, not
         // whether the disk keeps it.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
-        let options = Options::Sqlite { path: folder.path().join("truth.db") };
+        let path = folder.path().join("truth.db");
+        std::fs::copy(sqlite_template().await, &path).expect("a copy");
+        let options = Options::Sqlite { path };
         Self::open(options, Home::Folder(folder)).await
     }
 
@@ -142,6 +144,18 @@ impl store::Write for Raw {
     async fn apply(&self, tx: &mut store::Tx<'_>) -> store::Result<u64> {
         tx.execute(self.0, &[]).await
     }
+}
+
+/// A migrated file to be copied; migrating each time would take longer than most tests.
+async fn sqlite_template() -> std::path::PathBuf {
+    static TEMPLATE: tokio::sync::OnceCell<std::path::PathBuf> = tokio::sync::OnceCell::const_new();
+    let make = async || {
+        let path = acceptance::scratch::folder("template").expect("a folder").join("truth.db");
+        let options = Options::Sqlite { path: path.clone() };
+        drop(Store::open(&options, &Ambient::system()).await.expect("a store"));
+        path
+    };
+    TEMPLATE.get_or_init(make).await.clone()
 }
 
 /// A copy of one migrated template: much faster than migrating each time.

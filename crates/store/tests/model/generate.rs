@@ -88,20 +88,20 @@ impl Generator {
             6..10 => self.bind(repo),
             10..15 => self.mint(world),
             15..18 => self.revoke(world),
-            18..20 => self.policy(),
-            20..33 => self.publish_file(repo),
-            33..43 => self.draft(repo),
-            43..55 => self.put_entries(world),
-            55..58 => self.remove_entry(world),
-            58..64 => self.manifest(world),
-            64..71 => self.publish(world),
-            71..73 => self.seal(world),
-            73..76 => self.tombstone(world),
-            76..79 => self.restore(world),
-            79..83 => self.mark(world),
-            83..88 => self.put_ref(world),
-            88..93 => self.upload(repo, &repos),
-            93..95 => self.abort(world),
+            18..21 => self.policy(),
+            21..31 => self.publish_file(repo),
+            31..40 => self.draft(repo),
+            40..51 => self.put_entries(world),
+            51..54 => self.remove_entry(world),
+            54..60 => self.manifest(world),
+            60..67 => self.publish(world),
+            67..69 => self.seal(world),
+            69..72 => self.tombstone(world),
+            72..74 => self.restore(world),
+            74..77 => self.mark(world),
+            77..81 => self.put_ref(world),
+            81..91 => self.upload(repo, &repos),
+            91..95 => self.abort(world),
             95..96 => self.expire_uploads(),
             96..98 => Step::ExpirePins(store::pins::Expire { act: self.act(), limit: 100 }),
             _ => Step::Crash,
@@ -195,9 +195,10 @@ impl Generator {
 
     fn publish_file(&mut self, repo: RepoId) -> Step {
         let number = self.dice.roll(LENGTHS.len());
-        let replace = match self.dice.roll(6) {
+        let replace = match self.dice.roll(7) {
             0 => Replace::Nothing,
-            1 => Replace::Exactly(digest(self.dice.roll(LENGTHS.len()))),
+            1 => Replace::Something,
+            2 => Replace::OneOf((0..2).map(|_| digest(self.dice.roll(LENGTHS.len()))).collect()),
             _ => Replace::Anything,
         };
         let package = self.coordinate();
@@ -338,7 +339,9 @@ impl Generator {
     }
 
     fn abort(&mut self, world: &World) -> Step {
-        let uploads: Vec<_> = world.uploads.iter().map(|(id, upload)| (upload.repo, *id)).collect();
+        let finished = self.dice.once_in(3);
+        let wanted = world.uploads.iter().filter(|(_, upload)| finished || upload.state.is_open());
+        let uploads: Vec<_> = wanted.map(|(id, upload)| (upload.repo, *id)).collect();
         let repos: Vec<_> = world.repos.keys().copied().collect();
         let stranger = (*self.dice.pick(&repos).expect("a repository"), self.ambient.id());
         let (repo, upload) = self.dice.pick(&uploads).copied().unwrap_or(stranger);

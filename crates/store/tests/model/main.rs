@@ -7,6 +7,7 @@
 //! [`store::Write`]s: a history is a list of them, and a black box has none.
 //!
 //! `ARTIFORTRESS_TEST_ROUNDS` sets the number of histories; a failure names its seed.
+#![expect(clippy::expect_used, reason = "tests")]
 
 #[path = "../engines/mod.rs"]
 mod engines;
@@ -92,7 +93,7 @@ fn histories_are_eventful() {
         }
     }
     println!("{done} done, {refused} refused, {fresh} drafts published, {kinds:?}");
-    assert!(done > 4000 && refused > 2000 && fresh > 50, "{done} done, {refused} refused");
+    assert!(done > 4000 && refused > 2000 && fresh > 40, "{done} done, {refused} refused");
     assert_eq!(kinds.len(), Step::KINDS, "every kind succeeds now and then: {kinds:?}");
     assert!(kinds.values().all(|count| *count >= 20), "{kinds:?}");
 }

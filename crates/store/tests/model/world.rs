@@ -94,8 +94,6 @@ fn ensure(holds: bool, code: &str) -> Result<(), String> {
     if holds { Ok(()) } else { refuse(code) }
 }
 
-const NOTHING: fn() -> Outcome = || Ok(String::new());
-
 impl World {
     pub(crate) fn new() -> Self {
         Self::default()
@@ -166,13 +164,13 @@ impl World {
             Step::AbortUpload(write) => self.abort(write.repo, write.upload),
             Step::ExpireUploads(write) => self.expire_uploads(write.act.at, write.events.len()),
             Step::ExpirePins(write) => self.expire_pins(write.act.at),
-            Step::Crash => NOTHING(),
+            Step::Crash => Ok(String::new()),
         }
     }
 
     fn event(&mut self) -> Outcome {
         self.events += 1;
-        NOTHING()
+        Ok(String::new())
     }
 
     fn retire(&mut self, id: RepoId) -> Outcome {
@@ -276,10 +274,11 @@ impl World {
         let (package, is_new) = self.ensure_package(write.repo, &write.package, write.new_package);
         let path = write.path.as_str().to_owned();
         let there = self.published_at(write.repo, &path);
-        let holds = match write.replace {
+        let holds = match &write.replace {
             Replace::Anything => true,
             Replace::Nothing => there.is_none(),
-            Replace::Exactly(digest) => there == Some(digest),
+            Replace::Something => there.is_some(),
+            Replace::OneOf(digests) => there.is_some_and(|digest| digests.contains(&digest)),
         };
         ensure(holds, "precondition_failed")?;
         ensure(is_new || write.overwrite, "conflict")?;

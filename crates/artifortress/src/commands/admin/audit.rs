@@ -6,10 +6,11 @@ use model::Timestamp;
 use super::Desk;
 use crate::commands::failure::Failure;
 
-const COLUMNS: [(&str, &str); 5] = [
+const COLUMNS: [(&str, &str); 6] = [
     ("TIME", "occurredAtUtc"),
     ("SUBJECT", "subject"),
     ("ACTION", "action"),
+    ("REPO", "repoKey"),
     ("RESOURCE", "resource"),
     ("CORRELATION", "correlationId"),
 ];
@@ -19,12 +20,18 @@ pub(super) struct Audit {
     /// Who did it
     #[arg(long)]
     subject: Option<String>,
-    /// What was done, such as `repo.created`
+    /// How what was done begins, such as `repo.created` or `auth.`
     #[arg(long)]
     action: Option<String>,
-    /// What it was done to
-    #[arg(long)]
+    /// What kind of thing it was done to, such as `version`
+    #[arg(long, value_name = "TYPE")]
+    resource_type: Option<String>,
+    /// The id of the thing it was done to
+    #[arg(long, value_name = "ID")]
     resource: Option<String>,
+    /// In this repository
+    #[arg(long, value_name = "KEY")]
+    repo: Option<String>,
     /// From this time on: RFC 3339, or an age such as `30m`, `12h`, `7d`
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -34,6 +41,9 @@ pub(super) struct Audit {
     /// Everything that one request did
     #[arg(long, value_name = "ID")]
     correlation_id: Option<String>,
+    /// The oldest first instead of the newest
+    #[arg(long)]
+    oldest: bool,
     /// How many at most
     #[arg(long, default_value_t = 100)]
     limit: usize,
@@ -47,10 +57,13 @@ impl Audit {
         let filters = [
             ("subject", self.subject.as_deref()),
             ("action", self.action.as_deref()),
+            ("resourceType", self.resource_type.as_deref()),
             ("resource", self.resource.as_deref()),
+            ("repo", self.repo.as_deref()),
             ("since", since.as_deref()),
             ("until", until.as_deref()),
             ("correlationId", self.correlation_id.as_deref()),
+            ("order", self.oldest.then_some("oldest")),
         ];
         desk.list("/v1/audit", &filters, Some(self.limit.max(1)), &COLUMNS).await
     }

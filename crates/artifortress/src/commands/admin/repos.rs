@@ -26,12 +26,6 @@ pub(super) enum Repos {
         /// The format of its packages
         #[arg(long, default_value = "raw")]
         format: String,
-        /// `local`, `remote` or `virtual`
-        #[arg(long = "type", default_value = "local", value_parser = ["local", "remote", "virtual"])]
-        kind: String,
-        /// Where a remote repository fetches from
-        #[arg(long, value_name = "URL")]
-        upstream_url: Option<String>,
         #[command(flatten)]
         properties: Properties,
     },
@@ -63,14 +57,10 @@ pub(super) struct Properties {
     /// Whether anyone may read it without logging in
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     anonymous_read: Option<bool>,
-    /// A member of a virtual repository, in order; repeat it
-    #[arg(long = "member", value_name = "KEY")]
-    members: Vec<String>,
     /// A setting as name=value, the value in JSON or plain text; repeat it
     #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(String, Value)>,
 }
-
 
 impl Properties {
     /// Adds to `body` what was named.
@@ -80,9 +70,6 @@ impl Properties {
         }
         if let Some(open) = self.anonymous_read {
             body.insert("anonymousRead".to_owned(), json!(open));
-        }
-        if !self.members.is_empty() {
-            body.insert("memberRepos".to_owned(), json!(self.members));
         }
         if !self.settings.is_empty() {
             body.insert("settings".to_owned(), Value::Object(self.settings.iter().cloned().collect()));
@@ -98,14 +85,11 @@ impl Repos {
                 desk.list("/v1/repos", &[], None, &columns).await
             }
             Self::Get { key } => desk.show(&at(&key)).await,
-            Self::Create { key, format, kind, upstream_url, properties } => {
+            Self::Create { key, format, properties } => {
                 let mut body = Map::new();
                 body.insert("repoKey".to_owned(), json!(key));
                 body.insert("format".to_owned(), json!(format));
-                body.insert("repoType".to_owned(), json!(kind));
-                if let Some(url) = upstream_url {
-                    body.insert("upstreamUrl".to_owned(), json!(url));
-                }
+                body.insert("repoType".to_owned(), json!("local"));
                 properties.add_to(&mut body);
                 let call = desk.client.post("/v1/repos").json(&Value::Object(body)).once();
                 desk.perform(call, &format!("repository {key} is made")).await

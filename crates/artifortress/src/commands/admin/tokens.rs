@@ -1,7 +1,7 @@
 //! `admin tokens`.
 
 use clap::Subcommand;
-use model::Scope;
+use model::{Scope, TokenId};
 use serde_json::{Value, json};
 
 use super::Desk;
@@ -43,8 +43,8 @@ pub(super) enum Tokens {
     /// Revoke a token, or all of a subject; in force at once
     Revoke {
         /// The token's id (see `list`)
-        #[arg(required_unless_present = "subject")]
-        token_id: Option<String>,
+        #[arg(required_unless_present = "subject", value_parser = token_id)]
+        token_id: Option<TokenId>,
         /// Revoke every token of this subject instead (tenant admins)
         #[arg(long, conflicts_with = "token_id")]
         subject: Option<String>,
@@ -76,6 +76,11 @@ impl Tokens {
             }
         }
     }
+}
+
+/// For clap: a token's id.
+fn token_id(text: &str) -> Result<TokenId, String> {
+    text.parse().map_err(|_| "this is no id: see `admin tokens list`".to_owned())
 }
 
 async fn own_subject(desk: &Desk<'_>) -> Result<String, Failure> {

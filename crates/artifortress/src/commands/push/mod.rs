@@ -1,5 +1,6 @@
 //! `push`: files or folders into a repository, one by one or as one version.
 
+mod again;
 mod parts;
 mod plain;
 mod plan;

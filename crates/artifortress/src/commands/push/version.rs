@@ -46,7 +46,10 @@ pub(super) async fn push(
     progress: &Progress,
 ) -> Result<(Vec<Pushed>, Value), Failure> {
     let manifest = target.manifest()?;
-    let draft = target.draft(client).await?;
+    let draft = match target.draft(client).await? {
+        Began::Draft(draft) => draft,
+        Began::Taken(refusal) => return target.published_before(client, plan, progress).await?.ok_or(refusal),
+    };
     if draft.reused {
         target.tidy(client, &draft, plan).await?;
     }
@@ -88,13 +91,20 @@ struct Draft {
     reused: bool,
 }
 
+/// How a version began.
+enum Began {
+    Draft(Draft),
+    /// The name is in use, perhaps by the very push that is being repeated.
+    Taken(Failure),
+}
+
 impl Target<'_> {
-    fn at(&self, rest: &[&str]) -> String {
+    pub(super) fn at(&self, rest: &[&str]) -> String {
         let head = ["v1", "repos", self.repo.as_str(), "packages", "versions"];
         outbound::path(head.into_iter().chain(rest.iter().copied()))
     }
 
-    async fn draft(&self, client: &Client) -> Result<Draft, Failure> {
+    async fn draft(&self, client: &Client) -> Result<Began, Failure> {
         let refused = |error: model::NameError| Failure::usage(error.to_string());
         PackageName::parse(self.package).map_err(refused)?;
         VersionName::parse(self.version).map_err(refused)?;
@@ -104,9 +114,13 @@ impl Target<'_> {
         if let Some(namespace) = &self.with.namespace {
             body["packageNamespace"] = json!(namespace);
         }
-        let draft: Value = client.post(&self.at(&["drafts"])).json(&body).once().send().await?.json().await?;
+        let answer = match client.post(&self.at(&["drafts"])).json(&body).once().send().await {
+            Err(error) if error.status() == Some(409) => return Ok(Began::Taken(error.into())),
+            answer => answer?,
+        };
+        let draft: Value = answer.json().await?;
         let id = draft["versionId"].as_str().ok_or_else(|| Failure::new("the server's answer names no version"))?;
-        Ok(Draft { id: id.to_owned(), reused: draft["reusedDraft"] == true })
+        Ok(Began::Draft(Draft { id: id.to_owned(), reused: draft["reusedDraft"] == true }))
     }
 
     /// Sees to it that a draft which was begun before holds nothing but what is pushed now.

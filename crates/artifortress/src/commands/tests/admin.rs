@@ -65,6 +65,7 @@ async fn requests_say_what_was_asked_for() {
     assert_eq!(last("POST /v1/admin/service-accounts").json(), json!({ "subject": "ci" }));
     person.run(&["admin", "tokens", "revoke", "--subject", "bob"]).await.ok();
     last("POST /v1/admin/auth/pats/revoke-subject");
+    person.run(&["admin", "tokens", "revoke", "bob"]).await.failed(2, &["no id"]);
 }
 
 #[tokio::test]
@@ -80,4 +81,10 @@ async fn the_journal_is_filtered_by_the_server() {
     let asked = registry.seen("GET /v1/audit");
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].query, "limit=1&subject=alice&since=2026-01-01T03%3A04%3A05.000000Z");
+    person
+        .run(&["admin", "audit", "--repo", "libs", "--resource-type", "version", "--oldest", "--limit", "1"])
+        .await
+        .ok();
+    let asked = registry.seen("GET /v1/audit");
+    assert_eq!(asked[1].query, "limit=1&resourceType=version&repo=libs&order=oldest");
 }
