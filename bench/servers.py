@@ -22,8 +22,10 @@ def free_port():
 
 
 def release():
-    """The release program; built here when `cargo` can."""
+    """The release program, built here; or the one that BENCH_PROGRAM names."""
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    if "BENCH_PROGRAM" in os.environ:
+        return Path(os.environ["BENCH_PROGRAM"])
     subprocess.run(["cargo", "build", "--quiet", "--locked", "--release", "-p", "artifortress"], cwd=ROOT, check=True)
     return target / "release" / "artifortress"
 

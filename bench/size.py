@@ -54,15 +54,15 @@ def million(keep, versions):
     return prepare
 
 
-def transfers(bench):
-    """What a 300 MB upload and download add to memory, and what eight clients with 1 GiB each do."""
+def transfers(bench, mib):
+    """What a 300 MB upload and download add to memory, and what eight clients with `mib` MiB each do."""
     ours, folder = bench.ours, bench.folder
-    file, gib = folder / "stream.bin", 1 << 30
+    file = folder / "stream.bin"
     with open(file, "wb") as out:
-        for _ in range(1024):
+        for _ in range(max(mib, 287)):
             out.write(os.urandom(1 << 20))
     found = {}
-    for name, size, clients in (("300 MB", 300_000_000, 1), ("8 × 1 GiB", gib, 8)):
+    for name, size, clients in (("300 MB", 300_000_000, 1), ("8 streams", mib << 20, 8)):
         found[f"PUT {name}"] = moved(ours, clients, lambda c, n: put(ours, c, file, size, f"{name[:1]}-{n}"))
         found[f"GET {name}"] = moved(ours, clients, lambda c, n: get(ours, c, f"{name[:1]}-{n}"))
     file.unlink()
