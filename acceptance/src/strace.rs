@@ -74,7 +74,7 @@ impl Strace {
         let target = thread.map_or(Ok(pid), |name| thread_called(pid, name))?;
         let words = self.words_with(if thread.is_some() { &["-yqq"] } else { &["-ffyqq"] })?;
         let (program, arguments) = words.split_first().ok_or_else(|| Trouble::new("no strace"))?;
-        let mut command = nursery::guarded(program.as_ref(), "INT");
+        let mut command = nursery::guarded(program.as_ref(), "KILL");
         command
             .args(arguments.strip_suffix(&["--".to_string()]).unwrap_or(arguments))
             .args(["-p", &target.to_string()]);
