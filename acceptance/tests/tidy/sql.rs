@@ -19,8 +19,9 @@ fn sql_is_spoken_in_the_store_alone() -> Result<()> {
     let innocent = "/// SELECT a FROM b\nlet words = \"Select a file from the list, then update it; set nothing\";";
     assert_eq!(complaints("innocent.rs", innocent), Vec::<String>::new());
 
-    // The acceptance tests attack the database on purpose, past the program.
-    keep(|file| is_rust(file) && !file.starts_with("crates/store/") && !file.starts_with("acceptance/"), complaints)
+    // These tests look into the database and attack it on purpose, past the program.
+    let attackers = ["crates/store/", "crates/registry/tests/", "acceptance/"];
+    keep(|file| is_rust(file) && !attackers.iter().any(|room| file.starts_with(room)), complaints)
 }
 
 fn complaints(file: &str, text: &str) -> Vec<String> {

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use model::{Code, PrincipalId, Scope, Subject, Timestamp, TokenId};
+use store::bootstrap::{ExchangeBootstrap, OfferBootstrap, bootstrap_is_open};
 use store::tokens::{
-    Basis, ExchangeBootstrap, HeldScope, MintToken, NewToken, OfferBootstrap, Revoke, RevokeTokens, SetPatPolicy,
-    TokenFilter, TokenInfo, bootstrap_is_open, bound_scopes, list, pat_policy,
+    Basis, HeldScope, MintToken, NewToken, Revoke, RevokeTokens, SetPatPolicy, TokenFilter, TokenInfo, bound_scopes,
+    list, pat_policy,
 };
 
 use crate::authorize::{TenantAdmin, TenantGrant};

@@ -8,6 +8,7 @@
 pub mod admission;
 pub mod audit;
 pub mod blobs;
+pub mod bootstrap;
 pub mod consumers;
 pub mod denials;
 pub mod dialect;

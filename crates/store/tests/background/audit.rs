@@ -1,3 +1,5 @@
+//! Reading the journal with filters, in pages.
+
 use std::time::Duration;
 
 use store::Engine;

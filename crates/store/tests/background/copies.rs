@@ -1,3 +1,5 @@
+//! Packs, healing and damaged copies.
+
 use model::{CopyId, Sha256Digest};
 use store::blobs::{Copy, MarkDamaged, NewBody};
 use store::healing::{DeclareLost, Retire, casualties, healable, injured};

@@ -1,3 +1,5 @@
+//! The queue: claims, leases, failures, dead letters.
+
 use std::collections::HashSet;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! One holder at a time, and fences that stop the one before.
+
 use std::time::Duration;
 
 use store::leases::{Acquire, Held, Release, Renew};

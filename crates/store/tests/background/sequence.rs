@@ -1,3 +1,5 @@
+//! The journal's numbers: gapless, once, in the order of commits.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

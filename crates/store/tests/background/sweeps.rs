@@ -1,3 +1,5 @@
+//! What is cleared away by itself: trash, pins, keys, uploads.
+
 use std::time::Duration;
 
 use model::Timestamp;
