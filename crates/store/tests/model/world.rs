@@ -127,6 +127,7 @@ impl World {
             }
             Step::PublishFile(write) => self.publish_file(write),
             Step::CreateDraft(write) => {
+                self.expect_living(write.repo)?;
                 self.draft(write.repo, &write.package, write.new_package, write.id, write.version.as_str())
             }
             Step::PutEntries(write) => self.put_entries(write),
@@ -171,6 +172,11 @@ impl World {
     fn event(&mut self) -> Outcome {
         self.events += 1;
         Ok(String::new())
+    }
+
+    /// Nothing lands in a retired repository.
+    fn expect_living(&self, id: RepoId) -> Result<(), String> {
+        ensure(self.repos.get(&id).is_none_or(|repo| !repo.retired), "not_found")
     }
 
     fn retire(&mut self, id: RepoId) -> Outcome {
@@ -271,6 +277,7 @@ impl World {
     }
 
     fn publish_file(&mut self, write: &PublishFile) -> Outcome {
+        self.expect_living(write.repo)?;
         let (package, is_new) = self.ensure_package(write.repo, &write.package, write.new_package);
         let path = write.path.as_str().to_owned();
         let there = self.published_at(write.repo, &path);
@@ -493,6 +500,7 @@ impl World {
     }
 
     fn create_upload(&mut self, write: &CreateUpload) -> Outcome {
+        self.expect_living(write.repo)?;
         self.take(write.length, 0, &write.limits)?;
         let known = self.blobs.get(&write.digest).copied();
         let shown = known.is_some() && write.readable.iter().any(|repo| self.shows(*repo, write.digest));
