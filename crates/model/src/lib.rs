@@ -17,7 +17,7 @@ pub use access::{Role, Scope, ScopeRepo, TenantRole};
 pub use ambient::{Ambient, Random, SeededRandom, SystemRandom};
 pub use digest::Sha256Digest;
 pub use ids::*;
-pub use names::{EntryPath, NameError, PackageName, RefName, RepoKey, Subject, VersionName};
+pub use names::{EntryPath, NameError, PackageName, RefName, RefPattern, RepoKey, Subject, VersionName};
 pub use network::{Network, NetworkError};
 pub use refusal::{Code, Refusal};
 pub use secret::Secret;

@@ -86,6 +86,34 @@ name! {
     RefName, check_ref
 }
 
+name! {
+    /// A pattern for names of refs: `*` stands for any characters, also none; 1–128 characters.
+    RefPattern, check_pattern
+}
+
+impl RefPattern {
+    /// Whether the whole name fits.
+    pub fn matches(&self, name: &RefName) -> bool {
+        let mut parts = self.0.split('*');
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = name.0.strip_prefix(first) else { return false };
+        let mut parts = parts.peekable();
+        if parts.peek().is_none() {
+            return rest.is_empty();
+        }
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                return rest.ends_with(part);
+            }
+            match rest.split_once(part) {
+                Some((_, after)) => rest = after,
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
 impl Subject {
     /// Trims and lower-cases what a person typed, then checks it.
     pub fn normalise(text: &str) -> Result<Self, NameError> {
@@ -208,6 +236,14 @@ fn check_ref(text: &str) -> Result<(), NameError> {
     Ok(())
 }
 
+fn check_pattern(text: &str) -> Result<(), NameError> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'*');
+    if text.is_empty() || text.len() > 128 || !text.bytes().all(allowed) {
+        return refuse("a pattern for refs", "must be 1 to 128 letters, digits, '.', '_', '-' or '*'");
+    }
+    Ok(())
+}
+
 fn check_subject(text: &str) -> Result<(), NameError> {
     const WHAT: &str = "the subject";
     if text.is_empty() || text.len() > 200 {
@@ -227,6 +263,24 @@ fn check_subject(text: &str) -> Result<(), NameError> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_pattern_fits_whole_names() {
+        let fits = |pattern, name| {
+            let (pattern, name) = (RefPattern::parse(pattern), RefName::parse(name));
+            pattern.expect("a pattern").matches(&name.expect("a name"))
+        };
+        for (pattern, name) in
+            [("*", "x"), ("v*", "v1"), ("v*", "v"), ("*-rc*", "1-rc2"), ("1.*.0", "1.2.0"), ("a", "a"), ("**a", "ba")]
+        {
+            assert!(fits(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("v*", "1v"), ("a", "ab"), ("a", "b"), ("*a", "ab"), ("a*b*c", "acb"), ("aa*aa", "aaa")]
+        {
+            assert!(!fits(pattern, name), "{pattern} {name}");
+        }
+        assert!(RefPattern::parse("").is_err() && RefPattern::parse("a/b").is_err());
+    }
 
     #[test]
     fn hostile_paths_are_refused() {

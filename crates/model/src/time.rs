@@ -40,6 +40,12 @@ impl Timestamp {
     pub fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
     }
+
+    /// RFC 3339 with whole seconds, rounded down: for formats whose clients read no fractions.
+    pub fn to_seconds(self) -> String {
+        let time = DateTime::<Utc>::from_timestamp(self.unix_seconds(), 0).unwrap_or_default();
+        time.to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
 }
 
 impl std::fmt::Display for Timestamp {

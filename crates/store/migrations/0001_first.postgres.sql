@@ -149,6 +149,16 @@ RAISE EXCEPTION 'artifortress: the history of a ref is never shortened';
 END $$;
 CREATE TRIGGER refs_stay BEFORE DELETE ON refs FOR EACH ROW EXECUTE FUNCTION refs_stay();
 
+CREATE FUNCTION subjects_keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+RAISE EXCEPTION 'artifortress: what a version belongs to never changes';
+END $$;
+CREATE TRIGGER subjects_keep BEFORE UPDATE ON subjects FOR EACH ROW EXECUTE FUNCTION subjects_keep();
+
+CREATE FUNCTION subjects_stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+RAISE EXCEPTION 'artifortress: what a version belongs to never changes';
+END $$;
+CREATE TRIGGER subjects_stay BEFORE DELETE ON subjects FOR EACH ROW EXECUTE FUNCTION subjects_stay();
+
 CREATE FUNCTION marks_keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 IF OLD.to_at IS NOT NULL OR NEW.id <> OLD.id OR NEW.version_id <> OLD.version_id OR NEW.path <> OLD.path
     OR NEW.kind <> OLD.kind OR NEW.text <> OLD.text OR NEW.from_at <> OLD.from_at OR NEW.from_event <> OLD.from_event THEN
@@ -210,8 +220,8 @@ CREATE TRIGGER tombstones_stay BEFORE DELETE ON tombstones FOR EACH ROW EXECUTE 
 
 CREATE FUNCTION uploads_keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 IF OLD.state IN ('committed', 'aborted') OR NEW.id <> OLD.id OR NEW.tenant_id <> OLD.tenant_id
-    OR NEW.repo_id <> OLD.repo_id OR NEW.expected_digest <> OLD.expected_digest
-    OR NEW.expected_length <> OLD.expected_length OR NEW.created_by <> OLD.created_by OR NEW.created_at <> OLD.created_at THEN
+    OR NEW.repo_id <> OLD.repo_id OR NEW.expected_digest IS DISTINCT FROM OLD.expected_digest
+    OR NEW.expected_length IS DISTINCT FROM OLD.expected_length OR NEW.created_by <> OLD.created_by OR NEW.created_at <> OLD.created_at THEN
     RAISE EXCEPTION 'artifortress: an upload keeps what it announced and ends once';
 END IF;
 RETURN NEW;

@@ -1,6 +1,7 @@
 -- One text for both engines. INT, NAME, BYTES, BOOL and UUID stand for each engine's types, STRICT
 -- and SMALL for SQLite's table options (see src/migrate.rs). NAME compares by bytes. Times are INT:
--- microseconds since 1970. JSON is TEXT, kept as it came.
+-- microseconds since 1970. JSON is TEXT, kept as it came. What every publish inserts has its words
+-- checked with OR: SQLite builds a table for an IN of three or more, each time.
 
 -- What the database says of itself: environment, instance.
 CREATE TABLE meta (
@@ -155,14 +156,16 @@ CREATE TABLE packages (
     generation INT NOT NULL,
     created_at INT NOT NULL,
     UNIQUE (repo_id, name, namespace)
-) STRICT;
+) SMALL;
+CREATE INDEX packages_by_namespace ON packages (repo_id, namespace) WHERE namespace <> '';
 
 CREATE TABLE versions (
     id UUID NOT NULL PRIMARY KEY,
     repo_id UUID NOT NULL REFERENCES repositories (id),
     package_id UUID NOT NULL REFERENCES packages (id),
     version NAME NOT NULL,
-    state NAME NOT NULL CHECK (state IN ('draft', 'published', 'tombstoned', 'collected')),
+    state NAME NOT NULL
+        CHECK (state = 'draft' OR state = 'published' OR state = 'tombstoned' OR state = 'collected'),
     created_by NAME NOT NULL,
     created_at INT NOT NULL,
     published_by NAME,
@@ -171,7 +174,7 @@ CREATE TABLE versions (
     sealed_at INT,
     UNIQUE (package_id, version),
     CHECK (state <> 'published' OR (published_at IS NOT NULL AND published_by IS NOT NULL AND published_event IS NOT NULL))
-) STRICT;
+) SMALL;
 
 CREATE INDEX versions_by_package ON versions (package_id, id);
 
@@ -204,16 +207,16 @@ CREATE TABLE aliases (
 CREATE TABLE copies (
     id UUID NOT NULL PRIMARY KEY,
     digest BYTES NOT NULL REFERENCES blobs (digest),
-    kind NAME NOT NULL CHECK (kind IN ('file', 'object', 'pack', 'inline')),
+    kind NAME NOT NULL CHECK (kind = 'file' OR kind = 'object' OR kind = 'pack' OR kind = 'inline'),
     place NAME NOT NULL,
     start INT NOT NULL CHECK (start >= 0),
     sums BYTES NOT NULL,
     state NAME NOT NULL CHECK (state IN ('good', 'damaged')),
-    created_at INT NOT NULL,
-    UNIQUE (place, start)
-) STRICT;
+    created_at INT NOT NULL
+) SMALL;
 CREATE INDEX copies_by_digest ON copies (digest);
-CREATE INDEX copies_inline ON copies (id) WHERE kind = 'inline';
+-- The place of an inline copy is its own id.
+CREATE UNIQUE INDEX copies_by_place ON copies (place, start) WHERE kind <> 'inline';
 CREATE INDEX copies_damaged ON copies (id) WHERE state = 'damaged';
 
 CREATE TABLE inline_bytes (
@@ -244,7 +247,7 @@ CREATE TABLE entries (
     added_at INT NOT NULL,
     added_event UUID,
     PRIMARY KEY (version_id, path)
-) STRICT;
+) SMALL;
 CREATE INDEX entries_by_digest ON entries (digest, repo_id);
 
 -- Which version answers at a path of the repository. A path belongs to the first package that
@@ -275,6 +278,14 @@ CREATE UNIQUE INDEX refs_in_force ON refs (package_id, name) WHERE to_at IS NULL
 CREATE INDEX refs_history ON refs (package_id, name, from_at);
 CREATE INDEX refs_by_version ON refs (version_id);
 
+-- Versions that belong to another version of their package, by that one's name; it need not exist.
+CREATE TABLE subjects (
+    package_id UUID NOT NULL REFERENCES packages (id),
+    subject NAME NOT NULL,
+    version_id UUID NOT NULL REFERENCES versions (id),
+    PRIMARY KEY (package_id, subject, version_id)
+) SMALL;
+
 -- Yanked, deprecated, unlisted: an interval each; path is empty for the whole version.
 CREATE TABLE marks (
     id UUID NOT NULL PRIMARY KEY,
@@ -304,8 +315,9 @@ CREATE TABLE tombstones (
 CREATE UNIQUE INDEX tombstones_in_force ON tombstones (version_id) WHERE to_at IS NULL;
 
 -- Bytes received for a repository and not yet entered in a version: kept, and readable there, until
--- then. charged: how much of the bytes allowance they hold; a published version holds the sum of its
--- entries' sizes instead.
+-- then. charged: how much of the bytes allowance they hold, the blob's length; a version that was ever
+-- published holds the sum of its entries' sizes and of its manifest's blob instead. Drafts, withdrawn ones
+-- too, hold nothing: the pins of what they need stay.
 CREATE TABLE pins (
     repo_id UUID NOT NULL REFERENCES repositories (id),
     digest BYTES NOT NULL REFERENCES blobs (digest) ON DELETE RESTRICT,
@@ -316,15 +328,16 @@ CREATE TABLE pins (
 CREATE INDEX pins_by_digest ON pins (digest);
 CREATE INDEX pins_by_time ON pins (until);
 
--- completion: the list of parts that complete fixed, JSON. object_key, object_upload: parts go straight
+-- expected_digest and expected_length: both, or neither where the client tells the digest last and sends the
+-- bytes in order. completion: the list of parts that complete fixed, JSON. object_key, object_upload: parts go straight
 -- to the object store. busy_until, busy_by: somebody is verifying the bytes until then.
 CREATE TABLE uploads (
     id UUID NOT NULL PRIMARY KEY,
     tenant_id UUID NOT NULL REFERENCES tenants (id),
     repo_id UUID NOT NULL REFERENCES repositories (id),
     state NAME NOT NULL CHECK (state IN ('initiated', 'parts_uploading', 'pending_commit', 'committed', 'aborted')),
-    expected_digest BYTES NOT NULL,
-    expected_length INT NOT NULL CHECK (expected_length >= 0),
+    expected_digest BYTES,
+    expected_length INT CHECK (expected_length >= 0),
     deduped BOOL NOT NULL,
     created_by NAME NOT NULL,
     created_at INT NOT NULL,
@@ -335,7 +348,8 @@ CREATE TABLE uploads (
     object_key NAME,
     object_upload TEXT,
     busy_until INT,
-    busy_by UUID
+    busy_by UUID,
+    CHECK ((expected_digest IS NULL) = (expected_length IS NULL))
 ) STRICT;
 CREATE INDEX uploads_open ON uploads (expires_at) WHERE state IN ('initiated', 'parts_uploading', 'pending_commit');
 
@@ -353,7 +367,7 @@ CREATE TABLE upload_parts (
 -- The journal. seq is given by the sequencer, once, gapless, in the order in which it saw commits.
 CREATE TABLE events (
     id UUID NOT NULL PRIMARY KEY,
-    seq INT UNIQUE,
+    seq INT,
     tenant_id UUID NOT NULL,
     at INT NOT NULL,
     actor NAME NOT NULL,
@@ -363,9 +377,11 @@ CREATE TABLE events (
     resource_id NAME NOT NULL,
     detail TEXT NOT NULL,
     correlation_id UUID
-) STRICT;
+) SMALL;
+-- Publishing pays for the first alone, the sequencer for the others: see docs/decisions/0011-….md.
 CREATE INDEX events_unsequenced ON events (at, id) WHERE seq IS NULL;
-CREATE INDEX events_by_resource ON events (resource_id, seq);
+CREATE UNIQUE INDEX events_by_seq ON events (seq) WHERE seq IS NOT NULL;
+CREATE INDEX events_by_resource ON events (resource_id, seq) WHERE seq IS NOT NULL;
 
 -- How far each consumer of the journal has come.
 CREATE TABLE consumers (
@@ -403,13 +419,15 @@ CREATE TABLE leases (
     until INT NOT NULL
 ) SMALL;
 
--- First answers to requests that carried an Idempotency-Key.
+-- First answers to requests that carried an Idempotency-Key. status 0: the first request is under way;
+-- attempt names who has it in hand, created_at is its last sign of life.
 CREATE TABLE idempotency (
     principal_id UUID NOT NULL,
     key NAME NOT NULL,
     request BYTES NOT NULL,
     status INT NOT NULL,
     body TEXT NOT NULL,
+    attempt UUID NOT NULL,
     created_at INT NOT NULL,
     PRIMARY KEY (principal_id, key)
 ) STRICT;

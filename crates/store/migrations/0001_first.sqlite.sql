@@ -86,6 +86,12 @@ BEGIN SELECT RAISE(ABORT, 'artifortress: the history of a ref never changes'); E
 CREATE TRIGGER refs_stay BEFORE DELETE ON refs
 BEGIN SELECT RAISE(ABORT, 'artifortress: the history of a ref is never shortened'); END;
 
+CREATE TRIGGER subjects_keep BEFORE UPDATE ON subjects
+BEGIN SELECT RAISE(ABORT, 'artifortress: what a version belongs to never changes'); END;
+
+CREATE TRIGGER subjects_stay BEFORE DELETE ON subjects
+BEGIN SELECT RAISE(ABORT, 'artifortress: what a version belongs to never changes'); END;
+
 CREATE TRIGGER marks_keep BEFORE UPDATE ON marks
 WHEN OLD.to_at IS NOT NULL OR NEW.id <> OLD.id OR NEW.version_id <> OLD.version_id OR NEW.path <> OLD.path
     OR NEW.kind <> OLD.kind OR NEW.text <> OLD.text OR NEW.from_at <> OLD.from_at OR NEW.from_event <> OLD.from_event
@@ -121,6 +127,6 @@ BEGIN SELECT RAISE(ABORT, 'artifortress: the history of a tombstone is never sho
 
 CREATE TRIGGER uploads_keep BEFORE UPDATE ON uploads
 WHEN OLD.state IN ('committed', 'aborted') OR NEW.id <> OLD.id OR NEW.tenant_id <> OLD.tenant_id
-    OR NEW.repo_id <> OLD.repo_id OR NEW.expected_digest <> OLD.expected_digest
-    OR NEW.expected_length <> OLD.expected_length OR NEW.created_by <> OLD.created_by OR NEW.created_at <> OLD.created_at
+    OR NEW.repo_id <> OLD.repo_id OR NEW.expected_digest IS NOT OLD.expected_digest
+    OR NEW.expected_length IS NOT OLD.expected_length OR NEW.created_by <> OLD.created_by OR NEW.created_at <> OLD.created_at
 BEGIN SELECT RAISE(ABORT, 'artifortress: an upload keeps what it announced and ends once'); END;

@@ -110,7 +110,7 @@ pub(crate) async fn take(
     if amount == 0 {
         return Ok(());
     }
-    let shard = u64::try_from(spread % u128::from(shards(tx))).unwrap_or_default();
+    let shard = shard(tx, spread);
     let sql = "UPDATE allowances SET used = used + $4
          WHERE tenant_id = $1 AND kind = $2 AND shard = $3 AND used + $4 <= share";
     if tx.attempt() == 1 {
@@ -149,6 +149,16 @@ async fn take_by_sharing_out(
     Ok(())
 }
 
+/// Undoes what [`take`] took in this very transaction: its shard is locked already, no other is.
+pub(crate) async fn undo(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance, amount: u64, spread: u128) -> Result<()> {
+    let sql = "UPDATE allowances SET used = used - $4 WHERE tenant_id = $1 AND kind = $2 AND shard = $3";
+    let shard = shard(tx, spread);
+    if amount > 0 {
+        tx.execute(sql, args![tenant, *what.word(), shard, amount]).await?;
+    }
+    Ok(())
+}
+
 /// Gives `amount` back; what was taken in one shard may be given back in others.
 pub(crate) async fn give_back(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance, amount: u64) -> Result<()> {
     let mut rest = amount;
@@ -182,6 +192,10 @@ async fn locked_shards(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance) -> Re
         tx.execute(sql, args![tenant, *what.word(), shard]).await?;
     }
     tx.rows(SELECT, args![tenant, *what.word()]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+fn shard(tx: &Tx<'_>, spread: u128) -> u64 {
+    u64::try_from(spread % u128::from(shards(tx))).unwrap_or_default()
 }
 
 /// One writer needs one shard; many need several.

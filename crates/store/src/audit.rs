@@ -109,6 +109,6 @@ fn entry(row: &Row) -> Result<Entry> {
 
 /// The greatest number given so far; 0 when there is none.
 pub async fn last(session: &mut Session<'_>) -> Result<u64> {
-    let row = session.row("SELECT max(seq) FROM events", &[]).await?;
+    let row = session.row("SELECT max(seq) FROM events WHERE seq IS NOT NULL", &[]).await?;
     row.map_or(Ok(None), |row| row.get::<Option<u64>>(0)).map(Option::unwrap_or_default)
 }

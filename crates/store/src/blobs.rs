@@ -1,7 +1,7 @@
 //! Blobs and their copies: which bytes we have, where, and how to check them.
 
 use model::state::{CopyKind, CopyState};
-use model::{CopyId, RepoId, Sha256Digest, Timestamp};
+use model::{CopyId, RepoId, Sha256Digest, TenantId, Timestamp};
 
 use crate::args;
 use crate::error::{Error, Result};
@@ -123,10 +123,16 @@ pub async fn copies(session: &mut Session<'_>, digest: Sha256Digest) -> Result<V
     rows.iter().filter_map(|row| copy_at(row, 0).transpose()).collect()
 }
 
-/// Makes a received blob known. Locks its row, so that collection and reuse cannot miss each other.
+/// Makes a received blob known. Locks its row, if it has one, so that collection and reuse cannot miss each other.
 /// When a good copy exists already, the new bytes are not needed: their place goes to the trash.
 /// Returns whether the new copy was kept.
 pub(crate) async fn keep(tx: &mut Tx<'_>, blob: &NewBlob, at: Timestamp) -> Result<bool> {
+    let sql = "INSERT INTO blobs (digest, length, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    if tx.execute(sql, args![blob.digest, blob.length, at]).await? == 1 {
+        // It has no copies, and nobody can remember any: other blobs' readers are left in peace.
+        add_copy(tx, blob, at).await?;
+        return Ok(true);
+    }
     let sql = "INSERT INTO blobs (digest, length, created_at) VALUES ($1, $2, $3)
          ON CONFLICT (digest) DO UPDATE SET condemned_at = NULL RETURNING length";
     let row = tx.row(sql, args![blob.digest, blob.length, at]).await?;
@@ -144,7 +150,6 @@ pub(crate) async fn keep(tx: &mut Tx<'_>, blob: &NewBlob, at: Timestamp) -> Resu
         return Ok(false);
     }
     add_copy(tx, blob, at).await?;
-    // Nobody can remember the copies of a blob that had none: other blobs' readers are left in peace.
     if known.is_some() {
         tx.touch_copies();
     }
@@ -175,9 +180,16 @@ pub(crate) async fn discard(tx: &mut Tx<'_>, place: &str, at: Timestamp) -> Resu
     Ok(())
 }
 
-/// Whether the blob is known at all; says nothing of who may read it. For our own work only.
-pub async fn is_known(session: &mut Session<'_>, digest: Sha256Digest) -> Result<bool> {
-    Ok(session.row("SELECT 1 FROM blobs WHERE digest = $1", args![digest]).await?.is_some())
+/// Remembers another digest of a blob.
+pub(crate) async fn also_named(tx: &mut Tx<'_>, algorithm: &str, value: &[u8], digest: Sha256Digest) -> Result<()> {
+    let sql = "INSERT INTO aliases (algorithm, value, digest) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    tx.execute(sql, args![*algorithm, value.to_vec(), digest]).await.map(drop)
+}
+
+/// The blob that another digest names; says nothing of who may read it.
+pub async fn named(session: &mut Session<'_>, algorithm: &str, value: &[u8]) -> Result<Option<Sha256Digest>> {
+    let sql = "SELECT digest FROM aliases WHERE algorithm = $1 AND value = $2";
+    session.row(sql, args![*algorithm, value.to_vec()]).await?.map(|row| row.get(0)).transpose()
 }
 
 /// Locks the blob's row, so that it cannot be collected meanwhile. Its length, when it has a good copy.
@@ -199,44 +211,71 @@ pub(crate) async fn revive(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<()> 
 }
 
 /// Keeps a locked blob for a repository at least until then. `charged` is what the caller took of
-/// the bytes allowance for it: whoever removes the pin passes it on or gives it back.
+/// the bytes allowance for it: whoever removes the pin passes it on or gives it back. Returns what of it
+/// is to be given back at once: a blob that is pinned there already is paid for.
 pub(crate) async fn pin(
     tx: &mut Tx<'_>,
     repo: RepoId,
     digest: Sha256Digest,
     until: Timestamp,
     charged: u64,
-) -> Result<()> {
-    let sql = "INSERT INTO pins (repo_id, digest, until, charged) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (repo_id, digest) DO UPDATE SET charged = pins.charged + excluded.charged,
-         until = CASE WHEN pins.until > excluded.until THEN pins.until ELSE excluded.until END";
-    tx.execute(sql, args![repo, digest, until, charged]).await.map(drop)
+) -> Result<u64> {
+    let new = "INSERT INTO pins (repo_id, digest, until, charged) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    if tx.execute(new, args![repo, digest, until, charged]).await? == 1 {
+        return Ok(0);
+    }
+    let known =
+        "UPDATE pins SET until = CASE WHEN until > $3 THEN until ELSE $3 END WHERE repo_id = $1 AND digest = $2";
+    match tx.execute(known, args![repo, digest, until]).await? {
+        1 => Ok(charged),
+        // A version was published with it since the statement before.
+        _ => Err(crate::pg::again()),
+    }
 }
 
 /// Whether `repo` holds the blob: pinned there, or in a version there that is a draft or published.
 pub(crate) async fn held_in(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Digest) -> Result<bool> {
     let sql = "SELECT 1 WHERE EXISTS (SELECT 1 FROM pins WHERE repo_id = $1 AND digest = $2)
          OR EXISTS (SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id
-                    WHERE e.digest = $2 AND e.repo_id = $1 AND v.state IN ('draft', 'published'))";
+                    WHERE e.digest = $2 AND e.repo_id = $1 AND v.state IN ('draft', 'published'))
+         OR EXISTS (SELECT 1 FROM manifests m JOIN versions v ON v.id = m.version_id
+                    WHERE m.blob_digest = $2 AND v.repo_id = $1 AND v.state IN ('draft', 'published'))";
     Ok(tx.row(sql, args![repo, digest]).await?.is_some())
 }
 
-/// Whether one of `repos` holds the blob where its readers see it: pinned or published there. Costs
-/// a statement for each repository that holds it, however many versions do.
-pub(crate) async fn held_in_any(tx: &mut Tx<'_>, digest: Sha256Digest, repos: &[RepoId]) -> Result<bool> {
-    const PINS: &str = "SELECT repo_id FROM pins WHERE digest = $1 AND repo_id > $2 ORDER BY repo_id LIMIT 1";
-    const ENTRIES: &str = "SELECT e.repo_id FROM entries e JOIN versions v ON v.id = e.version_id
-         WHERE e.digest = $1 AND e.repo_id > $2 AND v.state = 'published' ORDER BY e.repo_id LIMIT 1";
-    for sql in [PINS, ENTRIES] {
-        let mut after = RepoId(uuid::Uuid::nil());
-        while let Some(row) = tx.row(sql, args![digest, after]).await? {
-            after = row.get(0)?;
-            if repos.contains(&after) {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
+/// Whether the blob is pinned for `repo`, as far as can be seen without a lock.
+pub(crate) async fn is_pinned(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Digest) -> Result<bool> {
+    let sql = "SELECT 1 FROM pins WHERE repo_id = $1 AND digest = $2";
+    Ok(tx.row(sql, args![repo, digest]).await?.is_some())
+}
+
+/// Which repositories a caller may read: those that everybody may read, and these.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// All of the tenant.
+    pub every: bool,
+    /// Or these.
+    pub keys: std::collections::BTreeSet<model::RepoKey>,
+}
+
+/// Whether a repository within `reach` holds the blob where its readers see it: pinned or published there. One statement, whether the blob exists or not; it walks the repositories of the
+/// reach and probes an index for each, so that what lies outside makes no difference to its work. Only
+/// looks: who goes on must lock the blob and look again.
+pub(crate) async fn within_reach(
+    tx: &mut Tx<'_>,
+    tenant: TenantId,
+    digest: Sha256Digest,
+    reach: &Reach,
+) -> Result<bool> {
+    let sql = "SELECT 1 FROM repositories r
+         WHERE r.tenant_id = $1 AND r.retired_at IS NULL
+            AND ($3 OR r.anonymous_read OR replace($4, '/' || r.key || '/', '') <> $4)
+            AND (EXISTS (SELECT 1 FROM pins p WHERE p.repo_id = r.id AND p.digest = $2)
+               OR EXISTS (SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id
+                  WHERE e.digest = $2 AND e.repo_id = r.id AND v.state = 'published')) LIMIT 1";
+    // No key holds a slash, so each is found exactly.
+    let keys: String = reach.keys.iter().flat_map(|key| ["/", key.as_str(), "/"]).collect();
+    Ok(tx.row(sql, args![tenant, digest, reach.every, keys]).await?.is_some())
 }
 
 /// Marks a copy as damaged: it is never served again. Says whether a good one is left.

@@ -164,14 +164,18 @@ impl PutEntries {
 
 /// Locks a blob and takes it back from collection. 409 unless `repo` holds it. Returns its length.
 pub(crate) async fn expect_held(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Digest) -> Result<u64> {
+    let length = held(tx, repo, digest).await?;
+    length.ok_or_else(|| Error::conflict(format!("sha256:{digest} was not uploaded to this repository")))
+}
+
+/// Locks a blob and takes it back from collection. Its length; `None` unless `repo` holds it.
+pub(crate) async fn held(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Digest) -> Result<Option<u64>> {
     let length = blobs::lock_good(tx, digest).await?;
-    match length {
-        Some(length) if blobs::held_in(tx, repo, digest).await? => {
-            blobs::revive(tx, digest).await?;
-            Ok(length)
-        }
-        _ => Err(Error::conflict(format!("sha256:{digest} was not uploaded to this repository"))),
+    if length.is_none() || !blobs::held_in(tx, repo, digest).await? {
+        return Ok(None);
     }
+    blobs::revive(tx, digest).await?;
+    Ok(length)
 }
 
 /// Takes an entry out of a draft.

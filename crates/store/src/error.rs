@@ -18,6 +18,10 @@ pub enum Error {
     /// The database does not answer, or asks to try again later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// Another transaction won a conflict; begun again, this one may win. The store tries again by itself,
+    /// so a write never answers with it.
+    #[error("another transaction won: {0}")]
+    Lost(String),
     /// The connection broke while the commit was under way: it may or may not have happened.
     #[error("the outcome of a commit is not known")]
     Unknown,
@@ -47,7 +51,7 @@ impl Error {
 
     /// Whether the same request may succeed later without being changed.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Unknown)
+        matches!(self, Self::Unavailable(_) | Self::Lost(_) | Self::Unknown)
     }
 }
 
@@ -80,7 +84,9 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Database(cause) => match cause.code().as_deref() {
                 // insufficient_resources: disk_full
                 Some("53100") => Self::Full,
-                // connection, resources, operator intervention, serialization, deadlock
+                // serialization_failure, deadlock_detected, lock_not_available
+                Some("40001" | "40P01" | "55P03") => Self::Lost(error.to_string()),
+                // connection, resources, operator intervention, other rollbacks
                 Some(code)
                     if code.starts_with("08")
                         || code.starts_with("53")

@@ -85,7 +85,10 @@ impl Event {
 
 /// The events of one resource in their order, the unsequenced ones last.
 pub async fn of_resource(session: &mut Session<'_>, tenant: TenantId, id: &str, limit: u32) -> Result<Vec<Event>> {
+    // In two parts, since each has an index of its own.
     const SQL: &str = "SELECT id, seq, at, actor, action, repo_id, resource_kind, resource_id, detail, correlation_id
-         FROM events WHERE tenant_id = $1 AND resource_id = $2 ORDER BY seq IS NULL, seq, id LIMIT $3";
+         FROM (SELECT * FROM events WHERE resource_id = $2 AND seq IS NOT NULL
+            UNION ALL SELECT * FROM events WHERE resource_id = $2 AND seq IS NULL) AS found
+         WHERE tenant_id = $1 ORDER BY seq IS NULL, seq, id LIMIT $3";
     session.rows(SQL, args![tenant, *id, limit]).await?.iter().map(Event::from_row).collect()
 }

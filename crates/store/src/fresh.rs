@@ -30,6 +30,11 @@ impl Stamp {
     pub fn from_epoch(epoch: u64) -> Self {
         Self(epoch)
     }
+
+    /// The number behind it: for keys of caches.
+    pub fn number(self) -> u64 {
+        self.0
+    }
 }
 
 impl Default for Fresh {

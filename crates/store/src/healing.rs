@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::session::{Session, Tx};
 use crate::store::Write;
-use crate::{args, value::Row};
+use crate::{args, trash, value::Row};
 
 /// What is known of a blob with a damaged copy.
 #[derive(Clone, Debug)]
@@ -99,8 +99,9 @@ impl Write for Retire {
 }
 
 impl Retire {
+    /// In the order of their places, as places are locked.
     async fn still_damaged(&self, tx: &mut Tx<'_>) -> Result<Vec<(CopyId, String, bool)>> {
-        let sql = "SELECT id, place, kind FROM copies WHERE digest = $1 AND state = 'damaged' ORDER BY id";
+        let sql = "SELECT id, place, kind FROM copies WHERE digest = $1 AND state = 'damaged' ORDER BY place, id";
         let rows = tx.rows(sql, args![self.digest]).await?;
         let of = |row: &Row| Ok((row.get(0)?, row.get(1)?, row.get::<String>(2)? == "inline"));
         let found: Vec<(CopyId, String, bool)> = rows.iter().map(of).collect::<Result<_>>()?;
@@ -114,11 +115,7 @@ async fn remove(tx: &mut Tx<'_>, copy: CopyId, place: &str, inline: bool, act: &
         tx.execute("DELETE FROM inline_bytes WHERE copy_id = $1", args![copy]).await?;
     }
     tx.execute("DELETE FROM copies WHERE id = $1", args![copy]).await?;
-    let shared = "SELECT 1 FROM copies WHERE place = $1 LIMIT 1";
-    if !inline && tx.row(shared, args![*place]).await?.is_none() {
-        blobs::discard(tx, place, act.at).await?;
-    }
-    Ok(())
+    if inline { Ok(()) } else { trash::discard_unless_shared(tx, place, act.at).await }
 }
 
 /// Says, once for each loss, that no good copy of a blob is left. Returns whether it was said now.
@@ -148,8 +145,10 @@ impl Write for DeclareLost {
 impl DeclareLost {
     /// What was said last of the blob: that it is damaged, healed or lost.
     async fn was_said(&self, tx: &mut Tx<'_>) -> Result<bool> {
-        let sql = "SELECT action FROM events WHERE resource_id = $1
-             AND action IN ('blob.lost', 'blob.copy.damaged', 'blob.healed') ORDER BY at DESC, id DESC LIMIT 1";
+        let sql = "SELECT action FROM (
+                SELECT action, at, id FROM events WHERE resource_id = $1 AND seq IS NOT NULL
+                UNION ALL SELECT action, at, id FROM events WHERE resource_id = $1 AND seq IS NULL
+             ) AS said WHERE action IN ('blob.lost', 'blob.copy.damaged', 'blob.healed') ORDER BY at DESC, id DESC LIMIT 1";
         let last = tx.row(sql, args![self.digest.to_string()]).await?;
         Ok(last.map(|row| row.get::<String>(0)).transpose()?.is_some_and(|action| action == "blob.lost"))
     }

@@ -24,6 +24,8 @@ pub struct Located {
     pub size: u64,
     /// The media type given at upload.
     pub media_type: Option<String>,
+    /// More that the format keeps of it, JSON.
+    pub attributes: Option<String>,
     /// When the entry was published.
     pub modified_at: Timestamp,
     /// The good copies, oldest first.
@@ -35,6 +37,7 @@ macro_rules! find {
         concat!(
             "SELECT l.package_id, l.version_id, v.state, e.digest, e.size, e.media_type, e.added_at, ",
             copy_columns!(),
+            ", e.attributes",
             $more,
             " FROM locations l
          JOIN versions v ON v.id = l.version_id
@@ -58,7 +61,7 @@ pub async fn find_as_of(session: &mut Session<'_>, repo: RepoId, path: &str) -> 
         find!(", (SELECT value FROM epochs WHERE name = 'auth'), (SELECT value FROM epochs WHERE name = 'config')");
     let rows = session.rows(SQL, args![repo, *path]).await?;
     let (Some(located), Some(first)) = (located(&rows)?, rows.first()) else { return Ok(None) };
-    Ok(Some((located, (first.get(13)?, first.get(14)?))))
+    Ok(Some((located, (first.get(14)?, first.get(15)?))))
 }
 
 fn located(rows: &[Row]) -> Result<Option<Located>> {
@@ -72,6 +75,7 @@ fn located(rows: &[Row]) -> Result<Option<Located>> {
         size: first.get(4)?,
         media_type: first.get(5)?,
         modified_at: first.get(6)?,
+        attributes: first.get(13)?,
         copies: rows.iter().filter_map(|row| copy_at(row, 7).transpose()).collect::<Result<_>>()?,
     }))
 }

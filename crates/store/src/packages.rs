@@ -45,12 +45,12 @@ pub struct Latest {
 }
 
 /// Sorts after every name and path: they have at most 1024 bytes.
-pub(crate) fn last() -> String {
+pub fn last() -> String {
     char::MAX.to_string().repeat(257)
 }
 
 /// The first text after all those that begin with `prefix`, by bytes.
-fn after_prefix(prefix: &str) -> String {
+pub(crate) fn after_prefix(prefix: &str) -> String {
     let mut rest: Vec<char> = prefix.chars().collect();
     while let Some(c) = rest.pop() {
         let next = if c == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(u32::from(c) + 1) };
@@ -98,7 +98,21 @@ pub async fn find(session: &mut Session<'_>, repo: RepoId, namespace: &str, name
     session.row(sql, args![repo, *name, *namespace]).await?.map(|row| row.get(0)).transpose()
 }
 
-/// The package at a coordinate, made with the id `new` when it does not exist.
+/// The package at a coordinate, if it was ever published in; with `drafts`, if it exists.
+pub async fn find_shown(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    namespace: &str,
+    name: &str,
+    drafts: bool,
+) -> Result<Option<PackageId>> {
+    let sql = "SELECT p.id FROM packages p WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3
+         AND ($4 OR EXISTS (SELECT 1 FROM versions v WHERE v.package_id = p.id AND v.published_at IS NOT NULL))";
+    session.row(sql, args![repo, *name, *namespace, drafts]).await?.map(|row| row.get(0)).transpose()
+}
+
+/// The package at a coordinate, made with the id `new` when it does not exist. Its generation begins
+/// at 1: whoever makes a package need not [`raise`] it.
 pub(crate) async fn ensure(
     tx: &mut Tx<'_>,
     repo: RepoId,
@@ -107,9 +121,10 @@ pub(crate) async fn ensure(
     now: Timestamp,
 ) -> Result<PackageId> {
     let sql = "INSERT INTO packages (id, repo_id, type, namespace, name, display_name, generation, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, 0, $7) ON CONFLICT DO NOTHING";
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7) ON CONFLICT DO NOTHING";
     let args = args![new, repo, at.kind, at.namespace, at.name, at.display_name, now];
     if tx.execute(sql, args).await? == 1 {
+        tx.touch_package(new);
         return Ok(new);
     }
     find(tx, repo, &at.namespace, &at.name).await?.ok_or_else(|| Error::Defect("a package vanished".to_owned()))

@@ -20,12 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Attempts at a transaction that lost against another one.
 const ATTEMPTS: u32 = 8;
 
-/// How a write says that it wants to be begun again.
-const AGAIN: &str = "begun again";
-
 /// The answer of a write that wants to be begun again, without the locks that it holds.
 pub(crate) fn again() -> Error {
-    Error::Unavailable(AGAIN.to_owned())
+    Error::Lost("begun again".to_owned())
 }
 
 /// A pool of connections.
@@ -159,10 +156,7 @@ impl From<sqlx::Error> for Attempt {
 
 impl From<Error> for Attempt {
     fn from(error: Error) -> Self {
-        // 40001 serialization failure, 40P01 deadlock, and our own wish
-        let lost = matches!(&error, Error::Unavailable(text)
-            if text.contains("deadlock") || text.contains("could not serialize") || text == AGAIN);
-        if lost { Self::Lost(error) } else { Self::Failed(error) }
+        if matches!(error, Error::Lost(_)) { Self::Lost(error) } else { Self::Failed(error) }
     }
 }
 

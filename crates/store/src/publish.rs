@@ -59,8 +59,12 @@ pub enum Replace {
 pub struct PublishedFile {
     /// The package.
     pub package: PackageId,
+    /// The version's id: the new one, or that of the version whose lost bytes came back.
+    pub id: VersionId,
     /// The version's name: `1`, `2`, ….
-    pub version: VersionName,
+    pub version: String,
+    /// Whether something was at the path before.
+    pub replaced: bool,
     /// Whether the new copy was kept; otherwise a good one existed.
     pub copy_kept: bool,
 }
@@ -73,11 +77,14 @@ impl Write for PublishFile {
         repositories::expect_living(tx, self.repo).await?;
         let package = packages::ensure(tx, self.repo, &self.package, self.new_package, act.at).await?;
         self.check_condition(tx, package).await?;
-        let name = self.next_version(tx, package).await?;
+        if let Some(healed) = self.heal(tx, package).await? {
+            return Ok(healed);
+        }
+        let there = self.number_there(tx, package).await?;
         admission::take(tx, act.tenant, Allowance::Bytes, self.blob.length, &self.limits, act.event.0.as_u128())
             .await?;
         let copy_kept = blobs::keep(tx, &self.blob, act.at).await?;
-        self.insert(tx, package, &name).await?;
+        let name = self.insert(tx, package, there.unwrap_or(0)).await?;
         locations::occupy(tx, self.repo, self.path.as_str(), package, self.version, &self.path, self.overwrite).await?;
         let id = self.version.to_string();
         let detail = json!({
@@ -86,28 +93,52 @@ impl Write for PublishFile {
         });
         record(tx, act, "package.version.published", On { repo: Some(self.repo), kind: "version", id: &id }, &detail)
             .await?;
-        packages::raise(tx, package).await?;
-        Ok(PublishedFile { package, version: name, copy_kept })
+        if package != self.new_package {
+            packages::raise(tx, package).await?;
+        }
+        let (id, version) = (self.version, name.as_str().to_owned());
+        Ok(PublishedFile { package, id, version, replaced: there.is_some(), copy_kept })
     }
 }
 
 impl PublishFile {
-    /// A new package begins at 1; an existing one goes on only where overwriting is allowed.
-    async fn next_version(&self, tx: &mut Tx<'_>, package: PackageId) -> Result<VersionName> {
-        let count: u64 = if package == self.new_package {
-            0
-        } else if self.overwrite {
-            let sql = "SELECT generation FROM packages WHERE id = $1 FOR UPDATE";
-            tx.row(sql, args![package]).await?;
-            let row = tx.row("SELECT count(*) FROM versions WHERE package_id = $1", args![package]).await?;
-            row.ok_or_else(|| Error::Defect("no count".to_owned()))?.get(0)?
-        } else {
+    /// The same bytes again, for a published path whose blob has no good copy left: they heal the blob.
+    /// Nothing else changes; the version holds its share of the allowance already.
+    async fn heal(&self, tx: &mut Tx<'_>, package: PackageId) -> Result<Option<PublishedFile>> {
+        if package == self.new_package || self.overwrite {
+            return Ok(None);
+        }
+        let Some(there) = locations::find(tx, self.repo, self.path.as_str()).await? else { return Ok(None) };
+        let same = there.state == VersionState::Published && there.digest == self.blob.digest;
+        if !same || !there.copies.is_empty() || !blobs::keep(tx, &self.blob, self.act.at).await? {
+            return Ok(None);
+        }
+        let id = self.blob.digest.to_string();
+        let detail = json!({"path": self.path, "newCopy": true});
+        record(tx, &self.act, "blob.healed", On { repo: Some(self.repo), kind: "blob", id: &id }, &detail).await?;
+        let row = tx.row("SELECT version FROM versions WHERE id = $1", args![there.version]).await?;
+        let version = row.ok_or_else(|| Error::Defect("a version vanished".to_owned()))?.get(0)?;
+        Ok(Some(PublishedFile { package, id: there.version, version, replaced: true, copy_kept: true }))
+    }
+
+    /// The number of the version at the path: 0 for one whose name is no number. `None`: nothing is there.
+    /// Refuses where an existing package cannot go on.
+    async fn number_there(&self, tx: &mut Tx<'_>, package: PackageId) -> Result<Option<u64>> {
+        if package == self.new_package {
+            return Ok(None);
+        }
+        if !self.overwrite {
             return Err(Error::conflict(format!(
                 "{} exists already: a published path never changes in this repository",
                 self.path
             )));
-        };
-        VersionName::parse(&(count + 1).to_string()).map_err(|error| Error::Defect(error.to_string()))
+        }
+        packages::lock(tx, package).await?;
+        let sql = "SELECT v.version FROM locations l JOIN versions v ON v.id = l.version_id
+             WHERE l.repo_id = $1 AND l.path = $2";
+        let Some(row) = tx.row(sql, args![self.repo, self.path]).await? else { return Ok(None) };
+        let name: String = row.get(0)?;
+        Ok(Some(name.parse().ok().filter(|number: &u64| number.to_string() == name).unwrap_or(0)))
     }
 
     /// The package is locked or new, so what is seen here still holds at the commit.
@@ -133,7 +164,8 @@ impl PublishFile {
         ))
     }
 
-    async fn insert(&self, tx: &mut Tx<'_>, package: PackageId, name: &VersionName) -> Result<()> {
+    /// Makes the version, under the next number that no draft has taken.
+    async fn insert(&self, tx: &mut Tx<'_>, package: PackageId, last: u64) -> Result<VersionName> {
         let act = &self.act;
         let sql =
             "INSERT INTO entries (version_id, path, repo_id, location, digest, size, media_type, added_at, added_event)
@@ -141,16 +173,46 @@ impl PublishFile {
         let version = "INSERT INTO versions (id, repo_id, package_id, version, state, created_by, created_at,
              published_by, published_at, published_event) VALUES ($1, $2, $3, $4, 'published', $5, $6, $5, $6, $7)
              ON CONFLICT DO NOTHING";
-        let args = args![self.version, self.repo, package, *name, act.actor, act.at, act.event];
-        if tx.execute(version, args).await? == 0 {
-            return Err(Error::conflict(format!("version {name} of {} exists already", self.package.display_name)));
-        }
+        let mut number = last.checked_add(1).unwrap_or(1);
+        let name = loop {
+            let name = VersionName::parse(&number.to_string()).map_err(|error| Error::Defect(error.to_string()))?;
+            let args = args![self.version, self.repo, package, name, act.actor, act.at, act.event];
+            if tx.execute(version, args).await? == 1 {
+                break name;
+            }
+            // Once more at each turn when drafts are begun meanwhile: each turn sees what the last one met.
+            number = free_number(tx, package, number).await?;
+        };
         let blob = &self.blob;
         let path = &self.path;
         let args =
             args![self.version, *path, self.repo, *path, blob.digest, blob.length, self.media_type, act.at, act.event];
         tx.execute(sql, args).await?;
         tx.execute("UPDATE versions SET sealed_at = $2 WHERE id = $1", args![self.version, act.at]).await?;
-        Ok(())
+        Ok(name)
     }
+}
+
+/// A free number above one that is taken, found by doubling and halving: a package with n versions costs
+/// some 2 log n looks at an index, whatever its drafts are called.
+async fn free_number(tx: &mut Tx<'_>, package: PackageId, from: u64) -> Result<u64> {
+    let none = || Error::conflict("no number is left for another version");
+    let (mut taken, mut step) = (from, 1);
+    let mut free = loop {
+        let next = from.checked_add(step).ok_or_else(none)?;
+        if !is_taken(tx, package, next).await? {
+            break next;
+        }
+        (taken, step) = (next, step.checked_mul(2).ok_or_else(none)?);
+    };
+    while free - taken > 1 {
+        let middle = taken + (free - taken) / 2;
+        if is_taken(tx, package, middle).await? { taken = middle } else { free = middle }
+    }
+    Ok(free)
+}
+
+async fn is_taken(tx: &mut Tx<'_>, package: PackageId, number: u64) -> Result<bool> {
+    let sql = "SELECT 1 FROM versions WHERE package_id = $1 AND version = $2";
+    Ok(tx.row(sql, args![package, number.to_string()]).await?.is_some())
 }

@@ -112,6 +112,8 @@ pub struct PutRef {
     pub version: VersionId,
     /// What it must point at now; 412 when it does not.
     pub expected: Expected,
+    /// Whether it never moves once it points somewhere; 409 then.
+    pub fixed: bool,
 }
 
 impl Write for PutRef {
@@ -127,12 +129,8 @@ impl Write for PutRef {
         if let Some(before) = before.as_ref().filter(|before| before.version == self.version) {
             return Ok(before.clone());
         }
-        let sql = "UPDATE refs SET to_at = $3, to_event = $4 WHERE package_id = $1 AND name = $2 AND to_at IS NULL";
-        tx.execute(sql, args![version.package, self.name, act.at, act.event]).await?;
-        let sql = "INSERT INTO refs (id, package_id, name, version_id, from_at, from_event, by_subject)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)";
-        let args = args![self.id, version.package, self.name, self.version, act.at, act.event, act.actor];
-        tx.execute(sql, args).await?;
+        expect_loose(before.as_ref(), self.fixed)?;
+        replace(tx, act, version.package, (self.id, &self.name), self.version).await?;
         let id = version.package.to_string();
         let on = On { repo: Some(self.repo), kind: "package", id: &id };
         let detail = json!({
@@ -158,5 +156,137 @@ impl PutRef {
         }
         let now = before.map_or("does not exist".to_owned(), |before| format!("points at {}", before.version));
         Err(Error::refuse(Code::PreconditionFailed, format!("the ref {} {now}", self.name)))
+    }
+}
+
+/// Ends the interval in force and begins another.
+async fn replace(
+    tx: &mut Tx<'_>,
+    act: &Act,
+    package: PackageId,
+    (id, name): (RefId, &RefName),
+    version: VersionId,
+) -> Result<()> {
+    end(tx, act, package, name).await?;
+    let sql = "INSERT INTO refs (id, package_id, name, version_id, from_at, from_event, by_subject)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    tx.execute(sql, args![id, package, *name, version, act.at, act.event, act.actor]).await.map(drop)
+}
+
+/// Ends the interval in force, if there is one. Returns whether there was.
+async fn end(tx: &mut Tx<'_>, act: &Act, package: PackageId, name: &RefName) -> Result<bool> {
+    let sql = "UPDATE refs SET to_at = $3, to_event = $4 WHERE package_id = $1 AND name = $2 AND to_at IS NULL";
+    Ok(tx.execute(sql, args![package, *name, act.at, act.event]).await? == 1)
+}
+
+/// A ref that points at a version from its publishing on.
+#[derive(Clone, Debug)]
+pub struct NewRef {
+    /// The id of its interval.
+    pub id: RefId,
+    /// Its name.
+    pub name: RefName,
+    /// Whether it never moves once it points somewhere.
+    pub fixed: bool,
+}
+
+/// Points a ref at a version that is published in this very transaction. The event is the publish's
+/// own. Returns whether it pointed elsewhere before.
+pub(crate) async fn point(
+    tx: &mut Tx<'_>,
+    act: &Act,
+    package: PackageId,
+    new: &NewRef,
+    version: VersionId,
+) -> Result<bool> {
+    packages::lock(tx, package).await?;
+    let before = find(tx, package, new.name.as_str()).await?;
+    if before.as_ref().is_some_and(|before| before.version == version) {
+        return Ok(false);
+    }
+    expect_loose(before.as_ref(), new.fixed)?;
+    replace(tx, act, package, (new.id, &new.name), version).await?;
+    Ok(true)
+}
+
+fn expect_loose(before: Option<&Ref>, fixed: bool) -> Result<()> {
+    match before {
+        Some(before) if fixed => Err(Error::conflict(format!(
+            "{} points at {}, and the repository's setting immutableRefs keeps it there",
+            before.name, before.version_name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Ends the refs in force that point at a version, but for those that are fixed.
+pub(crate) async fn end_all_of(
+    tx: &mut Tx<'_>,
+    act: &Act,
+    version: VersionId,
+    fixed: impl Fn(&RefName) -> bool,
+) -> Result<()> {
+    const SQL: &str = "SELECT package_id, name FROM refs WHERE version_id = $1 AND to_at IS NULL ORDER BY name";
+    for row in tx.rows(SQL, args![version]).await? {
+        let name: String = row.get(1)?;
+        let name = RefName::parse(&name).map_err(|error| Error::Defect(error.to_string()))?;
+        if !fixed(&name) {
+            end(tx, act, row.get(0)?, &name).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The names of the refs in force of a package that point at published versions, after the name
+/// `after`, in the order of their bytes.
+pub async fn names(session: &mut Session<'_>, package: PackageId, after: &str, limit: u32) -> Result<Vec<String>> {
+    let sql = "SELECT r.name FROM refs r JOIN versions v ON v.id = r.version_id
+         WHERE r.package_id = $1 AND r.name > $2 AND r.to_at IS NULL AND v.state = 'published' ORDER BY r.name LIMIT $3";
+    session.rows(sql, args![package, *after, limit]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// The name of the published version that a ref of a package points at: one statement.
+pub async fn pointed(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    (namespace, package): (&str, &str),
+    name: &str,
+) -> Result<Option<String>> {
+    let sql = "SELECT v.version FROM packages p JOIN refs r ON r.package_id = p.id AND r.to_at IS NULL
+         JOIN versions v ON v.id = r.version_id
+         WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3 AND r.name = $4 AND v.state = 'published'";
+    let row = session.row(sql, args![repo, *package, *namespace, *name]).await?;
+    row.map(|row| row.get(0)).transpose()
+}
+
+/// Ends a ref. 404 when it is not in force.
+#[derive(Clone, Debug)]
+pub struct EndRef {
+    /// Who and when.
+    pub act: Act,
+    /// Where.
+    pub repo: RepoId,
+    /// Whose.
+    pub package: PackageId,
+    /// Which.
+    pub name: RefName,
+    /// Whether it never moves once it points somewhere; 409 then.
+    pub fixed: bool,
+}
+
+impl Write for EndRef {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
+        packages::lock(tx, self.package).await?;
+        let before = find(tx, self.package, self.name.as_str()).await?;
+        let Some(before) = before else { return Err(Error::not_found(&format!("the ref {}", self.name))) };
+        expect_loose(Some(&before), self.fixed)?;
+        end(tx, &self.act, self.package, &self.name).await?;
+        let id = self.package.to_string();
+        let on = On { repo: Some(self.repo), kind: "package", id: &id };
+        let detail = json!({"ref": self.name, "previousVersionId": before.version, "version": before.version_name});
+        record(tx, &self.act, "package.ref.ended", on, &detail).await?;
+        packages::raise(tx, self.package).await
     }
 }

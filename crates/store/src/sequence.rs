@@ -80,7 +80,7 @@ impl Write for Advance {
 /// the greatest number cannot move meanwhile.
 async fn number(tx: &mut Tx<'_>, limit: u32) -> Result<u64> {
     let sql = "UPDATE events SET seq = given.seq FROM (
-            SELECT id, (SELECT coalesce(max(seq), 0) FROM events) + row_number() OVER (ORDER BY at, id) AS seq
+            SELECT id, (SELECT coalesce(max(seq), 0) FROM events WHERE seq IS NOT NULL) + row_number() OVER (ORDER BY at, id) AS seq
             FROM (SELECT id, at FROM events WHERE seq IS NULL ORDER BY at, id LIMIT $1) AS waiting
          ) AS given WHERE events.id = given.id AND events.seq IS NULL";
     tx.execute(sql, args![limit]).await

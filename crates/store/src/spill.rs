@@ -3,16 +3,21 @@
 //! Whoever is reading the old copy has its bytes in memory already; whoever looks afterwards finds
 //! the new one. The pack is durable before the row says so.
 
+use std::sync::LazyLock;
+
 use model::{CopyId, Sha256Digest, Timestamp};
 use serde_json::json;
 
 use crate::args;
-use crate::blobs;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::session::{Session, Tx};
 use crate::store::Write;
+use crate::trash;
+use crate::value::{Argument as _, Kind, Value};
 
+/// Copies that one transaction moves at most: its locks are held for a handful of statements.
+pub const AT_ONCE: usize = 200;
 /// Rows that [`waiting`] looks at, at most.
 const LOOKED_AT: u32 = 4096;
 
@@ -41,9 +46,14 @@ pub struct Waiting {
 /// What waits to be moved.
 pub async fn waiting(session: &mut Session<'_>) -> Result<Waiting> {
     let sql = "SELECT CAST(coalesce(sum(b.length), 0) AS BIGINT), min(c.created_at) FROM
-            (SELECT digest, created_at FROM copies WHERE kind = 'inline' AND state = 'good' ORDER BY id LIMIT $1) AS c
+            (SELECT k.digest, k.created_at FROM inline_bytes i JOIN copies k ON k.id = i.copy_id
+             WHERE i.copy_id > $2 AND k.state = 'good' ORDER BY i.copy_id LIMIT $1) AS c
          JOIN blobs b ON b.digest = c.digest WHERE b.length > 0";
-    let row = session.row(sql, args![LOOKED_AT]).await?.ok_or_else(|| Error::Defect("no answer".to_owned()))?;
+    // The bound makes SQLite begin with the small table.
+    let row = session
+        .row(sql, args![LOOKED_AT, CopyId(uuid::Uuid::nil())])
+        .await?
+        .ok_or_else(|| Error::Defect("no answer".to_owned()))?;
     Ok(Waiting { bytes: row.get(0)?, oldest: row.get(1)? })
 }
 
@@ -54,9 +64,10 @@ pub async fn inline_copies(
     before: Timestamp,
     limit: u32,
 ) -> Result<Vec<Inline>> {
-    let sql = "SELECT c.id, c.digest, c.sums, i.bytes FROM copies c JOIN inline_bytes i ON i.copy_id = c.id
-         WHERE c.kind = 'inline' AND c.state = 'good' AND c.created_at < $2 AND ($1 IS NULL OR c.id > $1)
-            AND length(i.bytes) > 0 ORDER BY c.id LIMIT $3";
+    let sql = "SELECT c.id, c.digest, c.sums, i.bytes FROM inline_bytes i JOIN copies c ON c.id = i.copy_id
+         WHERE i.copy_id > $1 AND c.state = 'good' AND c.created_at < $2 AND length(i.bytes) > 0
+         ORDER BY i.copy_id LIMIT $3";
+    let after = after.unwrap_or(CopyId(uuid::Uuid::nil()));
     let rows = session.rows(sql, args![after, before, limit]).await?;
     let inline =
         |row: &crate::Row| Ok(Inline { copy: row.get(0)?, digest: row.get(1)?, sums: row.get(2)?, bytes: row.get(3)? });
@@ -77,15 +88,15 @@ pub struct Packed {
 }
 
 /// Replaces inline copies by those of a pack that is already durable. Those that vanished or turned
-/// out to be damaged meanwhile are left as they are; a pack that nothing needs goes to the trash.
-/// Returns how many were replaced.
+/// out to be damaged meanwhile are left as they are, all of them when the pack has gone to the trash; a
+/// pack that nothing needs goes there. Returns how many were replaced.
 #[derive(Clone, Debug)]
 pub struct Spill {
     /// When, and the event.
     pub act: Act,
     /// The pack's place.
     pub place: String,
-    /// What lies in it.
+    /// What lies in it, [`AT_ONCE`] at most: a pack is moved in several transactions.
     pub items: Vec<Packed>,
 }
 
@@ -94,12 +105,14 @@ impl Write for Spill {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64> {
         let act = &self.act;
-        let mut moved = 0u64;
-        for item in &self.items {
-            moved += u64::from(self.replace(tx, item).await?);
+        if self.items.len() > AT_ONCE {
+            return Err(Error::Defect(format!("{} copies in one transaction", self.items.len())));
         }
+        tx.rows(&LOCK, &self.digests()).await?;
+        trash::lock_place(tx, &self.place).await?;
+        let moved = if trash::holds(tx, &self.place).await? { 0 } else { self.move_all(tx).await? };
         if moved == 0 {
-            blobs::discard(tx, &self.place, act.at).await?;
+            trash::discard_unless_shared(tx, &self.place, act.at).await?;
             return Ok(0);
         }
         let on = On { repo: None, kind: "pack", id: &self.place };
@@ -110,18 +123,55 @@ impl Write for Spill {
 }
 
 impl Spill {
-    async fn replace(&self, tx: &mut Tx<'_>, item: &Packed) -> Result<bool> {
-        let lock = "SELECT 1 FROM blobs WHERE digest = $1 FOR UPDATE";
-        tx.row(lock, args![item.digest]).await?;
-        let sql = "INSERT INTO copies (id, digest, kind, place, start, sums, state, created_at)
-             SELECT $2, digest, 'pack', $4, $5, sums, 'good', $6 FROM copies
-             WHERE id = $1 AND digest = $3 AND kind = 'inline' AND state = 'good'";
-        let args = args![item.from, item.to, item.digest, self.place, item.start, self.act.at];
-        if tx.execute(sql, args).await? == 0 {
-            return Ok(false);
+    async fn move_all(&self, tx: &mut Tx<'_>) -> Result<u64> {
+        let items =
+            self.items.iter().map(|item| [item.from.value(), item.to.value(), item.digest.value(), item.start.value()]);
+        let none = [Value::Null(Kind::Uuid), Value::Null(Kind::Uuid), Value::Null(Kind::Bytes), Value::Null(Kind::Int)];
+        let rows: Vec<Value<'_>> = items.chain(std::iter::repeat(none)).take(AT_ONCE).flatten().collect();
+        let mut args = rows.clone();
+        args.extend([self.place.value(), self.act.at.value()]);
+        let moved = tx.execute(&ADD, &args).await?;
+        if moved > 0 {
+            tx.execute(&FORGET_BYTES, &rows).await?;
+            tx.execute(&FORGET, &rows).await?;
         }
-        tx.execute("DELETE FROM inline_bytes WHERE copy_id = $1", args![item.from]).await?;
-        tx.execute("DELETE FROM copies WHERE id = $1", args![item.from]).await?;
-        Ok(true)
+        Ok(moved)
     }
+
+    fn digests(&self) -> Vec<Value<'_>> {
+        let digests = self.items.iter().map(|item| item.digest.value());
+        digests.chain(std::iter::repeat(Value::Null(Kind::Bytes))).take(AT_ONCE).collect()
+    }
+}
+
+/// In the order of their digests, so that two transactions cannot wait for each other.
+static LOCK: LazyLock<String> = LazyLock::new(|| {
+    let digests: Vec<String> = (1..=AT_ONCE).map(|number| format!("${number}")).collect();
+    format!("SELECT digest FROM blobs WHERE digest IN ({}) ORDER BY digest FOR UPDATE", digests.join(", "))
+});
+
+static ADD: LazyLock<String> = LazyLock::new(|| {
+    let (place, at) = (AT_ONCE * 4 + 1, AT_ONCE * 4 + 2);
+    with_items(&format!(
+        "INSERT INTO copies (id, digest, kind, place, start, sums, state, created_at)
+         SELECT i.new_id, c.digest, 'pack', ${place}, i.start, c.sums, 'good', ${at} FROM items i JOIN copies c ON c.id = i.old_id
+         WHERE c.digest = i.digest AND c.kind = 'inline' AND c.state = 'good'"
+    ))
+});
+
+static FORGET_BYTES: LazyLock<String> = LazyLock::new(|| {
+    with_items(
+        "DELETE FROM inline_bytes WHERE copy_id IN (SELECT i.old_id FROM items i JOIN copies n ON n.id = i.new_id)",
+    )
+});
+
+static FORGET: LazyLock<String> = LazyLock::new(|| {
+    with_items("DELETE FROM copies WHERE id IN (SELECT i.old_id FROM items i JOIN copies n ON n.id = i.new_id)")
+});
+
+/// A statement over [`AT_ONCE`] items; what is missing is NULL and matches nothing.
+fn with_items(statement: &str) -> String {
+    let row = |first: usize| format!("(${}, ${}, ${}, ${})", first, first + 1, first + 2, first + 3);
+    let rows: Vec<String> = (0..AT_ONCE).map(|number| row(number * 4 + 1)).collect();
+    format!("WITH items (old_id, new_id, digest, start) AS (VALUES {}) {statement}", rows.join(", "))
 }

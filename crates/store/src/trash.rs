@@ -19,6 +19,33 @@ pub async fn is_waiting(session: &mut Session<'_>) -> Result<bool> {
     Ok(session.row("SELECT 1 FROM trash WHERE removed_at IS NULL LIMIT 1", &[]).await?.is_some())
 }
 
+/// Locks a place that several blobs may share (a pack), to the end of the transaction: whether it is still
+/// needed and whether it may be used is decided one at a time. Lock blobs first, then places in their
+/// order. There is no row that stands for a place, so PostgreSQL locks its name; SQLite has one writer.
+pub(crate) async fn lock_place(tx: &mut Tx<'_>, place: &str) -> Result<()> {
+    if tx.is_lite() {
+        return Ok(());
+    }
+    let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+    tx.execute(sql, args![*place]).await.map(drop)
+}
+
+/// Whether a locked place is in the trash: nothing may point at it any more.
+pub(crate) async fn holds(tx: &mut Tx<'_>, place: &str) -> Result<bool> {
+    Ok(tx.row("SELECT 1 FROM trash WHERE place = $1", args![*place]).await?.is_some())
+}
+
+/// Hands a place over for deletion unless a copy lives there. Locks it: of two who remove the last two
+/// copies, the later one sees that nothing is left.
+pub(crate) async fn discard_unless_shared(tx: &mut Tx<'_>, place: &str, at: Timestamp) -> Result<()> {
+    lock_place(tx, place).await?;
+    // A statement of its own: what was committed while the lock was waited for must be seen.
+    if tx.row("SELECT 1 FROM copies WHERE place = $1 LIMIT 1", args![*place]).await?.is_none() {
+        crate::blobs::discard(tx, place, at).await?;
+    }
+    Ok(())
+}
+
 /// The bytes at these places are gone.
 #[derive(Clone, Debug)]
 pub struct Removed {

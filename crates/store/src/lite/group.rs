@@ -1,4 +1,4 @@
-//! One SQLite transaction that carries many writes, each in its own savepoint.
+//! One SQLite transaction that carries many writes and undoes those that refuse.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -65,18 +65,39 @@ impl<W: Write> Member for Waiting<W> {
     }
 }
 
+/// How a member that is refused halfway is undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undo {
+    /// By applying its whole group again, in savepoints. Costs nothing while nobody needs it, whereas
+    /// a savepoint keeps a copy of every page that its member changes.
+    Again,
+    /// By its own savepoint.
+    Savepoint,
+}
+
+/// What came of a member inside the transaction.
+enum Applied {
+    /// It counts.
+    Done(Touched),
+    /// It refused and left nothing behind.
+    Refused,
+    /// It refused and left something behind.
+    Halfway,
+}
+
 /// The transaction under way.
 pub(crate) struct Group {
     conn: Rc<Connection>,
+    undo: Undo,
     members: Vec<Box<dyn Member>>,
     touched: Vec<Touched>,
     failed: Option<Error>,
 }
 
 impl Group {
-    pub(crate) fn begin(conn: Rc<Connection>, first: Box<dyn Member>) -> Self {
+    pub(crate) fn begin(conn: Rc<Connection>, undo: Undo, first: Box<dyn Member>) -> Self {
         let failed = run(&conn, "BEGIN IMMEDIATE").err();
-        let mut group = Self { conn, members: Vec::new(), touched: Vec::new(), failed };
+        let mut group = Self { conn, undo, members: Vec::new(), touched: Vec::new(), failed };
         group.add(first);
         group
     }
@@ -85,15 +106,40 @@ impl Group {
         self.members.len()
     }
 
+    /// How members are undone by now.
+    pub(crate) fn undo(&self) -> Undo {
+        self.undo
+    }
+
     /// Applies one more write. Its refusal undoes only itself.
     pub(crate) fn add(&mut self, mut member: Box<dyn Member>) {
-        if self.failed.is_none() {
-            match in_savepoint(&self.conn, &mut *member) {
-                Ok(touched) => self.touched.extend(touched),
-                Err(error) => self.failed = Some(error),
-            }
-        }
+        let applied = if self.failed.is_none() { self.apply(&mut *member) } else { Ok(Applied::Refused) };
         self.members.push(member);
+        match applied {
+            Ok(Applied::Done(touched)) => self.touched.push(touched),
+            Ok(Applied::Refused) => {}
+            Ok(Applied::Halfway) => self.again(),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    /// `Err`: the whole transaction is gone.
+    fn apply(&self, member: &mut dyn Member) -> Result<Applied> {
+        match self.undo {
+            Undo::Again => in_the_open(&self.conn, member),
+            Undo::Savepoint => in_savepoint(&self.conn, member),
+        }
+    }
+
+    /// Begins anew with the same members, each in a savepoint from now on.
+    fn again(&mut self) {
+        rollback(&self.conn);
+        self.undo = Undo::Savepoint;
+        self.touched.clear();
+        self.failed = run(&self.conn, "BEGIN IMMEDIATE").err();
+        for member in std::mem::take(&mut self.members) {
+            self.add(member);
+        }
     }
 
     /// Commits, lets `after` see what was touched, then answers everybody. When the group as a
@@ -112,33 +158,55 @@ impl Group {
             self.members.into_iter().for_each(|member| member.answer(Err(error.clone())));
             return Err(error);
         }
-        let conn = self.conn;
-        self.members.into_iter().try_for_each(|member| match Self::begin(Rc::clone(&conn), member).commit(after) {
-            Err(error @ Error::Poisoned(_)) => Err(error),
-            _ => Ok(()),
+        let (conn, undo) = (self.conn, self.undo);
+        self.members.into_iter().try_for_each(|member| {
+            match Self::begin(Rc::clone(&conn), undo, member).commit(after) {
+                Err(error @ Error::Poisoned(_)) => Err(error),
+                _ => Ok(()),
+            }
         })
     }
 }
 
-/// `Ok(None)`: the member refused and undid itself. `Err`: the whole transaction is gone.
-fn in_savepoint(conn: &Rc<Connection>, member: &mut dyn Member) -> Result<Option<Touched>> {
+/// Without a savepoint. The connection counts every row that a statement or its triggers changed and
+/// did not undo: while that number stands, there is nothing to undo.
+fn in_the_open(conn: &Rc<Connection>, member: &mut dyn Member) -> Result<Applied> {
+    let before = conn.total_changes();
+    let applied = lend(conn, || member.apply());
+    expect_transaction(conn, &applied)?;
+    match applied {
+        Ok(touched) => Ok(Applied::Done(touched)),
+        Err(Error::Refused(_) | Error::Defect(_)) if conn.total_changes() == before => Ok(Applied::Refused),
+        Err(Error::Refused(_) | Error::Defect(_)) => Ok(Applied::Halfway),
+        Err(error) => Err(error),
+    }
+}
+
+fn in_savepoint(conn: &Rc<Connection>, member: &mut dyn Member) -> Result<Applied> {
     run(conn, "SAVEPOINT member")?;
     let applied = lend(conn, || member.apply());
-    if conn.is_autocommit() {
-        return Err(applied.err().unwrap_or_else(|| Error::Defect("the transaction vanished".to_owned())));
-    }
+    expect_transaction(conn, &applied)?;
     match applied {
         Ok(touched) => {
             run(conn, "RELEASE member")?;
-            Ok(Some(touched))
+            Ok(Applied::Done(touched))
         }
         Err(Error::Refused(_) | Error::Defect(_)) => {
             run(conn, "ROLLBACK TO member")?;
             run(conn, "RELEASE member")?;
-            Ok(None)
+            Ok(Applied::Refused)
         }
         Err(error) => Err(error),
     }
+}
+
+/// SQLite rolls everything back by itself where it must, e.g. when the disk is full.
+fn expect_transaction(conn: &Connection, applied: &Result<Touched>) -> Result<()> {
+    if !conn.is_autocommit() {
+        return Ok(());
+    }
+    let why = applied.as_ref().err().cloned();
+    Err(why.unwrap_or_else(|| Error::Defect("the transaction vanished".to_owned())))
 }
 
 fn run(conn: &Connection, sql: &str) -> Result<()> {

@@ -18,13 +18,15 @@ pub(crate) use writer::Writer;
 /// Statements kept prepared per connection; above the number of statements that we have.
 const STATEMENT_CACHE: usize = 512;
 
-/// Opens the connection that may write, creating the database when it is missing.
+/// Opens the connection that may write, creating the database when it is missing. What a statement or
+/// a savepoint may have to undo is kept in memory: a file for it cost two writes for each page touched.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
     let conn = Connection::open(path)?;
     settle(&conn)?;
     conn.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-         PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -4000;",
+         PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -4000;
+         PRAGMA temp_store = MEMORY;",
     )?;
     Ok(conn)
 }

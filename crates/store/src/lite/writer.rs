@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::group::{Group, Member};
+use super::group::{Group, Member, Undo};
 use super::open_writer;
 use crate::error::{Error, Result};
 use crate::fresh::{Fresh, Touched};
@@ -18,6 +18,11 @@ use crate::fresh::{Fresh, Touched};
 const GROUP_MEMBERS: usize = 256;
 /// How long a group may grow while more is waiting.
 const GROUP_TIME: Duration = Duration::from_millis(4);
+/// How long a group stays open, at most, for clients who were answered just before.
+const GROUP_WAIT: Duration = Duration::from_millis(1);
+/// Groups that use savepoints after one that had to be applied again, so that clients who are refused
+/// halfway over and over cost the others little.
+const CAREFUL_GROUPS: u32 = 64;
 /// Writes that may wait for the writer before callers are held back.
 const QUEUE: usize = 4096;
 
@@ -73,25 +78,71 @@ fn run(
     after: &AfterCommit,
 ) {
     let conn = Rc::new(conn);
+    let mut pace = Pace::default();
     while let Ok(first) = waiting.recv() {
         if let Some(why) = poison.get() {
             first.answer(Err(Error::Poisoned(why.clone())));
             continue;
         }
-        let mut group = Group::begin(Rc::clone(&conn), first);
-        let started = Instant::now();
-        while group.len() < GROUP_MEMBERS && started.elapsed() < GROUP_TIME {
-            match waiting.try_recv() {
-                Ok(next) => group.add(next),
-                Err(_) => break,
-            }
-        }
+        let mut group = Group::begin(Rc::clone(&conn), pace.undo(), first);
+        gather(&mut group, waiting, &pace);
+        pace.gathered(&group);
+        let begun = Instant::now();
         let settled = group.commit(&mut |touched| {
             fresh.apply(touched);
             after(touched);
         });
+        pace.commit = begun.elapsed();
         if let Err(Error::Poisoned(why)) = settled {
             drop(poison.set(why));
         }
+    }
+}
+
+/// Takes what is waiting. Those who were just answered are likely to come back at once, so the group
+/// stays open for as many as they were: as long as half a commit takes, never for a single client.
+fn gather(group: &mut Group, waiting: &Receiver<Box<dyn Member>>, pace: &Pace) {
+    let begun = Instant::now();
+    let mut others = 0;
+    while group.len() < GROUP_MEMBERS && begun.elapsed() < GROUP_TIME {
+        match waiting.try_recv() {
+            Ok(next) => {
+                group.add(next);
+                others += 1;
+            }
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) => break,
+        }
+    }
+    let expected = (pace.answered + others).min(GROUP_MEMBERS);
+    let until = begun + (pace.commit / 2).min(GROUP_WAIT);
+    while group.len() < expected {
+        match waiting.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(next) => group.add(next),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// What the groups before tell about the next.
+#[derive(Default)]
+struct Pace {
+    /// Members of the last group.
+    answered: usize,
+    /// How long its commit took.
+    commit: Duration,
+    /// Groups that still use savepoints.
+    careful: u32,
+}
+
+impl Pace {
+    fn undo(&self) -> Undo {
+        if self.careful == 0 { Undo::Again } else { Undo::Savepoint }
+    }
+
+    fn gathered(&mut self, group: &Group) {
+        let spoilt = group.undo() != self.undo();
+        self.careful = if spoilt { CAREFUL_GROUPS } else { self.careful.saturating_sub(1) };
+        self.answered = group.len();
     }
 }

@@ -4,7 +4,7 @@ use model::state::UploadState;
 use model::{EventId, RepoId, Timestamp, UploadId};
 use serde_json::json;
 
-use super::{Part, Upload, lock, parts};
+use super::{Announced, Part, Upload, lock, parts};
 use crate::admission::{self, Allowance};
 use crate::args;
 use crate::blobs::{self, NewBlob};
@@ -40,6 +40,7 @@ impl Write for BeginCommit {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Begun> {
         let upload = lock(tx, self.repo, self.upload).await?;
+        upload.announced()?;
         if upload.state == UploadState::Committed {
             return Ok(Begun::Committed(upload));
         }
@@ -101,15 +102,23 @@ impl Write for FinishCommit {
         let act = &self.act;
         let upload = lock(tx, self.repo, self.upload).await?;
         expect_held(&upload, self.by)?;
+        let Announced { digest, length } = upload.announced()?;
+        if blobs::is_pinned(tx, self.repo, self.blob.digest).await? {
+            // Something will be given back: allowance before blob, as everywhere.
+            admission::lock(tx, upload.tenant, Allowance::Bytes).await?;
+        }
         blobs::keep(tx, &self.blob, act.at).await?;
-        blobs::pin(tx, self.repo, self.blob.digest, self.pin_until, upload.length).await?;
+        let paid = blobs::pin(tx, self.repo, self.blob.digest, self.pin_until, length).await?;
+        if paid > 0 {
+            admission::give_back(tx, upload.tenant, Allowance::Bytes, paid).await?;
+        }
         admission::give_back(tx, upload.tenant, Allowance::Sessions, 1).await?;
         super::end::discard_parts(tx, self.upload, act.at).await?;
         let sql =
             "UPDATE uploads SET state = 'committed', ended_at = $2, busy_until = NULL, busy_by = NULL WHERE id = $1";
         tx.execute(sql, args![self.upload, act.at]).await?;
         let id = self.upload.to_string();
-        let detail = json!({"digest": upload.digest, "length": upload.length});
+        let detail = json!({"digest": digest, "length": length});
         let on = On { repo: Some(self.repo), kind: "upload", id: &id };
         record(tx, act, "upload.committed", on, &detail).await?;
         lock(tx, self.repo, self.upload).await

@@ -31,6 +31,7 @@ impl Write for Complete {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Upload> {
         let upload = lock(tx, self.repo, self.upload).await?;
+        upload.announced()?;
         if upload.completion.is_some() && upload.state != UploadState::Aborted {
             return match upload.completion.as_ref() == Some(&self.parts) {
                 true => Ok(upload),

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Upload, lock};
 use crate::admission::{self, Allowance, Limits};
 use crate::args;
-use crate::blobs;
+use crate::blobs::{self, Reach};
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::repositories;
@@ -15,7 +15,7 @@ use crate::session::Tx;
 use crate::store::Write;
 
 /// Begins an upload. Takes its length from the bytes allowance and one from the sessions allowance.
-/// Where a repository of `readable` holds the bytes, the upload is committed at once instead and the
+/// Where a repository within `reach` holds the bytes, the upload is committed at once instead and the
 /// blob is pinned for `repo`, revived if it was condemned.
 #[derive(Clone, Debug)]
 pub struct CreateUpload {
@@ -32,7 +32,7 @@ pub struct CreateUpload {
     /// When it ends by itself.
     pub expires_at: Timestamp,
     /// The repositories that the caller may read: knowing a digest is no right to its bytes.
-    pub readable: Vec<RepoId>,
+    pub reach: Reach,
     /// Until when deduplicated bytes are kept for the repository.
     pub pin_until: Timestamp,
     /// The limits to use where the tenant has none of its own.
@@ -79,8 +79,13 @@ impl Write for CreateUpload {
 
 impl CreateUpload {
     async fn deduplicate(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        // Bytes out of reach must look like bytes that do not exist: the same statement, and no lock to wait for.
+        let tenant = self.act.tenant;
+        if !blobs::within_reach(tx, tenant, self.digest, &self.reach).await? {
+            return Ok(false);
+        }
         let Some(length) = blobs::lock_good(tx, self.digest).await? else { return Ok(false) };
-        if !blobs::held_in_any(tx, self.digest, &self.readable).await? {
+        if !blobs::within_reach(tx, tenant, self.digest, &self.reach).await? {
             return Ok(false);
         }
         if length != self.length {
@@ -90,7 +95,9 @@ impl CreateUpload {
             )));
         }
         blobs::revive(tx, self.digest).await?;
-        blobs::pin(tx, self.repo, self.digest, self.pin_until, self.length).await?;
+        let paid = blobs::pin(tx, self.repo, self.digest, self.pin_until, self.length).await?;
+        let spread = self.act.event.0.as_u128();
+        admission::undo(tx, self.act.tenant, Allowance::Bytes, paid, spread).await?;
         Ok(true)
     }
 }

@@ -4,7 +4,7 @@ use model::state::UploadState;
 use model::{EventId, RepoId, Timestamp, UploadId};
 use serde_json::{Value as Json, json};
 
-use super::{Upload, commit, lock, upload, upload_columns};
+use super::{Announced, Upload, commit, in_order, lock, upload, upload_columns};
 use crate::admission::{self, Allowance};
 use crate::args;
 use crate::blobs::discard;
@@ -63,7 +63,8 @@ impl Write for RejectUpload {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let upload = lock(tx, self.repo, self.upload).await?;
         commit::expect_held(&upload, self.by)?;
-        let detail = json!({"expectedDigest": upload.digest, "expectedLength": upload.length, "found": self.found});
+        let Announced { digest, length } = upload.announced()?;
+        let detail = json!({"expectedDigest": digest, "expectedLength": length, "found": self.found});
         let action = "upload.commit.verification_failed";
         end(tx, &self.act, &upload, "verification_failed", action, &detail).await
     }
@@ -100,8 +101,20 @@ impl Write for ExpireUploads {
     }
 }
 
-async fn end(tx: &mut Tx<'_>, act: &Act, upload: &Upload, reason: &str, action: &str, detail: &Json) -> Result<()> {
-    admission::give_back(tx, upload.tenant, Allowance::Bytes, upload.length).await?;
+/// Ends an open upload, giving back what it took.
+pub(super) async fn end(
+    tx: &mut Tx<'_>,
+    act: &Act,
+    upload: &Upload,
+    reason: &str,
+    action: &str,
+    detail: &Json,
+) -> Result<()> {
+    let taken = match upload.announced {
+        Some(announced) => announced.length,
+        None => in_order::received(tx, upload.id).await?.bytes,
+    };
+    admission::give_back(tx, upload.tenant, Allowance::Bytes, taken).await?;
     admission::give_back(tx, upload.tenant, Allowance::Sessions, 1).await?;
     discard_parts(tx, upload.id, act.at).await?;
     if let Some(direct) = &upload.direct {

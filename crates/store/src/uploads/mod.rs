@@ -1,5 +1,5 @@
 //! Upload sessions: bytes announced by digest and length, received in parts, verified, then pinned
-//! for their repository.
+//! for their repository; or bytes that come in order and tell their digest last ([`in_order`]).
 //!
 //! Locks are always taken in the order upload, bytes allowance, blob, sessions allowance.
 
@@ -7,6 +7,7 @@ mod commit;
 mod complete;
 mod create;
 mod end;
+pub mod in_order;
 mod parts;
 
 use model::state::UploadState;
@@ -38,10 +39,8 @@ pub struct Upload {
     pub repo: RepoId,
     /// Where it stands.
     pub state: UploadState,
-    /// The digest announced.
-    pub digest: Sha256Digest,
-    /// The length announced, in bytes.
-    pub length: u64,
+    /// What was announced; `None` where the digest comes last.
+    pub announced: Option<Announced>,
     /// Whether the bytes were here already and nothing had to be sent.
     pub deduped: bool,
     /// Who began it.
@@ -62,6 +61,15 @@ pub struct Upload {
     pub busy_until: Option<Timestamp>,
     /// Who does.
     pub busy_by: Option<EventId>,
+}
+
+/// What was announced of an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// The digest.
+    pub digest: Sha256Digest,
+    /// The length in bytes.
+    pub length: u64,
 }
 
 /// An upload whose parts go straight to the object store.
@@ -123,8 +131,10 @@ fn upload(row: &Row) -> Result<Upload> {
         tenant: row.get(1)?,
         repo: row.get(2)?,
         state: UploadState::from_word(&state).ok_or_else(|| Error::Defect(format!("upload state {state}")))?,
-        digest: row.get(4)?,
-        length: row.get(5)?,
+        announced: match row.get::<Option<Sha256Digest>>(4)? {
+            Some(digest) => Some(Announced { digest, length: row.get(5)? }),
+            None => None,
+        },
         deduped: row.get(6)?,
         created_by: row.get(7)?,
         created_at: row.get(8)?,
@@ -168,6 +178,11 @@ async fn lock(tx: &mut Tx<'_>, repo: RepoId, id: UploadId) -> Result<Upload> {
 }
 
 impl Upload {
+    /// What was announced. 404 for an upload of the other kind: its clients are others.
+    pub fn announced(&self) -> Result<Announced> {
+        self.announced.ok_or_else(|| Error::not_found("the upload"))
+    }
+
     /// Refuses when the session has ended or has expired.
     pub fn expect_open(&self, now: Timestamp) -> Result<()> {
         match (self.state, &self.reason) {

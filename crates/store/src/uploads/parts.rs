@@ -33,6 +33,7 @@ impl Write for OfferPart {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Upload> {
         let act = &self.act;
         let upload = lock(tx, self.repo, self.upload).await?;
+        upload.announced()?;
         upload.expect_taking_parts(act.at)?;
         let received = tx.row("SELECT 1 FROM upload_parts WHERE upload_id = $1 LIMIT 1", args![self.upload]).await?;
         let direct = self.direct.as_ref().filter(|_| upload.direct.is_none() && received.is_none());
@@ -102,8 +103,9 @@ impl PutPart {
         let row = tx.row(sql, args![self.upload, self.number]).await?;
         let others: u64 = row.ok_or_else(|| Error::Defect("no sum".to_owned()))?.get(0)?;
         let total = others.saturating_add(self.length);
-        if total > upload.length {
-            let why = format!("the parts have {total} bytes, more than the {} announced", upload.length);
+        let length = upload.announced()?.length;
+        if total > length {
+            let why = format!("the parts have {total} bytes, more than the {length} announced");
             return Err(Error::refuse(Code::PayloadTooLarge, why));
         }
         Ok(())

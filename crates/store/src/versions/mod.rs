@@ -14,6 +14,7 @@ use crate::session::{Session, Tx};
 use crate::value::Row;
 
 pub use draft::{CreateDraft, Drafted};
+pub(crate) use publish::schedule_seal;
 pub use publish::{PublishVersion, PublishedVersion, SEAL, SealLater};
 pub use seal::SealVersion;
 

@@ -67,7 +67,7 @@ impl Write for PublishVersion {
         let entries = self.check(tx, &version).await?;
         self.publish(tx).await?;
         locations::occupy_all(tx, version.id, entries, self.overwrite).await?;
-        self.schedule_seal(tx).await?;
+        schedule_seal(tx, &self.act, self.repo, self.version, self.seal).await?;
         self.charge(tx).await?;
         let id = self.version.to_string();
         let detail = json!({"packageName": version.at.name, "version": version.version, "entries": entries});
@@ -117,15 +117,19 @@ impl PublishVersion {
         tx.execute(sql, args![self.version, act.actor, act.at, act.event, sealed]).await.map(drop)
     }
 
-    /// From now on the version holds what its entries need of the bytes allowance, not the pins.
+    /// From now on the version holds what its entries and its manifest's blob need of the bytes allowance,
+    /// not the pins.
     async fn charge(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest IN (SELECT digest FROM entries WHERE version_id = $2)
+        let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest IN (SELECT digest FROM entries WHERE version_id = $2
+                UNION ALL SELECT blob_digest FROM manifests WHERE version_id = $2 AND blob_digest IS NOT NULL)
              RETURNING charged";
         let mut held: u64 = 0;
         for row in tx.rows(sql, args![self.repo, self.version]).await? {
             held += row.get::<u64>(0)?;
         }
-        let sql = "SELECT CAST(sum(size) AS BIGINT) FROM entries WHERE version_id = $1";
+        let sql = "SELECT CAST((SELECT coalesce(sum(size), 0) FROM entries WHERE version_id = $1)
+             + (SELECT coalesce(sum(b.length), 0) FROM manifests m JOIN blobs b ON b.digest = m.blob_digest
+                WHERE m.version_id = $1) AS BIGINT)";
         let row = tx.row(sql, args![self.version]).await?.ok_or_else(|| Error::Defect("no sum".to_owned()))?;
         let (needed, tenant): (u64, _) = (row.get(0)?, self.act.tenant);
         if held > needed {
@@ -134,18 +138,24 @@ impl PublishVersion {
         let spread = self.act.event.0.as_u128();
         admission::take(tx, tenant, Allowance::Bytes, needed - held, &self.limits, spread).await
     }
+}
 
-    async fn schedule_seal(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let Some(seal) = &self.seal else { return Ok(()) };
-        let payload = json!({"repoId": self.repo, "versionId": self.version}).to_string();
-        let job = NewJob {
-            id: seal.job,
-            tenant: self.act.tenant,
-            kind: SEAL,
-            dedupe: self.version.to_string(),
-            payload,
-            run_at: seal.at,
-        };
-        jobs::enqueue(tx, &job, self.act.at).await.map(drop)
-    }
+/// Enqueues the job that seals a version, where it is not sealed at once.
+pub(crate) async fn schedule_seal(
+    tx: &mut Tx<'_>,
+    act: &Act,
+    repo: RepoId,
+    version: VersionId,
+    seal: Option<SealLater>,
+) -> Result<()> {
+    let Some(seal) = seal else { return Ok(()) };
+    let job = NewJob {
+        id: seal.job,
+        tenant: act.tenant,
+        kind: SEAL,
+        dedupe: version.to_string(),
+        payload: json!({"repoId": repo, "versionId": version}).to_string(),
+        run_at: seal.at,
+    };
+    jobs::enqueue(tx, &job, act.at).await.map(drop)
 }

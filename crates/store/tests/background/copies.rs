@@ -11,6 +11,8 @@ crate::both! {
     inline_copies_move_into_a_pack;
     a_pack_that_nothing_needs_goes_to_the_trash;
     a_damaged_copy_is_retired_for_a_good_one;
+    a_pack_moves_in_few_statements_and_never_all_at_once;
+    a_pack_in_the_trash_takes_nothing;
     a_pack_stays_while_another_copy_lives_in_it;
     a_loss_is_said_once;
 }
@@ -80,6 +82,86 @@ async fn a_pack_that_nothing_needs_goes_to_the_trash(bench: &mut Bench) {
     assert_eq!(bench.store.write(spill).await.expect("an answer"), 0, "a damaged copy is never copied");
     assert_eq!(bench.column::<String>("SELECT place FROM trash").await, ["packs/aa/one"]);
     assert_eq!(bench.count("SELECT count(*) FROM inline_bytes").await, 1);
+}
+
+/// How many statements a write has sent, on whatever thread it was applied.
+struct Counted<W>(W);
+
+impl<W: store::Write> store::Write for Counted<W> {
+    type Out = (u64, W::Out);
+
+    async fn apply(&self, tx: &mut store::Tx<'_>) -> store::Result<Self::Out> {
+        let before = store::statements_sent();
+        let out = self.0.apply(tx).await?;
+        Ok((store::statements_sent() - before, out))
+    }
+}
+
+async fn a_pack_moves_in_few_statements_and_never_all_at_once(bench: &mut Bench) {
+    let names: Vec<u8> = (1..=60).collect();
+    publish_inline(bench, &names).await;
+    let spill = pack(bench, "packs/aa/one").await;
+    let (first, rest) = spill.items.split_at(40);
+    let part = |items: &[Packed]| Spill { act: bench.act(), place: spill.place.clone(), items: items.to_vec() };
+    // A future of one thread, so that its statements are counted there.
+    let (statements, moved) = bench.store.write(Counted(part(first))).await.expect("moved");
+    assert_eq!(moved, 40);
+    assert!(statements <= 10, "{statements} statements");
+    assert_eq!(bench.count("SELECT count(*) FROM inline_bytes").await, 20, "the rest waits for its turn");
+    assert_eq!(bench.store.write(part(rest)).await.expect("moved"), 20);
+    assert_eq!(bench.count("SELECT count(DISTINCT start) FROM copies WHERE place = 'packs/aa/one'").await, 60);
+    assert_eq!(bench.count("SELECT count(*) FROM copies WHERE kind = 'inline'").await, 0);
+    assert_eq!(bench.store.write(part(rest)).await.expect("an answer"), 0);
+    assert_eq!(bench.count("SELECT count(*) FROM trash").await, 0, "a pack in use stays");
+    let many = vec![first[0].clone(); store::spill::AT_ONCE + 1];
+    assert!(bench.store.write(part(&many)).await.is_err());
+}
+
+async fn a_pack_in_the_trash_takes_nothing(bench: &mut Bench) {
+    publish_inline(bench, &[3]).await;
+    let spill = pack(bench, "packs/aa/one").await;
+    let trash = "INSERT INTO trash (place, created_at) VALUES ('packs/aa/one', 0)";
+    bench.store.write(crate::engines::Raw(trash)).await.expect("trash");
+    assert_eq!(bench.store.write(spill).await.expect("an answer"), 0);
+    assert!(copies(bench, 3).await[0].bytes.is_some(), "it stays where it is");
+}
+
+/// Holds its locks for a while after its work, and says when it begins to.
+struct Slow<W>(W, std::sync::Arc<tokio::sync::Notify>);
+
+impl<W: store::Write> store::Write for Slow<W> {
+    type Out = W::Out;
+
+    async fn apply(&self, tx: &mut store::Tx<'_>) -> store::Result<Self::Out> {
+        let out = self.0.apply(tx).await?;
+        self.1.notify_one();
+        tx.execute("SELECT pg_sleep(0.5)", &[]).await?;
+        Ok(out)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_pack_whose_last_copies_go_at_the_same_time_goes_with_them() {
+    let bench = Bench::postgres().await;
+    publish_inline(&bench, &[3, 5]).await;
+    bench.store.write(pack(&bench, "packs/aa/one").await).await.expect("moved");
+    let mut retire = Vec::new();
+    for byte in [3, 5] {
+        let bad = copies(&bench, byte).await[0].id;
+        damage(&bench, byte, bad).await;
+        let fresh = Some(bench.blob(NewBody::Inline(vec![byte; usize::from(byte)]), byte, u64::from(byte)));
+        retire.push(Retire { act: bench.act(), digest: digest(byte), fresh, damaged: vec![bad] });
+    }
+    let (second, first) = (retire.pop().expect("two"), retire.pop().expect("two"));
+    let holds = std::sync::Arc::new(tokio::sync::Notify::new());
+    let slow = bench.store.write(Slow(first, std::sync::Arc::clone(&holds)));
+    let other = async {
+        holds.notified().await;
+        bench.store.write(second).await
+    };
+    let (first, second) = tokio::join!(slow, other);
+    assert_eq!((first.expect("healed"), second.expect("healed")), (1, 1));
+    assert_eq!(bench.column::<String>("SELECT place FROM trash").await, ["packs/aa/one"]);
 }
 
 async fn a_damaged_copy_is_retired_for_a_good_one(bench: &mut Bench) {

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use model::{Code, JobId, Timestamp};
-use store::jobs::{Claim, ClaimJobs, Enqueue, Fail, Finish, NewJob, Prolong, Replay, Which, dead_letters, next_due};
+use store::jobs::{
+    Begin, Claim, ClaimJobs, Enqueue, Fail, Finish, NewJob, Prolong, Replay, Which, dead_letters, next_due,
+};
 
 use crate::engines::{Bench, LIMITS};
 
@@ -12,6 +14,7 @@ crate::both! {
     eight_claimers_share_without_doubles;
     a_worker_that_vanished_is_replaced_and_fenced;
     one_that_kills_its_workers_is_buried;
+    those_that_only_waited_beside_it_are_not;
     failures_wait_then_die_and_can_be_replayed;
     asked_for_again_while_running_runs_again;
     asked_for_twice_waits_once_and_no_later;
@@ -32,7 +35,18 @@ async fn enqueue(bench: &Bench, dedupe: &str, run_at: Timestamp) -> u64 {
     bench.store.write(write).await.expect("enqueued")
 }
 
+/// Claims, and begins to work on all of it.
 async fn claim(bench: &Bench, seconds: u64, limit: u32) -> Vec<Claim> {
+    let mut claims = hold(bench, seconds, limit).await;
+    for claim in &mut claims {
+        let begun = bench.store.write(Begin { job: claim.id, fence: claim.fence }).await.expect("an answer");
+        claim.attempt = begun.expect("ours");
+    }
+    claims
+}
+
+/// Claims what then waits for its turn.
+async fn hold(bench: &Bench, seconds: u64, limit: u32) -> Vec<Claim> {
     let (act, until) = (bench.act_at(at(seconds)), at(seconds + 30));
     let write = ClaimJobs { act, holder: "worker".to_owned(), until, limit, max_attempts: 3 };
     bench.store.write(write).await.expect("claims")
@@ -101,6 +115,23 @@ async fn one_that_kills_its_workers_is_buried(bench: &mut Bench) {
     assert!(claim(bench, 400, 1).await.is_empty());
     assert_eq!(bench.column::<String>("SELECT state FROM jobs").await, ["dead"]);
     assert_eq!(bench.count("SELECT count(*) FROM events WHERE action = 'job.dead'").await, 1);
+}
+
+async fn those_that_only_waited_beside_it_are_not(bench: &mut Bench) {
+    enqueue(bench, "a", at(0)).await;
+    for round in 1..=9 {
+        let held = hold(bench, 100 * round, 1).await.remove(0);
+        assert_eq!(held.attempt, 0, "claimed {round} times, never begun");
+        assert!(bench.store.write(Begin { job: held.id, fence: held.fence - 1 }).await.expect("an answer").is_none());
+    }
+    let begun = claim(bench, 1000, 1).await.remove(0);
+    assert_eq!(begun.attempt, 1);
+    // What is handed back was never begun, so nothing is taken off.
+    let held = hold(bench, 1100, 1).await.remove(0);
+    let back = store::jobs::HandBack { job: held.id, fence: held.fence };
+    bench.store.write(back).await.expect("handed back");
+    assert_eq!(hold(bench, 1101, 1).await.remove(0).attempt, 1);
+    assert_eq!(bench.count("SELECT count(*) FROM events WHERE action = 'job.dead'").await, 0);
 }
 
 async fn failures_wait_then_die_and_can_be_replayed(bench: &mut Bench) {

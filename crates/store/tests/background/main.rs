@@ -5,7 +5,9 @@
 mod engines;
 
 mod audit;
+mod conflicts;
 mod copies;
+mod groups;
 mod jobs;
 mod leases;
 mod sequence;

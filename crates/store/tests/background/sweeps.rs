@@ -12,6 +12,7 @@ crate::both! {
     pins_end_and_give_back_what_nothing_entered;
     trash_is_emptied_and_its_places_stay_taken;
     old_answers_are_forgotten;
+    a_key_belongs_to_one_attempt_at_a_time;
     uses_of_tokens_only_move_forward;
     counted_acts_become_events;
 }
@@ -35,7 +36,7 @@ async fn pins_end_and_give_back_what_nothing_entered(bench: &mut Bench) {
         .write(Raw("UPDATE allowances SET used = used + 1100 WHERE kind = 'bytes' AND shard = 0"))
         .await
         .expect("charged");
-    let expire = |at| pins::Expire { act: bench.act_at(Timestamp(at)), limit: 10 };
+    let expire = |at| pins::Expire { act: bench.act_at(Timestamp(at)), limit: 10, keep_until: Timestamp(at) };
     assert!(!bench.store.read(async |s| pins::is_due(s, Timestamp(49)).await).await.expect("an answer"));
     assert_eq!(bench.store.write(expire(49)).await.expect("an answer"), 0);
     assert_eq!(bench.store.write(expire(50)).await.expect("an answer"), 2);
@@ -109,10 +110,41 @@ impl store::Write for Answer {
     type Out = ();
 
     async fn apply(&self, tx: &mut store::Tx<'_>) -> store::Result<()> {
-        let sql = "INSERT INTO idempotency (principal_id, key, request, status, body, created_at)
-             VALUES ($1, 'k', $2, 201, '', $3)";
+        let sql = "INSERT INTO idempotency (principal_id, key, request, status, body, attempt, created_at)
+             VALUES ($1, 'k', $2, 201, '', $1, $3)";
         tx.execute(sql, store::args![self.id, [0u8; 32], self.at]).await.map(drop)
     }
+}
+
+async fn a_key_belongs_to_one_attempt_at_a_time(bench: &mut Bench) {
+    use idempotency::{First, Hold, Keep, Release, Renew, Take};
+    let (bench, principal) = (&*bench, bench.ambient.id());
+    let take = async |seconds: i64| {
+        let (key, attempt, at) = ("k".to_owned(), bench.ambient.id(), Timestamp(seconds));
+        let hold = Hold { principal, key: key.clone(), attempt };
+        let take = Take { principal, key, request: [1; 32], attempt, at, dead_before: Timestamp(seconds - 60) };
+        (hold, bench.store.write(take).await)
+    };
+    let keep = async |hold: &Hold, body: &str| {
+        let keep = Keep { hold: hold.clone(), status: 201, body: body.to_owned() };
+        bench.store.write(keep).await.expect("an answer")
+    };
+    let release = async |hold: &Hold| bench.store.write(Release { hold: hold.clone() }).await.expect("an answer");
+    let renew = async |hold: &Hold, at| {
+        bench.store.write(Renew { hold: hold.clone(), at: Timestamp(at) }).await.expect("an answer")
+    };
+    let (slow, first) = take(100).await;
+    assert_eq!(first.expect("taken"), First::Fresh);
+    assert!(renew(&slow, 150).await);
+    assert!(take(205).await.1.is_err(), "it gave a sign of life");
+    let (next, second) = take(211).await;
+    assert_eq!(second.expect("taken"), First::Fresh, "it has gone silent");
+    assert!(!renew(&slow, 212).await && !release(&slow).await && !keep(&slow, "late").await);
+    assert!(take(213).await.1.is_err(), "the late one changed nothing");
+    assert!(keep(&next, "first").await);
+    assert!(!keep(&slow, "late").await && !release(&next).await && !renew(&next, 500).await);
+    let kept = First::Answered { status: 201, body: "first".to_owned() };
+    assert_eq!(take(900).await.1.expect("kept"), kept);
 }
 
 async fn uses_of_tokens_only_move_forward(bench: &mut Bench) {

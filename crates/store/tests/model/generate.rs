@@ -9,7 +9,7 @@ use model::{
     Timestamp, VersionId, VersionName,
 };
 use store::admission::{Limits, SetPolicy};
-use store::blobs::{NewBlob, NewBody};
+use store::blobs::{NewBlob, NewBody, Reach};
 use store::entries::{NewEntry, PutEntries, RemoveEntry};
 use store::events::Act;
 use store::manifests::PutManifest;
@@ -100,10 +100,10 @@ impl Generator {
             72..74 => self.restore(world),
             74..77 => self.mark(world),
             77..81 => self.put_ref(world),
-            81..91 => self.upload(repo, &repos),
+            81..91 => self.upload(repo, world),
             91..95 => self.abort(world),
             95..96 => self.expire_uploads(),
-            96..98 => Step::ExpirePins(store::pins::Expire { act: self.act(), limit: 100 }),
+            96..98 => self.expire_pins(),
             _ => Step::Crash,
         }
     }
@@ -275,7 +275,9 @@ impl Generator {
     fn manifest(&mut self, world: &World) -> Step {
         let (repo, version) = self.version(world, |it| is_draft(it) && !it.entries.is_empty());
         let body = format!("{{\"n\":{}}}", self.dice.roll(9));
-        Step::PutManifest(PutManifest { act: self.act(), repo, version, body, blob: None })
+        let held: Vec<_> = (0..LENGTHS.len()).map(digest).filter(|it| world.holds(repo, *it)).collect();
+        let blob = if !self.dice.once_in(4) { self.dice.pick(&held).copied() } else { None };
+        Step::PutManifest(PutManifest { act: self.act(), repo, version, body, blob })
     }
 
     fn publish(&mut self, world: &World) -> Step {
@@ -292,7 +294,9 @@ impl Generator {
     }
 
     fn tombstone(&mut self, world: &World) -> Step {
-        let (repo, version) = self.version(world, |it| it.state == VersionState::Published);
+        let drafts = self.dice.once_in(3);
+        let apt = |it: &Version| it.state == VersionState::Published || (drafts && is_draft(it));
+        let (repo, version) = self.version(world, apt);
         let (id, retain_until) = (self.ambient.id(), self.later());
         Step::PutTombstone(PutTombstone { act: self.act(), repo, version, id, reason: "why".to_owned(), retain_until })
     }
@@ -318,13 +322,15 @@ impl Generator {
             _ => Expected::Anything,
         };
         let name = RefName::parse(["latest", "next"][self.dice.roll(2)]).expect("a ref");
-        Step::PutRef(PutRef { act: self.act(), repo, id: self.ambient.id(), name, version, expected })
+        Step::PutRef(PutRef { act: self.act(), repo, id: self.ambient.id(), name, version, expected, fixed: false })
     }
 
-    fn upload(&mut self, repo: RepoId, repos: &[RepoId]) -> Step {
+    fn upload(&mut self, repo: RepoId, world: &World) -> Step {
         let number = self.dice.roll(LENGTHS.len());
         let length = if self.dice.once_in(10) { 9 } else { LENGTHS[number] };
-        let readable = repos.iter().copied().filter(|_| !self.dice.once_in(4)).collect();
+        let every = self.dice.once_in(8);
+        let keys = world.repos.values().map(|it| it.key.clone()).filter(|_| !self.dice.once_in(4)).collect();
+        let reach = Reach { every, keys };
         Step::CreateUpload(CreateUpload {
             act: self.act(),
             id: self.ambient.id(),
@@ -332,7 +338,7 @@ impl Generator {
             digest: digest(number),
             length,
             expires_at: self.later(),
-            readable,
+            reach,
             pin_until: self.later(),
             limits: Self::limits(),
         })
@@ -347,6 +353,11 @@ impl Generator {
         let (repo, upload) = self.dice.pick(&uploads).copied().unwrap_or(stranger);
         let repo = if self.dice.once_in(9) { stranger.0 } else { repo };
         Step::AbortUpload(AbortUpload { act: self.act(), repo, upload, reason: "why".to_owned() })
+    }
+
+    fn expire_pins(&mut self) -> Step {
+        let keep_until = self.later();
+        Step::ExpirePins(store::pins::Expire { act: self.act(), limit: 100, keep_until })
     }
 
     fn expire_uploads(&mut self) -> Step {

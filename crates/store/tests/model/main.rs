@@ -12,6 +12,7 @@
 #[path = "../engines/mod.rs"]
 mod engines;
 
+mod charges;
 mod dice;
 mod generate;
 mod real;
@@ -62,6 +63,11 @@ async fn history(seed: u64, mut bench: Bench) {
             continue;
         }
         let (wanted, found) = (world.apply(&step), real::perform(&bench.store, &step).await);
+        assert!(
+            world.used_bytes == world.held_bytes() && world.all_is_paid_for(),
+            "seed {seed}: {world:?}\n{}",
+            told.join("\n")
+        );
         assert!(wanted == found, "seed {seed}: the model says {wanted:?}, the store {found:?}\n{}", told.join("\n"));
     }
     let now = generator.now();

@@ -13,9 +13,7 @@ pub(crate) async fn perform(store: &Store, step: &Step) -> Outcome {
         Step::MintToken(write) => say(store, write, |()| String::new()).await,
         Step::RevokeTokens(write) => say(store, write, |revoked| revoked.len().to_string()).await,
         Step::SetPolicy(write) => say(store, write, |()| String::new()).await,
-        Step::PublishFile(write) => {
-            say(store, write, |out| format!("{} kept {}", out.version.as_str(), out.copy_kept)).await
-        }
+        Step::PublishFile(write) => say(store, write, |out| format!("{} kept {}", out.version, out.copy_kept)).await,
         Step::CreateDraft(write) => say(store, write, |out| format!("{} {}", out.version.id, out.reused)).await,
         Step::PutEntries(write) => say(store, write, |total| total.to_string()).await,
         Step::RemoveEntry(write) => say(store, write, |()| String::new()).await,

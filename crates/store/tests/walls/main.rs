@@ -119,6 +119,8 @@ const WALLS: &[(&str, &[&str])] = &[
         ],
     ),
     ("refs_stay", &["DELETE FROM refs"]),
+    ("subjects_keep", &["UPDATE subjects SET subject = 'other'"]),
+    ("subjects_stay", &["DELETE FROM subjects"]),
     (
         "marks_keep",
         &["UPDATE marks SET text = 'other' WHERE to_at IS NULL", "UPDATE marks SET to_at = NULL WHERE to_at IS NOT NULL"],
@@ -176,8 +178,15 @@ async fn furnish(bench: &Bench) {
     }
     for version in [ids[0], ids[1]] {
         let name = RefName::parse("latest").expect("a name");
-        let write =
-            PutRef { act: bench.act(), repo, id: bench.ambient.id(), name, version, expected: Expected::Anything };
+        let write = PutRef {
+            act: bench.act(),
+            repo,
+            id: bench.ambient.id(),
+            name,
+            version,
+            expected: Expected::Anything,
+            fixed: false,
+        };
         bench.store.write(write).await.expect("a ref");
     }
     for text in ["one", "two"] {
@@ -199,7 +208,7 @@ async fn furnish(bench: &Bench) {
             digest: model::Sha256Digest([9; 32]),
             length: 9,
             expires_at: model::Timestamp(i64::MAX),
-            readable: Vec::new(),
+            reach: store::blobs::Reach::default(),
             pin_until: model::Timestamp(0),
             limits: LIMITS,
         };
@@ -209,6 +218,9 @@ async fn furnish(bench: &Bench) {
             bench.store.write(AbortUpload { act: bench.act(), repo, upload: id, reason }).await.expect("aborted");
         }
     }
+    let subject = "INSERT INTO subjects (package_id, subject, version_id)
+         SELECT package_id, 'sha256:1', id FROM versions WHERE state = 'published'";
+    run(bench, subject).await.expect("subjects");
     let damaged = NewBody::Stored { kind: model::state::CopyKind::File, place: "blobs/aa/1".to_owned() };
     bench.publish(repo, "damaged", bench.blob(damaged, 2, 5)).await;
     run(bench, "UPDATE copies SET state = 'damaged' WHERE kind = 'file'").await.expect("damaged");

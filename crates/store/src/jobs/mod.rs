@@ -1,8 +1,10 @@
 //! Jobs: work that was promised in the transaction that made it necessary.
 //!
 //! A claim carries a lease and a fencing number; only the claim with the newest number may finish,
-//! fail or prolong. Attempts are counted when a job is claimed, so that one that kills its worker
-//! cannot do so for ever.
+//! fail or prolong. Attempts are counted when work on a job begins, so that one that kills its worker
+//! cannot do so for ever, and those that only waited beside it are not buried with it.
+
+mod letters;
 
 use model::{Code, JobId, TenantId, Timestamp};
 use serde_json::json;
@@ -14,6 +16,8 @@ use crate::events::{Act, On, record};
 use crate::session::{Session, Tx};
 use crate::store::Write;
 use crate::value::Row;
+
+pub use letters::{DeadLetter, Replay, Which, dead_letters};
 
 /// Characters of an error that are kept.
 const ERROR_LENGTH: usize = 1000;
@@ -106,7 +110,7 @@ pub struct Claim {
     pub kind: String,
     /// JSON.
     pub payload: String,
-    /// The number of this attempt, from 1.
+    /// How often work on it has begun; [`Begin`] counts this attempt.
     pub attempt: u32,
     /// Only the newest may finish.
     pub fence: u64,
@@ -145,7 +149,7 @@ impl Write for ClaimJobs {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Claim>> {
         let due = "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 'ready' AND run_at <= $1
                 ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-             UPDATE jobs SET state = 'running', attempts = attempts + 1, fence = fence + 1, lease_until = $3, holder = $4
+             UPDATE jobs SET state = 'running', fence = fence + 1, lease_until = $3, holder = $4
              WHERE id IN (SELECT id FROM due) RETURNING id, tenant_id, kind, payload, attempts, fence";
         let mut rows = tx.rows(due, args![self.act.at, self.limit, self.until, self.holder]).await?;
         let taken = u32::try_from(rows.len()).unwrap_or(self.limit);
@@ -153,7 +157,7 @@ impl Write for ClaimJobs {
         if let Some(left) = self.limit.checked_sub(taken).filter(|left| *left > 0) {
             let silent = "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 'running' AND lease_until <= $1
                     AND attempts < $5 ORDER BY lease_until LIMIT $2 FOR UPDATE SKIP LOCKED)
-                 UPDATE jobs SET attempts = attempts + 1, fence = fence + 1, lease_until = $3, holder = $4
+                 UPDATE jobs SET fence = fence + 1, lease_until = $3, holder = $4
                  WHERE id IN (SELECT id FROM due) RETURNING id, tenant_id, kind, payload, attempts, fence";
             let args = args![self.act.at, left, self.until, self.holder, self.max_attempts];
             rows.extend(tx.rows(silent, args).await?);
@@ -189,6 +193,26 @@ pub async fn next_due(session: &mut Session<'_>) -> Result<Option<Timestamp>> {
     row.get(0)
 }
 
+/// Work on a claimed job begins: counts the attempt and answers its number, from 1. `None`: the job has
+/// passed to somebody else, it must not be worked on.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// Which.
+    pub job: JobId,
+    /// The number of the claim.
+    pub fence: u64,
+}
+
+impl Write for Begin {
+    type Out = Option<u32>;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<u32>> {
+        let sql = "UPDATE jobs SET attempts = attempts + 1 WHERE id = $1 AND fence = $2 AND state = 'running'
+             RETURNING attempts";
+        tx.row(sql, args![self.job, self.fence]).await?.map(|row| row.get(0)).transpose()
+    }
+}
+
 /// Says that a job is still being worked on. `false`: it has passed to somebody else.
 #[derive(Clone, Debug)]
 pub struct Prolong {
@@ -209,7 +233,7 @@ impl Write for Prolong {
     }
 }
 
-/// Hands a claim back unworked, as if it had never been made. Nothing happens when it has passed on.
+/// Hands a claim back on which no work has begun, as if it had never been made. Nothing happens when it has passed on.
 #[derive(Clone, Debug)]
 pub struct HandBack {
     /// Which.
@@ -222,7 +246,7 @@ impl Write for HandBack {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let sql = "UPDATE jobs SET state = 'ready', attempts = attempts - 1, lease_until = NULL, again = FALSE
+        let sql = "UPDATE jobs SET state = 'ready', lease_until = NULL, again = FALSE
              WHERE id = $1 AND fence = $2 AND state = 'running'";
         if tx.execute(sql, args![self.job, self.fence]).await? == 1 {
             tx.touch_work();
@@ -294,90 +318,5 @@ impl Write for Fail {
             died(tx, &self.act, self.job, &row.get::<String>(0)?, row.get(1)?, &error).await?;
         }
         Ok(Some(dead))
-    }
-}
-
-/// A job that failed too often, for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// Which.
-    pub id: JobId,
-    /// Its kind.
-    pub kind: String,
-    /// JSON.
-    pub payload: String,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// Why the last attempt failed.
-    pub last_error: Option<String>,
-    /// When it was enqueued.
-    pub created_at: Timestamp,
-}
-
-/// Dead letters after the id `after`, in the order of their ids.
-pub async fn dead_letters(
-    session: &mut Session<'_>,
-    tenant: TenantId,
-    after: Option<JobId>,
-    limit: u32,
-) -> Result<Vec<DeadLetter>> {
-    let sql = "SELECT id, kind, payload, attempts, last_error, created_at FROM jobs
-         WHERE state = 'dead' AND tenant_id = $1 AND ($2 IS NULL OR id > $2) ORDER BY id LIMIT $3";
-    let letter = |row: &Row| {
-        Ok(DeadLetter {
-            id: row.get(0)?,
-            kind: row.get(1)?,
-            payload: row.get(2)?,
-            attempts: row.get(3)?,
-            last_error: row.get(4)?,
-            created_at: row.get(5)?,
-        })
-    };
-    session.rows(sql, args![tenant, after, limit]).await?.iter().map(letter).collect()
-}
-
-/// Which dead letters to try again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// One.
-    One(JobId),
-    /// All of the tenant.
-    All,
-}
-
-/// Tries dead letters again from the first attempt. Returns how many; 404 when the one is not there.
-#[derive(Clone, Debug)]
-pub struct Replay {
-    /// Who and when.
-    pub act: Act,
-    /// Which.
-    pub which: Which,
-    /// The limits to use where the tenant has none of its own.
-    pub limits: Limits,
-}
-
-impl Write for Replay {
-    type Out = u64;
-
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64> {
-        let act = &self.act;
-        let one = match self.which {
-            Which::One(job) => Some(job),
-            Which::All => None,
-        };
-        let dead = "SELECT count(*) FROM jobs WHERE state = 'dead' AND tenant_id = $1 AND ($2 IS NULL OR id = $2)";
-        let row = tx.row(dead, args![act.tenant, one]).await?.ok_or_else(|| Error::Defect("no count".to_owned()))?;
-        let count: u64 = row.get(0)?;
-        if one.is_some() && count == 0 {
-            return Err(Error::not_found("a dead letter with this id"));
-        }
-        reserve(tx, act.tenant, count, &self.limits).await?;
-        let sql = "UPDATE jobs SET state = 'ready', attempts = 0, run_at = $3
-             WHERE state = 'dead' AND tenant_id = $1 AND ($2 IS NULL OR id = $2)";
-        let count = tx.execute(sql, args![act.tenant, one, act.at]).await?;
-        let id = one.map_or_else(|| act.tenant.to_string(), |job| job.to_string());
-        let kind = if one.is_some() { "job" } else { "tenant" };
-        record(tx, act, "job.replayed", On { repo: None, kind, id: &id }, &json!({"count": count})).await?;
-        Ok(count)
     }
 }

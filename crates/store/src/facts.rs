@@ -1,0 +1,201 @@
+//! What a package's indexes are made of, in few statements whatever the number of versions.
+
+use model::state::MarkKind;
+use model::{PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
+
+use crate::args;
+use crate::error::{Error, Result};
+use crate::packages::after_prefix;
+use crate::session::Session;
+use crate::value::Row;
+
+/// A package and the counter of what readers see of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generation {
+    /// The package.
+    pub package: PackageId,
+    /// Raised by every change.
+    pub number: u64,
+}
+
+/// The generation of a package, if there is one of this name.
+pub async fn generation(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<Generation>> {
+    let sql = "SELECT id, generation FROM packages WHERE repo_id = $1 AND name = $2 AND namespace = $3";
+    let Some(row) = session.row(sql, args![repo, *name, *namespace]).await? else { return Ok(None) };
+    Ok(Some(Generation { package: row.get(0)?, number: row.get(1)? }))
+}
+
+/// The names of a package, and its counter.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// The namespace.
+    pub namespace: String,
+    /// The normalised name.
+    pub name: String,
+    /// The name as people write it.
+    pub display: String,
+    /// Its generation.
+    pub generation: u64,
+}
+
+/// The names of a package, and its counter.
+pub async fn names(session: &mut Session<'_>, package: PackageId) -> Result<Names> {
+    let sql = "SELECT namespace, name, display_name, generation FROM packages WHERE id = $1";
+    let row = session.row(sql, args![package]).await?.ok_or_else(|| Error::Defect("a package vanished".to_owned()))?;
+    Ok(Names { namespace: row.get(0)?, name: row.get(1)?, display: row.get(2)?, generation: row.get(3)? })
+}
+
+/// A published version without what is in it.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Its id.
+    pub id: VersionId,
+    /// Its name.
+    pub version: String,
+    /// When it was published.
+    pub published_at: Timestamp,
+    /// When its youngest file was added.
+    pub changed_at: Timestamp,
+    /// Marks in force on the whole version, with their texts.
+    pub marks: Vec<(MarkKind, String)>,
+}
+
+/// The published versions of a package in the order of their publishing; with `only`, that one.
+pub async fn heads(session: &mut Session<'_>, package: PackageId, only: Option<&str>) -> Result<Vec<Head>> {
+    let sql = "SELECT v.id, v.version, v.published_at,
+             (SELECT max(e.added_at) FROM entries e WHERE e.version_id = v.id), m.kind, m.text
+         FROM versions v LEFT JOIN marks m ON m.version_id = v.id AND m.path = '' AND m.to_at IS NULL
+         WHERE v.package_id = $1 AND v.state = 'published' AND ($2 IS NULL OR v.version = $2)
+         ORDER BY v.published_at, v.id, m.kind";
+    let mut heads: Vec<Head> = Vec::new();
+    for row in session.rows(sql, args![package, only.map(str::to_owned)]).await? {
+        let id: VersionId = row.get(0)?;
+        if heads.last().is_none_or(|last| last.id != id) {
+            let (published_at, changed_at) = (row.get(2)?, row.get::<Option<Timestamp>>(3)?);
+            let changed_at = changed_at.unwrap_or(published_at);
+            heads.push(Head { id, version: row.get(1)?, published_at, changed_at, marks: Vec::new() });
+        }
+        if let (Some(head), Some(kind)) = (heads.last_mut(), row.get::<Option<String>>(4)?) {
+            let kind = MarkKind::from_word(&kind).ok_or_else(|| Error::Defect(format!("mark {kind}")))?;
+            head.marks.push((kind, row.get(5)?));
+        }
+    }
+    Ok(heads)
+}
+
+/// The refs in force of a package: name and version, those that point at published versions.
+pub async fn refs(session: &mut Session<'_>, package: PackageId) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT r.name, v.version FROM refs r JOIN versions v ON v.id = r.version_id
+         WHERE r.package_id = $1 AND r.to_at IS NULL AND v.state = 'published' ORDER BY r.name";
+    session.rows(sql, args![package]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// The refs in force whose names begin with `prefix`, of the packages in a namespace that have a published
+/// version: package and ref, in the order of both.
+pub async fn refs_in(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    namespace: &str,
+    prefix: &str,
+) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT p.name, r.name FROM packages p JOIN refs r ON r.package_id = p.id
+         WHERE p.repo_id = $1 AND p.namespace = $2 AND p.namespace <> '' AND r.name >= $3 AND r.name < $4
+         AND r.to_at IS NULL
+         AND EXISTS (SELECT 1 FROM versions v WHERE v.package_id = p.id AND v.state = 'published')
+         ORDER BY p.name, r.name";
+    let end = after_prefix(prefix);
+    session
+        .rows(sql, args![repo, *namespace, *prefix, end])
+        .await?
+        .iter()
+        .map(|row| Ok((row.get(0)?, row.get(1)?)))
+        .collect()
+}
+
+/// What is in a version.
+#[derive(Clone, Debug)]
+pub struct Inside {
+    /// The version.
+    pub id: VersionId,
+    /// Its metadata.
+    pub manifest: String,
+    /// Its files in the order of their paths.
+    pub files: Vec<File>,
+}
+
+/// A file of a version.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// Its path in the version.
+    pub path: String,
+    /// The path in the repository.
+    pub location: String,
+    /// Its content.
+    pub digest: Sha256Digest,
+    /// Its length in bytes.
+    pub size: u64,
+    /// More that the format keeps.
+    pub attributes: Option<String>,
+    /// When it was added.
+    pub added_at: Timestamp,
+}
+
+/// What is in one version: two statements.
+pub async fn inside(session: &mut Session<'_>, id: VersionId) -> Result<Inside> {
+    let sql = "SELECT body FROM manifests WHERE version_id = $1";
+    let manifest = session.row(sql, args![id]).await?.map(|row| row.get(0)).transpose()?.unwrap_or_default();
+    let sql = "SELECT version_id, path, location, digest, size, attributes, added_at FROM entries
+         WHERE version_id = $1 ORDER BY path";
+    let files = session.rows(sql, args![id]).await?.iter().map(file).collect::<Result<_>>()?;
+    Ok(Inside { id, manifest, files })
+}
+
+/// What is in the published versions of a package whose ids are `from` to `to`: two statements.
+pub async fn inside_range(
+    session: &mut Session<'_>,
+    package: PackageId,
+    from: VersionId,
+    to: VersionId,
+) -> Result<Vec<Inside>> {
+    let sql = "SELECT v.id, m.body FROM versions v LEFT JOIN manifests m ON m.version_id = v.id
+         WHERE v.package_id = $1 AND v.id >= $2 AND v.id <= $3 AND v.state = 'published' ORDER BY v.id";
+    let mut found: Vec<Inside> = Vec::new();
+    for row in session.rows(sql, args![package, from, to]).await? {
+        let manifest = row.get::<Option<String>>(1)?.unwrap_or_default();
+        found.push(Inside { id: row.get(0)?, manifest, files: Vec::new() });
+    }
+    let sql = "SELECT e.version_id, e.path, e.location, e.digest, e.size, e.attributes, e.added_at
+         FROM versions v JOIN entries e ON e.version_id = v.id
+         WHERE v.package_id = $1 AND v.id >= $2 AND v.id <= $3 AND v.state = 'published' ORDER BY v.id, e.path";
+    let mut versions = found.iter_mut().peekable();
+    for row in session.rows(sql, args![package, from, to]).await? {
+        let id: VersionId = row.get(0)?;
+        while versions.next_if(|version| version.id != id).is_some() {}
+        if let Some(version) = versions.peek_mut() {
+            version.files.push(file(&row)?);
+        }
+    }
+    Ok(found)
+}
+
+fn file(row: &Row) -> Result<File> {
+    Ok(File {
+        path: row.get(1)?,
+        location: row.get(2)?,
+        digest: row.get(3)?,
+        size: row.get(4)?,
+        attributes: row.get(5)?,
+        added_at: row.get(6)?,
+    })
+}
+
+/// The versions of a package that are published, by name: what a change to several of them needs.
+pub async fn published(session: &mut Session<'_>, package: PackageId) -> Result<Vec<(VersionId, String)>> {
+    let sql = "SELECT id, version FROM versions WHERE package_id = $1 AND state = 'published' ORDER BY id";
+    session.rows(sql, args![package]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}

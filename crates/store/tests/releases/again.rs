@@ -1,0 +1,132 @@
+//! Versions that may come again, with files that are here already and what belongs to them.
+
+use model::{Code, RefName, RefPattern, Sha256Digest, VersionId};
+use store::refs::{self, EndRef, Expected, NewRef, PutRef};
+use store::releases::{Begun, Bytes, NewFile, PublishRelease};
+use store::subjects;
+use store::tombstones::PutTombstone;
+
+use super::engines::Bench;
+use super::in_order::{code_of, upload};
+use super::release;
+
+const USED: &str = "SELECT CAST(sum(used) AS BIGINT) FROM allowances WHERE kind = 'bytes'";
+
+fn name(text: &str) -> RefName {
+    RefName::parse(text).expect("a name")
+}
+
+fn pointing(bench: &Bench, release: PublishRelease, refs: &[&str]) -> PublishRelease {
+    let new = |text: &&str| NewRef { id: bench.ambient.id(), name: name(text), fixed: false };
+    PublishRelease { refs: refs.iter().map(new).collect(), again: true, ..release }
+}
+
+async fn withdraw(bench: &Bench, repo: model::RepoId, version: VersionId) {
+    let (act, id, reason) = (bench.act(), bench.ambient.id(), "bad".to_owned());
+    let retain_until = act.at;
+    bench.store.write(PutTombstone { act, repo, version, id, reason, retain_until }).await.expect("withdrawn");
+}
+
+pub(super) async fn the_same_version_comes_again_and_back(bench: &mut Bench) {
+    let repo = bench.repository("libs").await;
+    let make = |refs: &[&str]| pointing(bench, release(bench, repo, "sha256:1", &[("a", 1)]), refs);
+    let first = bench.store.write(make(&["latest", "v1"])).await.expect("a release");
+    let used = bench.count(USED).await;
+    let events = "SELECT count(*) FROM events";
+    let before = bench.count(events).await;
+    let again = bench.store.write(make(&["latest"])).await.expect("the same again");
+    assert_eq!(again.begun, Begun::Again(first.version));
+    assert_eq!((bench.count(events).await, bench.count(USED).await), (before, used), "nothing has changed");
+    bench.store.write(make(&["other"])).await.expect("another ref");
+    assert_eq!(bench.count(events).await, before + 1);
+    withdraw(bench, repo, first.version).await;
+    let mut back = make(&["new"]);
+    back.fixed = vec![RefPattern::parse("v*").expect("a pattern")];
+    let back = bench.store.write(back).await.expect("it comes back, whenever that is");
+    assert_eq!(back.begun, Begun::Back(first.version));
+    let package = first.package;
+    let names = bench.store.read(async |session| refs::names(session, package, "", 10).await).await.expect("names");
+    assert_eq!(names, ["new", "v1"], "what pointed at it before has ended, but for what never moves");
+    assert_eq!(bench.count("SELECT count(*) FROM tombstones WHERE to_at IS NULL").await, 0);
+    assert_eq!(bench.count(USED).await, used);
+    let mut once = release(bench, repo, "sha256:1", &[("a", 1)]);
+    once.again = false;
+    bench.store.write(once).await.expect_err("who does not say so may not");
+}
+
+fn held(mut release: PublishRelease, digest: u8, size: u64, required: bool) -> PublishRelease {
+    let bytes = Bytes::Held { digest: Sha256Digest([digest; 32]), size, required };
+    let path = |text: &str| model::EntryPath::parse(text).expect("a path");
+    let location = path(&format!("{}/held", release.version));
+    release.files.push(NewFile { path: path("held"), location, bytes, media_type: None, attributes: None });
+    release
+}
+
+pub(super) async fn what_must_be_held_is(bench: &mut Bench) {
+    let (repo, other) = (bench.repository("libs").await, bench.repository("other").await);
+    upload(bench, other, 7, 3).await;
+    let one = |version, size, required| held(release(bench, repo, version, &[(version, 1)]), 7, size, required);
+    let missing = bench.store.write(one("1", 3, true)).await.expect_err("another repository holds it");
+    assert_eq!(code_of(&missing), Some(Code::NotFound));
+    bench.store.write(one("1", 3, false)).await.expect("it need not be there");
+    assert_eq!(bench.count("SELECT count(*) FROM entries").await, 1);
+    upload(bench, repo, 7, 3).await;
+    let long = bench.store.write(one("2", 4, true)).await.expect_err("another length");
+    assert_eq!(code_of(&long), Some(Code::Unprocessable));
+    let before = bench.count(USED).await;
+    bench.store.write(one("2", 3, true)).await.expect("a release");
+    assert_eq!(bench.count(USED).await, before + 3, "the manifest's bytes; the pin gave way");
+    assert_eq!(bench.count("SELECT count(*) FROM pins").await, 1, "the other repository's");
+}
+
+pub(super) async fn fixed_refs_stay(bench: &mut Bench) {
+    let repo = bench.repository("libs").await;
+    let make = |version: &str, digest| {
+        let release = release(bench, repo, version, &[(version, digest)]);
+        let refs = vec![NewRef { id: bench.ambient.id(), name: name("v1"), fixed: true }];
+        PublishRelease { refs, again: true, ..release }
+    };
+    let first = bench.store.write(make("1", 1)).await.expect("a release");
+    bench.store.write(make("1", 1)).await.expect("it points there already");
+    let refused = bench.store.write(make("2", 2)).await.expect_err("it would move");
+    assert!(refused.to_string().contains("immutableRefs"), "{refused}");
+    assert_eq!(bench.count("SELECT count(*) FROM versions").await, 1, "nothing of it stays");
+    let end = EndRef { act: bench.act(), repo, package: first.package, name: name("v1"), fixed: true };
+    bench.store.write(end).await.expect_err("it would end");
+    let second = bench.store.write(release(bench, repo, "2", &[("2", 2)])).await.expect("a release");
+    let (act, id, expected) = (bench.act(), bench.ambient.id(), Expected::Anything);
+    let put = PutRef { act, repo, id, name: name("v1"), version: second.version, expected, fixed: true };
+    bench.store.write(put).await.expect_err("it would move");
+    let look = async |session: &mut store::Session<'_>| refs::pointed(session, repo, ("", "tool"), "v1").await;
+    assert_eq!(bench.store.read(look).await.expect("a look").as_deref(), Some("1"));
+    withdraw(bench, repo, first.version).await;
+    assert_eq!(bench.store.read(look).await.expect("a look"), None);
+    bench.store.write(make("3", 3)).await.expect_err("also then its name is not given away");
+}
+
+pub(super) async fn versions_that_belong_to_another_are_found(bench: &mut Bench) {
+    let repo = bench.repository("libs").await;
+    let mut ids = Vec::new();
+    for number in 0..3u8 {
+        let version = format!("sig{number}");
+        let mut one = release(bench, repo, &version, &[(&version, number)]);
+        one.subject = Some("sha256:9".to_owned());
+        ids.push(bench.store.write(one).await.expect("a release").version);
+    }
+    let list = async |subject: &'static str, after: Option<VersionId>, limit| {
+        let after = after.unwrap_or(VersionId(uuid::Uuid::nil()));
+        let look = async |session: &mut store::Session<'_>| {
+            let before = store::statements_sent();
+            let found = subjects::list(session, repo, ("", "tool"), subject, after, limit).await?;
+            Ok((found, store::statements_sent() - before))
+        };
+        let (found, sent) = bench.store.read(look).await.expect("a look");
+        assert!(bench.store.fresh().is_none() || sent == 1);
+        found.into_iter().map(|one| one.version).collect::<Vec<_>>()
+    };
+    assert_eq!(list("sha256:9", None, 10).await, ["sig0", "sig1", "sig2"]);
+    assert_eq!(list("sha256:9", Some(ids[0]), 1).await, ["sig1"]);
+    assert!(list("sha256:8", None, 10).await.is_empty());
+    withdraw(bench, repo, ids[1]).await;
+    assert_eq!(list("sha256:9", None, 10).await, ["sig0", "sig2"]);
+}

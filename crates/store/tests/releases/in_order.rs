@@ -1,0 +1,135 @@
+//! Uploads whose bytes come in order and whose digest comes last.
+
+use model::{Code, RepoId, Sha256Digest, Timestamp, UploadId};
+use store::blobs::{self, NewBody, Reach};
+use store::pins::LetGo;
+use store::uploads::ExpireUploads;
+use store::uploads::in_order::{Append, Begin, Ended, Finish, GiveUp, Mount, Received, received};
+
+use super::engines::{Bench, LIMITS};
+use super::release;
+
+const USED: &str = "SELECT CAST(coalesce(sum(used), 0) AS BIGINT) FROM allowances";
+
+/// The code of a refusal.
+pub(super) fn code_of(error: &store::Error) -> Option<Code> {
+    match error {
+        store::Error::Refused(refusal) => Some(refusal.code),
+        _ => None,
+    }
+}
+
+async fn begin(bench: &Bench, repo: RepoId, expires_at: Timestamp) -> UploadId {
+    let (act, id) = (bench.act(), bench.ambient.id());
+    bench.store.write(Begin { act, id, repo, expires_at, limits: LIMITS }).await.expect("begun");
+    id
+}
+
+async fn append(bench: &Bench, repo: RepoId, upload: UploadId, at: u64, length: u64) -> store::Result<Received> {
+    let place = format!("blobs/aa/{}", bench.ambient.id::<UploadId>());
+    let write = Append {
+        act: bench.act(),
+        repo,
+        upload,
+        at,
+        place,
+        length,
+        digest: Sha256Digest([3; 32]),
+        sums: vec![0; 8],
+        expires_at: Timestamp(i64::MAX),
+        longest: 100,
+        limits: LIMITS,
+    };
+    bench.store.write(write).await
+}
+
+fn finish(bench: &Bench, repo: RepoId, session: Option<Ended>, digest: u8, length: u64) -> Finish {
+    let blob = bench.blob(NewBody::Inline(vec![digest; 3]), digest, length);
+    let pin_until = Timestamp(i64::MAX);
+    Finish { act: bench.act(), repo, session, blob, sha512: Some([digest; 64]), pin_until, limits: LIMITS }
+}
+
+/// A blob that was uploaded at once.
+pub(super) async fn upload(bench: &Bench, repo: RepoId, digest: u8, length: u64) {
+    bench.store.write(finish(bench, repo, None, digest, length)).await.expect("uploaded");
+}
+
+pub(super) async fn chunks_come_in_order_and_become_a_blob(bench: &mut Bench) {
+    let (repo, other) = (bench.repository("libs").await, bench.repository("other").await);
+    let id = begin(bench, repo, Timestamp(i64::MAX)).await;
+    assert_eq!(append(bench, repo, id, 0, 4).await.expect("a chunk"), Received { bytes: 4, chunks: 1 });
+    let code = |done: store::Result<Received>| code_of(&done.expect_err("refused"));
+    assert_eq!(code(append(bench, repo, id, 0, 4).await), Some(Code::InvalidRange), "twice");
+    assert_eq!(code(append(bench, repo, id, 5, 4).await), Some(Code::InvalidRange), "a gap");
+    assert_eq!(code(append(bench, repo, id, 4, 97).await), Some(Code::PayloadTooLarge));
+    assert_eq!(code(append(bench, other, id, 4, 1).await), Some(Code::NotFound), "another repository's");
+    append(bench, repo, id, 4, 2).await.expect("the next chunk");
+    let stale = Ended { upload: id, received: Received { bytes: 4, chunks: 1 }, in_place: true };
+    let stale = bench.store.write(finish(bench, repo, Some(stale), 5, 6)).await.expect_err("more has come");
+    assert_eq!(code_of(&stale), Some(Code::Conflict));
+    let ended = Ended { received: Received { bytes: 6, chunks: 2 }, upload: id, in_place: false };
+    bench.store.write(finish(bench, repo, Some(ended), 5, 6)).await.expect("whole");
+    assert_eq!(bench.count("SELECT count(*) FROM trash").await, 2, "the chunks");
+    assert_eq!(bench.count(USED).await, 6, "the pin's");
+    assert_eq!(code(append(bench, repo, id, 6, 1).await), Some(Code::NotFound), "it is over");
+    let named = bench.store.read(async |session| blobs::named(session, "sha512", &[5; 64]).await).await;
+    assert_eq!(named.expect("a look"), Some(Sha256Digest([5; 32])));
+}
+
+pub(super) async fn what_an_upload_took_is_given_back(bench: &mut Bench) {
+    let repo = bench.repository("libs").await;
+    for expire in [true, false] {
+        let id = begin(bench, repo, Timestamp(1)).await;
+        append(bench, repo, id, 0, 4).await.expect("a chunk");
+        assert_eq!(bench.count(USED).await, 5);
+        if expire {
+            // A chunk prolonged it.
+            let none = ExpireUploads { act: bench.act(), events: vec![bench.ambient.id()] };
+            assert!(bench.store.write(none).await.expect("looked").is_empty());
+            bench.store.write(super::engines::Raw("UPDATE uploads SET expires_at = 1")).await.expect("late");
+            let all = ExpireUploads { act: bench.act(), events: vec![bench.ambient.id()] };
+            assert_eq!(bench.store.write(all).await.expect("expired").len(), 1);
+        } else {
+            let reason = "why".to_owned();
+            let give_up = || GiveUp { act: bench.act(), repo, upload: id, reason: reason.clone() };
+            bench.store.write(give_up()).await.expect("given up");
+            assert_eq!(code_of(&bench.store.write(give_up()).await.expect_err("it is over")), Some(Code::NotFound));
+        }
+        assert_eq!(bench.count(USED).await, 0);
+        assert_eq!(bench.count("SELECT count(*) FROM upload_parts").await, 0);
+        let look = async |session: &mut store::Session<'_>| received(session, id).await;
+        assert_eq!(bench.store.read(look).await.expect("a look"), Received::default());
+    }
+}
+
+pub(super) async fn only_readers_of_a_holder_can_mount(bench: &mut Bench) {
+    let (repo, source) = (bench.repository("libs").await, bench.repository("source").await);
+    upload(bench, source, 7, 3).await;
+    let key = |key: &&str| model::RepoKey::parse(key).expect("a key");
+    let mount = |readable: &[&str]| Mount {
+        act: bench.act(),
+        repo,
+        digest: Sha256Digest([7; 32]),
+        reach: Reach { every: false, keys: readable.iter().map(key).collect() },
+        pin_until: Timestamp(i64::MAX),
+        limits: LIMITS,
+    };
+    assert!(!bench.store.write(mount(&[])).await.expect("looked"));
+    assert!(!bench.store.write(mount(&["libs"])).await.expect("looked"), "it is not there");
+    assert_eq!(bench.count("SELECT count(*) FROM pins").await, 1);
+    assert!(bench.store.write(mount(&["source"])).await.expect("mounted"));
+    assert_eq!(bench.count(USED).await, 6);
+}
+
+pub(super) async fn a_published_blob_is_not_let_go(bench: &mut Bench) {
+    let repo = bench.repository("libs").await;
+    let let_go = |digest: u8| LetGo { act: bench.act(), repo, digest: Sha256Digest([digest; 32]) };
+    let code = |done: store::Result<()>| code_of(&done.expect_err("refused"));
+    assert_eq!(code(bench.store.write(let_go(9)).await), Some(Code::NotFound));
+    upload(bench, repo, 7, 3).await;
+    bench.store.write(let_go(7)).await.expect("let go");
+    assert_eq!(bench.count(USED).await, 0);
+    assert_eq!(code(bench.store.write(let_go(7)).await), Some(Code::NotFound));
+    bench.store.write(release(bench, repo, "1", &[("a", 1)])).await.expect("a release");
+    assert_eq!(code(bench.store.write(let_go(1)).await), Some(Code::Conflict));
+}
