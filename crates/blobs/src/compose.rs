@@ -15,6 +15,11 @@ impl Blobs {
         Writer::new(self, Area::Parts, ambient, None)
     }
 
+    /// A writer for a piece of an upload that may become the whole: stored like a blob, never inline.
+    pub fn chunk_writer(&self, ambient: &Ambient) -> Writer {
+        Writer::new(self, Area::Blobs, ambient, None)
+    }
+
     /// Streams the parts, each checked block by block, into one new copy. The parts stay as they are.
     ///
     /// A damaged or missing part is its error, and nothing is kept.

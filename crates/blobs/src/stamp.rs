@@ -2,10 +2,14 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use object_store::{ObjectStoreExt as _, PutPayload};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::blobs::{Blobs, Place};
+use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::s3::Bucket;
 
@@ -35,8 +39,8 @@ impl Blobs {
     pub async fn stamped(&self) -> Result<Option<String>> {
         match &self.place {
             Place::Disk(disk) => {
-                let path = disk.path.join(NAME);
-                tokio::task::spawn_blocking(move || read(&path)).await?
+                let disk = Arc::clone(disk);
+                tokio::task::spawn_blocking(move || read_in(&disk)).await?
             }
             Place::S3(bucket) => match read_object(bucket).await {
                 Ok(text) => Ok(Some(text)),
@@ -65,15 +69,29 @@ fn stamp_file(path: &Path, word: &str) -> Result<String> {
     Ok(read(path)?.unwrap_or_default())
 }
 
+/// Looks where copies are read: in the folder that was opened, whatever its path leads to by now.
+fn read_in(disk: &Disk) -> Result<Option<String>> {
+    let opened = rustix::fs::openat(&disk.root, NAME, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    match opened {
+        Ok(file) => text(std::fs::File::from(file)).map(Some),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 fn read(path: &Path) -> Result<Option<String>> {
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
+    text(file).map(Some)
+}
+
+fn text(file: std::fs::File) -> Result<String> {
     let mut text = String::new();
     file.take(LONGEST).read_to_string(&mut text)?;
-    Ok(Some(text))
+    Ok(text)
 }
 
 async fn stamp_object(bucket: &Bucket, word: &str) -> Result<String> {

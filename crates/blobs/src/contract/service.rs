@@ -81,7 +81,7 @@ impl Service {
                 session_token: None,
             }),
             virtual_hosted: false,
-            patience: Duration::from_secs(2),
+            patience: Duration::from_secs(20),
         }
     }
 

@@ -9,7 +9,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use super::S3Config;
-use super::config::ASSEMBLY;
+use super::config::WRITING;
 use crate::copy::Stored;
 use crate::error::{Error, Result};
 use crate::key::{Area, Key};
@@ -17,8 +17,8 @@ use crate::key::{Area, Key};
 /// The bucket.
 pub(crate) struct Bucket {
     pub(crate) s3: AmazonS3,
-    /// The same for putting parts together, which takes a service its time.
-    pub(super) assembling: AmazonS3,
+    /// The same for what takes its time in silence: a body on a slow line, parts being put together.
+    pub(super) writing: AmazonS3,
     pub(super) patience: Duration,
     prefix: String,
 }
@@ -30,8 +30,8 @@ impl Bucket {
             return Err(Error::Config(format!("the prefix {prefix:?} has characters that object names may not have")));
         }
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        let (s3, assembling) = (config.build(config.patience)?, config.build(ASSEMBLY)?);
-        Ok(Self { s3, assembling, patience: config.patience, prefix })
+        let (s3, writing) = (config.build(config.patience)?, config.build(WRITING)?);
+        Ok(Self { s3, writing, patience: config.patience, prefix })
     }
 
     /// The object's full name.
@@ -53,7 +53,7 @@ impl Bucket {
 
     /// The same for an object that is no copy.
     pub(crate) async fn create_at(&self, path: &Path, payload: PutPayload) -> Result<()> {
-        match self.s3.put_opts(path, payload, PutMode::Create.into()).await {
+        match self.writing.put_opts(path, payload, PutMode::Create.into()).await {
             Ok(_) => Ok(()),
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Err(Error::KeyTaken)

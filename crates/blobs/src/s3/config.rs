@@ -23,7 +23,8 @@ pub struct S3Config {
     pub credentials: Option<S3Credentials>,
     /// Whether the bucket is named in the host name and not in the path.
     pub virtual_hosted: bool,
-    /// How long one request may be tried again, altogether, and how long the service may be silent.
+    /// How long one request may be tried again, altogether, and how long the service may be silent
+    /// when it is asked for something.
     pub patience: Duration,
 }
 
@@ -40,8 +41,8 @@ pub struct S3Credentials {
 
 /// How often a request is tried again within the patience.
 const RETRIES: usize = 5;
-/// How long the service may be silent while it puts a large object together.
-pub(super) const ASSEMBLY: Duration = Duration::from_secs(60);
+/// How long the service may be silent while it takes a body or puts a large object together.
+pub(super) const WRITING: Duration = Duration::from_secs(60);
 
 impl S3Config {
     /// A client of a service that may be silent for as long as `silence`. Plain HTTP is spoken only to an endpoint that

@@ -90,7 +90,7 @@ impl Direct<'_> {
             }
         }
         let ids = parts.iter().map(|part| PartId { content_id: part.etag.clone() }).collect();
-        self.0.assembling.complete_multipart(&self.0.path_of(key), &upload.to_owned(), ids).await?;
+        self.0.writing.complete_multipart(&self.0.path_of(key), &upload.to_owned(), ids).await?;
         Ok(())
     }
 
