@@ -1,40 +1,198 @@
-//! Package formats: what a URL asks for and what names mean. Pure: no input, no output, no HTTP server.
+//! Package formats: what a URL asks for, what a body holds, what names mean, how indexes look.
+//! Pure: no input, no output, no HTTP server; only the staged file that is being looked at is read.
 //!
-//! A format is one folder and one line in [`by_key`]. Two formats never import each other.
+//! A format is one folder and one line in [`ALL`]. Two formats never import each other.
 
 use model::{EntryPath, NameError, PackageName, VersionName};
 
+mod address;
+pub mod cargo;
+mod change;
+mod checksum;
+mod content;
+mod facts;
+mod fields;
+pub mod go;
+mod intake;
 mod manifest;
+pub mod maven;
+pub mod npm;
+pub mod oci;
 mod operation;
+mod packing;
 pub mod raw;
+mod say;
+mod zip;
+mod zipping;
 
+pub use change::{Change, What};
+pub use checksum::{Algorithm, Claim};
+pub use content::{Named, NotNamed};
+pub use facts::{Around, FileFacts, Head, Listed, VersionFacts, VersionHead};
+pub use intake::{
+    Intake, NewFile, Piece, Plan, ReadSeek, Release, ReleaseFile, Seen, Source, StagedFile, Sums, Wanted,
+};
 pub use manifest::required_in_manifest;
-pub use operation::{Method, Operation, ParseError, Presentation};
+pub use operation::{Asked, Catalogue, Method, Operation, PackageAt, ParseError, View};
+pub use packing::{Folder, FolderFile, Packing};
+pub use say::{Answer, Document, Login, Refused, Site};
 
 /// What a format knows.
 pub trait Format: Send + Sync {
     /// The word that repositories carry.
     fn key(&self) -> &'static str;
 
-    /// Decodes the rest of a URL path (after the repository, still percent-encoded, without its
-    /// leading slash) into an operation. The only place that knows URL shapes.
-    fn parse(&self, method: Method, rest: &str) -> Result<Operation, ParseError>;
+    /// Decodes a request into an operation. The only place that knows URL shapes.
+    fn parse(&self, asked: &Asked<'_>) -> Result<Operation, ParseError>;
 
     /// Whether clients add files to a version after it was published. If not, it is sealed at once.
-    fn adds_files(&self) -> bool;
+    fn adds_files(&self) -> bool {
+        false
+    }
+
+    /// Whether versions may be put together through the control plane. If not, packages come in through
+    /// the format's own protocol alone, which looks into them.
+    fn takes_drafts(&self) -> bool {
+        true
+    }
+
+    /// Whether a release that is there already, file by file the same bytes, is answered as if it were new:
+    /// for clients that send a file again when an answer was lost.
+    fn repeats(&self) -> bool {
+        false
+    }
 
     /// Whether packages have a namespace beside their name.
-    fn has_namespaces(&self) -> bool;
+    fn has_namespaces(&self) -> bool {
+        false
+    }
 
     /// The normalised form of a package's name: two names with one form are one package.
     fn normalise(&self, name: &PackageName) -> String;
 
+    /// What the versions of a package have in common that count as one, if they are not told apart by their
+    /// whole name: only one of them is ever published.
+    fn twin(&self, _version: &VersionName) -> Option<String> {
+        None
+    }
+
     /// The path in the repository under which clients fetch an entry of a version.
     fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError>;
+
+    /// One version as it stands in an index: rendered once, then put together with the others.
+    /// `None` leaves the version out.
+    fn fragment(&self, _view: View, _version: &VersionFacts, _site: &Site<'_>) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Whether an index of this view is made of fragments; if not, all of them are `None`.
+    fn looks_inside(&self, _view: View) -> bool {
+        true
+    }
+
+    /// Whether a version is in that part of the index; see [`Operation::Part`].
+    fn belongs(&self, _version: &str, _part: &str) -> bool {
+        false
+    }
+
+    /// What an index of this view tells of other packages.
+    fn around(&self, _view: View, _package: &PackageAt) -> Option<Around> {
+        None
+    }
+
+    /// The index of a package from the fragments of its versions: `fragments[i]` belongs to
+    /// `head.versions[i]`. `None`: for this view there is no such thing.
+    fn assemble(
+        &self,
+        _view: View,
+        _head: &Head,
+        _fragments: &[Option<std::sync::Arc<[u8]>>],
+        _site: &Site<'_>,
+    ) -> Option<Document> {
+        None
+    }
+
+    /// What is said of one version alone.
+    fn version(&self, _view: View, _head: &Head, _version: &VersionFacts, _site: &Site<'_>) -> Option<Document> {
+        None
+    }
+
+    /// A list of packages. `more`: the list was cut.
+    fn catalogue(&self, _asked: &Catalogue, _packages: &[Listed], _more: bool, _site: &Site<'_>) -> Option<Document> {
+        None
+    }
+
+    /// Whether a list of packages needs the metadata of their youngest versions.
+    fn lists_manifests(&self, _view: View) -> bool {
+        false
+    }
+
+    /// How our own program packs and hands packages in; `None`: files go as they are.
+    fn packing(&self) -> Option<&'static dyn Packing> {
+        None
+    }
+
+    /// Who may publish, named by subject.
+    fn writers(&self, _view: View, _subjects: &[String]) -> Option<Answer> {
+        None
+    }
+
+    /// An answer that needs no facts.
+    fn say(&self, _view: View, _site: &Site<'_>) -> Option<Answer> {
+        None
+    }
+
+    /// A refusal in the shape that the format's client shows its user; `None`: problem details.
+    fn refuse(&self, _refused: &Refused<'_>) -> Option<Answer> {
+        None
+    }
+
+    /// Whether the client shows its user nothing of a refusal but the reason phrase of HTTP/1.1: then it
+    /// carries the sentence.
+    fn tells_by_reason(&self) -> bool {
+        false
+    }
+
+    /// Whether a client of this `User-Agent` speaks this format's protocol. What a client is told before
+    /// it may know of a repository depends on this alone, never on what is there.
+    fn is_spoken_by(&self, _user_agent: &str) -> bool {
+        false
+    }
+
+    /// Whether the request hands in a name and a password to get a token. Asked only of the format that the
+    /// client speaks.
+    fn is_login(&self, _asked: &Asked<'_>) -> bool {
+        false
+    }
+
+    /// What the body of such a request hands in.
+    fn login(&self, _body: &[u8]) -> Option<Login> {
+        None
+    }
+
+    /// What is answered then: the subject and its new token.
+    fn welcome(&self, _subject: &str, _token: &str) -> Option<Answer> {
+        None
+    }
+
+    /// Whether these clients send a token in `Authorization` without naming a scheme.
+    fn sends_bare_tokens(&self) -> bool {
+        false
+    }
+
+    /// What a 401 offers these clients beside the usual challenges.
+    fn challenge(&self, _base: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Every format, in alphabetical order.
-pub const ALL: [&dyn Format; 1] = [&raw::Raw];
+pub const ALL: [&dyn Format; 6] = [&cargo::Cargo, &go::Go, &maven::Maven, &npm::Npm, &oci::Oci, &raw::Raw];
+
+/// The format whose client calls itself so.
+pub fn by_client(user_agent: &str) -> Option<&'static dyn Format> {
+    ALL.into_iter().find(|format| format.is_spoken_by(user_agent))
+}
 
 /// The format with this word.
 pub fn by_key(key: &str) -> Option<&'static dyn Format> {

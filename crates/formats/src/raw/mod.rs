@@ -1,9 +1,9 @@
 //! Raw files: a path is a name. PUT stores, GET fetches, a trailing slash lists, DELETE withdraws.
 
 use model::{EntryPath, NameError, PackageName, VersionName};
-use percent_encoding::percent_decode_str;
 
-use crate::{Format, Method, Operation, ParseError};
+use crate::address::decode;
+use crate::{Asked, Format, Method, Operation, ParseError};
 
 /// The format of plain files.
 #[derive(Clone, Copy, Debug)]
@@ -14,28 +14,21 @@ impl Format for Raw {
         "raw"
     }
 
-    fn parse(&self, method: Method, rest: &str) -> Result<Operation, ParseError> {
-        let path = decode(rest)?;
+    fn parse(&self, asked: &Asked<'_>) -> Result<Operation, ParseError> {
+        let path = decode(asked.rest)?;
         if path.is_empty() {
-            return folder(method, None);
+            return folder(asked.method, None);
         }
         if let Some(name) = path.strip_suffix('/') {
-            return folder(method, Some(EntryPath::parse(name)?));
+            return folder(asked.method, Some(EntryPath::parse(name)?));
         }
         let path = EntryPath::parse(&path)?;
-        Ok(match method {
+        Ok(match asked.method {
             Method::Get | Method::Head => Operation::Fetch(path),
             Method::Put => Operation::Store(path),
             Method::Delete => Operation::Withdraw(path),
+            Method::Post | Method::Patch => return Err(ParseError::Method("GET, HEAD, PUT, DELETE")),
         })
-    }
-
-    fn adds_files(&self) -> bool {
-        false
-    }
-
-    fn has_namespaces(&self) -> bool {
-        false
     }
 
     fn normalise(&self, name: &PackageName) -> String {
@@ -50,37 +43,8 @@ impl Format for Raw {
 fn folder(method: Method, folder: Option<EntryPath>) -> Result<Operation, ParseError> {
     match method {
         Method::Get | Method::Head => Ok(Operation::List(folder)),
-        Method::Put | Method::Delete => Err(ParseError::Method("GET, HEAD")),
+        _ => Err(ParseError::Method("GET, HEAD")),
     }
-}
-
-/// Decodes once. An encoded slash or backslash, or an escape that is none, is refused: what decides
-/// who may read must not look different to whoever decodes twice.
-fn decode(rest: &str) -> Result<String, ParseError> {
-    let bytes = rest.as_bytes();
-    for (index, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%') {
-        let Some(escape) = bytes.get(index + 1..index + 3).filter(|pair| pair.iter().all(u8::is_ascii_hexdigit)) else {
-            return Err(ParseError::Encoding("the path has a broken percent escape"));
-        };
-        if matches!(escape.to_ascii_lowercase().as_slice(), b"2f" | b"5c" | b"00") {
-            return Err(ParseError::Encoding("the path hides a separator or NUL behind a percent escape"));
-        }
-    }
-    let text = percent_decode_str(rest).decode_utf8().map_err(|_| ParseError::Encoding("the path is not UTF-8"))?;
-    if text.split('/').any(climbs_when_read_again) {
-        return Err(ParseError::Encoding(
-            "the path has a segment that means another folder to whoever decodes it again",
-        ));
-    }
-    Ok(text.into_owned())
-}
-
-/// Whether a segment, decoded a second time or cut at a `;` as some proxies do, leaves its folder.
-fn climbs_when_read_again(segment: &str) -> bool {
-    let again = percent_decode_str(segment).collect::<Vec<u8>>();
-    let plain = again.split(|byte| *byte == b';').next().unwrap_or_default();
-    let separates = again.len() != segment.len() && again.iter().any(|byte| matches!(byte, b'/' | b'\\' | 0));
-    separates || plain == b".." || plain == b"."
 }
 
 #[cfg(test)]
@@ -88,8 +52,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn parse(method: Method, rest: &str) -> Result<Operation, ParseError> {
-        Raw.parse(method, rest)
+    /// What it is, as text: operations have no equality.
+    fn parse(method: Method, rest: &str) -> Result<String, ParseError> {
+        Raw.parse(&Asked::plain(method, rest)).map(|operation| format!("{operation:?}"))
+    }
+
+    fn text(operation: Operation) -> Result<String, ParseError> {
+        Ok(format!("{operation:?}"))
     }
 
     fn path(text: &str) -> EntryPath {
@@ -98,12 +67,12 @@ mod tests {
 
     #[test]
     fn addresses_become_operations() {
-        assert_eq!(parse(Method::Get, "a/b.txt"), Ok(Operation::Fetch(path("a/b.txt"))));
-        assert_eq!(parse(Method::Head, "a%20b"), Ok(Operation::Fetch(path("a b"))));
-        assert_eq!(parse(Method::Put, "x"), Ok(Operation::Store(path("x"))));
-        assert_eq!(parse(Method::Delete, "x"), Ok(Operation::Withdraw(path("x"))));
-        assert_eq!(parse(Method::Get, ""), Ok(Operation::List(None)));
-        assert_eq!(parse(Method::Get, "a/b/"), Ok(Operation::List(Some(path("a/b")))));
+        assert_eq!(parse(Method::Get, "a/b.txt"), text(Operation::Fetch(path("a/b.txt"))));
+        assert_eq!(parse(Method::Head, "a%20b"), text(Operation::Fetch(path("a b"))));
+        assert_eq!(parse(Method::Put, "x"), text(Operation::Store(path("x"))));
+        assert_eq!(parse(Method::Delete, "x"), text(Operation::Withdraw(path("x"))));
+        assert_eq!(parse(Method::Get, ""), text(Operation::List(None)));
+        assert_eq!(parse(Method::Get, "a/b/"), text(Operation::List(Some(path("a/b")))));
         assert_eq!(parse(Method::Put, "a/"), Err(ParseError::Method("GET, HEAD")));
     }
 
@@ -157,7 +126,7 @@ mod tests {
                 let encoded: String = name.split('/').map(|segment| {
                     percent_encoding::utf8_percent_encode(segment, percent_encoding::NON_ALPHANUMERIC).to_string()
                 }).collect::<Vec<_>>().join("/");
-                prop_assert_eq!(parse(Method::Get, &encoded), Ok(Operation::Fetch(expected)));
+                prop_assert_eq!(parse(Method::Get, &encoded), text(Operation::Fetch(expected)));
             }
         }
     }

@@ -1,0 +1,173 @@
+//! What crates hold: what the index says of them, and archives that are not what they should be.
+
+use std::io::{Cursor, Write as _};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use model::{Code, Refusal, Sha256Digest};
+use serde_json::{Value, json};
+
+use super::publish::Publish;
+use crate::{Intake as _, Plan, StagedFile, Sums};
+
+const CARGO_TOML: &str = "[package]\nname = \"a\"\nversion = \"1.0.0\"\n";
+
+type Member<'a> = (&'a str, tar::EntryType, &'a [u8]);
+
+/// A crate with these members; names are written as they are, whatever they mean.
+fn archive(members: &[Member<'_>]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (name, kind, content) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(*kind);
+        header.set_size(content.len() as u64);
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        builder.append(&header, *content).expect("added");
+    }
+    builder.into_inner().expect("ended").finish().expect("packed")
+}
+
+fn publish(metadata: &Value, archive: Vec<u8>) -> Result<Plan, Refusal> {
+    let metadata = metadata.to_string();
+    let length = |length: usize| u32::try_from(length).expect("short").to_le_bytes();
+    let head = [&length(metadata.len()), metadata.as_bytes(), &length(archive.len())].concat();
+    let (mut intake, mut out) = (Publish::default(), Vec::new());
+    intake.push(Bytes::from(head), &mut out)?;
+    let length = archive.len() as u64;
+    intake.push(Bytes::from(archive.clone()), &mut out)?;
+    intake.end(&mut out)?;
+    let bytes = Box::new(Cursor::new(archive));
+    let mut files = [StagedFile { length, sha256: Sha256Digest([7; 32]), sums: Sums::default(), bytes }];
+    Box::new(intake).plan(&mut files)
+}
+
+fn sound() -> Vec<u8> {
+    archive(&[("a-1.0.0/Cargo.toml", tar::EntryType::Regular, CARGO_TOML.as_bytes())])
+}
+
+/// The line of the index for this metadata.
+fn line(more: Value) -> Value {
+    let mut metadata = json!({"name": "a", "vers": "1.0.0", "deps": [], "features": {}});
+    for (key, value) in more.as_object().expect("an object") {
+        metadata[key] = value.clone();
+    }
+    let release = publish(&metadata, sound()).expect("a plan").release.expect("a release");
+    let manifest: Value = serde_json::from_str(&release.manifest).expect("JSON");
+    manifest["index"].clone()
+}
+
+#[test]
+fn features_of_the_new_kind_are_kept_from_old_readers() {
+    let features = json!({"std": [], "json": ["dep:serde", "std"], "weak": ["serde?/derive"], "plain": ["std"]});
+    let line = line(json!({"features": features}));
+    assert_eq!(line["features"], json!({"std": [], "plain": ["std"]}));
+    assert_eq!(line["features2"], json!({"json": ["dep:serde", "std"], "weak": ["serde?/derive"]}));
+    assert_eq!(line["v"], 2);
+    let old = self::line(json!({"features": {"std": []}}));
+    assert!(old.get("features2").is_none() && old.get("v").is_none());
+}
+
+#[test]
+fn dependencies_are_turned_round_for_the_index() {
+    let line = line(json!({"rust_version": "1.70", "links": null, "deps": [
+        {"name": "rand", "version_req": "^0.8", "explicit_name_in_toml": "chance", "kind": "dev", "optional": true},
+        {"name": "other", "version_req": "=1.2.3", "registry": "https://other.example/index", "target": "cfg(unix)",
+         "default_features": false, "features": ["x"], "kind": "build"},
+    ]}));
+    let renamed = &line["deps"][0];
+    assert_eq!((&renamed["name"], &renamed["package"]), (&json!("chance"), &json!("rand")));
+    assert_eq!(
+        (&renamed["req"], &renamed["kind"], &renamed["optional"]),
+        (&json!("^0.8"), &json!("dev"), &json!(true))
+    );
+    assert_eq!(renamed["default_features"], true);
+    let foreign = &line["deps"][1];
+    assert_eq!(foreign["registry"], "https://other.example/index");
+    assert_eq!((&foreign["package"], &foreign["kind"]), (&Value::Null, &json!("build")));
+    assert_eq!((&foreign["target"], &foreign["features"]), (&json!("cfg(unix)"), &json!(["x"])));
+    assert_eq!(foreign["default_features"], false);
+    assert_eq!(line["rust_version"], "1.70");
+}
+
+#[test]
+fn metadata_that_is_none_is_refused() {
+    let dependency = |more: Value| json!({"name": "a", "vers": "1.0.0", "deps": [more]});
+    for (name, metadata) in [
+        ("a name with a slash", json!({"name": "a/b", "vers": "1.0.0"})),
+        ("a name with a line end", json!({"name": "a\n{}", "vers": "1.0.0"})),
+        ("no version", json!({"name": "a", "vers": "1.0"})),
+        ("a version with a line end", json!({"name": "a", "vers": "1.0.0\n"})),
+        ("a requirement that is none", dependency(json!({"name": "b", "version_req": "about 1"}))),
+        ("a dependency without a name", dependency(json!({"name": "", "version_req": "1"}))),
+        ("a rename to a path", dependency(json!({"name": "b", "version_req": "1", "explicit_name_in_toml": "../b"}))),
+        ("no object", json!([1])),
+    ] {
+        let refusal = publish(&metadata, sound()).expect_err(name);
+        assert_eq!(refusal.code, Code::BadRequest, "{name}: {}", refusal.detail);
+    }
+}
+
+#[test]
+fn hostile_archives_are_refused_by_name() {
+    use tar::EntryType as T;
+    let own: Member<'_> = ("a-1.0.0/Cargo.toml", T::Regular, CARGO_TOML.as_bytes());
+    let other = CARGO_TOML.replace("\"a\"", "\"b\"");
+    let cases: [(&str, &[Member<'_>], &str); 13] = [
+        ("nothing", &[], "no Cargo.toml"),
+        ("a file outside", &[own, ("b-1.0.0/x", T::Regular, b"")], "lies outside"),
+        ("an absolute path", &[own, ("/etc/x", T::Regular, b"")], "lies outside"),
+        ("climbing", &[own, ("a-1.0.0/../x", T::Regular, b"")], "lies outside"),
+        ("a folder that begins alike", &[own, ("a-1.0.01/x", T::Regular, b"")], "lies outside"),
+        ("a symbolic link", &[own, ("a-1.0.0/x", T::Symlink, b"")], "neither a file nor a folder"),
+        ("a hard link", &[own, ("a-1.0.0/x", T::Link, b"")], "neither a file nor a folder"),
+        ("a device", &[own, ("a-1.0.0/x", T::Char, b"")], "neither a file nor a folder"),
+        ("a fifo", &[own, ("a-1.0.0/x", T::Fifo, b"")], "neither a file nor a folder"),
+        ("two manifests", &[own, own], "a-1.0.0/Cargo.toml collides"),
+        (
+            "another crate",
+            &[("a-1.0.0/Cargo.toml", T::Regular, other.as_bytes())],
+            "Cargo.toml in the archive says \"b\"",
+        ),
+        ("no TOML", &[("a-1.0.0/Cargo.toml", T::Regular, b"[package")], "cannot be read"),
+        ("case twins", &[own, ("a-1.0.0/x", T::Regular, b""), ("a-1.0.0/X", T::Regular, b"")], "collides"),
+    ];
+    let metadata = json!({"name": "a", "vers": "1.0.0", "deps": []});
+    for (name, members, why) in cases {
+        let refusal = publish(&metadata, archive(members)).expect_err(name);
+        assert_eq!(refusal.code, Code::Unprocessable, "{name}: {}", refusal.detail);
+        assert!(refusal.detail.contains(why), "{name}: {}", refusal.detail);
+    }
+}
+
+#[test]
+fn broken_and_endless_archives_are_refused() {
+    let metadata = json!({"name": "a", "vers": "1.0.0", "deps": []});
+    let whole = sound();
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut header = tar::Header::new_gnu();
+    header.set_path("a-1.0.0/zeros").expect("a path");
+    header.set_size(2 << 30);
+    header.set_cksum();
+    bomb.write_all(header.as_bytes()).expect("written");
+    let zeros = vec![0; 1 << 20];
+    (0..1030).for_each(|_| bomb.write_all(&zeros).expect("written"));
+    for (name, archive) in [
+        ("no gzip", b"hello".to_vec()),
+        ("cut", whole[..whole.len() / 2].to_vec()),
+        ("empty", Vec::new()),
+        ("a bomb", bomb.finish().expect("packed")),
+    ] {
+        assert_eq!(publish(&metadata, archive).expect_err(name).code, Code::Unprocessable, "{name}");
+    }
+}
+
+#[test]
+fn build_metadata_makes_no_other_version() {
+    use crate::Format as _;
+    let twin = |text: &str| super::Cargo.twin(&model::VersionName::parse(text).expect("a version"));
+    assert_eq!(twin("1.0.0+a"), twin("1.0.0+b"));
+    assert_eq!(twin("1.0.0+a"), twin("1.0.0"));
+    assert_ne!(twin("1.0.0-a+x"), twin("1.0.0+x"));
+}

@@ -1,0 +1,34 @@
+//! Lines of the index, and what a search finds.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
+
+use crate::{Listed, VersionFacts};
+
+/// What is kept of a version: the line of the index without what changes later, and what searches show.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    pub(super) index: Map<String, Json>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<String>,
+    /// The rest of what Cargo sent, as it came.
+    #[serde(default)]
+    pub(super) published: Map<String, Json>,
+}
+
+/// The line of a version.
+pub(super) fn line(version: &VersionFacts) -> Option<Vec<u8>> {
+    let mut manifest: Manifest = serde_json::from_str(&version.manifest).ok()?;
+    manifest.index.insert("yanked".to_owned(), Json::Bool(version.head.yanked.is_some()));
+    manifest.index.insert("pubtime".to_owned(), Json::String(version.head.published_at.to_seconds()));
+    serde_json::to_vec(&manifest.index).ok()
+}
+
+/// A crate in the answer to a search.
+pub(super) fn found(package: &Listed) -> Json {
+    let description = package.manifest.as_deref().and_then(|text| serde_json::from_str::<Manifest>(text).ok());
+    json!({
+        "name": package.display, "max_version": package.version,
+        "description": description.and_then(|manifest| manifest.description),
+    })
+}

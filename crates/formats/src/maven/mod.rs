@@ -1,0 +1,106 @@
+//! Maven repositories: releases and snapshots, their indexes made from what was stored.
+//!
+//! Sources: the Maven repository layout and metadata model, the POM reference, Gradle's module metadata.
+
+mod address;
+mod deposit;
+mod layout;
+mod metadata;
+mod module;
+mod order;
+mod plugin;
+mod pom;
+
+use std::sync::Arc;
+
+use model::{EntryPath, NameError, PackageName, VersionName};
+
+use crate::{Around, Asked, Document, Format, Head, Operation, PackageAt, ParseError, Site, VersionFacts, View};
+
+/// The format of Maven, Gradle and whoever else speaks to such repositories.
+#[derive(Clone, Copy, Debug)]
+pub struct Maven;
+
+/// The index of an artifact, and of the group that has the same path.
+const ARTIFACT: View = 0;
+/// The index of a line of snapshots.
+const BUILDS: View = 1;
+
+/// What refs of plugins begin with; the prefix of their goals follows.
+const PLUGIN: &str = "maven-plugin.";
+
+impl Format for Maven {
+    fn key(&self) -> &'static str {
+        "maven"
+    }
+
+    fn parse(&self, asked: &Asked<'_>) -> Result<Operation, ParseError> {
+        address::parse(asked)
+    }
+
+    fn adds_files(&self) -> bool {
+        true
+    }
+
+    fn takes_drafts(&self) -> bool {
+        false
+    }
+
+    fn repeats(&self) -> bool {
+        true
+    }
+
+    fn has_namespaces(&self) -> bool {
+        true
+    }
+
+    fn normalise(&self, name: &PackageName) -> String {
+        name.as_str().to_owned()
+    }
+
+    fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
+        EntryPath::parse(&format!("{package}/{}/{path}", layout::base_of(version.as_str())))
+    }
+
+    fn fragment(&self, view: View, version: &VersionFacts, _: &Site<'_>) -> Option<Vec<u8>> {
+        (view == BUILDS).then(|| metadata::kinds(version))
+    }
+
+    fn looks_inside(&self, view: View) -> bool {
+        view == BUILDS
+    }
+
+    fn belongs(&self, version: &str, part: &str) -> bool {
+        layout::build_of(version).is_some() && layout::base_of(version) == part
+    }
+
+    fn around(&self, view: View, package: &PackageAt) -> Option<Around> {
+        if view != ARTIFACT || package.name.contains('.') {
+            return None;
+        }
+        let namespace = match package.namespace.as_str() {
+            "" => package.name.clone(),
+            group => format!("{group}.{}", package.name),
+        };
+        Some(Around { namespace, refs: PLUGIN })
+    }
+
+    fn assemble(&self, view: View, head: &Head, kinds: &[Option<Arc<[u8]>>], _: &Site<'_>) -> Option<Document> {
+        match view {
+            ARTIFACT => metadata::artifact(head),
+            BUILDS => metadata::snapshots(head, kinds),
+            _ => None,
+        }
+    }
+
+    fn tells_by_reason(&self) -> bool {
+        true
+    }
+
+    fn is_spoken_by(&self, user_agent: &str) -> bool {
+        ["Apache-Maven/", "Gradle/", "Apache Ivy/", "Maven-Resolver"].iter().any(|name| user_agent.starts_with(name))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Documents from facts.
+
+use model::{Sha256Digest, Timestamp, VersionId};
+
+use super::*;
+use crate::{FileFacts, VersionHead};
+
+const SITE: Site<'static> = Site { base: "https://host/repository/js", auth_required: true, subject: None };
+
+fn head(version: &str, minute: i64) -> VersionHead {
+    VersionHead {
+        id: VersionId(Default::default()),
+        version: version.to_owned(),
+        published_at: Timestamp(minute * 60_000_000),
+        changed_at: Timestamp(minute * 60_000_000),
+        yanked: None,
+        deprecated: None,
+        unlisted: false,
+    }
+}
+
+fn facts(head: VersionHead, attributes: Option<&str>) -> VersionFacts {
+    let path = format!("tool-{}.tgz", head.version);
+    let file = FileFacts {
+        location: format!("@acme/tool/-/{path}"),
+        path,
+        digest: Sha256Digest([0; 32]),
+        size: 3,
+        attributes: attributes.map(str::to_owned),
+        added_at: head.published_at,
+    };
+    let manifest = json!({"name": "@acme/Tool", "version": head.version, "scripts": {"test": "x"}, "bin": {"t": "t.js"},
+        "deprecated": "a lie", "dist": {"tarball": "http://elsewhere.example/x"}});
+    VersionFacts { head, manifest: manifest.to_string(), files: vec![file] }
+}
+
+fn packument(view: View, versions: &[VersionFacts], refs: &[(&str, &str)]) -> Option<Json> {
+    let fragments: Vec<_> = versions.iter().map(|one| Npm.fragment(view, one, &SITE).map(Arc::from)).collect();
+    let head = Head {
+        around: Vec::new(),
+        namespace: String::new(),
+        name: "@acme/tool".to_owned(),
+        display: "@acme/Tool".to_owned(),
+        generation: 9,
+        versions: versions.iter().map(|one| one.head.clone()).collect(),
+        refs: refs.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect(),
+    };
+    let document = Npm.assemble(view, &head, &fragments, &SITE)?;
+    Some(serde_json::from_slice(&document.body).expect("JSON"))
+}
+
+#[test]
+fn a_packument_has_true_times_and_our_addresses() {
+    let deprecated = VersionHead { deprecated: Some("use 2".to_owned()), ..head("1.0.0", 1) };
+    let attributes = r#"{"integrity":"sha512-x","shasum":"ff","fileCount":2,"unpackedSize":9,"hasInstallScript":true}"#;
+    let versions = [facts(deprecated, Some(attributes)), facts(head("2.0.0", 2), None)];
+    let full = packument(FULL, &versions, &[("latest", "2.0.0"), ("gone", "9.9.9")]).expect("a packument");
+    let one = &full["versions"]["1.0.0"];
+    assert_eq!(one["dist"]["tarball"], "https://host/repository/js/@acme/Tool/-/tool-1.0.0.tgz");
+    assert_eq!((&one["dist"]["integrity"], &one["deprecated"]), (&json!("sha512-x"), &json!("use 2")));
+    assert_eq!(one["scripts"]["test"], "x");
+    assert_eq!(full["versions"]["2.0.0"].get("deprecated"), None);
+    assert!(full["versions"]["2.0.0"]["dist"]["integrity"].as_str().expect("text").starts_with("sha256-"));
+    assert_eq!(
+        full["time"],
+        json!({"created": "1970-01-01T00:01:00.000Z", "modified": "1970-01-01T00:02:00.000Z",
+        "1.0.0": "1970-01-01T00:01:00.000Z", "2.0.0": "1970-01-01T00:02:00.000Z"})
+    );
+    assert_eq!(full["dist-tags"], json!({"latest": "2.0.0"}));
+    assert_eq!(full["_rev"], "9-2");
+
+    let short = packument(ABBREVIATED, &versions, &[]).expect("a packument");
+    assert_eq!(short["versions"]["1.0.0"].get("scripts"), None);
+    assert_eq!(short["versions"]["1.0.0"]["hasInstallScript"], true);
+    assert_eq!(short["versions"]["1.0.0"]["bin"]["t"], "t.js");
+    assert_eq!((&short["modified"], &short["dist-tags"]["latest"]), (&full["time"]["modified"], &json!("2.0.0")));
+}
+
+#[test]
+fn what_is_unlisted_is_not_there() {
+    let hidden = VersionHead { unlisted: true, ..head("1.0.0", 1) };
+    assert_eq!(packument(FULL, &[facts(hidden.clone(), None)], &[]), None);
+    let both = packument(FULL, &[facts(hidden, None), facts(head("0.9.0", 2), None)], &[("latest", "1.0.0")]);
+    let both = both.expect("a packument");
+    assert_eq!(both["dist-tags"], json!({"latest": "0.9.0"}));
+    assert!(both["versions"].get("1.0.0").is_none() && both["time"].get("1.0.0").is_none());
+}
+
+#[test]
+fn provenance_is_kept_as_it_came() {
+    let statement = base64(br#"{"predicateType":"https://slsa.dev/provenance/v1"}"#);
+    let bundle = format!(r#"{{"mediaType":"m",  "dsseEnvelope":{{"payload":"{statement}"}}}}"#);
+    let attributes = format!(r#"{{"provenance":{bundle}}}"#);
+    let one = facts(head("1.0.0", 1), Some(&attributes));
+    let full = packument(FULL, std::slice::from_ref(&one), &[]).expect("a packument");
+    let attestations = &full["versions"]["1.0.0"]["dist"]["attestations"];
+    assert_eq!(attestations["url"], "https://host/repository/js/-/npm/v1/attestations/@acme%2fTool@1.0.0");
+    assert_eq!(attestations["provenance"]["predicateType"], "https://slsa.dev/provenance/v1");
+    let body = crate::npm::packument::attestations(&one).expect("a document").body;
+    assert!(String::from_utf8(body).expect("text").contains(&bundle));
+    assert!(crate::npm::packument::attestations(&facts(head("1.0.0", 1), None)).is_none());
+}
+
+#[test]
+fn a_version_that_is_taken_is_said_as_npm_shows_it() {
+    let told = |code, detail| {
+        let answer = Npm.refuse(&Refused { status: 409, code, detail }).expect("an answer");
+        (answer.status, String::from_utf8(answer.body).expect("text"))
+    };
+    let (status, body) = told("conflict", "tool 1.0.0 already exists: published versions never change");
+    assert!(status == 403 && body.contains("cannot publish over the previously published versions"), "{body}");
+    assert_eq!(told("conflict", "Tool and tool, which exists here, are one name: publish as tool").0, 403);
+    assert_eq!(told("conflict", "tool has changed meanwhile: look again").0, 409);
+}
+
+#[test]
+fn a_login_is_a_name_and_a_token() {
+    let ask = |rest| Npm.is_login(&Asked::plain(crate::Method::Put, rest));
+    assert!(ask("-/user/org.couchdb.user:me") && ask("-/user/org.couchdb.user%3Ame/-rev/1"));
+    assert!(
+        !ask("-/user/token/x")
+            && !ask("tool")
+            && !Npm.is_login(&Asked::plain(crate::Method::Get, "-/user/org.couchdb.user:me"))
+    );
+    let login =
+        Npm.login(br#"{"_id":"org.couchdb.user:Me","name":"Me","password":"p","type":"user"}"#).expect("a login");
+    assert_eq!((login.name.as_str(), login.token.expose().as_str()), ("me", "p"));
+    assert!(!format!("{login:?}").contains("\"p\""));
+    assert!(Npm.login(b"{}").is_none() && Npm.login(b"x").is_none());
+}

@@ -1,0 +1,230 @@
+//! What addresses under `/v2/` mean: matched from the right, for names hold slashes.
+
+use model::{RefName, RepoKey};
+
+use super::Name;
+use crate::ParseError;
+use crate::address::decode;
+
+/// An address under `/v2/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// `/v2/token`: credentials for a short-lived token.
+    Token,
+    /// `/v2/_catalog`.
+    Catalogue,
+    /// Something of an image.
+    Image(ImageAt, Step),
+}
+
+/// Which image: its repository and its name there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageAt {
+    /// The repository.
+    pub key: RepoKey,
+    /// The image.
+    pub name: Name,
+}
+
+impl std::fmt::Display for ImageAt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.key, self.name)
+    }
+}
+
+/// What of an image. References and digests are read later: who may not know of the repository is not
+/// told that they are malformed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// `tags/list`
+    Tags,
+    /// `manifests/{reference}`
+    Manifest(String),
+    /// `blobs/{digest}`
+    Blob(String),
+    /// `blobs/uploads/`
+    Uploads,
+    /// `blobs/uploads/{id}`
+    Upload(String),
+    /// `referrers/{digest}`
+    Referrers(String),
+}
+
+impl Address {
+    /// Reads what follows `/v2/`.
+    pub fn parse(rest: &str) -> Result<Self, ParseError> {
+        let path = decode(rest)?;
+        let segments: Vec<&str> = path.split('/').collect();
+        let (image, step) = match segments.as_slice() {
+            ["token"] => return Ok(Self::Token),
+            ["_catalog"] => return Ok(Self::Catalogue),
+            [image @ .., "tags", "list"] => (image, Step::Tags),
+            [image @ .., "blobs", "uploads"] | [image @ .., "blobs", "uploads", ""] => (image, Step::Uploads),
+            [image @ .., "blobs", "uploads", id] => (image, Step::Upload((*id).to_owned())),
+            [image @ .., "blobs", digest] => (image, Step::Blob((*digest).to_owned())),
+            [image @ .., "manifests", reference] => (image, Step::Manifest((*reference).to_owned())),
+            [image @ .., "referrers", digest] => (image, Step::Referrers((*digest).to_owned())),
+            _ => return Err(ParseError::Unknown),
+        };
+        let at = ImageAt::of(&image.join("/"));
+        Ok(Self::Image(at.ok_or(ParseError::Query(super::NAME_RULE.to_owned()))?, step))
+    }
+}
+
+impl ImageAt {
+    /// `key/name`, as clients write it.
+    pub fn of(text: &str) -> Option<Self> {
+        let (key, name) = text.split_once('/')?;
+        let whole = Name::parse(text).is_some();
+        Some(Self { key: RepoKey::parse(key).ok().filter(|_| whole)?, name: Name::parse(name)? })
+    }
+}
+
+/// The parameters of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    /// `n`: at most so many.
+    pub n: Option<u64>,
+    /// `last`: after this one.
+    pub last: String,
+    /// `digest`.
+    pub digest: Option<String>,
+    /// `mount`.
+    pub mount: Option<String>,
+    /// `from`.
+    pub from: Option<String>,
+    /// `artifactType`, any of them.
+    pub artifact_types: Vec<String>,
+    /// `tag`.
+    pub tags: Vec<String>,
+    /// `after`: where a page of referrers goes on; ours.
+    pub after: Option<String>,
+}
+
+/// Tags in one push at most.
+const TAGS: usize = 32;
+
+impl Query {
+    /// Reads a query. Parameters that we do not know are left alone, as the specification wants it.
+    pub fn parse(query: &str) -> Result<Self, ParseError> {
+        let mut found = Self::default();
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            match key.as_ref() {
+                "n" => {
+                    let number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+                    let number = number.then(|| value.parse().unwrap_or(u64::MAX));
+                    found.n = Some(number.ok_or_else(|| ParseError::Query("n is a number".to_owned()))?);
+                }
+                "last" => found.last = value.into_owned(),
+                "digest" => found.digest = Some(value.into_owned()),
+                "mount" => found.mount = Some(value.into_owned()),
+                "from" => found.from = Some(value.into_owned()),
+                "artifactType" if !value.is_empty() => found.artifact_types.push(value.into_owned()),
+                "tag" => found.tags.push(value.into_owned()),
+                "after" => found.after = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// The tags that a manifest pushed by digest shall get.
+    pub fn tags(&self) -> Result<Vec<RefName>, ParseError> {
+        if self.tags.len() > TAGS {
+            return Err(ParseError::Query(format!("at most {TAGS} tags in one push")));
+        }
+        Ok(self.tags.iter().map(|tag| RefName::parse(tag)).collect::<Result<_, _>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn step(rest: &str) -> Option<(String, Step)> {
+        match Address::parse(rest) {
+            Ok(Address::Image(at, step)) => Some((at.to_string(), step)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn addresses_are_matched_from_the_right() {
+        let text = str::to_owned;
+        for (rest, name, wanted) in [
+            ("k/a/tags/list", "k/a", Step::Tags),
+            ("k/a/b/manifests/v1", "k/a/b", Step::Manifest(text("v1"))),
+            ("k/a/blobs/sha256:00", "k/a", Step::Blob(text("sha256:00"))),
+            ("k/a/blobs/sha256%3A00", "k/a", Step::Blob(text("sha256:00"))),
+            ("k/a/blobs/uploads/", "k/a", Step::Uploads),
+            ("k/a/blobs/uploads", "k/a", Step::Uploads),
+            ("k/a/blobs/uploads/1-2", "k/a", Step::Upload(text("1-2"))),
+            ("k/a/referrers/sha256:00", "k/a", Step::Referrers(text("sha256:00"))),
+            ("k/manifests/manifests/manifests/manifests", "k/manifests/manifests", Step::Manifest(text("manifests"))),
+            ("k/tags/list/tags/list", "k/tags/list", Step::Tags),
+            ("k/blobs/uploads/blobs/uploads/x", "k/blobs/uploads", Step::Upload(text("x"))),
+        ] {
+            assert_eq!(step(rest), Some((name.to_owned(), wanted)), "{rest}");
+        }
+        assert_eq!(Address::parse("token"), Ok(Address::Token));
+        assert_eq!(Address::parse("_catalog"), Ok(Address::Catalogue));
+    }
+
+    #[test]
+    fn hostile_addresses_are_refused_in_every_encoding() {
+        for bad in [
+            "k/manifests/v1",
+            "manifests/v1",
+            "k/a/manifests",
+            "K/a/manifests/v1",
+            "k/A/manifests/v1",
+            "k/../a/manifests/v1",
+            "k//a/manifests/v1",
+            "k/a%2fb/manifests/v1",
+            "k/a/manifests/v1/",
+            "k%00/a/manifests/v1",
+            "k/a/manifests/%2e%2e",
+            "k/%2e%2e/x/a/manifests/v1",
+            "k/a;b/manifests/v1",
+            "k/a/manifests/a%2Fb",
+            "../v1/repos",
+            "k/a/blobs/uploads/x/y",
+            "",
+            "k/a/manifests/%252e%252e",
+            "k\\a/manifests/v1",
+            "k/a/tags/list/",
+        ] {
+            assert!(Address::parse(bad).is_err(), "{bad}");
+        }
+        let plain = Address::parse("private/a/manifests/v1");
+        assert_eq!(Address::parse("privat%65/a/manifests/v1"), plain, "decoded once, before anybody looks");
+    }
+
+    #[test]
+    fn numbers_are_capped_and_nonsense_is_refused() {
+        assert_eq!(Query::parse("n=9223372036854775808999&last=x").map(|query| query.n), Ok(Some(u64::MAX)));
+        assert_eq!(Query::parse("n=0").map(|query| query.n), Ok(Some(0)));
+        for bad in ["n=-1", "n=", "n=1x", "n=0x10", "n=+1"] {
+            assert!(Query::parse(bad).is_err(), "{bad}");
+        }
+        let many = vec!["tag=a"; 33].join("&");
+        assert!(Query::parse(&many).is_ok_and(|query| query.tags().is_err()));
+        assert!(Query::parse("tag=a/b").is_ok_and(|query| query.tags().is_err()));
+    }
+
+    proptest! {
+        #[test]
+        fn every_image_is_found_again(name in "[a-z0-9]{1,5}(/[a-z0-9]{1,5}){0,3}", tag in "[a-z0-9][a-z.]{0,9}") {
+            let rest = format!("k/{name}/manifests/{tag}");
+            let found = step(&rest);
+            prop_assert_eq!(found, Some((format!("k/{name}"), Step::Manifest(tag))));
+        }
+
+        #[test]
+        fn no_address_panics(rest in "\\PC{0,60}") {
+            let _ = Address::parse(&rest);
+            let _ = Query::parse(&rest);
+        }
+    }
+}

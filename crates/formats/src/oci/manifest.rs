@@ -1,0 +1,243 @@
+//! Manifests: what they refer to, and what referrers are told of them. The bytes stay as they came.
+//!
+//! Sources: OCI image specification 1.1 (manifest, index, descriptor), distribution specification 1.1.
+
+use std::collections::BTreeMap;
+
+use model::{Code, Refusal};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use crate::Named;
+
+/// The longest manifest, in bytes: what the distribution specification asks registries to take.
+pub const LONGEST: usize = 4 << 20;
+/// References of one manifest at most.
+const REFERENCES: usize = 4000;
+/// The longest media type, in bytes (RFC 6838 allows 127 on each side of the slash).
+const MEDIA_TYPE: usize = 255;
+
+/// The index of manifests, also what referrers are listed in.
+pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const DOCKER_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+const DOCKER_FIRST: &str = "application/vnd.docker.distribution.manifest.v1+json";
+
+/// A manifest as far as we need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Its media type.
+    pub media_type: String,
+    /// What kind of artifact it is; for images the media type of their configuration.
+    pub artifact_type: Option<String>,
+    /// What it belongs to; that need not exist.
+    pub subject: Option<Named>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// The blobs that it is made of, each once.
+    pub blobs: Vec<Held>,
+}
+
+/// A blob of a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its name.
+    pub content: Named,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its media type.
+    pub media_type: String,
+    /// Whether it must be here; layers that may not be distributed need not.
+    pub required: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Text {
+    schema_version: u64,
+    #[serde(default)]
+    media_type: Option<String>,
+    #[serde(default)]
+    artifact_type: Option<String>,
+    #[serde(default)]
+    config: Option<Descriptor>,
+    #[serde(default)]
+    layers: Option<Vec<Descriptor>>,
+    #[serde(default)]
+    blobs: Option<Vec<Descriptor>>,
+    #[serde(default)]
+    manifests: Option<Vec<Descriptor>>,
+    #[serde(default)]
+    subject: Option<Descriptor>,
+    #[serde(default)]
+    annotations: Option<BTreeMap<String, String>>,
+    #[serde(flatten)]
+    rest: Map<String, Json>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    media_type: String,
+    digest: String,
+    size: u64,
+    #[serde(default)]
+    urls: Option<Vec<String>>,
+    #[serde(flatten)]
+    rest: Map<String, Json>,
+}
+
+const FIELDS: [&str; 9] =
+    ["schemaVersion", "mediaType", "artifactType", "config", "layers", "blobs", "manifests", "subject", "annotations"];
+const DESCRIPTOR_FIELDS: [&str; 4] = ["mediaType", "digest", "size", "urls"];
+
+impl Manifest {
+    /// Reads a manifest that came with this `Content-Type`.
+    pub fn parse(bytes: &[u8], content_type: &str) -> Result<Self, Refusal> {
+        let text: Text =
+            serde_json::from_slice(bytes).map_err(|error| invalid(format!("the manifest cannot be read: {error}")))?;
+        text.unambiguous()?;
+        let media_type = text.media_type(content_type)?;
+        if text.schema_version != 2 || media_type == DOCKER_FIRST || media_type == DOCKER_SIGNED {
+            return Err(invalid("schemaVersion must be 2: manifests of the first schema are not taken"));
+        }
+        let subject = text.subject.as_ref().map(Descriptor::name).transpose()?;
+        for child in text.manifests.iter().flatten() {
+            child.name()?;
+        }
+        let blobs = text.held()?;
+        let config = text.config.map(|config| config.media_type).filter(|_| text.manifests.is_none());
+        let artifact_type = text.artifact_type.filter(|kind| !kind.is_empty()).or(config);
+        Ok(Self { media_type, artifact_type, subject, annotations: text.annotations.unwrap_or_default(), blobs })
+    }
+}
+
+impl Text {
+    /// Two programs that read the manifest must see the same: no spelling twins, not an image and an
+    /// index at once (CVE-2021-41190).
+    fn unambiguous(&self) -> Result<(), Refusal> {
+        twins(&self.rest, &FIELDS)?;
+        let lists = [&self.layers, &self.blobs, &self.manifests];
+        let all = || lists.into_iter().flatten().flatten().chain(&self.config).chain(&self.subject);
+        if all().count() > REFERENCES {
+            return Err(invalid(format!("a manifest has at most {REFERENCES} references")));
+        }
+        for descriptor in all() {
+            twins(&descriptor.rest, &DESCRIPTOR_FIELDS)?;
+        }
+        if self.manifests.is_some() && (self.layers.is_some() || self.config.is_some() || self.blobs.is_some()) {
+            return Err(invalid(
+                "a manifest is an image or an index, not both: it has manifests beside config or layers",
+            ));
+        }
+        Ok(())
+    }
+
+    fn media_type(&self, content_type: &str) -> Result<String, Refusal> {
+        let header = content_type.split(';').next().unwrap_or_default().trim();
+        let own = self.media_type.as_deref().filter(|own| !own.is_empty());
+        let kind = match (own, header) {
+            (Some(own), "") => own,
+            (Some(own), header) if own == header => own,
+            (Some(own), header) => {
+                let (own, header) = (own.escape_debug(), header.escape_debug());
+                return Err(invalid(format!("the Content-Type is {header}, but the manifest says that it is {own}")));
+            }
+            (None, "" | "application/json") if self.manifests.is_some() => INDEX,
+            (None, "" | "application/json") => IMAGE,
+            (None, header) => header,
+        };
+        if kind.len() > MEDIA_TYPE || !kind.contains('/') || !kind.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(invalid("the media type of the manifest is none"));
+        }
+        let index = kind == INDEX || kind == DOCKER_INDEX;
+        if (index && (self.layers.is_some() || self.config.is_some())) || (kind == IMAGE && self.manifests.is_some()) {
+            return Err(invalid(format!("what the manifest holds is not what its media type {kind} says")));
+        }
+        Ok(kind.to_owned())
+    }
+
+    /// The blobs, each once.
+    fn held(&self) -> Result<Vec<Held>, Refusal> {
+        let mut held: BTreeMap<Named, Held> = BTreeMap::new();
+        for one in self.config.iter().chain(self.layers.iter().flatten()).chain(self.blobs.iter().flatten()) {
+            let (content, required) = (one.name()?, !one.is_foreign());
+            let known = held.entry(content).or_insert_with(|| Held {
+                content,
+                size: one.size,
+                media_type: one.media_type.clone(),
+                required,
+            });
+            if known.size != one.size {
+                return Err(invalid(format!("{content} is given with two sizes, {} and {}", known.size, one.size)));
+            }
+            known.required |= required;
+        }
+        Ok(held.into_values().collect())
+    }
+}
+
+impl Descriptor {
+    fn name(&self) -> Result<Named, Refusal> {
+        if i64::try_from(self.size).is_err() || self.media_type.len() > MEDIA_TYPE {
+            return Err(invalid(format!("a descriptor of {} is out of bounds", self.digest.escape_debug())));
+        }
+        self.digest.parse().map_err(|error| invalid(format!("{}: {error}", self.digest.escape_debug())))
+    }
+
+    /// Whether the bytes may be elsewhere: layers that may not be distributed, or that name their addresses.
+    fn is_foreign(&self) -> bool {
+        let kind = &self.media_type;
+        kind.contains(".nondistributable.")
+            || kind.contains(".foreign.")
+            || self.urls.as_ref().is_some_and(|urls| !urls.is_empty())
+    }
+}
+
+/// Refuses fields that another reader, one that does not mind upper and lower case, would take for ours.
+fn twins(rest: &Map<String, Json>, fields: &[&str]) -> Result<(), Refusal> {
+    let twin = rest.keys().find(|key| fields.iter().any(|field| field.eq_ignore_ascii_case(key)));
+    match twin {
+        None => Ok(()),
+        Some(twin) => {
+            Err(invalid(format!("the field {} is spelled so that readers would differ", twin.escape_debug())))
+        }
+    }
+}
+
+/// What is kept of a manifest beside its bytes: a descriptor for those who list what refers to what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// Its media type.
+    pub media_type: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// What kind of artifact it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// What it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Its annotations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Kept {
+    /// What is kept of `manifest`, which has `size` bytes.
+    pub fn of(manifest: &Manifest, size: u64) -> Self {
+        Self {
+            media_type: manifest.media_type.clone(),
+            size,
+            artifact_type: manifest.artifact_type.clone(),
+            subject: manifest.subject.map(|subject| subject.to_string()),
+            annotations: manifest.annotations.clone(),
+        }
+    }
+}
+
+pub(super) fn invalid(why: impl Into<String>) -> Refusal {
+    Refusal::new(Code::Unprocessable, why.into())
+}

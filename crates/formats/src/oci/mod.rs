@@ -1,0 +1,56 @@
+//! Images and other artifacts of container registries.
+//!
+//! Source: OCI distribution specification 1.1. Its addresses lie under `/v2/` at the root of the host,
+//! the repository's key in front of the image's name. A manifest is a version, named by its digest;
+//! its entries are its own bytes and the blobs that it is made of. A tag is a ref.
+
+mod address;
+mod answer;
+mod manifest;
+mod name;
+mod publish;
+mod token;
+
+use model::{EntryPath, NameError, PackageName, VersionName};
+
+use crate::{Asked, Format, Operation, ParseError};
+
+pub use address::{Address, ImageAt, Query, Step};
+pub use answer::{About, Referrer, catalogue, referrers, refuse, tags, token as token_answer};
+pub use manifest::{INDEX, Kept, LONGEST, Manifest};
+pub use name::{Name, Reference};
+pub use publish::{Push, location};
+pub use token::{NOBODY, Right, challenge, rights};
+
+/// What is told to who asks for something that cannot be an image's name.
+const NAME_RULE: &str = "an image is named repository/name: lower-case letters and digits, with '.', '_', '__' or '-' \
+                         between them, in components with '/' between, 255 characters at most";
+
+/// The format of images.
+#[derive(Clone, Copy, Debug)]
+pub struct Oci;
+
+impl Format for Oci {
+    fn key(&self) -> &'static str {
+        "oci"
+    }
+
+    fn parse(&self, _: &Asked<'_>) -> Result<Operation, ParseError> {
+        Err(ParseError::Unknown)
+    }
+
+    fn takes_drafts(&self) -> bool {
+        false
+    }
+
+    fn normalise(&self, name: &PackageName) -> String {
+        name.as_str().to_owned()
+    }
+
+    fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
+        EntryPath::parse(&format!("{package}/manifests/{}/{path}", version.as_str().replace(':', "/")))
+    }
+}
+
+#[cfg(test)]
+mod tests;
