@@ -65,7 +65,8 @@ impl Answer {
     /// The refusal that this answer is.
     pub(crate) async fn refusal(mut self) -> Error {
         let body = self.read(REFUSAL_LIMIT).await.unwrap_or_default();
-        let problem = Problem::read(self.response.status(), self.header("x-correlation-id"), &body);
+        let plain = self.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
+        let problem = Problem::read(self.response.status(), self.header("x-correlation-id"), &body, plain);
         Error::Problem(Box::new(problem))
     }
 

@@ -76,13 +76,14 @@ impl std::fmt::Display for Problem {
 }
 
 impl Problem {
-    /// From an answer's status, correlation header and (bounded) body.
-    pub(crate) fn read(status: reqwest::StatusCode, correlation: Option<&str>, body: &[u8]) -> Self {
+    /// From an answer's status, correlation header and (bounded) body; `plain`: the body is text for
+    /// people.
+    pub(crate) fn read(status: reqwest::StatusCode, correlation: Option<&str>, body: &[u8], plain: bool) -> Self {
         let bare = Self {
             status: 0,
             code: String::new(),
             title: String::new(),
-            detail: String::new(),
+            detail: if plain { String::from_utf8_lossy(body).trim().to_owned() } else { String::new() },
             correlation_id: None,
             explain: None,
         };

@@ -70,7 +70,7 @@ mod tests {
 
     fn refused(status: u16) -> Error {
         let status = reqwest::StatusCode::from_u16(status).expect("a status");
-        Error::Problem(Box::new(crate::Problem::read(status, None, b"")))
+        Error::Problem(Box::new(crate::Problem::read(status, None, b"", false)))
     }
 
     #[test]

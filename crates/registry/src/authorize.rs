@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use model::{Ambient, Code, RepoId, RepoKey, Role, Scope, TenantId, TenantRole};
 use store::Store;
+use store::blobs::Reach;
 use store::events::Act;
 use store::repositories::Repository;
 
@@ -107,6 +108,15 @@ impl Call {
         match &self.caller {
             Caller::Known(identity) => identity.has_role(&repo.key, role),
             Caller::Anonymous => false,
+        }
+    }
+
+    /// Which repositories the caller may read, for questions about all of them at once: the same rule as
+    /// [`Call::may`] with the role `read`.
+    pub(crate) fn reach(&self) -> Reach {
+        match &self.caller {
+            Caller::Known(identity) => identity.reach(),
+            Caller::Anonymous => Reach::default(),
         }
     }
 

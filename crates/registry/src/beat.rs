@@ -114,12 +114,18 @@ impl Beat {
         Ok(())
     }
 
-    /// Looks first: nothing to do means nothing is written.
+    /// Looks first: nothing to do means nothing is written. A step that was not full ends it: what was
+    /// committed meanwhile has left its sign and is gathered first, or else the numbers of a busy
+    /// server would cost a commit for each of its own.
     async fn catch_up(&self, held: Option<&Held>) -> Result<()> {
         let store = self.registry.store();
         while store.read(is_behind).await? {
             let at = self.registry.now();
-            store.write(Advance { held: held.cloned(), at, limit: BATCH, follow: jobs::follow }).await?;
+            let step = Advance { held: held.cloned(), at, limit: BATCH, follow: jobs::follow };
+            let done = store.write(step).await?;
+            if done.sequenced.max(done.dispatched) < u64::from(BATCH) {
+                break;
+            }
         }
         Ok(())
     }

@@ -40,6 +40,11 @@ impl Registry {
         Ok(Call { registry: self.clone(), moment, caller, correlation, hash })
     }
 
+    /// Whether the token was seen to be valid not long ago. Asks nothing of the database and proves nothing.
+    pub fn recognises(&self, token: &str) -> bool {
+        self.inner.recognised.has(&hash_secret(token))
+    }
+
     /// The call as it would be if nothing had changed since we last looked; `None` when the caller
     /// or the repository is not remembered. Worth nothing until the counters of its moment are seen to stand still.
     pub(crate) fn remembered_call(
@@ -67,6 +72,7 @@ impl Registry {
         }
         let credentials =
             self.inner.store.read(async |session| store::tokens::credentials(session, &hash, now).await).await?;
+        self.inner.recognised.note(hash, credentials.is_some());
         let Some(credentials) = credentials else {
             return Err(Error::refuse(Code::Unauthorized, "the token is unknown, expired or revoked"));
         };
@@ -95,6 +101,11 @@ impl Call {
     /// The same request as of now: rights and repositories are looked at again.
     pub(crate) async fn again(&self) -> Result<Self> {
         self.registry.begin(self.hash, self.correlation).await
+    }
+
+    /// Whether this is the token of the call.
+    pub(crate) fn was_made_with(&self, token: &str) -> bool {
+        self.hash == Some(hash_secret(token))
     }
 
     /// Whether the token has ended by itself meanwhile.

@@ -52,7 +52,7 @@ impl From<store::Error> for Error {
         match error {
             store::Error::Refused(refusal) => Self::Refused(refusal),
             store::Error::Full => Self::refuse(Code::InsufficientStorage, "the database has no room left"),
-            store::Error::Unavailable(why) => {
+            store::Error::Unavailable(why) | store::Error::Lost(why) => {
                 tracing::warn!(why, "the database is not available");
                 Self::refuse(Code::ServiceUnavailable, "the database is not available right now: try again")
             }

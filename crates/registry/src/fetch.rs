@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use blobs::{BlobCopy, Reader};
 use bytes::Bytes;
+use formats::Sums;
 use model::state::{CopyKind, VersionState};
 use model::{Code, CopyId, EntryPath, PackageId, RepoId, Secret, Sha256Digest, Timestamp, VersionId};
 use quick_cache::sync::Cache;
@@ -31,6 +32,7 @@ pub(crate) struct Entry {
     size: u64,
     media_type: Option<String>,
     modified_at: Timestamp,
+    sums: Sums,
     copies: Vec<CopyOf>,
 }
 
@@ -105,10 +107,10 @@ impl Grant<Read> {
         let before = self.store().fresh().map(Fresh::writes);
         let located =
             self.store().read(async |session| store::locations::find(session, repo, path.as_str()).await).await?;
-        let located = located.ok_or_else(|| Error::not_found(&format!("{path}")))?;
+        let located = located.ok_or_else(|| Error::not_found(&format!("the file {path}")))?;
         match located.state {
             VersionState::Published => {}
-            VersionState::Draft => return Err(Error::not_found(&format!("{path}"))),
+            VersionState::Draft => return Err(Error::not_found(&format!("the file {path}"))),
             VersionState::Tombstoned | VersionState::Collected => {
                 return Err(Error::refuse(Code::Gone, format!("{path} was withdrawn")));
             }
@@ -155,6 +157,7 @@ impl Entry {
             size,
             media_type: located.media_type,
             modified_at: located.modified_at,
+            sums: located.attributes.as_deref().map(Sums::of_attributes).unwrap_or_default(),
             copies,
         })
     }
@@ -193,6 +196,11 @@ impl Found {
         self.entry.media_type.as_deref()
     }
 
+    /// Its checksums, those that its format keeps.
+    pub fn sums(&self) -> &Sums {
+        &self.entry.sums
+    }
+
     /// When it was published.
     pub fn modified_at(&self) -> Timestamp {
         self.entry.modified_at
@@ -226,6 +234,12 @@ impl Found {
         Ok(Some(direct.presign_get(&key, ttl, &overrides).await?))
     }
 
+    /// Refuses as [`Found::open`] would where no good copy is known: for answers that promise the bytes
+    /// without reading them.
+    pub fn expect_copies(&self) -> Result<()> {
+        if self.entry.copies.is_empty() { Err(lost(self.entry.digest)) } else { Ok(()) }
+    }
+
     /// Opens `range` of the bytes (`None`: all). The first block is checked before this returns.
     pub async fn open(&self, range: Option<Range<u64>>) -> Result<Content> {
         Content::open(&self.registry, self.entry.digest, self.entry.size, self.entry.copies.clone(), range).await
@@ -242,7 +256,16 @@ impl Found {
         let nil = model::PackageId(Default::default());
         let copies = copies.into_iter().map(|copy| copy_of(copy, size)).collect::<Result<_>>()?;
         let version = VersionId(Default::default());
-        let entry = Entry { package: nil, version, digest, size, media_type: None, modified_at: at, copies };
+        let entry = Entry {
+            package: nil,
+            version,
+            digest,
+            size,
+            media_type: None,
+            modified_at: at,
+            sums: Sums::default(),
+            copies,
+        };
         Ok(Self { entry: Arc::new(entry), registry: registry.clone() })
     }
 }
@@ -327,12 +350,16 @@ impl Content {
         if let Some(trouble) = self.trouble.take() {
             return Err(trouble);
         }
-        tracing::error!(digest = %self.digest, "no good copy is left");
-        Err(Error::refuse(
-            Code::ServiceUnavailable,
-            "the stored bytes are damaged and no good copy is left: nothing of them is served; push the same bytes again, to another path, to heal them",
-        ))
+        Err(lost(self.digest))
     }
+}
+
+fn lost(digest: Sha256Digest) -> Error {
+    tracing::error!(%digest, "no good copy is left");
+    Error::refuse(
+        Code::ServiceUnavailable,
+        "the stored bytes are damaged and no good copy is left: nothing of them is served; push the same bytes again to heal them",
+    )
 }
 
 async fn open_copy(registry: &Registry, copy: &CopyOf, rest: Range<u64>) -> blobs::Result<Source> {
@@ -354,6 +381,9 @@ async fn open_copy(registry: &Registry, copy: &CopyOf, rest: Range<u64>) -> blob
 async fn report(registry: &Registry, digest: Sha256Digest, copy: CopyId, error: blobs::Error) -> Result<()> {
     match error {
         blobs::Error::Damaged { .. } | blobs::Error::Missing => {
+            if matches!(error, blobs::Error::Missing) {
+                registry.expect_our_blobs().await?;
+            }
             tracing::error!(%digest, %copy, %error, "a copy is damaged");
             // The reader turns to the next copy all the same; the next reader tells again.
             if let Err(error) = registry.retire_copy(digest, copy, &error.to_string()).await {

@@ -1,10 +1,10 @@
 //! What happens when bytes turn out not to be what they were.
 
-use model::{CopyId, Sha256Digest};
+use model::{Code, CopyId, Sha256Digest};
 use store::blobs::MarkDamaged;
 use store::events::Act;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::registry::Registry;
 
 impl Registry {
@@ -14,6 +14,28 @@ impl Registry {
         let write = MarkDamaged { act: self.act(), digest, copy, why: why.to_owned() };
         self.inner.store.write(write).await?;
         Ok(())
+    }
+
+    /// As [`Registry::retire_copy`], for what reading the copy said. That it is not there counts only where
+    /// the blob store is the one that is meant: behind a volume that is gone or a bucket that was changed,
+    /// every copy would look lost. Then nothing is marked, and the trouble passes when the store is back.
+    pub(crate) async fn retire_after(&self, digest: Sha256Digest, copy: CopyId, found: &blobs::Error) -> Result<()> {
+        if matches!(found, blobs::Error::Missing) {
+            self.expect_our_blobs().await?;
+        }
+        self.retire_copy(digest, copy, &found.to_string()).await
+    }
+
+    /// 503 unless the blob store bears the stamp of this database.
+    pub(crate) async fn expect_our_blobs(&self) -> Result<()> {
+        let Some(wanted) = self.inner.stamp.get() else { return Ok(()) };
+        if self.inner.blobs.stamped().await?.as_ref() == Some(wanted) {
+            return Ok(());
+        }
+        tracing::error!(
+            "the blob store is not the one of this database: is its volume mounted, is it the right bucket?"
+        );
+        Err(Error::refuse(Code::ServiceUnavailable, "the blob store is not available right now: try again"))
     }
 
     /// What a write of our own background work carries.

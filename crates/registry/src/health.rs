@@ -59,13 +59,16 @@ impl Registry {
         Check::new("database", true, found)
     }
 
-    /// The blob store takes and gives bytes. Writes a few.
+    /// The blob store takes and gives bytes, and is the one that is meant. Writes a few.
     pub async fn check_blobs(&self) -> Check {
         let found = if self.blobs().poisoned() {
             Err("a sync to disk has failed: restart".to_owned())
         } else {
             match self.blobs().health(self.ambient(), PATIENCE).await {
-                Ok(health) => Ok(health.free.map_or_else(String::new, |free| format!("{free} bytes free"))),
+                Ok(health) => match self.expect_our_blobs().await {
+                    Ok(()) => Ok(health.free.map_or_else(String::new, |free| format!("{free} bytes free"))),
+                    Err(_) => Err("not the blob store of this database".to_owned()),
+                },
                 Err(error) => Err(error.to_string()),
             }
         };

@@ -1,9 +1,11 @@
 //! Who calls, and what they hold.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use model::state::PrincipalKind;
 use model::{PrincipalId, RepoKey, Role, Scope, ScopeRepo, Subject, TenantRole, Timestamp, TokenId};
+use store::blobs::Reach;
 use store::tokens::{Basis, Credentials};
 
 use crate::remembered::Remembered;
@@ -66,6 +68,17 @@ impl Identity {
         gives(&self.granted) || (gives(&self.capped) && gives(&self.bindings))
     }
 
+    /// The repositories that the token lets read, as [`Identity::has_role`] would say of each.
+    pub(crate) fn reach(&self) -> Reach {
+        let (granted, capped, bindings) = (of(&self.granted), of(&self.capped), of(&self.bindings));
+        let both = match (capped.every, bindings.every) {
+            (true, _) => bindings,
+            (_, true) => capped,
+            _ => Reach { every: false, keys: capped.keys.intersection(&bindings.keys).cloned().collect() },
+        };
+        Reach { every: granted.every || both.every, keys: granted.keys.into_iter().chain(both.keys).collect() }
+    }
+
     /// Whether the token gives `role` on the tenant.
     pub fn has_tenant_role(&self, role: TenantRole) -> bool {
         self.holds(&Scope::Tenant(role))
@@ -92,6 +105,19 @@ impl Identity {
     }
 }
 
+/// What scopes let read. Every role on a repository includes reading.
+fn of(scopes: &[Scope]) -> Reach {
+    let mut reach = Reach::default();
+    for scope in scopes {
+        match scope {
+            Scope::Repo(ScopeRepo::One(key), _) => drop(reach.keys.insert(key.clone())),
+            Scope::Repo(ScopeRepo::Every, _) | Scope::Tenant(TenantRole::Admin) => reach.every = true,
+            Scope::Tenant(TenantRole::Operator | TenantRole::Auditor) => {}
+        }
+    }
+    reach
+}
+
 fn weaker(scope: &Scope) -> Vec<Scope> {
     match scope {
         Scope::Repo(ScopeRepo::One(key), role) => Role::ALL
@@ -105,6 +131,33 @@ fn weaker(scope: &Scope) -> Vec<Scope> {
 
 /// Identities by the hash of their token, good as long as the counter of rights stands still.
 pub(crate) type Identities = Remembered<[u8; 32], Identity>;
+
+/// Tokens, by their hash, that were valid when they were last asked about. Outlives changes of rights: it
+/// proves nothing, it tells those who were here before from those who invent tokens.
+#[derive(Default)]
+pub(crate) struct Recognised(RwLock<HashSet<[u8; 32]>>);
+
+impl Recognised {
+    pub(crate) fn has(&self, hash: &[u8; 32]) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(hash)
+    }
+
+    /// What an answer of the database says of a token.
+    pub(crate) fn note(&self, hash: [u8; 32], valid: bool) {
+        if self.has(&hash) == valid {
+            return;
+        }
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if !valid {
+            known.remove(&hash);
+            return;
+        }
+        if known.len() >= KNOWN {
+            known.clear();
+        }
+        known.insert(hash);
+    }
+}
 
 /// Room for those that are known.
 pub(crate) fn identities() -> Identities {
@@ -141,6 +194,37 @@ mod tests {
         assert_eq!(weakened.scopes().iter().map(ToString::to_string).collect::<Vec<_>>(), ["repo:libs:read"]);
         let removed = identity(&[("repo:libs:write", Basis::Binding)], &[]);
         assert!(!removed.has_role(&key, Role::Read));
+    }
+
+    /// Two ways to say what may be read: of one repository, and of all at once.
+    #[test]
+    fn the_reach_is_what_has_role_says_of_each() {
+        let sets: [&[&str]; 6] = [
+            &[],
+            &["repo:libs:read"],
+            &["repo:*:write"],
+            &["tenant:admin"],
+            &["tenant:operator", "repo:libs:promote"],
+            &["repo:apps:admin", "repo:libs:read"],
+        ];
+        for (granted, capped, bound) in sets
+            .iter()
+            .flat_map(|a| sets.iter().map(move |b| (a, b)))
+            .flat_map(|(a, b)| sets.iter().map(move |c| (a, b, c)))
+        {
+            let scopes: Vec<_> = granted
+                .iter()
+                .map(|it| (*it, Basis::Grant))
+                .chain(capped.iter().map(|it| (*it, Basis::Binding)))
+                .collect();
+            let identity = identity(&scopes, bound);
+            let reach = identity.reach();
+            for key in ["libs", "apps", "other"] {
+                let key = RepoKey::parse(key).expect("a key");
+                let reached = reach.every || reach.keys.contains(&key);
+                assert_eq!(reached, identity.has_role(&key, Role::Read), "{scopes:?} {bound:?} {key}");
+            }
+        }
     }
 
     #[test]

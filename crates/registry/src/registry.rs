@@ -1,23 +1,27 @@
 //! The registry: the store, the bytes, time and chance, and what is remembered between requests.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use blobs::Blobs;
-use model::{Ambient, RepoKey, TenantId, Timestamp};
+use model::{Ambient, RepoKey, Scope, TenantId, Timestamp, TokenId};
 use store::admission::Limits;
 use store::repositories::Repository;
 use store::{Stamp, Store};
 
 use crate::error::Result;
 use crate::fetch::Entries;
-use crate::identity::{Identities, identities};
+use crate::identity::{Identities, Recognised, identities};
 use crate::notes::Notes;
+use crate::packaging::Documents;
 use crate::remembered::Remembered;
+use crate::tokens::Minted;
 use crate::uses::Uses;
 
 /// Repositories remembered at most.
 const REPOSITORIES: usize = 10_000;
+/// Tokens for a while remembered at most.
+const FOR_A_WHILE: usize = 10_000;
 
 /// What an operator sets.
 #[derive(Clone, Debug)]
@@ -56,14 +60,20 @@ pub struct Registry {
 pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) blobs: Blobs,
+    /// What the blob store of this database is stamped with.
+    pub(crate) stamp: OnceLock<String>,
     pub(crate) ambient: Ambient,
     pub(crate) settings: Settings,
     pub(crate) tenant: TenantId,
     pub(crate) identities: Identities,
+    pub(crate) recognised: Recognised,
     pub(crate) entries: Entries,
+    pub(crate) documents: Documents,
     pub(crate) notes: Notes,
     pub(crate) uses: Uses,
     pub(crate) repositories: Remembered<RepoKey, Repository>,
+    /// Tokens that clients were given to go on with.
+    pub(crate) for_a_while: Remembered<(TokenId, Vec<Scope>), Minted>,
 }
 
 /// The state of the two counters that decide whether remembered rights and repositories still hold.
@@ -82,10 +92,27 @@ impl Registry {
         let rows = store.clone();
         blobs.on_poison(move |why| rows.stop(why));
         let entries = Entries::new(settings.entry_cache);
+        let documents = Documents::new(settings.entry_cache);
         let identities = identities();
         let repositories = Remembered::new(REPOSITORIES);
         let (notes, uses) = (Notes::default(), Uses::default());
-        let inner = Inner { store, blobs, ambient, settings, tenant, identities, entries, notes, uses, repositories };
+        let recognised = Recognised::default();
+        let inner = Inner {
+            store,
+            blobs,
+            stamp: OnceLock::new(),
+            ambient,
+            settings,
+            tenant,
+            identities,
+            recognised,
+            entries,
+            documents,
+            notes,
+            uses,
+            repositories,
+            for_a_while: Remembered::new(FOR_A_WHILE),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -97,6 +124,12 @@ impl Registry {
     /// The bytes, for those who build and watch the registry.
     pub fn blobs(&self) -> &Blobs {
         &self.inner.blobs
+    }
+
+    /// Names the stamp of the blob store that belongs to this database. Before a copy is taken for lost, the
+    /// store is asked whether it still bears it. The first name counts.
+    pub fn expect_stamp(&self, stamp: String) {
+        drop(self.inner.stamp.set(stamp));
     }
 
     /// Time and chance.

@@ -1,7 +1,7 @@
 //! Repositories: making, listing, changing, retiring; who holds which role on them.
 
 use model::state::RepoKind;
-use model::{RepoKey, Role, Subject};
+use model::{RefName, RefPattern, RepoKey, Role, Subject};
 use serde::{Deserialize, Serialize};
 use store::repositories::{
     Binding, CreateRepository, Repository, RetireRepository, SetBinding, UpdateRepository, bindings, list,
@@ -11,12 +11,18 @@ use crate::authorize::{Admin, Grant, TenantAdmin, TenantGrant};
 use crate::call::Call;
 use crate::error::{Error, Result};
 
+/// Patterns in one setting at most.
+const PATTERNS: usize = 100;
+
 /// What can be set on a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RepoSettings {
     /// Whether a published path may get a later version. Default: no.
     pub allow_overwrite: bool,
+    /// Refs whose names fit one of these patterns never move once they point somewhere. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub immutable_refs: Vec<RefPattern>,
 }
 
 impl RepoSettings {
@@ -26,7 +32,15 @@ impl RepoSettings {
             .map_err(|error| Error::Defect(format!("settings of {}: {error}", repo.key)))
     }
 
+    /// Whether a ref of this name never moves.
+    pub(crate) fn fixes(&self, name: &RefName) -> bool {
+        self.immutable_refs.iter().any(|pattern| pattern.matches(name))
+    }
+
     fn text(&self) -> Result<String> {
+        if self.immutable_refs.len() > PATTERNS {
+            return Err(Error::bad_request(format!("immutableRefs has at most {PATTERNS} patterns")));
+        }
         serde_json::to_string(self).map_err(|error| Error::Defect(error.to_string()))
     }
 }

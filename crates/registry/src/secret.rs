@@ -19,6 +19,12 @@ impl TokenSecret {
         Self(Secret::new(format!("aft_{body}{check}")))
     }
 
+    /// Whether a text has the shape of a token; says nothing of whether it is one.
+    pub fn looks_like(text: &str) -> bool {
+        let body = text.strip_prefix("aft_");
+        body.is_some_and(|body| body.len() == BODY + CHECK && body.bytes().all(|byte| ALPHABET.contains(&byte)))
+    }
+
     /// The text to show.
     pub fn text(&self) -> &str {
         self.0.expose()

@@ -101,7 +101,7 @@ impl Incoming {
             limits: self.grant.settings().limits,
         };
         match self.grant.store().write(write).await {
-            Ok(published) => Ok(Stored { version, digest, size, replaced: published.version.as_str() != "1" }),
+            Ok(published) => Ok(Stored { version: published.id, digest, size, replaced: published.replaced }),
             Err(error) => {
                 registry.abandon(place, &error).await;
                 Err(error.into())

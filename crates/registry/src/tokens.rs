@@ -80,6 +80,34 @@ impl Call {
         self.mint(minted).await
     }
 
+    /// A token for a client to go on with: it may do what of `wanted` the caller may do, for at most
+    /// `life` and no longer than the caller's own token, with which it dies.
+    pub async fn mint_for_a_while(&self, wanted: Vec<Scope>, life: Duration, name: &str) -> Result<Minted> {
+        let identity = self.identity()?;
+        let mut scopes: Vec<Scope> = Vec::new();
+        for scope in wanted {
+            if identity.holds(&scope) && !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        // Clients ask for the same again and again. What changes rights moves the stamp, and nothing is remembered then.
+        let (known, key) = (&self.registry.inner.for_a_while, (identity.token, scopes.clone()));
+        let fresh = self.registry.now().plus(life / 2).min(identity.expires_at);
+        if let Some(minted) = known.get(self.moment.auth, &key).filter(|minted| minted.expires_at >= fresh) {
+            return Ok(Minted::clone(&minted));
+        }
+        let longest = Duration::from_secs(u64::from(self.registry.pat_policy().await?.max_ttl_minutes) * 60);
+        let life = Some(life.min(longest).max(MIN_LIFE));
+        let request =
+            TokenRequest { subject: identity.subject.clone(), scopes: Vec::new(), life, name: name.to_owned() };
+        let scopes = scopes.into_iter().map(|scope| HeldScope { basis: identity.basis_of(&scope), scope }).collect();
+        let mut minted = self.registry.new_token(&request, scopes, Some(identity.token)).await?;
+        minted.0.expires_at = minted.0.expires_at.min(identity.expires_at);
+        let minted = self.mint(minted).await?;
+        known.put(self.moment.auth, key, std::sync::Arc::new(minted.clone()));
+        Ok(minted)
+    }
+
     async fn mint(&self, (token, secret): (NewToken, TokenSecret)) -> Result<Minted> {
         let minted = Minted::of(&token, secret);
         self.registry.store().write(MintToken { act: self.act(), token }).await?;
@@ -105,6 +133,24 @@ impl Call {
         }
         let write = RevokeTokens { act: self.act(), which: Revoke::Token(id) };
         Ok(self.registry.store().write(write).await?)
+    }
+}
+
+impl Call {
+    /// Mints a token of the caller's own strength for a client that logs in: it dies with the token used.
+    pub async fn log_in(&self, client: &str) -> Result<Minted> {
+        let subject = self.identity()?.subject.clone();
+        let name = format!("{client} login");
+        self.mint_token(TokenRequest { subject, scopes: Vec::new(), life: None, name }).await
+    }
+
+    /// Revokes the token of this call, which is said again so that no other is meant.
+    pub async fn log_out(&self, token: &str) -> Result<()> {
+        let id = self.identity()?.token;
+        if !self.was_made_with(token) {
+            return Err(Error::not_found("the token that this request was made with, under this name,"));
+        }
+        self.revoke_token(id).await.map(drop)
     }
 }
 
@@ -175,9 +221,12 @@ impl Registry {
         }
         let ambient = self.ambient();
         let secret = TokenSecret::make(ambient);
+        // Its holder is no stranger, wherever the first request comes from.
+        let hash = hash_secret(secret.text());
+        self.inner.recognised.note(hash, true);
         let token = NewToken {
             id: ambient.id(),
-            hash: hash_secret(secret.text()),
+            hash,
             subject: request.subject.clone(),
             new_principal: ambient.id::<PrincipalId>(),
             name: request.name.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use model::{JobId, Timestamp};
-use store::jobs::{Claim, ClaimJobs, Fail, Finish, HandBack, Prolong, next_due};
+use store::jobs::{Begin, Claim, ClaimJobs, Fail, Finish, HandBack, Prolong, next_due};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -115,8 +115,13 @@ impl Worker {
             }
         }
         while self.running.len() < AT_ONCE {
-            let Some(claim) = self.waiting.pop_front() else { break };
-            self.start(claim);
+            let Some(claim) = self.waiting.front() else { break };
+            let begun = self.registry.store().write(Begin { job: claim.id, fence: claim.fence }).await?;
+            // `None`: it passed to another worker while it waited here.
+            if let (Some(mut claim), Some(attempt)) = (self.waiting.pop_front(), begun) {
+                claim.attempt = attempt;
+                self.start(claim);
+            }
         }
         Ok(self.settings.poll)
     }

@@ -35,13 +35,13 @@ impl Job for BlobHeal {
             match self.read_whole(registry, &blob, copy).await {
                 Ok(fresh) => return self.retire(registry, &blob, fresh).await,
                 Err(error @ (blobs::Error::Damaged { .. } | blobs::Error::Missing | blobs::Error::Digest { .. })) => {
-                    registry.retire_copy(digest, copy.id, &error.to_string()).await?;
+                    registry.retire_after(digest, copy.id, &error).await?;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
         if registry.store().write(DeclareLost { act: registry.act(), digest }).await? {
-            tracing::error!(%digest, "no good copy of a blob is left; push the same bytes again, to another path, to heal it");
+            tracing::error!(%digest, "no good copy of a blob is left; push the same bytes again to heal it");
         }
         Ok(())
     }

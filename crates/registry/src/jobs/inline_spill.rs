@@ -7,7 +7,7 @@ use bytes::Bytes;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::jobs::NewJob;
-use store::spill::{Inline, Packed, Spill, Waiting, inline_copies, waiting};
+use store::spill::{AT_ONCE, Inline, Packed, Spill, Waiting, inline_copies, waiting};
 
 use super::{Job, Sweep, one_if};
 use crate::error::Result;
@@ -22,7 +22,7 @@ const WORTH: u64 = 4 << 20;
 const OLD: Duration = Duration::from_secs(3600);
 /// A pack holds about this much: it is read into memory while it is written.
 const PACK: usize = 8 << 20;
-/// Copies of one pack at most.
+/// Copies of one pack at most: a pack that dies takes no more with it.
 const COPIES: usize = 4000;
 /// Copies read at once.
 const PAGE: u32 = 32;
@@ -72,24 +72,30 @@ async fn gather(registry: &Registry) -> Result<Vec<Inline>> {
     Ok(batch)
 }
 
-/// Bytes before rows: the pack is durable before anything points at it. A pack whose rows were
-/// refused is deleted; one left by a crash in between is found by the reconciliation.
+/// Bytes before rows: the pack is durable before anything points at it. The rows follow in several
+/// transactions, so that other writers get their turn in between. A pack whose rows were all refused is deleted; one left by a crash in between is found by the reconciliation.
 async fn pack(registry: &Registry, batch: Vec<Inline>) -> Result<()> {
     let items = batch.into_iter().map(|inline| ((inline.copy, inline.digest), Bytes::from(inline.bytes))).collect();
     let pack = registry.blobs().write_pack(registry.ambient(), items).await?;
-    let items = pack
+    let items: Vec<Packed> = pack
         .items
         .into_iter()
         .map(|((from, digest), start)| Packed { from, to: registry.ambient().id(), digest, start })
         .collect();
-    let write = Spill { act: registry.act(), place: pack.key.as_str().to_owned(), items };
-    match registry.store().write(write).await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            registry.abandon(Some(pack.key), &error).await;
-            Err(error.into())
+    let mut moved = 0;
+    for items in items.chunks(AT_ONCE) {
+        let write = Spill { act: registry.act(), place: pack.key.as_str().to_owned(), items: items.to_vec() };
+        match registry.store().write(write).await {
+            Ok(more) => moved += more,
+            Err(error) => {
+                if moved == 0 {
+                    registry.abandon(Some(pack.key), &error).await;
+                }
+                return Err(error.into());
+            }
         }
     }
+    Ok(())
 }
 
 impl Sweep for InlineSpill {

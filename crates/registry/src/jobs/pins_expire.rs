@@ -1,4 +1,4 @@
-//! Bytes that were received and that no version entered in time lose their pin.
+//! Bytes that were received and that no version entered in time lose their pin; those that a draft needs keep it.
 
 use serde::{Deserialize, Serialize};
 use store::jobs::NewJob;
@@ -8,7 +8,7 @@ use super::{Job, Sweep, one_if};
 use crate::error::Result;
 use crate::registry::Registry;
 
-/// Pins dropped in one transaction.
+/// Pins looked at in one transaction.
 const BATCH: u32 = 100;
 
 /// Drops pins whose time is over.
@@ -19,8 +19,13 @@ impl Job for PinsExpire {
     const KIND: &'static str = "pins.expire";
 
     async fn run(&self, registry: &Registry) -> Result<()> {
-        while registry.store().write(Expire { act: registry.act(), limit: BATCH }).await? > 0 {}
-        Ok(())
+        loop {
+            let act = registry.act();
+            let keep_until = act.at.plus(registry.settings().pin);
+            if registry.store().write(Expire { act, limit: BATCH, keep_until }).await? == 0 {
+                return Ok(());
+            }
+        }
     }
 }
 

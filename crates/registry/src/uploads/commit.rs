@@ -54,7 +54,8 @@ impl Grant<Write> {
     }
 
     async fn verify(&self, upload: &Upload, parts: &[Part]) -> blobs::Result<Received> {
-        let expect = Expect::exactly(upload.digest, upload.length);
+        let announced = upload.announced().map_err(|error| blobs::Error::Config(error.to_string()))?;
+        let expect = Expect::exactly(announced.digest, announced.length);
         let key = |place: &str| Key::parse(place).map_err(|error| blobs::Error::Config(error.to_string()));
         let bytes = self.registry().blobs();
         if let Some(direct) = &upload.direct {
@@ -87,6 +88,13 @@ impl Grant<Write> {
     /// Bytes that are wrong end the upload; anything else lets it be tried again.
     async fn failed(&self, upload: UploadId, by: EventId, error: blobs::Error) -> Result<Error> {
         use blobs::Error as Bytes;
+        // Parts that are not there because their store is not there say nothing of the upload.
+        if matches!(error, Bytes::Missing)
+            && let Err(away) = self.registry().expect_our_blobs().await
+        {
+            self.let_go(upload, by).await;
+            return Ok(away);
+        }
         let refusal = match &error {
             Bytes::Digest { .. } | Bytes::Length { .. } => Error::from(error),
             Bytes::Damaged { .. } | Bytes::Missing => {

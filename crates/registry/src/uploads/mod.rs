@@ -2,18 +2,19 @@
 
 mod commit;
 mod complete;
+mod in_order;
 mod parts;
 
 use std::time::Duration;
 
-use model::{Code, RepoId, Role, Sha256Digest, UploadId};
+use model::{Code, Sha256Digest, UploadId};
 use store::uploads::{AbortUpload, CreateUpload, ExpireUploads, Part, Upload};
 
 use crate::authorize::{Grant, Write};
-use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::registry::Registry;
 
+pub use in_order::{IncomingBlob, IncomingChunk};
 pub use parts::{IncomingPart, PartOffer, ReceivedPart};
 
 /// How long somebody who verifies an upload is believed to be alive without saying so.
@@ -32,8 +33,6 @@ impl Grant<Write> {
         if length > limit {
             return Err(blobs::Error::TooLong { limit }.into());
         }
-        let known = self.store().read(async |session| store::blobs::is_known(session, digest).await).await?;
-        let readable = if known { self.call().readable_ids().await? } else { Vec::new() };
         let now = self.ambient().now();
         let write = CreateUpload {
             act: self.act(),
@@ -42,7 +41,7 @@ impl Grant<Write> {
             digest,
             length,
             expires_at: now.plus(self.settings().upload_session),
-            readable,
+            reach: self.call().reach(),
             pin_until: now.plus(self.settings().pin),
             limits: self.settings().limits,
         };
@@ -62,6 +61,7 @@ impl Grant<Write> {
         if reason.is_empty() || reason.len() > 500 || reason.chars().any(char::is_control) {
             return Err(Error::bad_request("reason must have 1 to 500 bytes without control characters"));
         }
+        self.find_upload(id).await?;
         let write = AbortUpload { act: self.act(), repo: self.repo_id(), upload: id, reason };
         let upload = self.store().write(write).await?;
         self.registry().give_up_direct(&upload).await;
@@ -71,24 +71,8 @@ impl Grant<Write> {
     async fn find_upload(&self, id: UploadId) -> Result<Upload> {
         let repo = self.repo_id();
         let found = self.store().read(async |session| store::uploads::find(session, repo, id).await).await?;
+        let found = found.filter(|upload| upload.announced.is_some());
         found.ok_or_else(|| Error::refuse(Code::NotFound, "the upload was not found"))
-    }
-}
-
-impl Call {
-    /// The ids of all repositories that the caller may read.
-    pub(crate) async fn readable_ids(&self) -> Result<Vec<RepoId>> {
-        let (tenant, mut after, mut ids) = (self.registry.tenant(), String::new(), Vec::new());
-        loop {
-            let list =
-                async |session: &mut store::Session<'_>| store::repositories::list(session, tenant, &after, 200).await;
-            let page = self.registry.store().read(list).await?;
-            ids.extend(page.iter().filter(|repo| self.may(repo, Role::Read)).map(|repo| repo.id));
-            match page.last() {
-                Some(last) if page.len() == 200 => last.key.as_str().clone_into(&mut after),
-                _ => return Ok(ids),
-            }
-        }
     }
 }
 

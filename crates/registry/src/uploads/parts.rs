@@ -55,8 +55,9 @@ impl Grant<Write> {
         check_number(number)?;
         let upload = self.find_upload(id).await?;
         upload.expect_taking_parts(self.ambient().now())?;
-        if size.is_some_and(|size| size > upload.length) {
-            return Err(blobs::Error::TooLong { limit: upload.length }.into());
+        let limit = upload.announced()?.length;
+        if size.is_some_and(|size| size > limit) {
+            return Err(blobs::Error::TooLong { limit }.into());
         }
         let direct = self.begin_direct(&upload).await?;
         let write = OfferPart { act: self.act(), repo: self.repo_id(), upload: id, number, direct: direct.clone() };
@@ -78,10 +79,11 @@ impl Grant<Write> {
         if upload.direct.is_some() {
             return Err(store::Error::conflict("the parts of this upload go straight to the object store").into());
         }
-        if length.is_some_and(|length| length > upload.length) {
-            return Err(blobs::Error::TooLong { limit: upload.length }.into());
+        let limit = upload.announced()?.length;
+        if length.is_some_and(|length| length > limit) {
+            return Err(blobs::Error::TooLong { limit }.into());
         }
-        let writer = self.registry().blobs().part_writer(self.ambient()).at_most(upload.length);
+        let writer = self.registry().blobs().part_writer(self.ambient()).at_most(limit);
         Ok(IncomingPart { grant: self.clone(), upload: id, number, length, writer })
     }
 

@@ -50,7 +50,7 @@ pub struct DeclaredEntry {
 }
 
 /// The format of a repository.
-pub(super) fn format_of(repo: &Repository) -> Result<&'static dyn Format> {
+pub(crate) fn format_of(repo: &Repository) -> Result<&'static dyn Format> {
     formats::by_key(&repo.format).ok_or_else(|| Error::Defect(format!("the format {} is unknown", repo.format)))
 }
 
@@ -60,6 +60,10 @@ impl Grant<Write> {
         let format = format_of(self.repo())?;
         if new.package_type != format.key() {
             let why = format!("packageType must be {}, the format of the repository", format.key());
+            return Err(Error::bad_request(why));
+        }
+        if !format.takes_drafts() {
+            let why = format!("packages of the format {} come in through their own protocol alone", format.key());
             return Err(Error::bad_request(why));
         }
         if !new.namespace.is_empty() {

@@ -16,6 +16,7 @@ use store::versions::Version;
 use crate::authorize::Grant;
 use crate::error::{Error, Result};
 
+pub(crate) use draft::format_of;
 pub use draft::{DeclaredEntry, NewDraft};
 pub use look::VersionView;
 pub use search::{Found as SearchFound, Query as SearchQuery, SearchCursor};

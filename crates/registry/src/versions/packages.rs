@@ -59,10 +59,13 @@ impl Grant<Read> {
         Ok(found)
     }
 
+    /// 404 also for a package of drafts only, where the caller may not know of drafts.
     pub(super) async fn find_package(&self, namespace: &str, name: &PackageName) -> Result<PackageId> {
         let (repo, normalised) = (self.repo_id(), format_of(self.repo())?.normalise(name));
-        let look =
-            async |session: &mut store::Session<'_>| store::packages::find(session, repo, namespace, &normalised).await;
+        let drafts = self.sees_drafts();
+        let look = async |session: &mut store::Session<'_>| {
+            store::packages::find_shown(session, repo, namespace, &normalised, drafts).await
+        };
         let found = self.store().read(look).await?;
         found.ok_or_else(|| Error::not_found(&format!("the package {name}")))
     }

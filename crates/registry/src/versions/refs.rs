@@ -7,13 +7,14 @@ use store::versions::Version;
 use super::expect_not_gone;
 use crate::authorize::{Grant, Read, Write};
 use crate::error::{Error, Result};
+use crate::repositories::RepoSettings;
 
 impl Grant<Write> {
     /// Points a ref of the version's package at the version. 412 when it does not point at what was
-    /// expected, 409 for a draft, 410 for a withdrawn version. It points there already: fine.
+    /// expected, 409 for a draft or a ref that the repository keeps where it is, 410 for a withdrawn version. It points there already: fine.
     pub async fn put_ref(&self, name: RefName, version: VersionId, expected: Expected) -> Result<Ref> {
-        let id = self.ambient().id();
-        let write = PutRef { act: self.act(), repo: self.repo_id(), id, name, version, expected };
+        let (id, fixed) = (self.ambient().id(), RepoSettings::of(self.repo())?.fixes(&name));
+        let write = PutRef { act: self.act(), repo: self.repo_id(), id, name, version, expected, fixed };
         Ok(self.store().write(write).await?)
     }
 }

@@ -42,7 +42,7 @@ impl Grant<Promote> {
         let repo = self.repo_id();
         let located =
             self.store().read(async |session| store::locations::find(session, repo, path.as_str()).await).await?;
-        let located = located.ok_or_else(|| Error::not_found(&format!("{path}")))?;
+        let located = located.ok_or_else(|| Error::not_found(&format!("the file {path}")))?;
         if located.state != VersionState::Published {
             return Err(Error::refuse(Code::Gone, format!("{path} was withdrawn")));
         }

@@ -11,6 +11,7 @@ use crate::running::Running;
 crate::both! {
     small_blobs_move_into_a_pack_and_stay_readable;
     a_damaged_copy_is_found_healed_and_its_bytes_go;
+    a_store_that_is_away_marks_nothing_and_comes_back;
     a_lost_blob_is_said_and_heals_by_the_next_upload;
     a_worker_killed_after_the_effect_leaves_it_done_once;
     a_job_that_nobody_knows_fails_and_waits;
@@ -35,17 +36,28 @@ async fn enqueue(bench: &Bench, kind: &'static str, payload: &str) {
 
 async fn small_blobs_move_into_a_pack_and_stay_readable(bench: Bench) {
     let long_ago = bench.now().minus(HOURS);
-    for number in 0..40 {
-        bench.publish(&format!("file-{number}"), &bytes(number, number * 100), long_ago).await;
+    for number in 0..240 {
+        bench.publish(&format!("file-{number}"), &bytes(number, number * 10), long_ago).await;
     }
     bench.publish("young", &bytes(99, 5000), bench.now()).await;
     let running = Running::start(&bench.registry);
     bench.until("the pack", async || bench.summary().await.inline_bytes == 5000).await;
-    for number in 0..40 {
-        assert_eq!(bench.fetch(&format!("file-{number}")).await.expect("its bytes"), bytes(number, number * 100));
+    for number in 0..240 {
+        assert_eq!(bench.fetch(&format!("file-{number}")).await.expect("its bytes"), bytes(number, number * 10));
     }
     let packs = bench.registry.blobs().list(blobs::Area::Packs, None, 10).await.expect("a list");
     assert_eq!(packs.len(), 1);
+    let packed = async || {
+        let of = |detail: &str| serde_json::from_str::<serde_json::Value>(detail).ok()?.get("copies")?.as_u64();
+        let actions = bench.actions().await;
+        actions
+            .iter()
+            .filter(|(action, _)| action == "blob.copies.packed")
+            .filter_map(|(_, it)| of(it))
+            .collect::<Vec<_>>()
+    };
+    bench.until("the events", async || packed().await.iter().sum::<u64>() == 239).await;
+    assert!(packed().await.iter().all(|copies| *copies <= 200), "a few at a time: {:?}", packed().await);
     running.stop().await;
 }
 
@@ -74,6 +86,62 @@ async fn a_damaged_copy_is_found_healed_and_its_bytes_go(bench: Bench) {
     assert!(!file.exists());
     assert_eq!(bench.fetch("a").await.expect("its bytes"), content);
     running.stop().await;
+}
+
+/// Everything in the folder goes elsewhere, as behind a volume that is gone, and comes back.
+async fn a_store_that_is_away_marks_nothing_and_comes_back(bench: Bench) {
+    let stamp = bench.registry.blobs().stamp("test 1").await.expect("stamped");
+    bench.registry.expect_stamp(stamp);
+    let content = bytes(1, 200_000);
+    let (digest, key) = bench.publish("a", &content, bench.now()).await;
+    let (here, away) = (bench.folder.path().join("blobs"), bench.folder.path().join("away"));
+    std::fs::create_dir(&away).expect("a folder");
+    let moved = |from: &std::path::Path, to: &std::path::Path| {
+        for entry in std::fs::read_dir(from).expect("a folder") {
+            let entry = entry.expect("an entry");
+            std::fs::rename(entry.path(), to.join(entry.file_name())).expect("moved");
+        }
+    };
+    moved(&here, &away);
+    let refused = bench.fetch("a").await.expect_err("nothing to serve");
+    assert_eq!(refused.code(), Some(model::Code::ServiceUnavailable));
+    assert!(!bench.registry.check_blobs().await.healthy);
+    assert_eq!(bench.summary().await.damaged_copies, 0);
+    // Another copy is known to be damaged: healing does not find the good one, and does not take it for lost.
+    let injure = Injure { copy: bench.registry.ambient().id(), digest };
+    bench.registry.store().write(injure).await.expect("injured");
+    enqueue(&bench, "blob.heal", &format!("{{\"digest\":\"{digest}\"}}")).await;
+    let running = Running::start(&bench.registry);
+    let tried = async || {
+        let due = bench.registry.store().read(store::jobs::next_due).await.expect("an answer");
+        due.is_some_and(|due| due > bench.now())
+    };
+    bench.until("an attempt", tried).await;
+    running.stop().await;
+    assert_eq!((bench.summary().await.damaged_copies, bench.summary().await.lost_blobs), (1, 0));
+    moved(&away, &here);
+    assert_eq!(bench.fetch("a").await.expect("its bytes"), content);
+    assert!(bench.registry.check_blobs().await.healthy);
+    // The store is there, the copy is not: that is damage.
+    std::fs::remove_file(here.join(key.expect("a file").as_str())).expect("removed");
+    assert!(bench.fetch("a").await.is_err());
+    assert_eq!(bench.summary().await.damaged_copies, 2);
+}
+
+/// A second copy, damaged.
+struct Injure {
+    copy: model::CopyId,
+    digest: model::Sha256Digest,
+}
+
+impl store::Write for Injure {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut store::Tx<'_>) -> store::Result<()> {
+        let sql = "INSERT INTO copies (id, digest, kind, place, start, sums, state, created_at)
+             VALUES ($1, $2, 'file', 'blobs/aa/injured', 0, $3, 'damaged', 0)";
+        tx.execute(sql, store::args![self.copy, self.digest, vec![0u8; 8]]).await.map(drop)
+    }
 }
 
 async fn a_lost_blob_is_said_and_heals_by_the_next_upload(bench: Bench) {

@@ -101,13 +101,18 @@ impl Bench {
     }
 
     pub(crate) async fn repository(&self, key: &str, allow_overwrite: bool) -> RepoKey {
+        self.repository_of("raw", key, RepoSettings { allow_overwrite, ..RepoSettings::default() }).await
+    }
+
+    /// A repository of this format.
+    pub(crate) async fn repository_of(&self, format: &str, key: &str, settings: RepoSettings) -> RepoKey {
         let new = NewRepository {
             key: repo_key(key),
-            format: "raw".to_owned(),
+            format: format.to_owned(),
             kind: model::state::RepoKind::Local,
             description: String::new(),
             anonymous_read: false,
-            settings: RepoSettings { allow_overwrite },
+            settings,
         };
         let admin = self.admin().await.authorize_tenant::<registry::TenantAdmin>().expect("an admin");
         admin.create_repository(new).await.expect("a repository").key

@@ -25,7 +25,7 @@ async fn bench() -> Bench {
             session_token: None,
         }),
         virtual_hosted: false,
-        patience: Duration::from_secs(2),
+        patience: Duration::from_secs(20),
     };
     let blobs = Blobs::s3(&config, blobs::Options::default()).expect("a blob store");
     let settings = Settings {

@@ -5,6 +5,9 @@ mod bench;
 
 mod direct;
 mod folders;
+mod images;
+mod packages;
+mod packaging;
 mod parts;
 mod publishing;
 mod races;

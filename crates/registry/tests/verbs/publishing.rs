@@ -12,7 +12,48 @@ both! {
     what_is_not_whole_is_not_published;
     paths_are_taken_once;
     overwriting_stays_within_the_package;
+    drafts_named_by_numbers_are_gone_around;
+    lost_bytes_come_back_by_the_same_put;
     marks_are_set_and_lifted;
+}
+
+async fn drafts_named_by_numbers_are_gone_around(bench: &Bench) {
+    let repo = bench.repository("libs", true).await;
+    let grant = bench.grant::<Write>(&repo).await;
+    draft(&grant, "tool", "1").await.expect("a draft");
+    let first = put(&grant, "tool", &content(0, 10)).await.expect("stored");
+    assert!(!first.replaced, "nothing was there");
+    for number in ["3", "5", "6", "7", "40"] {
+        draft(&grant, "tool", number).await.expect("a draft");
+    }
+    for seed in 1..6 {
+        assert!(put(&grant, "tool", &content(seed, 10)).await.expect("stored").replaced);
+    }
+    let published = "SELECT count(*) FROM versions WHERE state = 'published'";
+    assert_eq!((bench.count(published).await, bench.count("SELECT count(*) FROM versions").await), (6, 12));
+}
+
+async fn lost_bytes_come_back_by_the_same_put(bench: &Bench) {
+    let repo = bench.repository("libs", false).await;
+    let grant = bench.grant::<Write>(&repo).await;
+    let (bytes, other) = (content(1, 100_000), content(2, 100_000));
+    let first = put(&grant, "tool", &bytes).await.expect("stored");
+    assert_eq!(code(put(&grant, "tool", &bytes).await), Code::Conflict, "healthy: the path is taken");
+    let used = bench.used().await;
+    bench.run("UPDATE copies SET state = 'damaged'").await.expect("damaged");
+    let read = bench.grant::<Read>(&repo).await;
+    assert_eq!(code(read.find(&path("tool")).await.expect("known").expect_copies()), Code::ServiceUnavailable);
+    assert_eq!(code(put(&grant, "tool", &other).await), Code::Conflict, "other bytes heal nothing");
+    let again = put(&grant, "tool", &bytes).await.expect("healed");
+    assert_eq!((again.version, again.digest, again.replaced), (first.version, first.digest, true));
+    assert_eq!(bench.used().await, used, "it is paid for");
+    let found = read.find(&path("tool")).await.expect("found");
+    found.expect_copies().expect("healed");
+    let mut content = found.open(None).await.expect("opened");
+    assert_eq!(content.next().await.expect("bytes"), Some(bytes.clone()));
+    assert_eq!(bench.count("SELECT count(*) FROM versions").await, 1);
+    assert_eq!(bench.count("SELECT count(*) FROM events WHERE action = 'blob.healed'").await, 1);
+    assert_eq!(code(put(&grant, "tool", &bytes).await), Code::Conflict);
 }
 
 async fn a_version_appears_whole(bench: &Bench) {

@@ -9,6 +9,7 @@ use crate::both;
 both! {
     a_ref_moves_only_from_where_it_was_expected;
     a_ref_to_a_withdrawn_version_is_gone;
+    a_package_of_drafts_only_is_not_there_for_readers;
 }
 
 fn name(text: &str) -> RefName {
@@ -65,4 +66,18 @@ async fn a_ref_to_a_withdrawn_version_is_gone(bench: &Bench) {
     assert_eq!(code(grant.put_ref(name("beta"), id, Expected::Nothing).await), Code::Gone);
     promote.restore(id).await.expect("restored");
     assert!(read.resolve_ref("", &package("a"), &name("latest")).await.is_ok());
+}
+
+async fn a_package_of_drafts_only_is_not_there_for_readers(bench: &Bench) {
+    let repo = bench.repository("libs", false).await;
+    let grant = bench.grant::<Write>(&repo).await;
+    let id = ready(&grant, "a", "1", &content(1, 10)).await.expect("ready");
+    let reader = bench.somebody("bob", &["repo:libs:read"]).await.authorize::<Read>(&repo).await.expect("a grant");
+    let (a, latest) = (package("a"), name("latest"));
+    assert_eq!(code(reader.refs("", &a, "", 10).await), Code::NotFound);
+    assert_eq!(code(reader.ref_history("", &a, &latest, None, 10).await), Code::NotFound);
+    assert_eq!(code(reader.resolve_ref("", &a, &latest).await), Code::NotFound);
+    assert!(grant.to_read().refs("", &a, "", 10).await.expect("who may write knows of it").is_empty());
+    grant.publish_version(id).await.expect("published");
+    assert!(reader.refs("", &a, "", 10).await.expect("now it is there").is_empty());
 }

@@ -1,0 +1,154 @@
+//! Documents in memory: made at most once for each state of their package, compressed at most once.
+
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
+use std::io::Write as _;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use formats::{Around, Document, PackageAt, VersionHead, View};
+use model::{PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
+use quick_cache::sync::Cache;
+use sha2::{Digest, Sha256};
+use store::Stamp;
+
+/// Shorter documents are not compressed: it would not save a packet.
+const WORTH_COMPRESSING: usize = 1200;
+
+/// A document as it is shown.
+#[derive(Debug)]
+pub struct Shown {
+    media_type: &'static str,
+    body: Bytes,
+    digest: Sha256Digest,
+    changed_at: Timestamp,
+    gzip: OnceLock<Option<Bytes>>,
+    /// By the number of their algorithm.
+    pub(super) sums: [OnceLock<String>; 4],
+}
+
+impl Shown {
+    pub(super) fn new(document: Document, changed_at: Timestamp) -> Self {
+        let body = Bytes::from(document.body);
+        let digest = Sha256Digest(Sha256::digest(&body).into());
+        Self {
+            media_type: document.media_type,
+            body,
+            digest,
+            changed_at,
+            gzip: OnceLock::new(),
+            sums: Default::default(),
+        }
+    }
+
+    /// Its media type.
+    pub fn media_type(&self) -> &'static str {
+        self.media_type
+    }
+
+    /// Its bytes.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The SHA-256 of its bytes.
+    pub fn digest(&self) -> Sha256Digest {
+        self.digest
+    }
+
+    /// When what it tells of last changed.
+    pub fn changed_at(&self) -> Timestamp {
+        self.changed_at
+    }
+
+    /// Its bytes compressed with gzip, where that is worth it.
+    pub fn gzip(&self) -> Option<&Bytes> {
+        self.gzip.get_or_init(|| compress(&self.body)).as_ref()
+    }
+}
+
+fn compress(body: &Bytes) -> Option<Bytes> {
+    if body.len() < WORTH_COMPRESSING {
+        return None;
+    }
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::default());
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok().map(Bytes::from)
+}
+
+/// What a document depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct DocumentKey {
+    pub(super) package: PackageId,
+    /// The state of the package: its generation, or embedded the stamp of its counter.
+    pub(super) state: u64,
+    pub(super) view: View,
+    /// The version or the part that was asked for; empty for the whole index.
+    pub(super) only: Box<str>,
+    pub(super) base: Box<str>,
+}
+
+/// What a fragment depends on: a published version changes only in its marks and its added files.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FragmentKey {
+    version: VersionId,
+    marks: u64,
+    view: View,
+    base: u64,
+}
+
+impl FragmentKey {
+    pub(super) fn new(head: &VersionHead, view: View, base: &str) -> Self {
+        let hash = |value: &dyn Fn(&mut DefaultHasher)| {
+            let mut hasher = BuildHasherDefault::<DefaultHasher>::default().build_hasher();
+            value(&mut hasher);
+            std::hash::Hasher::finish(&hasher)
+        };
+        let marks = hash(&|hasher| {
+            (&head.yanked, &head.deprecated, head.unlisted, head.changed_at).hash(hasher);
+        });
+        Self { version: head.id, marks, view, base: hash(&|hasher| base.hash(hasher)) }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Weight;
+
+impl quick_cache::Weighter<DocumentKey, Arc<Shown>> for Weight {
+    fn weight(&self, key: &DocumentKey, shown: &Arc<Shown>) -> u64 {
+        // The compressed form comes later; a quarter is about what it takes.
+        (200 + key.base.len() + key.only.len() + shown.body.len() * 5 / 4) as u64
+    }
+}
+
+impl quick_cache::Weighter<FragmentKey, Option<Arc<[u8]>>> for Weight {
+    fn weight(&self, _: &FragmentKey, fragment: &Option<Arc<[u8]>>) -> u64 {
+        (100 + fragment.as_ref().map_or(0, |fragment| fragment.len())) as u64
+    }
+}
+
+/// The memory of documents.
+pub(crate) struct Documents {
+    /// A name belongs to its package for ever: nothing here grows old.
+    pub(super) ids: Cache<(RepoId, PackageAt), PackageId>,
+    pub(super) shown: Cache<DocumentKey, Arc<Shown>, Weight>,
+    pub(super) fragments: Cache<FragmentKey, Option<Arc<[u8]>>, Weight>,
+    /// Refs of other packages, embedded only: believed while nothing at all is written.
+    pub(super) around: Cache<(RepoId, Around), (Stamp, RefsAround)>,
+}
+
+/// Refs of other packages: package and ref.
+pub(super) type RefsAround = Arc<Vec<(String, String)>>;
+
+impl Documents {
+    /// Takes at most about `bytes` of memory.
+    pub(crate) fn new(bytes: u64) -> Self {
+        Self {
+            ids: Cache::new(10_000),
+            around: Cache::new(1000),
+            shown: Cache::with_weighter(1000, bytes / 2, Weight),
+            fragments: Cache::with_weighter(1000, bytes / 2, Weight),
+        }
+    }
+}

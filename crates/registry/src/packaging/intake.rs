@@ -1,0 +1,108 @@
+//! A body is taken in: decoded as it comes, its files staged, then looked at off the async workers.
+
+use bytes::Bytes;
+use formats::{Answer, Intake, Piece, Plan, StagedFile};
+
+use super::bytes::reading;
+use super::staging::{StagedFiles, Staging};
+use crate::authorize::{Grant, Write};
+use crate::error::{Error, Result};
+
+/// A body under way. Dropped, it leaves nothing behind.
+pub struct Receiving {
+    grant: Grant<Write>,
+    intake: Box<dyn Intake>,
+    open: Option<Staging>,
+    staged: StagedFiles,
+}
+
+/// A body that was understood, ready to be performed.
+pub struct Taken {
+    pub(super) grant: Grant<Write>,
+    pub(super) plan: Plan,
+    pub(super) staged: StagedFiles,
+}
+
+impl Grant<Write> {
+    /// Begins to take a body in.
+    pub fn take_in(&self, intake: Box<dyn Intake>) -> Receiving {
+        let staged = StagedFiles::new(self.registry().blobs());
+        Receiving { grant: self.clone(), intake, open: None, staged }
+    }
+}
+
+impl Receiving {
+    /// Takes the next bytes. After an error the body is not wanted any more.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        let mut pieces = Vec::new();
+        self.intake.push(bytes, &mut pieces)?;
+        self.put(pieces).await
+    }
+
+    async fn put(&mut self, pieces: Vec<Piece>) -> Result<()> {
+        for piece in pieces {
+            match (piece, &mut self.open) {
+                (Piece::Begin(new), open @ None) => *open = Some(self.grant.stage(&new)?),
+                (Piece::Bytes(bytes), Some(open)) => open.write(bytes).await?,
+                (Piece::End, open @ Some(_)) => {
+                    if let Some(file) = open.take() {
+                        self.staged.files.push(file.finish().await?);
+                    }
+                }
+                _ => return Err(Error::Defect("a decoder hands out pieces in the wrong order".to_owned())),
+            }
+        }
+        Ok(())
+    }
+
+    /// The body has ended: verifies and understands it.
+    pub async fn end(mut self) -> Result<Taken> {
+        let plan = self.understand().await?;
+        Ok(Taken { grant: self.grant, plan, staged: self.staged })
+    }
+
+    async fn understand(&mut self) -> Result<Plan> {
+        let mut pieces = Vec::new();
+        self.intake.end(&mut pieces)?;
+        self.put(pieces).await?;
+        if self.open.is_some() {
+            return Err(Error::bad_request("the body ends inside a file"));
+        }
+        if let Some(claim) = self.intake.claim() {
+            self.grant.to_read().check_claim(&claim).await?;
+        }
+        let intake = std::mem::replace(&mut self.intake, Box::new(Spent));
+        let blobs = self.grant.registry().blobs();
+        let mut files: Vec<StagedFile> = self
+            .staged
+            .files
+            .iter()
+            .map(|file| StagedFile {
+                length: file.received.length,
+                sha256: file.received.digest,
+                sums: file.sums.clone(),
+                bytes: reading(blobs, &file.received),
+            })
+            .collect();
+        let looked = tokio::task::spawn_blocking(move || intake.plan(&mut files)).await;
+        Ok(looked.map_err(|_| Error::Defect("looking into a package panicked".to_owned()))??)
+    }
+}
+
+/// What stands in for an intake that has given its plan.
+#[derive(Debug)]
+struct Spent;
+
+impl Intake for Spent {
+    fn push(&mut self, _: Bytes, _: &mut Vec<Piece>) -> std::result::Result<(), model::Refusal> {
+        Ok(())
+    }
+
+    fn end(&mut self, _: &mut Vec<Piece>) -> std::result::Result<(), model::Refusal> {
+        Ok(())
+    }
+
+    fn plan(self: Box<Self>, _: &mut [StagedFile]) -> std::result::Result<Plan, model::Refusal> {
+        Ok(Plan { answer: Answer::default(), ..Plan::default() })
+    }
+}

@@ -1,0 +1,19 @@
+//! What package managers do, whatever the format: hand packages in, read indexes, mark and withdraw.
+
+mod apply;
+mod bytes;
+mod catalogue;
+mod checksums;
+mod documents;
+mod indexes;
+mod intake;
+mod related;
+mod release;
+mod staging;
+mod writers;
+
+pub use documents::Shown;
+pub use intake::{Receiving, Taken};
+
+pub(crate) use documents::Documents;
+pub(crate) use staging::Staging;

@@ -1,0 +1,90 @@
+//! What stands beside the versions of a package: refs by name, and versions that belong to others.
+
+use formats::PackageAt;
+use model::{RefName, VersionId};
+use store::subjects::Belonging;
+
+use crate::authorize::{Grant, Read};
+use crate::call::Call;
+use crate::error::{Error, Result};
+
+/// Packages read at once.
+const PAGE: u32 = 200;
+
+impl Grant<Read> {
+    /// The name of the published version that a ref points at: one statement. 404 when there is none.
+    pub async fn pointed(&self, at: &PackageAt, name: &RefName) -> Result<String> {
+        let repo = self.repo_id();
+        let look = async |session: &mut store::Session<'_>| {
+            store::refs::pointed(session, repo, (&at.namespace, &at.name), name.as_str()).await
+        };
+        let found = self.store().read(look).await?;
+        found.ok_or_else(|| Error::not_found(&format!("{}:{name}", at.name)))
+    }
+
+    /// The refs in force of a package after the name `after`, in the order of their bytes. 404 when there
+    /// is no such package.
+    pub async fn ref_names(&self, at: &PackageAt, after: &str, limit: u32) -> Result<Vec<String>> {
+        let repo = self.repo_id();
+        let look = async |session: &mut store::Session<'_>| {
+            let found = store::packages::find(session, repo, &at.namespace, &at.name).await?;
+            match found {
+                Some(package) => store::refs::names(session, package, after, limit).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        self.store().read(look).await?.ok_or_else(|| Error::not_found(&at.name))
+    }
+
+    /// The published versions that belong to the version named `subject`, after the id `after`. One
+    /// statement; none where there is no such version or package.
+    pub async fn belonging(
+        &self,
+        at: &PackageAt,
+        subject: &str,
+        after: Option<VersionId>,
+        limit: u32,
+    ) -> Result<Vec<Belonging>> {
+        let (repo, after) = (self.repo_id(), after.unwrap_or(VersionId(uuid::Uuid::nil())));
+        let look = async |session: &mut store::Session<'_>| {
+            store::subjects::list(session, repo, (&at.namespace, &at.name), subject, after, limit).await
+        };
+        Ok(self.store().read(look).await?)
+    }
+}
+
+impl Call {
+    /// The packages of all repositories of a format that the caller may read, as `key/name` after
+    /// `after`, in the order of their bytes.
+    pub async fn packages_of(&self, format: &str, after: &str, limit: usize) -> Result<Vec<String>> {
+        let mut keys: Vec<_> =
+            self.repositories("", u32::MAX).await?.into_iter().filter(|repo| repo.format == format).collect();
+        keys.sort_by_key(|repo| format!("{}/", repo.key));
+        let mut names = Vec::new();
+        for repo in keys {
+            let key = format!("{}/", repo.key);
+            let mut from = match after.strip_prefix(&key) {
+                Some(name) => name.to_owned(),
+                None if *key < *after => continue,
+                None => String::new(),
+            };
+            loop {
+                let beyond = if from.is_empty() { String::new() } else { store::packages::last() };
+                let look = async |session: &mut store::Session<'_>| {
+                    store::packages::list(session, repo.id, "", (&from, &beyond), false, PAGE).await
+                };
+                let page = self.registry.store().read(look).await?;
+                names.extend(page.iter().map(|package| format!("{key}{}", package.at.name)));
+                if names.len() >= limit {
+                    names.truncate(limit);
+                    return Ok(names);
+                }
+                match page.last() {
+                    Some(last) if page.len() == PAGE as usize => from.clone_from(&last.at.name),
+                    _ => break,
+                }
+            }
+        }
+        Ok(names)
+    }
+}

@@ -1,0 +1,125 @@
+//! The files of a package on their way in.
+
+use blobs::{Blobs, Body, Expect, Received, Writer};
+use bytes::Bytes;
+use formats::{NewFile, Sums, Wanted};
+use md5::Md5;
+use sha1::Sha1;
+use sha2::{Digest, Sha512};
+
+use crate::authorize::{Grant, Write};
+use crate::error::Result;
+
+/// A file being received. Dropped before [`Staging::finish`], it leaves nothing behind.
+pub(crate) struct Staging {
+    writer: Writer,
+    expect: Expect,
+    hashers: Hashers,
+}
+
+/// A file that is durable or in memory, and verified.
+pub(crate) struct Staged {
+    pub(crate) received: Received,
+    pub(crate) sums: Sums,
+}
+
+/// Staged files that no row names yet: dropped, also with the request that brought them, they are
+/// removed.
+pub(crate) struct StagedFiles {
+    blobs: Blobs,
+    pub(super) files: Vec<Staged>,
+}
+
+impl StagedFiles {
+    pub(super) fn new(blobs: &Blobs) -> Self {
+        Self { blobs: blobs.clone(), files: Vec::new() }
+    }
+
+    /// The files, for whoever answers for them from now on.
+    pub(super) fn take(&mut self) -> Vec<Staged> {
+        std::mem::take(&mut self.files)
+    }
+}
+
+impl Drop for StagedFiles {
+    fn drop(&mut self) {
+        let keys: Vec<_> = self
+            .files
+            .drain(..)
+            .filter_map(|file| match file.received.body {
+                Body::Stored { key } => Some(key),
+                Body::Inline(_) => None,
+            })
+            .collect();
+        let (Ok(runtime), false) = (tokio::runtime::Handle::try_current(), keys.is_empty()) else { return };
+        let blobs = self.blobs.clone();
+        runtime.spawn(async move {
+            for key in keys {
+                if let Err(error) = blobs.remove(&key).await {
+                    tracing::warn!(%error, key = key.as_str(), "refused bytes could not be removed; the sweep will");
+                }
+            }
+        });
+    }
+}
+
+struct Hashers {
+    md5: Option<Md5>,
+    sha1: Option<Sha1>,
+    sha512: Option<Sha512>,
+}
+
+impl Grant<Write> {
+    /// Begins to receive a file. Refuses at once what could only fail later.
+    pub(crate) fn stage(&self, new: &NewFile) -> Result<Staging> {
+        let limit = self.settings().max_upload;
+        if new.length.is_some_and(|length| length > limit) {
+            return Err(blobs::Error::TooLong { limit }.into());
+        }
+        let writer = self.registry().blobs().writer(self.ambient()).at_most(limit);
+        let expect = Expect { sha256: new.sha256, length: new.length };
+        Ok(Staging { writer, expect, hashers: Hashers::new(new.sums) })
+    }
+}
+
+impl Staging {
+    pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        self.hashers.update(&bytes);
+        Ok(self.writer.write(bytes).await?)
+    }
+
+    pub(crate) async fn finish(self) -> Result<Staged> {
+        let sums = self.hashers.finish();
+        Ok(Staged { received: self.writer.finish(self.expect).await?, sums })
+    }
+}
+
+impl Hashers {
+    fn new(wanted: Wanted) -> Self {
+        Self {
+            md5: wanted.md5.then(Md5::new),
+            sha1: wanted.sha1.then(Sha1::new),
+            sha512: wanted.sha512.then(Sha512::new),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        if let Some(hasher) = &mut self.md5 {
+            hasher.update(bytes);
+        }
+        if let Some(hasher) = &mut self.sha1 {
+            hasher.update(bytes);
+        }
+        if let Some(hasher) = &mut self.sha512 {
+            hasher.update(bytes);
+        }
+    }
+
+    fn finish(self) -> Sums {
+        Sums {
+            md5: self.md5.map(|hasher| hasher.finalize().into()),
+            sha1: self.sha1.map(|hasher| hasher.finalize().into()),
+            sha512: self.sha512.map(|hasher| hasher.finalize().into()),
+        }
+    }
+}
