@@ -8,9 +8,26 @@ const make = (tag, text, name) => {
   return node;
 };
 
+// The schema itself: references followed, parts of a whole put together.
 const resolve = (api, schema) => {
   const name = schema?.$ref?.split("/").pop();
-  return name ? { name, ...api.components.schemas[name] } : schema ?? {};
+  const found = name ? { name, ...api.components.schemas[name] } : schema ?? {};
+  if (!found.allOf) return found;
+  const parts = found.allOf.map((part) => resolve(api, part));
+  return {
+    ...found,
+    type: "object",
+    properties: Object.assign({}, ...parts.map((part) => part.properties)),
+    required: parts.flatMap((part) => part.required ?? []),
+  };
+};
+
+// What a list holds, or what is there if anything is.
+const inner = (api, schema) => {
+  const found = resolve(api, schema);
+  if (found.type === "array") return { ...inner(api, found.items), many: true };
+  const choice = (found.oneOf ?? found.anyOf)?.find((one) => one.type !== "null");
+  return choice ? inner(api, choice) : found;
 };
 
 const typeOf = (api, schema) => {
@@ -21,15 +38,24 @@ const typeOf = (api, schema) => {
   return [found.type ?? "any"].flat().join(" or ");
 };
 
-const fields = (api, schema) => {
-  const found = resolve(api, schema);
-  const table = make("table");
-  for (const [name, field] of Object.entries(found.properties ?? {})) {
+// One row for each field, those of fields that are objects below them.
+const rows = (api, schema, before, above) => {
+  const found = inner(api, schema);
+  if (above.includes(found.name)) return [];
+  return Object.entries(found.properties ?? {}).flatMap(([name, field]) => {
     const row = make("tr");
     const must = (found.required ?? []).includes(name);
-    row.append(make("td", name + (must ? "" : "?")), make("td", typeOf(api, field)), make("td", field.description ?? ""));
-    table.append(row);
-  }
+    const cell = make("td");
+    cell.append(make("code", before + name + (must ? "" : "?")));
+    row.append(cell, make("td", typeOf(api, field)), make("td", field.description ?? ""));
+    const dot = inner(api, field).many ? "[]." : ".";
+    return [row, ...rows(api, field, before + name + dot, [...above, found.name ?? ""])];
+  });
+};
+
+const fields = (api, schema) => {
+  const table = make("table");
+  table.append(...rows(api, schema, "", []));
   return table;
 };
 
@@ -68,12 +94,17 @@ const show = (api) => {
       groups.get(tag).push(endpoint(api, path, method, operation));
     }
   }
-  for (const [tag, boxes] of groups) place.append(make("h2", tag), ...boxes);
+  for (const [tag, boxes] of groups) {
+    const group = make("section");
+    group.append(make("h2", tag), ...boxes);
+    place.append(group);
+  }
 };
 
 document.getElementById("filter").addEventListener("input", (event) => {
   const wanted = event.target.value.toLowerCase();
   for (const box of document.querySelectorAll("details")) box.hidden = !box.dataset.words.includes(wanted);
+  for (const group of document.querySelectorAll("section")) group.hidden = !group.querySelector("details:not([hidden])");
 });
 
 fetch("/v1/openapi.json")

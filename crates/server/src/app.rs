@@ -6,13 +6,13 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use registry::{Call, Caller, Registry};
 
+use crate::edge::Context;
 use crate::edge::rate::{Class, Key, RateLimiter};
-use crate::edge::{Context, LoggedSubject};
 use crate::ops::Readiness;
 use crate::problem::Problem;
 
@@ -33,24 +33,40 @@ pub struct App {
 const CHALLENGES: &str = r#"Basic realm="artifortress", charset="UTF-8", Bearer realm="artifortress""#;
 
 impl App {
-    /// Begins the call of a request: reads the credentials, spends one unit of the rate allowance.
+    /// Begins the call of a request: reads the credentials, spends one unit of the rate allowance. Who is
+    /// not known yet spends the address's before anything is asked of the database, so that a flood of
+    /// invented tokens ends here; who turns out to be known gets it back and spends their own.
     pub async fn begin(&self, headers: &HeaderMap, context: &Context) -> Result<Call, Problem> {
         let token = presented_token(headers)?;
+        let address = Key::Address(context.client);
+        let known = token.as_deref().is_some_and(|token| self.registry.recognises(token));
+        if !known {
+            self.spend(address, Class::Request)?;
+        }
         let call = match self.registry.call(token.as_deref(), context.correlation).await {
             Ok(call) => call,
-            Err(error) => {
-                self.spend(Key::Address(context.client), Class::Request)?;
+            Err(error) if known => {
+                self.spend(address, Class::Request)?;
                 return Err(Problem::from(error));
             }
+            Err(error) => return Err(Problem::from(error)),
         };
-        self.spend_request(&call, context)?;
+        if matches!(call.caller(), Caller::Known(_)) {
+            if !known {
+                self.limiter.refund(address, Class::Request);
+            }
+            self.admit(&call, context)?;
+        }
         Ok(call)
     }
 
-    /// One unit of the allowance of whoever asks, or 429.
-    pub(crate) fn spend_request(&self, call: &Call, context: &Context) -> Result<(), Problem> {
+    /// Tells the access log who asks, and spends one unit of their allowance, or 429. Every call passes here.
+    pub(crate) fn admit(&self, call: &Call, context: &Context) -> Result<(), Problem> {
         let client = match call.caller() {
-            Caller::Known(identity) => Key::Principal(identity.principal),
+            Caller::Known(identity) => {
+                context.asked_by(identity.subject.as_str());
+                Key::Principal(identity.principal)
+            }
             Caller::Anonymous => Key::Address(context.client),
         };
         self.spend(client, Class::Request)
@@ -79,7 +95,16 @@ pub(crate) fn presented_token(headers: &HeaderMap) -> Result<Option<String>, Pro
         return Err(refused());
     }
     let text = value.to_str().map_err(|_| refused())?;
-    let (scheme, rest) = text.split_once(' ').ok_or_else(refused)?;
+    let Some((scheme, rest)) = text.split_once(' ') else {
+        // Cargo sends its token alone; from anybody else that is a slip.
+        let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let alone = formats::by_client(agent).is_some_and(formats::Format::sends_bare_tokens);
+        return if alone && registry::TokenSecret::looks_like(text) {
+            Ok(Some(text.to_owned()))
+        } else {
+            Err(refused())
+        };
+    };
     let token = if scheme.eq_ignore_ascii_case("bearer") {
         rest.trim().to_owned()
     } else if scheme.eq_ignore_ascii_case("basic") {
@@ -148,13 +173,5 @@ impl OptionalFromRequestParts<App> for Asking {
             return Ok(None);
         }
         <Self as FromRequestParts<App>>::from_request_parts(parts, app).await.map(Some)
-    }
-}
-
-/// Lets the access log name the caller.
-pub fn logged_subject(call: &Call) -> Option<LoggedSubject> {
-    match call.caller() {
-        Caller::Known(identity) => Some(LoggedSubject(identity.subject.as_str().into())),
-        Caller::Anonymous => None,
     }
 }

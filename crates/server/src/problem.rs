@@ -166,6 +166,11 @@ impl Problem {
         &self.0.detail
     }
 
+    /// Its header fields: challenges, `Allow`, `Retry-After` and the like.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.headers
+    }
+
     /// Its HTTP status.
     pub fn status(&self) -> StatusCode {
         self.0.code.status()

@@ -17,9 +17,10 @@ pub(crate) fn api_page() -> Response {
 }
 
 /// A bundled file by name.
-pub(crate) async fn asset(axum::extract::Path(name): axum::extract::Path<String>) -> Response {
+pub(crate) async fn asset(crate::edge::Path(name): crate::edge::Path<String>) -> Response {
     let (kind, text) = match name.as_str() {
         "page.css" => ("text/css; charset=utf-8", include_str!("../assets/page.css")),
+        "icon.svg" => ("image/svg+xml", include_str!("../assets/icon.svg")),
         "api.js" => ("text/javascript; charset=utf-8", include_str!("../assets/api.js")),
         _ => return crate::problem::Problem::not_found("there is no such file").into_response(),
     };

@@ -2,9 +2,10 @@
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
-use model::RepoKey;
-use registry::{Call, Grant, TenantGrant};
+use model::{RepoKey, Role, TenantRole};
+use registry::{Admin, Auditor, Call, Grant, Operator, Promote, Read, TenantAdmin, TenantGrant, Write};
 
+use super::endpoint::Access;
 use crate::app::{App, Asking};
 use crate::problem::Problem;
 
@@ -52,4 +53,23 @@ impl<A: registry::TenantAccess> FromRequestParts<App> for Tenant<A> {
         let Asking(call) = <Asking as FromRequestParts<App>>::from_request_parts(parts, app).await?;
         Ok(Self(call.authorize_tenant()?))
     }
+}
+
+/// Opens the door of an endpoint as its handler would, for what looks at a request before the handler does.
+pub(super) async fn enter(parts: &mut Parts, app: &App, access: Access) -> Result<(), Problem> {
+    match access {
+        Access::Open => Ok(()),
+        Access::Token => pass::<Known>(parts, app).await,
+        Access::Tenant(TenantRole::Auditor) => pass::<Tenant<Auditor>>(parts, app).await,
+        Access::Tenant(TenantRole::Operator) => pass::<Tenant<Operator>>(parts, app).await,
+        Access::Tenant(TenantRole::Admin) => pass::<Tenant<TenantAdmin>>(parts, app).await,
+        Access::Repo(Role::Read) => pass::<Repo<Read>>(parts, app).await,
+        Access::Repo(Role::Write) => pass::<Repo<Write>>(parts, app).await,
+        Access::Repo(Role::Promote) => pass::<Repo<Promote>>(parts, app).await,
+        Access::Repo(Role::Admin) => pass::<Repo<Admin>>(parts, app).await,
+    }
+}
+
+async fn pass<T: FromRequestParts<App, Rejection = Problem>>(parts: &mut Parts, app: &App) -> Result<(), Problem> {
+    T::from_request_parts(parts, app).await.map(drop)
 }

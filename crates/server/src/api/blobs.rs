@@ -1,6 +1,6 @@
 //! Bytes by digest.
 
-use axum::extract::{Path, Request};
+use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode};
 use model::{Role, Sha256Digest};
@@ -8,6 +8,7 @@ use registry::Read;
 
 use super::access::Repo;
 use super::endpoint::{Access, Endpoint, get};
+use crate::edge::Path;
 use crate::native;
 use crate::problem::Problem;
 

@@ -1,7 +1,6 @@
 //! Putting a version together and publishing it.
 
 use axum::Json as Answer;
-use axum::extract::Path;
 use http::StatusCode;
 use model::{EntryPath, PackageName, Role, Sha256Digest, VersionId, VersionName};
 use registry::{DeclaredEntry, NewDraft, Read, Write};
@@ -12,7 +11,7 @@ use utoipa::ToSchema;
 use super::access::Repo;
 use super::endpoint::{Access, Endpoint, delete, get, post, put};
 use super::versions::{InVersion, VersionView};
-use crate::edge::Json;
+use crate::edge::{Json, Path};
 use crate::problem::Problem;
 
 const WRITE: Access = Access::Repo(Role::Write);
@@ -22,7 +21,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         post("/v1/repos/{repo}/packages/versions/drafts", WRITE, create)
             .summary("Begin a version, or find the draft begun before (200, reusedDraft=true)")
             .takes::<DraftBody>()
-            .answers::<DraftView>(StatusCode::CREATED),
+            .answers::<DraftView>(StatusCode::CREATED)
+            .answers::<DraftView>(StatusCode::OK),
         post("/v1/repos/{repo}/packages/versions/{version}/entries", WRITE, put_entries)
             .summary("Put entries into a draft, all or none")
             .takes::<EntriesBody>()

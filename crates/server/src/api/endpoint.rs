@@ -47,6 +47,8 @@ pub struct Endpoint {
     /// Who may call it.
     pub access: Access,
     pub(crate) handler: MethodRouter<App>,
+    /// The names of the query parameters that it takes.
+    pub(crate) parameters: Vec<&'static str>,
     operation: OperationBuilder,
     pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
 }
@@ -75,7 +77,7 @@ impl Endpoint {
                     .schema(text()),
             )
         });
-        Self { method, path, access, handler, operation, schemas: Vec::new() }
+        Self { method, path, access, handler, parameters: Vec::new(), operation, schemas: Vec::new() }
     }
 
     /// One line on what it does.
@@ -86,9 +88,23 @@ impl Endpoint {
 
     /// The JSON that it takes.
     pub(crate) fn takes<T: ToSchema + 'static>(mut self) -> Self {
-        let content = ContentBuilder::new().schema(Some(self.reference::<T>())).build();
-        let body =
-            RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True)).build();
+        let content = ContentBuilder::new().schema(Some(self.reference::<T>()));
+        self.body("application/json", content, Required::True)
+    }
+
+    /// The JSON that it takes if there is any.
+    pub(crate) fn may_take<T: ToSchema + 'static>(mut self) -> Self {
+        let content = ContentBuilder::new().schema(Some(self.reference::<T>()));
+        self.body("application/json", content, Required::False)
+    }
+
+    /// Takes raw bytes.
+    pub(crate) fn takes_bytes(self) -> Self {
+        self.body("application/octet-stream", ContentBuilder::new(), Required::True)
+    }
+
+    fn body(mut self, kind: &str, content: ContentBuilder, required: Required) -> Self {
+        let body = RequestBodyBuilder::new().content(kind, content.build()).required(Some(required)).build();
         self.operation = self.operation.request_body(Some(body));
         self
     }
@@ -110,10 +126,9 @@ impl Endpoint {
         self
     }
 
-    /// The media type that it answers 200 with where that is not JSON.
-    pub(crate) fn serves(mut self, kind: &str) -> Self {
-        let content =
-            ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String).build())).build();
+    /// What it answers 200 with where that is not a type of ours: a media type, and whether it is a text or an object.
+    pub(crate) fn serves(mut self, kind: &str, form: Type) -> Self {
+        let content = ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(form).build())).build();
         let response = ResponseBuilder::new().description("OK").content(kind, content);
         self.operation = self.operation.response("200", response.build());
         self
@@ -127,8 +142,9 @@ impl Endpoint {
         self
     }
 
-    /// A query parameter.
-    pub(crate) fn query(mut self, name: &str, text: &str) -> Self {
+    /// A query parameter; one that is not named like this is refused.
+    pub(crate) fn query(mut self, name: &'static str, text: &str) -> Self {
+        self.parameters.push(name);
         let schema = Some(ObjectBuilder::new().schema_type(Type::String).build());
         let parameter =
             ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).description(Some(text)).schema(schema);

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use registry::{Idempotent, Taken};
+use tracing::Instrument as _;
 
 use crate::app::{App, Asking};
 use crate::edge::body_problem;
@@ -38,19 +39,35 @@ async fn once(app: &App, key: &HeaderValue, request: Request, next: Next) -> Res
         Idempotent::Do(taken) => taken,
         Idempotent::Answer(status, body) => return Ok(again(status, body)),
     };
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    settle(taken, response).await
+    // A task of its own: it is done and settled although the client goes away meanwhile.
+    let work = async move {
+        let response = taken.holding(next.run(Request::from_parts(parts, Body::from(body)))).await;
+        settle(taken, response).await
+    };
+    tokio::spawn(work.in_current_span()).await.map_err(|error| {
+        tracing::error!(%error, "a request with an Idempotency-Key ended without an answer");
+        Problem::internal_error("something went wrong on our side; the correlation id leads to the log")
+    })?
 }
 
+/// Only a refusal says that nothing was changed. The answer is given also when it could not be kept: it is
+/// what happened.
 async fn settle(taken: Taken, response: Response) -> Result<Response, Problem> {
-    if !response.status().is_success() {
-        taken.release().await?;
-        return Ok(response);
+    let (response, settled) = if response.status().is_success() {
+        let (parts, body) = response.into_parts();
+        let body = read(body).await.map_err(|_| Problem::internal_error("an answer could not be kept"))?;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let settled = taken.keep(parts.status.as_u16(), text).await;
+        (Response::from_parts(parts, Body::from(body)), settled)
+    } else if response.status().is_client_error() {
+        (response, taken.release().await)
+    } else {
+        (response, taken.leave_in_doubt().await)
+    };
+    if let Err(error) = settled {
+        tracing::warn!(%error, "an Idempotency-Key could not be settled: it is free again in a minute");
     }
-    let (parts, body) = response.into_parts();
-    let body = read(body).await.map_err(|_| Problem::internal_error("an answer could not be kept"))?;
-    taken.keep(parts.status.as_u16(), String::from_utf8_lossy(&body).into_owned()).await?;
-    Ok(Response::from_parts(parts, Body::from(body)))
+    Ok(response)
 }
 
 fn again(status: u16, body: String) -> Response {

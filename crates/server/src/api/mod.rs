@@ -12,6 +12,7 @@ mod openapi;
 mod ops;
 mod packages;
 pub mod page;
+mod parameters;
 mod refs;
 mod repos;
 mod root;
@@ -50,7 +51,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 pub fn router(app: &App) -> Router<App> {
     endpoints()
         .into_iter()
-        .fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.handler))
+        .fold(Router::new(), |router, endpoint| router.route(endpoint.path, parameters::checked(endpoint, app)))
         .route_layer(from_fn_with_state(app.clone(), idempotency::honour))
         .route_layer(from_fn(tag::answer))
 }

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use utoipa::openapi::path::{HttpMethod, PathItem};
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder};
 use utoipa::{PartialSchema, ToSchema};
@@ -14,8 +15,10 @@ use crate::problem::ProblemDocument;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        get("/v1/openapi.json", Access::Open, document).summary("This document"),
-        get("/v1/docs", Access::Open, browse).summary("A page to browse it"),
+        get("/v1/openapi.json", Access::Open, document)
+            .summary("This document")
+            .serves("application/json", Type::Object),
+        get("/v1/docs", Access::Open, browse).summary("A page to browse it").serves("text/html", Type::String),
     ]
 }
 

@@ -39,10 +39,50 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Serialize, ToSchema)]
 struct SummaryView {
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Counts)]
     counts: OpsSummary,
-    #[schema(value_type = Object)]
     readiness: Report,
+}
+
+/// Counts of background work.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "the description of OpsSummary, whose room knows nothing of descriptions")]
+struct Counts {
+    /// When this was counted.
+    checked_at_utc: String,
+    /// Events that are not yet sequenced or not yet dispatched.
+    pending_outbox_events: u64,
+    /// Those of them that could be dispatched now: all.
+    available_outbox_events: u64,
+    /// Seconds since the oldest of them happened.
+    oldest_pending_outbox_age_seconds: u64,
+    /// Search jobs: none in this version.
+    failed_search_jobs: u64,
+    /// Search jobs: none in this version.
+    pending_search_jobs: u64,
+    /// Collection runs: none in this version.
+    incomplete_gc_runs: u64,
+    /// Policy evaluations: none in this version.
+    recent_policy_timeouts24h: u64,
+    /// Jobs that wait or run.
+    pending_jobs: u64,
+    /// Seconds since the oldest due job became so.
+    oldest_due_job_age_seconds: u64,
+    /// Jobs that failed too often and wait for a person.
+    dead_letters: u64,
+    /// Copies that are not what was written.
+    damaged_copies: u64,
+    /// Blobs without a good copy.
+    lost_blobs: u64,
+    /// Open upload sessions.
+    open_uploads: u64,
+    /// Blobs received and not yet entered in a version.
+    pinned_blobs: u64,
+    /// Bytes kept in the database until they move into packs.
+    inline_bytes: u64,
+    /// Places whose bytes wait to be deleted.
+    waiting_trash: u64,
 }
 
 async fn summary(

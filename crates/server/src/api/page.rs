@@ -85,6 +85,19 @@ impl<T> Page<T> {
         Self::of(read, more, key, view)
     }
 
+    /// A page of a list that was read whole, because it is short; `key` names its items and sorts them.
+    pub fn within<S>(
+        mut whole: Vec<S>,
+        paging: &Paging,
+        key: impl Fn(&S) -> String,
+        view: impl Fn(S) -> T,
+    ) -> Result<Self, Problem> {
+        let (limit, after) = (paging.limit()?, paging.after()?);
+        whole.retain(|item| after.as_ref().is_none_or(|after| key(item) > *after));
+        whole.sort_by_cached_key(&key);
+        Ok(Self::cut(whole, limit, key, view))
+    }
+
     /// A page of what was read, when it is known whether there is more.
     pub fn of<S>(read: Vec<S>, more: bool, key: impl Fn(&S) -> String, view: impl Fn(S) -> T) -> Self {
         let next_cursor = read.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(key(last)));

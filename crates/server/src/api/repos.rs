@@ -1,7 +1,6 @@
 //! Repositories, their rules and who holds which role on them.
 
 use axum::Json as Answer;
-use axum::extract::Path;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use model::state::RepoKind;
 use model::{RepoKey, Role, TenantRole, Timestamp};
@@ -16,7 +15,7 @@ use super::endpoint::{Access, Endpoint, delete, get, patch, post, put};
 use super::page::{Page, Paging};
 use super::tenant::Deleted;
 use crate::app::Asking;
-use crate::edge::{Json, Query};
+use crate::edge::{Json, Path, Query};
 use crate::problem::Problem;
 
 const READ: Access = Access::Repo(Role::Read);
@@ -39,6 +38,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<RepoView>(StatusCode::OK),
         delete("/v1/repos/{repo}", ADMIN, retire)
             .summary("Retire an empty repository; its key is never given away again")
+            .query("mode", "tombstone: withdraw what is in it first")
             .answers::<RetiredView>(StatusCode::OK),
         get("/v1/repos/{repo}/rules", ADMIN, rules)
             .summary("The ordered rule list")
@@ -49,6 +49,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<RulesView>(StatusCode::OK),
         get("/v1/repos/{repo}/bindings", ADMIN, bindings)
             .summary("Who holds which roles")
+            .pages()
             .answers::<Page<BindingView>>(StatusCode::OK),
         get("/v1/repos/{repo}/bindings/{subject}", ADMIN, binding)
             .summary("The roles of a subject")
@@ -307,10 +308,12 @@ fn binding_view(key: &RepoKey, binding: Binding) -> BindingView {
     }
 }
 
-async fn bindings(Repo(grant): Repo<Admin>) -> Result<Answer<Page<BindingView>>, Problem> {
-    let key = &grant.repo().key;
-    let items = grant.bindings().await?.into_iter().map(|binding| binding_view(key, binding)).collect();
-    Ok(Answer(Page { items, next_cursor: None }))
+async fn bindings(
+    Repo(grant): Repo<Admin>,
+    Query(paging): Query<Paging>,
+) -> Result<Answer<Page<BindingView>>, Problem> {
+    let view = |binding| binding_view(&grant.repo().key, binding);
+    Page::within(grant.bindings().await?, &paging, |binding| binding.subject.clone(), view).map(Answer)
 }
 
 async fn binding(
@@ -333,11 +336,11 @@ struct RolesBody {
 
 async fn bind(
     Repo(grant): Repo<Admin>,
-    path: Path<(String, String)>,
+    Path((repo, name)): Path<(String, String)>,
     Json(body): Json<RolesBody>,
 ) -> Result<Answer<BindingView>, Problem> {
-    grant.bind(subject(&path.1)?, body.roles).await?;
-    binding(Repo(grant), path).await
+    grant.bind(subject(&name)?, body.roles).await?;
+    binding(Repo(grant), Path((repo, name))).await
 }
 
 async fn unbind(Repo(grant): Repo<Admin>, Path((_, name)): Path<(String, String)>) -> Result<Answer<Deleted>, Problem> {

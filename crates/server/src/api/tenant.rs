@@ -1,7 +1,6 @@
 //! Service accounts, roles on the tenant, allowances.
 
 use axum::Json as Answer;
-use axum::extract::Path;
 use http::StatusCode;
 use model::{PrincipalId, TenantRole, Timestamp};
 use registry::{Limits, TenantAdmin};
@@ -12,7 +11,7 @@ use super::access::Tenant;
 use super::auth::subject;
 use super::endpoint::{Access, Endpoint, delete, get, post, put};
 use super::page::{Page, Paging};
-use crate::edge::{Json, Query};
+use crate::edge::{Json, Path, Query};
 use crate::problem::Problem;
 
 const ADMIN: Access = Access::Tenant(TenantRole::Admin);
@@ -32,6 +31,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<Deleted>(StatusCode::OK),
         get("/v1/admin/tenant-role-bindings", ADMIN, bindings)
             .summary("Who holds which roles on the tenant")
+            .pages()
             .answers::<Page<TenantBindingView>>(StatusCode::OK),
         put("/v1/admin/tenant-role-bindings/{subject}", ADMIN, bind)
             .summary("Replace the roles of a subject on the tenant")
@@ -138,9 +138,11 @@ fn binding_view(binding: registry::TenantBinding) -> TenantBindingView {
     TenantBindingView { subject: binding.subject, roles: binding.roles, updated_at_utc: binding.updated_at }
 }
 
-async fn bindings(Tenant(grant): Tenant<TenantAdmin>) -> Result<Answer<Page<TenantBindingView>>, Problem> {
-    let items = grant.tenant_bindings().await?.into_iter().map(binding_view).collect();
-    Ok(Answer(Page { items, next_cursor: None }))
+async fn bindings(
+    Tenant(grant): Tenant<TenantAdmin>,
+    Query(paging): Query<Paging>,
+) -> Result<Answer<Page<TenantBindingView>>, Problem> {
+    Page::within(grant.tenant_bindings().await?, &paging, |binding| binding.subject.clone(), binding_view).map(Answer)
 }
 
 /// Roles on the tenant: at least one.

@@ -2,7 +2,6 @@
 
 use axum::Json as Answer;
 use axum::body::Body;
-use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -14,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::access::Repo;
 use super::endpoint::{Access, Endpoint, get, post, put};
-use crate::edge::{Json, body_problem};
+use crate::edge::{Json, Path, body_problem};
 use crate::problem::Problem;
 
 const WRITE: Access = Access::Repo(Role::Write);
@@ -24,7 +23,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         post("/v1/repos/{repo}/uploads", WRITE, create)
             .summary("Begin an upload; 200 with deduped=true when the bytes are known to you already")
             .takes::<CreateBody>()
-            .answers::<UploadView>(StatusCode::CREATED),
+            .answers::<UploadView>(StatusCode::CREATED)
+            .answers::<UploadView>(StatusCode::OK),
         get("/v1/repos/{repo}/uploads/{upload}", WRITE, read)
             .summary("An upload and the parts received")
             .answers::<UploadView>(StatusCode::OK),
@@ -34,6 +34,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<OfferView>(StatusCode::OK),
         put("/v1/repos/{repo}/uploads/{upload}/parts/{number}", WRITE, send)
             .summary("Send a part; the answer's ETag goes into complete")
+            .takes_bytes()
             .answers::<PartView>(StatusCode::OK),
         post("/v1/repos/{repo}/uploads/{upload}/complete", WRITE, complete)
             .summary("Fix the list of parts")
@@ -44,7 +45,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<UploadView>(StatusCode::OK),
         post("/v1/repos/{repo}/uploads/{upload}/abort", WRITE, abort)
             .summary("Give an upload up")
-            .takes::<AbortBody>()
+            .may_take::<AbortBody>()
             .answers::<UploadView>(StatusCode::OK),
     ]
 }
@@ -89,22 +90,23 @@ struct UploadView {
     parts: Option<Vec<PartView>>,
 }
 
-fn view(grant: &Grant<Write>, upload: Upload, parts: Option<Vec<Part>>) -> UploadView {
+fn view(grant: &Grant<Write>, upload: Upload, parts: Option<Vec<Part>>) -> Result<UploadView, Problem> {
+    let announced = upload.announced().map_err(registry::Error::from)?;
     let committed = upload.state == UploadState::Committed;
     let part = |part: Part| PartView { part_number: part.number, size_bytes: part.length, e_tag: quoted(part.digest) };
-    UploadView {
+    Ok(UploadView {
         upload_id: upload.id,
         repo_key: grant.repo().key.clone(),
         state: upload.state,
-        expected_digest: upload.digest,
-        expected_length: upload.length,
+        expected_digest: announced.digest,
+        expected_length: announced.length,
         deduped: upload.deduped,
         expires_at_utc: upload.expires_at,
-        digest: committed.then_some(upload.digest),
-        length: committed.then_some(upload.length),
+        digest: committed.then_some(announced.digest),
+        length: committed.then_some(announced.length),
         reason: upload.reason,
         parts: parts.map(|parts| parts.into_iter().map(part).collect()),
-    }
+    })
 }
 
 fn quoted(digest: Sha256Digest) -> String {
@@ -117,14 +119,14 @@ async fn create(
 ) -> Result<(StatusCode, Answer<UploadView>), Problem> {
     let upload = grant.create_upload(body.expected_digest, body.expected_length).await?;
     let status = if upload.deduped { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, Answer(view(&grant, upload, None))))
+    Ok((status, Answer(view(&grant, upload, None)?)))
 }
 
 type InUpload = Path<(String, UploadId)>;
 
 async fn read(Repo(grant): Repo<Write>, Path((_, id)): InUpload) -> Result<Answer<UploadView>, Problem> {
     let (upload, parts) = grant.upload(id).await?;
-    Ok(Answer(view(&grant, upload, Some(parts))))
+    Ok(Answer(view(&grant, upload, Some(parts))?))
 }
 
 /// The part to be sent.
@@ -220,12 +222,12 @@ async fn complete(
 ) -> Result<Answer<UploadView>, Problem> {
     let parts = body.parts.into_iter().map(|part| (part.part_number, part.e_tag)).collect();
     let upload = grant.complete_upload(id, parts).await?;
-    Ok(Answer(view(&grant, upload, None)))
+    Ok(Answer(view(&grant, upload, None)?))
 }
 
 async fn commit(Repo(grant): Repo<Write>, Path((_, id)): InUpload) -> Result<Answer<UploadView>, Problem> {
     let upload = grant.commit_upload(id).await?;
-    Ok(Answer(view(&grant, upload, None)))
+    Ok(Answer(view(&grant, upload, None)?))
 }
 
 /// Why an upload is given up.
@@ -242,5 +244,5 @@ async fn abort(
 ) -> Result<Answer<UploadView>, Problem> {
     let reason = body.and_then(|Json(body)| body.reason);
     let upload = grant.abort_upload(id, reason).await?;
-    Ok(Answer(view(&grant, upload, None)))
+    Ok(Answer(view(&grant, upload, None)?))
 }

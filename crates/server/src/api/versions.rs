@@ -1,7 +1,6 @@
 //! Versions: looking, marking, withdrawing, restoring.
 
 use axum::Json as Answer;
-use axum::extract::Path;
 use http::StatusCode;
 use model::state::{MarkKind, VersionState};
 use model::{RepoKey, Role, Sha256Digest, Timestamp, TombstoneId, VersionId};
@@ -14,7 +13,7 @@ use super::access::Repo;
 use super::endpoint::{Access, Endpoint, get, post};
 use super::page::{Page, Paging};
 use super::refs::RefView;
-use crate::edge::{Json, Query};
+use crate::edge::{Json, Path, Query};
 use crate::problem::Problem;
 
 const READ: Access = Access::Repo(Role::Read);
@@ -35,7 +34,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<Page<EntryView>>(StatusCode::OK),
         post("/v1/repos/{repo}/packages/versions/{version}/yank", WRITE, yank)
             .summary("Yank: resolvers do not choose it any more, downloads go on")
-            .takes::<ReasonBody>()
+            .may_take::<ReasonBody>()
             .answers::<MarkedView>(StatusCode::OK),
         post("/v1/repos/{repo}/packages/versions/{version}/unyank", WRITE, unyank)
             .summary("Take a yank back")

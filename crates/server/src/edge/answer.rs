@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{self, Poll};
 use std::time::Instant;
 
 use axum::body::Body;
@@ -13,13 +13,11 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{Response, StatusCode, Uri};
 use http_body::{Frame, SizeHint};
 use model::CorrelationId;
+use registry::TokenSecret;
 
+use super::context::{Asker, Context};
 use crate::ops::RouteSeries;
 use crate::problem::{Code, PROBLEM_JSON, Problem};
-
-/// Put in a response's extensions: the caller, for the access log. Never a secret.
-#[derive(Clone, Debug)]
-pub struct LoggedSubject(pub Arc<str>);
 
 /// Put in a response's extensions: a finer name of the route than the router's path, for metrics and log.
 #[derive(Clone, Copy, Debug)]
@@ -43,19 +41,19 @@ pub(crate) struct Record {
     pub(crate) client: IpAddr,
     /// Kept only when the log wants it; the query in it is never written.
     pub(crate) target: Option<Uri>,
-    pub(crate) subject: Option<LoggedSubject>,
+    pub(crate) asker: Asker,
     pub(crate) refined: Option<Arc<RouteSeries>>,
     pub(crate) status: u16,
     pub(crate) bytes: u64,
 }
 
 impl Record {
-    pub(crate) fn start(series: Arc<RouteSeries>, correlation: CorrelationId, client: IpAddr, target: &Uri) -> Self {
+    pub(crate) fn start(series: Arc<RouteSeries>, context: &Context, target: &Uri) -> Self {
         series.inprogress.inc();
         let target = tracing::enabled!(target: "access", tracing::Level::INFO).then(|| target.clone());
         let started = Instant::now();
-        let (subject, refined) = (None, None);
-        Self { started, series, correlation, client, target, subject, refined, status: GONE, bytes: 0 }
+        let (correlation, client, asker) = (context.correlation, context.client, context.asker.clone());
+        Self { started, series, correlation, client, target, asker, refined: None, status: GONE, bytes: 0 }
     }
 }
 
@@ -75,18 +73,24 @@ impl Drop for Record {
                 bytes = self.bytes,
                 micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
                 correlation_id = %self.correlation,
-                subject = self.subject.as_ref().map(|subject| &*subject.0),
+                subject = self.asker.get().map(|subject| &**subject),
                 client = %self.client,
             );
         }
     }
 }
 
-/// Text whose control and non-ASCII characters are escaped.
+/// A path whose control and non-ASCII characters are escaped, and whose segments that look like tokens are
+/// hidden: npm names the token in the address when it logs out.
 struct Plain<'a>(&'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.split('/').any(TokenSecret::looks_like) {
+            let shown = |segment| if TokenSecret::looks_like(segment) { "[secret]" } else { segment };
+            let shown: Vec<&str> = self.0.split('/').map(shown).collect();
+            return shown.join("/").escape_default().fmt(f);
+        }
         if self.0.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
             return f.write_str(self.0);
         }
@@ -114,7 +118,10 @@ impl http_body::Body for Measured {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
@@ -177,6 +184,13 @@ mod tests {
     fn control_characters_are_escaped() {
         assert_eq!(Plain("/a/b%20c").to_string(), "/a/b%20c");
         assert_eq!(Plain("/a\r\nb\u{1b}[31m\u{202e}").to_string(), "/a\\r\\nb\\u{1b}[31m\\u{202e}");
+    }
+
+    #[test]
+    fn tokens_are_hidden() {
+        let token = format!("aft_{}", "a1".repeat(25).split_at(49).0);
+        assert!(TokenSecret::looks_like(&token));
+        assert_eq!(Plain(&format!("/-/user/token/{token}")).to_string(), "/-/user/token/[secret]");
     }
 
     #[test]

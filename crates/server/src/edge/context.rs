@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
 use http::uri::Authority;
@@ -22,7 +22,11 @@ pub struct Context {
     pub https: bool,
     pub(crate) external: Option<Arc<str>>,
     pub(crate) host: Host,
+    pub(crate) asker: Asker,
 }
+
+/// Who asks, for the access log: filled by whoever finds out, read when the request is over.
+pub(crate) type Asker = Arc<OnceLock<Box<str>>>;
 
 /// The host that the client asked for.
 #[derive(Clone, Debug)]
@@ -33,6 +37,11 @@ pub(crate) enum Host {
 }
 
 impl Context {
+    /// Lets the access log name who asks, whatever becomes of the request. Never a secret.
+    pub fn asked_by(&self, subject: &str) {
+        self.asker.get_or_init(|| subject.into());
+    }
+
     /// The base URL that this client uses, without a trailing slash: the configured one, else the
     /// forwarded or requested scheme and host.
     pub fn base_url(&self) -> String {
@@ -84,6 +93,7 @@ mod tests {
             https,
             external: external.map(Arc::from),
             host: Host::Header(HeaderValue::from_static(host)),
+            asker: Asker::default(),
         }
     }
 

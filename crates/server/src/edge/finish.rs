@@ -14,7 +14,7 @@ use http::header::CONNECTION;
 use http::{HeaderValue, Response, StatusCode};
 use pin_project_lite::pin_project;
 
-use super::answer::{self, LoggedSubject, Record, RouteTemplate};
+use super::answer::{self, Record, RouteTemplate};
 use super::correlation::CORRELATION_ID;
 use super::{Edge, headers};
 use crate::problem::Problem;
@@ -87,7 +87,6 @@ impl Finish {
             response.headers_mut().insert(CONNECTION, CLOSE);
         }
         record.status = status.as_u16();
-        record.subject = response.extensions_mut().remove::<LoggedSubject>();
         if let Some(RouteTemplate(route)) = response.extensions().get() {
             record.refined = Some(self.edge.metrics.series(record.series.method, route));
         }

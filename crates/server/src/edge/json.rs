@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::body::body_problem;
-use super::strict;
+use super::{strict, words};
 use crate::problem::Problem;
 
 /// The whole body must arrive within this time.
@@ -117,7 +117,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     strict::check(bytes).map_err(|fault| refuse(&fault.path, fault.detail))?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut reader)
-        .map_err(|error| refuse(error.path().to_string().trim_matches('.'), error.inner().to_string()))
+        .map_err(|error| refuse(error.path().to_string().trim_matches(['.', '?']), words::of_json(error.inner())))
 }
 
 fn refuse(path: &str, mut detail: String) -> Problem {

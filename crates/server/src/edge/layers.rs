@@ -17,7 +17,7 @@ use model::CorrelationId;
 use tower::{Layer, Service};
 
 use super::answer::Record;
-use super::context::{Context, Host, is_host};
+use super::context::{Asker, Context, Host, is_host};
 use super::door::{Connection, Framing};
 use super::finish::{Answer, Finish, Work};
 use super::{Edge, bare, cors, forwarded};
@@ -65,7 +65,7 @@ where
         let (correlation, echo) = edge.ids.of(request.headers());
         let context = context(&edge, &request, correlation);
         let finish = Finish {
-            record: Some(Record::start(self.series(&request), correlation, context.client, request.uri())),
+            record: Some(Record::start(self.series(&request), &context, request.uri())),
             echo: Some(echo),
             origin: if edge.cors.enabled() { edge.cors.allowed(request.headers()) } else { None },
             https: context.https,
@@ -168,5 +168,6 @@ fn context(edge: &Edge, request: &Request<Body>, correlation: CorrelationId) -> 
         https: origin.https.unwrap_or(tls),
         external: edge.external.clone(),
         host,
+        asker: Asker::default(),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Listener`] accepts, speaks TLS and HTTP, keeps time and drains; [`layers`] is the one service
 //! around the routes: correlation, addresses, security headers, CORS, panics, the access log and
-//! metrics. Beside them live the pieces that routes need: strict [`Json`] and [`Query`] extractors,
+//! metrics. Beside them live the pieces that routes need: strict [`Json`], [`Query`] and [`Path`] extractors,
 //! [`range`], [`conditional`], [`disposition`] and the [`rate`] limiter.
 
 mod accept;
@@ -22,27 +22,30 @@ mod headers;
 mod json;
 mod layers;
 mod pace;
+mod path;
 mod phase;
-mod query;
+pub(crate) mod query;
 pub mod range;
 pub mod rate;
 mod scan;
 mod strict;
 mod tls;
 mod wire;
+mod words;
 
 use std::sync::Arc;
 
 use model::Ambient;
 
 pub use accept::{Listener, serve};
-pub use answer::{LoggedSubject, RouteTemplate, Verbatim};
+pub use answer::{RouteTemplate, Verbatim};
 pub use body::{BodyError, body_problem};
 pub use config::{EdgeConfig, Forwarding, Http2Limits, Limits, Timeouts, TlsFiles};
 pub use context::Context;
 pub use door::Connection;
 pub use json::Json;
 pub use layers::layers;
+pub use path::Path;
 pub use query::Query;
 
 use crate::ops::Metrics;

@@ -7,6 +7,7 @@ use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
+use super::words::plainly;
 use crate::problem::Problem;
 
 /// Most parameters in a query.
@@ -42,12 +43,12 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
     serde_path_to_error::deserialize(reader).map_err(|error| {
         let path = error.path().to_string();
-        refuse(path.trim_matches('.'), &error.inner().to_string())
+        refuse(path.trim_matches(['.', '?']), &plainly(&error.inner().to_string()))
     })
 }
 
 /// The pairs, decoded; `+` is a blank as in forms.
-fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
+pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
     let parts: Vec<&str> = query.split('&').filter(|part| !part.is_empty()).collect();
     if parts.len() > MAX_PARAMETERS {
         return Err(Problem::bad_request(format!("more than {MAX_PARAMETERS} parameters")));
@@ -65,10 +66,12 @@ fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
     parts.iter().map(pair).collect()
 }
 
-fn refuse(name: &str, detail: &str) -> Problem {
+/// 400 about the parameter `name`; empty: about the query as a whole.
+pub(crate) fn refuse(name: &str, detail: &str) -> Problem {
     let name: String = name.chars().take(64).collect();
     let detail: String = detail.chars().take(300).collect();
-    Problem::bad_request(format!("query: {detail}")).field(name, detail)
+    let place = if name.is_empty() { "query".to_owned() } else { format!("query parameter `{name}`") };
+    Problem::bad_request(format!("{place}: {detail}")).field(name, detail)
 }
 
 #[cfg(test)]

@@ -110,21 +110,42 @@ impl RateLimiter {
 
     /// Counts one request and says whether it may go on. One short lock, no allocation.
     pub fn check(&self, key: Key, class: Class) -> Verdict {
-        let limit = match class {
-            Class::Request => self.limits.requests,
-            Class::Login => self.limits.logins,
-        };
+        let limit = self.limit(class);
         if limit == 0 {
             return Verdict::UNLIMITED;
         }
         let now = self.ambient.now().0;
-        let name = self.name(key, class);
+        self.in_set(self.name(key, class), |ways, name| take(place(ways, name), limit, now))
+            .unwrap_or(Verdict::UNLIMITED)
+    }
+
+    /// Takes back the counting of a request that turned out to be somebody else's: what [`RateLimiter::check`]
+    /// allowed last under this key.
+    pub fn refund(&self, key: Key, class: Class) {
+        let limit = self.limit(class);
+        if limit == 0 {
+            return;
+        }
+        self.in_set(self.name(key, class), |ways, name| {
+            if let Some(slot) = ways.iter_mut().find(|slot| slot.key == name) {
+                slot.full_at = slot.full_at.saturating_sub(step(limit));
+            }
+        });
+    }
+
+    fn limit(&self, class: Class) -> u32 {
+        match class {
+            Class::Request => self.limits.requests,
+            Class::Login => self.limits.logins,
+        }
+    }
+
+    /// Does `work` on the set of slots that a name may be in. One short lock.
+    fn in_set<T>(&self, name: u64, work: impl FnOnce(&mut [Slot], u64) -> T) -> Option<T> {
         let shard = usize::try_from(name % SHARDS as u64).unwrap_or(0);
         let set = usize::try_from((name >> 8) % self.sets as u64).unwrap_or(0);
-        let Some(shard) = self.shards.get(shard) else { return Verdict::UNLIMITED };
-        let mut slots = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(ways) = slots.get_mut(set * WAYS..(set + 1) * WAYS) else { return Verdict::UNLIMITED };
-        take(place(ways, name), limit, now)
+        let mut slots = self.shards.get(shard)?.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(work(slots.get_mut(set * WAYS..(set + 1) * WAYS)?, name))
     }
 
     /// A number for the key that nobody outside can choose.
@@ -170,7 +191,7 @@ fn place(ways: &mut [Slot], name: u64) -> Option<&mut Slot> {
 
 fn take(slot: Option<&mut Slot>, limit: u32, now: i64) -> Verdict {
     let Some(slot) = slot else { return Verdict::UNLIMITED };
-    let step = (MINUTE / i64::from(limit)).max(1);
+    let step = step(limit);
     // A clock set back must not lock anybody out for longer than a minute.
     let debt = slot.full_at.saturating_sub(now).clamp(0, MINUTE);
     let allowed = debt + step <= MINUTE;
@@ -184,6 +205,11 @@ fn take(slot: Option<&mut Slot>, limit: u32, now: i64) -> Verdict {
         reset: seconds(debt),
         retry_after: seconds(wait),
     }
+}
+
+/// What one request costs, in microseconds.
+fn step(limit: u32) -> i64 {
+    (MINUTE / i64::from(limit)).max(1)
 }
 
 fn seconds(micros: i64) -> u64 {
@@ -233,6 +259,19 @@ mod tests {
         assert!(ask(address("192.0.2.1")) && !ask(address("::ffff:192.0.2.1")));
         assert!(ask(Key::Principal(PrincipalId(uuid::Uuid::nil()))));
         assert!(limiter.check(address("192.0.2.1"), Class::Login).allowed);
+    }
+
+    #[test]
+    fn what_is_refunded_was_never_counted() {
+        let (_, limiter) = limiter(2, 1, 100);
+        let (ask, refund) =
+            (|| limiter.check(address("::1"), Class::Request), || limiter.refund(address("::1"), Class::Request));
+        for _ in 0..100 {
+            assert!(ask().allowed);
+            refund();
+        }
+        refund();
+        assert_eq!((ask().remaining, ask().remaining, ask().allowed), (1, 0, false), "a refund is never credit");
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
+use super::words;
+
 /// Deepest nesting of arrays and objects.
 pub(crate) const MAX_DEPTH: usize = 64;
 
@@ -24,9 +26,9 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), Fault> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let mut trail = Vec::new();
     if let Err(error) = (Walk { trail: &mut trail }).deserialize(&mut reader) {
-        return Err(Fault { path: render(&trail), detail: error.to_string() });
+        return Err(Fault { path: render(&trail), detail: words::of_json(&error) });
     }
-    reader.end().map_err(|error| root(error.to_string()))
+    reader.end().map_err(|error| root(words::of_json(&error)))
 }
 
 enum Step {

@@ -21,13 +21,13 @@ pub(super) fn declared(parts: &Parts) -> Result<Declared, Problem> {
     }
     let mut claims = Claims::default();
     for (name, value) in headers {
-        let text = || value.to_str().map_err(|_| Problem::bad_request(format!("the header {name} is not text")));
+        let text = || value.to_str().map_err(|_| refuse(name.as_str(), "must be text"));
         match name.as_str() {
-            "x-checksum-sha256" => claim(&mut claims.sha256, hex(text()?)?, name.as_str())?,
-            "x-checksum-sha1" => claim(&mut claims.sha1, hex(text()?)?, name.as_str())?,
-            "x-checksum-sha512" => claim(&mut claims.sha512, hex(text()?)?, name.as_str())?,
-            "x-checksum-md5" => claim(&mut claims.md5, hex(text()?)?, name.as_str())?,
-            "content-md5" => claim(&mut claims.md5, base64(text()?)?, name.as_str())?,
+            "x-checksum-sha256" => claim(&mut claims.sha256, hex(text()?, name.as_str())?, name.as_str())?,
+            "x-checksum-sha1" => claim(&mut claims.sha1, hex(text()?, name.as_str())?, name.as_str())?,
+            "x-checksum-sha512" => claim(&mut claims.sha512, hex(text()?, name.as_str())?, name.as_str())?,
+            "x-checksum-md5" => claim(&mut claims.md5, hex(text()?, name.as_str())?, name.as_str())?,
+            "content-md5" => claim(&mut claims.md5, base64(text()?, name.as_str())?, name.as_str())?,
             "content-digest" | "repr-digest" | "digest" => dictionary(&mut claims, text()?, name.as_str())?,
             _ => {}
         }
@@ -38,7 +38,7 @@ pub(super) fn declared(parts: &Parts) -> Result<Declared, Problem> {
 
 fn claim<const N: usize>(slot: &mut Option<[u8; N]>, found: Vec<u8>, name: &str) -> Result<(), Problem> {
     let found: [u8; N] =
-        found.try_into().map_err(|_| Problem::bad_request(format!("the digest in {name} has the wrong length")))?;
+        found.try_into().map_err(|_| refuse(name, &format!("must hold a digest of exactly {N} bytes")))?;
     match slot {
         Some(known) if *known != found => Err(Problem::bad_request("two headers announce different digests")),
         _ => {
@@ -48,32 +48,34 @@ fn claim<const N: usize>(slot: &mut Option<[u8; N]>, found: Vec<u8>, name: &str)
     }
 }
 
-fn hex(text: &str) -> Result<Vec<u8>, Problem> {
-    model::digest::unhex(text.trim())
-        .ok_or_else(|| Problem::bad_request("a checksum header holds lower-case hex digits"))
+fn hex(text: &str, name: &str) -> Result<Vec<u8>, Problem> {
+    model::digest::unhex(text.trim()).ok_or_else(|| refuse(name, "must be lower-case hex digits"))
 }
 
-fn base64(text: &str) -> Result<Vec<u8>, Problem> {
-    STANDARD.decode(text.trim()).map_err(|_| Problem::bad_request("a digest header holds base64"))
+fn base64(text: &str, name: &str) -> Result<Vec<u8>, Problem> {
+    STANDARD.decode(text.trim()).map_err(|_| refuse(name, "must hold its digest in base64"))
+}
+
+/// 400 about a header.
+fn refuse(name: &str, why: &str) -> Problem {
+    Problem::bad_request(format!("the header {name} {why}")).field(name, why)
 }
 
 /// `sha-256=:…:` of RFC 9530, or the older `SHA-256=…`, several separated by commas.
 fn dictionary(claims: &mut Claims, text: &str, name: &str) -> Result<(), Problem> {
     for member in text.split(',') {
         let Some((algorithm, value)) = member.trim().split_once('=') else {
-            return Err(Problem::bad_request(format!("the header {name} is not algorithm=value")));
+            return Err(refuse(name, "must be a list of algorithm=value"));
         };
-        let value = base64(value.trim_matches(':'))?;
+        let value = base64(value.trim_matches(':'), name)?;
         match algorithm.to_ascii_lowercase().as_str() {
             "sha-256" => claim(&mut claims.sha256, value, name)?,
             "sha-512" => claim(&mut claims.sha512, value, name)?,
             "sha" => claim(&mut claims.sha1, value, name)?,
             "md5" => claim(&mut claims.md5, value, name)?,
             other => {
-                return Err(Problem::bad_request(format!(
-                    "the digest algorithm {} in {name} cannot be checked here",
-                    other.escape_debug()
-                )));
+                let other = other.escape_debug();
+                return Err(refuse(name, &format!("names the algorithm {other}, which cannot be checked here")));
             }
         }
     }
@@ -83,7 +85,7 @@ fn dictionary(claims: &mut Claims, text: &str, name: &str) -> Result<(), Problem
 fn length(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let Some(value) = headers.get(header::CONTENT_LENGTH) else { return Ok(None) };
     let number = value.to_str().ok().and_then(|text| text.parse().ok());
-    number.map(Some).ok_or_else(|| Problem::bad_request("Content-Length is not a number"))
+    number.map(Some).ok_or_else(|| refuse("content-length", "must be a number"))
 }
 
 fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -91,7 +93,7 @@ fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = values.next() else { return Ok(None) };
     match (value.to_str(), values.next()) {
         (Ok(text), None) if text.len() <= 255 => Ok(Some(text.to_owned())),
-        _ => Err(Problem::bad_request("Content-Type must be given once, as text of at most 255 bytes")),
+        _ => Err(refuse("content-type", "must be given once, as text of at most 255 bytes")),
     }
 }
 

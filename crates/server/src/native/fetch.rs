@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use formats::Algorithm;
 use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
@@ -20,6 +21,8 @@ const WORTH_A_REDIRECT: u64 = 1 << 20;
 /// What is served from a repository may be hostile: it gets no script, no origin, no frame.
 const ARTIFACT_POLICY: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+const SHA1: HeaderName = HeaderName::from_static("x-checksum-sha1");
+const MD5: HeaderName = HeaderName::from_static("x-checksum-md5");
 pub(super) const CHECKSUM: HeaderName = HeaderName::from_static("x-checksum-sha256");
 
 /// Answers with the file at `path`.
@@ -29,20 +32,51 @@ pub(super) async fn fetch(grant: &Grant<Read>, path: &EntryPath, parts: &Parts) 
 
 /// Answers with a file that was found.
 pub(super) async fn show(grant: &Grant<Read>, found: &Found, parts: &Parts) -> Result<Response, Problem> {
+    let cache = caching(grant)?;
+    let name = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
+    let kind = name.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let mut response = respond(grant, found, parts, kind, cache).await?;
+    // Some clients ask for no checksum file where these are.
+    for (name, algorithm) in [(SHA1, Algorithm::Sha1), (MD5, Algorithm::Md5)] {
+        if let Some(sum) = found.sums().hex(algorithm).filter(|_| response.status().is_success()) {
+            response.headers_mut().insert(name, text(sum));
+        }
+    }
+    Ok(response)
+}
+
+/// How long files of the repository may be kept.
+pub(super) fn caching(grant: &Grant<Read>) -> Result<HeaderValue, Problem> {
     let settings = RepoSettings::of(grant.repo())?;
-    let cache = match (settings.allow_overwrite, grant.repo().anonymous_read) {
+    Ok(HeaderValue::from_static(match (settings.allow_overwrite, grant.repo().anonymous_read) {
         (true, true) => "public, no-cache",
         (true, false) => "private, no-cache",
         (false, true) => "public, max-age=31536000, immutable",
         (false, false) => "private, max-age=31536000, immutable",
-    };
-    let name = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
-    let kind = name.unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    respond(grant, found, parts, kind, HeaderValue::from_static(cache)).await
+    }))
 }
 
-/// Answers with bytes, as the request's conditions and range have it.
+/// Answers with bytes, as the request's conditions and range have it. Large ones may come from the
+/// object store itself, where the operator allows it.
 pub(crate) async fn respond(
+    grant: &Grant<Read>,
+    found: &Found,
+    parts: &Parts,
+    kind: HeaderValue,
+    cache: HeaderValue,
+) -> Result<Response, Problem> {
+    if found.size() >= WORTH_A_REDIRECT
+        && may_be_redirected(parts)
+        && proceeds(found, parts)
+        && let Some(url) = found.presigned().await?
+    {
+        return Ok(redirect(url.expose()));
+    }
+    respond_ourselves(grant, found, parts, kind, cache).await
+}
+
+/// Answers with bytes that come from us, with their media type.
+pub(super) async fn respond_ourselves(
     grant: &Grant<Read>,
     found: &Found,
     parts: &Parts,
@@ -57,12 +91,6 @@ pub(crate) async fn respond(
             return Err(Problem::precondition_failed("the file is not in the state that the request names"));
         }
         Outcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
-        Outcome::Proceed if found.size() >= WORTH_A_REDIRECT && may_be_redirected(parts) => {
-            match found.presigned().await? {
-                Some(url) => return Ok(redirect(url.expose())),
-                None => content(grant, found, parts, current).await?,
-            }
-        }
         Outcome::Proceed => content(grant, found, parts, current).await?,
     };
     let headers = response.headers_mut();
@@ -78,6 +106,13 @@ pub(crate) async fn respond(
         headers.insert(REPR_DIGEST, text(format!("sha-256=:{}:", STANDARD.encode(digest.0))));
     }
     Ok(response)
+}
+
+/// Whether the request's conditions let it proceed to bytes.
+fn proceeds(found: &Found, parts: &Parts) -> bool {
+    let Some(tag) = EntityTag::strong(found.digest().hex()) else { return false };
+    let current = Current { tag: Some(&tag), modified: Some(found.modified_at()) };
+    matches!(evaluate(&parts.method, &parts.headers, current), Outcome::Proceed)
 }
 
 /// Conditions name our tags, which the object store does not know.
@@ -109,6 +144,7 @@ async fn content(grant: &Grant<Read>, found: &Found, parts: &Parts, current: Cur
     };
     let length = selection.len(size);
     let body = if parts.method == http::Method::HEAD {
+        found.expect_copies()?;
         Body::empty()
     } else {
         stream::body(grant, found.open(range).await?).await?

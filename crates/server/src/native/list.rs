@@ -101,7 +101,8 @@ fn page_of_folder(grant: &Grant<Read>, folder: Option<&EntryPath>, page: &Page<C
     let title = escape(&title);
     let html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{title}</title>\
-         <link rel=\"stylesheet\" href=\"/assets/page.css\"></head>\n<body><main>\n<h1>{title}</h1>\n\
+         <link rel=\"stylesheet\" href=\"/assets/page.css\">\
+         <link rel=\"icon\" type=\"image/svg+xml\" href=\"/assets/icon.svg\"></head>\n<body><main>\n<h1>{title}</h1>\n\
          <table>\n<tr><th>Name</th><th>Bytes</th><th>Published</th></tr>\n{rows}</table>\n{more}</main></body>\n</html>\n"
     );
     crate::ui::page(html)

@@ -18,6 +18,11 @@ pub(super) fn address(path: &str) -> Option<Address<'_>> {
     Some(Address { key: RepoKey::parse(key).ok()?, rest })
 }
 
+/// The key of `/repository/{key}`, the repository's own folder without its slash.
+pub(super) fn slashless(path: &str) -> Option<RepoKey> {
+    RepoKey::parse(path.strip_prefix("/repository/")?).ok()
+}
+
 /// What is said where no repository can be: the same as for one that does not exist.
 pub(super) fn unknown(call: &Call) -> Problem {
     match call.identity() {
@@ -29,6 +34,14 @@ pub(super) fn unknown(call: &Call) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_without_its_slash_is_known() {
+        assert_eq!(slashless("/repository/files").map(|key| key.to_string()), Some("files".to_owned()));
+        for path in ["/repository/files/", "/repository/", "/repository", "/repository/FILES", "/repository/.."] {
+            assert!(slashless(path).is_none(), "{path}");
+        }
+    }
 
     #[test]
     fn keys_are_taken_plainly_or_not_at_all() {

@@ -3,10 +3,16 @@
 //! map → parse → authorize → resolve → execute → respond; the format decides only what addresses
 //! mean and how answers look.
 
+mod checksum;
 mod declared;
+mod documents;
 mod fetch;
 mod list;
+mod login;
 mod map;
+pub(crate) mod oci;
+mod receive;
+mod refused;
 mod store_file;
 mod stream;
 
@@ -15,31 +21,33 @@ pub(crate) use fetch::respond;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
-use formats::{Format, Method, Operation, ParseError};
+use documents::Place;
+use formats::{Asked, Format, Method, Operation, ParseError};
 use http::request::Parts;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use model::Code;
-use registry::{Call, Promote, Read, Write};
+use refused::Refused;
+use registry::{Call, Grant, Promote, Read, Write};
 
-use crate::app::{App, Asking, logged_subject, presented_token};
+use crate::app::{App, Asking, presented_token};
 use crate::edge::Context;
 use crate::problem::Problem;
 
 /// Answers everything under `/repository/`.
 pub(crate) async fn serve(State(app): State<App>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
+    if let Some(format) = login::of(&parts) {
+        let answer = login::log_in(&app, format, &mut parts, body).await;
+        return answer.unwrap_or_else(|problem| Refused::from(problem).respond(&parts));
+    }
     if let Some(response) = presumed(&app, &mut parts).await {
         return response;
     }
-    let (answer, call) = match <Asking as FromRequestParts<App>>::from_request_parts(&mut parts, &app).await {
-        Ok(Asking(call)) => (answer(&call, &parts, body).await, Some(call)),
-        Err(problem) => (Err(problem), None),
+    let answer = match <Asking as FromRequestParts<App>>::from_request_parts(&mut parts, &app).await {
+        Ok(Asking(call)) => answer(&call, &parts, body).await,
+        Err(problem) => Err(problem.into()),
     };
-    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
-    if let Some(subject) = call.as_ref().and_then(logged_subject) {
-        response.extensions_mut().insert(subject);
-    }
-    response
+    answer.unwrap_or_else(|refused| refused.respond(&parts))
 }
 
 /// The short way of a hot read where only the database knows what holds: one statement.
@@ -52,7 +60,14 @@ async fn presumed(app: &App, parts: &mut Parts) -> Option<Response> {
     let address = map::address(parts.uri.path())?;
     let presumed = app.registry.presume(token.as_deref(), &address.key, context.correlation).await?;
     let format = formats::by_key(presumed.format())?;
-    let Ok(Operation::Fetch(path)) = parse(format, parts, address.rest) else { return None };
+    let (path, algorithm) = match parse(format, parts, address.rest).ok()? {
+        Operation::Fetch(path) => (path, None),
+        Operation::Checksum(of, algorithm) => match *of {
+            Operation::Fetch(path) => (path, Some(algorithm)),
+            _ => return None,
+        },
+        _ => return None,
+    };
     let (grant, found) = match presumed.find(&path).await {
         Ok(found) => found?,
         // The database was waited for once: the long way would wait again.
@@ -61,46 +76,125 @@ async fn presumed(app: &App, parts: &mut Parts) -> Option<Response> {
         }
         Err(_) => return None,
     };
-    let answer = match app.spend_request(grant.call(), &context) {
-        Ok(()) => fetch::show(&grant, &found, parts).await,
+    let answer = match app.admit(grant.call(), &context) {
+        Ok(()) => match algorithm {
+            None => fetch::show(&grant, &found, parts).await,
+            Some(algorithm) => checksum::of_file(&grant, &found, algorithm, parts).await,
+        },
         Err(problem) => Err(problem),
     };
-    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
-    if let Some(subject) = logged_subject(grant.call()) {
-        response.extensions_mut().insert(subject);
-    }
-    Some(response)
+    Some(answer.unwrap_or_else(IntoResponse::into_response))
 }
 
-async fn answer(call: &Call, parts: &Parts, body: Body) -> Result<Response, Problem> {
-    let address = map::address(parts.uri.path()).ok_or_else(|| map::unknown(call))?;
-    let readable = call.authorize::<Read>(&address.key).await?;
+async fn answer(call: &Call, parts: &Parts, body: Body) -> Result<Response, Refused> {
+    let Some(address) = map::address(parts.uri.path()) else {
+        let key = map::slashless(parts.uri.path()).ok_or_else(|| map::unknown(call))?;
+        let readable = call.authorize(&key).await.map_err(Problem::from)?;
+        return Ok(add_slash(&readable, parts)?);
+    };
+    let readable = call.authorize::<Read>(&address.key).await.map_err(Problem::from)?;
     let format =
         formats::by_key(&readable.repo().format).ok_or_else(|| Problem::internal_error("a format without code"))?;
-    match parse(format, parts, address.rest)? {
-        Operation::Fetch(path) => fetch::fetch(&readable, &path, parts).await,
-        Operation::List(folder) => list::list(&readable, folder, parts).await,
+    let done = perform(call, &readable, format, parts, address.rest, body).await;
+    done.map_err(|problem| Refused { problem, format: Some(format) })
+}
+
+async fn perform(
+    call: &Call,
+    readable: &Grant<Read>,
+    format: &dyn Format,
+    parts: &Parts,
+    rest: &str,
+    body: Body,
+) -> Result<Response, Problem> {
+    let place = Place::of(readable, parts)?;
+    match parse(format, parts, rest)? {
+        Operation::Fetch(path) => fetch::fetch(readable, &path, parts).await,
+        Operation::List(folder) => list::list(readable, folder, parts).await,
+        Operation::Index(package, view) => {
+            let shown = readable.index(&package, view, &place.site()).await?;
+            documents::show(&shown, readable, parts)
+        }
+        Operation::Part(package, part, view) => {
+            let shown = readable.part(&package, &part, view, &place.site()).await?;
+            documents::show(&shown, readable, parts)
+        }
+        Operation::Checksum(of, algorithm) => checksum::checksum(readable, *of, algorithm, &place.site(), parts).await,
+        Operation::Version(package, version, view) => {
+            let shown = readable.version_document(&package, &version, view, &place.site()).await?;
+            documents::show(&shown, readable, parts)
+        }
+        Operation::Catalogue(asked) => Ok(documents::plain(readable.catalogue(&asked, &place.site()).await?)),
+        Operation::Say(view) => {
+            let said = format.say(view, &place.site());
+            said.map(documents::say).ok_or_else(|| Problem::not_found("there is nothing here"))
+        }
+        Operation::Writers(package, view) => {
+            let grant = call.authorize::<Write>(&readable.repo().key).await?;
+            let said = format.writers(view, &grant.writers(&package).await?);
+            said.map(documents::say).ok_or_else(|| Problem::not_found("there is nothing here"))
+        }
         Operation::Store(path) => {
-            let grant = call.authorize::<Write>(&address.key).await?;
+            let grant = call.authorize::<Write>(&readable.repo().key).await?;
             store_file::store(&grant, path, parts, body).await
         }
         Operation::Withdraw(path) => {
-            let grant = call.authorize::<Promote>(&address.key).await?;
+            let grant = call.authorize::<Promote>(&readable.repo().key).await?;
             grant.withdraw(&path).await?;
-            Ok(http::StatusCode::NO_CONTENT.into_response())
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+        Operation::Receive(intake) => {
+            let grant = call.authorize::<Write>(&readable.repo().key).await?;
+            receive::receive(&grant, intake, body).await
+        }
+        Operation::Change(changes, said) => {
+            readable.change(changes).await?;
+            Ok(documents::say(said))
+        }
+        Operation::Leave(token, said) => {
+            call.log_out(token.expose()).await?;
+            Ok(documents::say(said))
         }
     }
 }
 
-fn parse(format: &dyn Format, parts: &Parts, rest: &str) -> Result<Operation, Problem> {
+/// The listing of a repository lies at its address with a slash. Who may read it is told so; the way there is relative,
+/// so that it holds behind any proxy and under any prefix.
+fn add_slash(grant: &Grant<Read>, parts: &Parts) -> Result<Response, Problem> {
+    if !matches!(parts.method, http::Method::GET | http::Method::HEAD) {
+        let refused = Problem::method_not_allowed("a repository can only be listed; files go below it");
+        return Err(refused.allow(HeaderValue::from_static("GET, HEAD")));
+    }
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let there = HeaderValue::try_from(format!("{}/{query}", grant.repo().key));
+    let there = there.map_err(|_| Problem::bad_request("the query cannot be kept in a redirect"))?;
+    let headers = [(header::LOCATION, there), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
+    Ok((StatusCode::PERMANENT_REDIRECT, headers).into_response())
+}
+
+/// The request as formats see it; `None`: a method that none of them knows.
+fn asked<'p>(parts: &'p Parts, rest: &'p str) -> Option<Asked<'p>> {
     let method = match parts.method {
         http::Method::GET => Method::Get,
         http::Method::HEAD => Method::Head,
         http::Method::PUT => Method::Put,
         http::Method::DELETE => Method::Delete,
-        _ => return Err(unknown_method(format, rest)),
+        http::Method::POST => Method::Post,
+        http::Method::PATCH => Method::Patch,
+        _ => return None,
     };
-    format.parse(method, rest).map_err(|error| match error {
+    Some(Asked {
+        method,
+        rest,
+        query: parts.uri.query().unwrap_or_default(),
+        accept: text(parts, &header::ACCEPT).unwrap_or_default(),
+        content_type: text(parts, &header::CONTENT_TYPE).unwrap_or_default(),
+    })
+}
+
+fn parse(format: &dyn Format, parts: &Parts, rest: &str) -> Result<Operation, Problem> {
+    let Some(asked) = asked(parts, rest) else { return Err(unknown_method(format, rest)) };
+    format.parse(&asked).map_err(|error| match error {
         ParseError::Method(allowed) => {
             Problem::method_not_allowed("this method is not possible here").allow(HeaderValue::from_static(allowed))
         }
@@ -110,7 +204,7 @@ fn parse(format: &dyn Format, parts: &Parts, rest: &str) -> Result<Operation, Pr
 
 /// A method that no format knows: what the address offers is what it does not refuse.
 fn unknown_method(format: &dyn Format, rest: &str) -> Problem {
-    let allowed = match format.parse(Method::Put, rest) {
+    let allowed = match format.parse(&Asked::plain(Method::Patch, rest)) {
         Err(ParseError::Method(allowed)) => allowed,
         _ => "GET, HEAD, PUT, DELETE",
     };

@@ -34,7 +34,7 @@ pub trait Dependency: Send + Sync {
 }
 
 /// The sum of all dependencies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadyState {
     /// All is well.
@@ -46,7 +46,7 @@ pub enum ReadyState {
 }
 
 /// One dependency in a report.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DependencyReport {
     /// Its name.
@@ -61,12 +61,13 @@ pub struct DependencyReport {
 }
 
 /// The answer of `/health/ready`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// The sum.
     pub status: ReadyState,
     /// When the checks ran.
+    #[schema(value_type = String)]
     pub checked_at_utc: Timestamp,
     /// Each dependency.
     pub dependencies: Vec<DependencyReport>,

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::{StreamExt, stream};
 use http::header::CONTENT_SECURITY_POLICY;
 use http_body_util::BodyExt;
 use serde::Deserialize;
-use server::edge::{Context, Json, LoggedSubject, Query, RouteTemplate, body_problem};
+use server::edge::{Context, Json, Path, Query, RouteTemplate, body_problem};
 use server::problem::Problem;
 
 #[derive(Deserialize)]
@@ -71,9 +71,9 @@ fn pieces(count: usize) -> Body {
     }))
 }
 
-async fn named() -> Response {
+async fn named(context: Context) -> Response {
+    context.asked_by("ann");
     let mut response = "named".into_response();
     response.extensions_mut().insert(RouteTemplate("/named/file"));
-    response.extensions_mut().insert(LoggedSubject("ann".into()));
     response
 }

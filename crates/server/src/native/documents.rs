@@ -1,0 +1,115 @@
+//! Indexes and short answers: tags, conditions, compression.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use formats::{Answer, Document, Site};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+use registry::{Caller, Grant, Read, Shown};
+
+use super::text;
+use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate, http_date};
+use crate::edge::{Context, Verbatim};
+use crate::problem::Problem;
+
+/// Where a repository is for the client of this request.
+pub(super) struct Place {
+    base: String,
+    auth_required: bool,
+    subject: Option<String>,
+}
+
+impl Place {
+    pub(super) fn of(grant: &Grant<Read>, parts: &Parts) -> Result<Self, Problem> {
+        let context = parts.extensions.get::<Context>();
+        let context = context.ok_or_else(|| Problem::internal_error("the request did not come through the edge"))?;
+        let subject = match grant.call().caller() {
+            Caller::Known(identity) => Some(identity.subject.to_string()),
+            Caller::Anonymous => None,
+        };
+        Ok(Self {
+            base: format!("{}/repository/{}", context.base_url(), grant.repo().key),
+            auth_required: !grant.repo().anonymous_read,
+            subject,
+        })
+    }
+
+    pub(super) fn site(&self) -> Site<'_> {
+        Site { base: &self.base, auth_required: self.auth_required, subject: self.subject.as_deref() }
+    }
+}
+
+/// Answers with an index, as the request's conditions and codings have it. Each coding has a tag of
+/// its own.
+pub(super) fn show(shown: &Shown, grant: &Grant<Read>, parts: &Parts) -> Result<Response, Problem> {
+    let packed = if takes_gzip(parts) { shown.gzip() } else { None };
+    let coding = if packed.is_some() { "-gzip" } else { "" };
+    let tag = EntityTag::strong(format!("{}{coding}", shown.digest().hex()));
+    let tag = tag.ok_or_else(|| Problem::internal_error("a digest is no tag"))?;
+    let current = Current { tag: Some(&tag), modified: None };
+    let mut response = match evaluate(&parts.method, &parts.headers, current) {
+        Outcome::Failed => {
+            return Err(Problem::precondition_failed("the index is not in the state that the request names"));
+        }
+        Outcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+        Outcome::Proceed => whole(packed.unwrap_or(shown.body()).clone(), shown.media_type(), packed.is_some(), parts),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, tag.header());
+    headers.insert(header::LAST_MODIFIED, http_date(shown.changed_at()));
+    let cache = if grant.repo().anonymous_read { "public, no-cache" } else { "private, no-cache" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    Ok(response)
+}
+
+fn whole(body: bytes::Bytes, media_type: &'static str, packed: bool, parts: &Parts) -> Response {
+    let length = body.len() as u64;
+    let body = if parts.method == http::Method::HEAD { Body::empty() } else { Body::from(body) };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    if packed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+/// Whether the client takes gzip: named, or `*`, and not with weight 0.
+fn takes_gzip(parts: &Parts) -> bool {
+    let accepted = text(parts, &header::ACCEPT_ENCODING).unwrap_or_default();
+    let mut star = false;
+    for coding in accepted.split(',') {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let refused = weight.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse::<f32>().is_ok_and(|q| q <= 0.0));
+        match name.trim() {
+            "gzip" | "x-gzip" => return !refused,
+            "*" => star = !refused,
+            _ => {}
+        }
+    }
+    star
+}
+
+/// Answers with a list that was made for this request.
+pub(super) fn plain(document: Document) -> Response {
+    say(Answer { status: 200, media_type: document.media_type, body: document.body, headers: Vec::new() })
+}
+
+/// Answers with a few words of the format.
+pub(super) fn say(answer: Answer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    if !answer.media_type.is_empty() {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.media_type));
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.extensions_mut().insert(Verbatim);
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().append(header::HeaderName::from_static(name), value);
+        }
+    }
+    response
+}

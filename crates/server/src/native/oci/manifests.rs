@@ -1,0 +1,89 @@
+//! Manifests: read, pushed, withdrawn.
+
+use axum::body::Body;
+use axum::response::Response;
+use formats::oci::{Push, Reference, location};
+use formats::{Change, Named, What};
+use http::{HeaderValue, Method, StatusCode, header};
+use registry::{Call, Grant, Read, Write};
+
+use super::super::fetch::respond_ourselves;
+use super::super::{receive, text};
+use super::{About, Refused, Wanted, bare, malformed, not_possible, reference};
+use crate::problem::Problem;
+
+pub(super) async fn answer(call: &Call, request: &Wanted<'_>, text: &str, body: Body) -> Result<Response, Refused> {
+    match request.parts.method {
+        Method::GET | Method::HEAD => {
+            let grant = request.open::<Read>(call).await?;
+            show(&grant, request, &known(request, text)?).await
+        }
+        Method::PUT => {
+            let grant = request.open::<Write>(call).await?;
+            push(&grant, request, text, body).await
+        }
+        Method::DELETE => {
+            let grant = request.open::<Read>(call).await?;
+            withdraw(&grant, request, known(request, text)?).await
+        }
+        _ => Err(not_possible("GET, HEAD, PUT, DELETE").into()),
+    }
+}
+
+/// The reference, where something can have it.
+fn known(request: &Wanted<'_>, text: &str) -> Result<Reference, Refused> {
+    reference(text)
+        .ok_or_else(|| Problem::not_found(format!("{}:{} was not found", request.at, text.escape_debug())).into())
+}
+
+async fn show(grant: &Grant<Read>, request: &Wanted<'_>, wanted: &Reference) -> Result<Response, Refused> {
+    let (named, cache) = match (wanted, grant.repo().anonymous_read) {
+        (Reference::Tag(tag), public) => {
+            let named = grant.pointed(&request.package(), tag).await?;
+            let named: Named = named.parse().map_err(|_| Problem::internal_error("a manifest without a digest"))?;
+            (named, if public { "public, no-cache" } else { "private, no-cache" })
+        }
+        (Reference::Digest(named), true) => (*named, "public, max-age=31536000, immutable"),
+        (Reference::Digest(named), false) => (*named, "private, max-age=31536000, immutable"),
+    };
+    let path = location(request.at, &named).map_err(registry::Error::from)?;
+    let unknown = |_| Problem::not_found(format!("{}@{named} was not found", request.at));
+    let found = grant.find(&path).await.map_err(|error| match error.code() {
+        Some(model::Code::NotFound) => unknown(error),
+        _ => error.into(),
+    })?;
+    let kind = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
+    let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let mut response = respond_ourselves(grant, &found, request.parts, kind, HeaderValue::from_static(cache)).await?;
+    named_so(&mut response, &named);
+    Ok(response)
+}
+
+/// Says which content it is, by the name that the client used.
+pub(super) fn named_so(response: &mut Response, named: &Named) {
+    if let Ok(value) = HeaderValue::try_from(named.to_string()) {
+        response.headers_mut().insert("docker-content-digest", value);
+    }
+}
+
+async fn push(grant: &Grant<Write>, request: &Wanted<'_>, wanted: &str, body: Body) -> Result<Response, Refused> {
+    let Some(reference) = reference(wanted) else {
+        let about = if wanted.contains(':') { About::Digest } else { About::Push };
+        let why = format!("{} is neither a tag nor a digest", wanted.escape_debug());
+        return Err(Refused::about(about, Problem::bad_request(why)));
+    };
+    let tags = request.query.tags().map_err(malformed)?;
+    let content_type = text(request.parts, &header::CONTENT_TYPE).unwrap_or_default();
+    let push = Push::new(request.at.clone(), reference, tags, content_type);
+    Ok(receive::receive(grant, Box::new(push), body).await?)
+}
+
+/// A digest takes the manifest away, a tag only itself.
+async fn withdraw(grant: &Grant<Read>, request: &Wanted<'_>, wanted: Reference) -> Result<Response, Refused> {
+    let what = match wanted {
+        Reference::Tag(name) => What::Drop { name },
+        Reference::Digest(named) => What::Withdraw { version: named.to_string(), repeated: false },
+    };
+    grant.change(vec![Change { package: request.package(), what }]).await?;
+    Ok(bare(StatusCode::ACCEPTED, Vec::new()))
+}

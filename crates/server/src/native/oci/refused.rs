@@ -1,0 +1,95 @@
+//! Refusals as container clients understand them, and the challenge that tells them where tokens are.
+
+use axum::response::Response;
+use formats::oci::{ImageAt, Step, challenge, refuse};
+use formats::{Method, Refused as Told};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+
+use super::super::documents::say;
+use crate::edge::{Context, Verbatim};
+use crate::problem::Problem;
+
+pub(super) use formats::oci::About;
+
+/// A problem, and what it is about where that is not what was asked for.
+pub(super) struct Refused {
+    problem: Problem,
+    about: Option<About>,
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { problem, about: None }
+    }
+}
+
+impl From<registry::Error> for Refused {
+    fn from(error: registry::Error) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl Refused {
+    pub(super) fn about(about: About, problem: Problem) -> Self {
+        Self { problem, about: Some(about) }
+    }
+
+    /// The code of the problem.
+    pub(super) fn problem_code(&self) -> Option<crate::problem::Code> {
+        Some(self.problem.code())
+    }
+
+    /// The answer to a request for a step of an image.
+    pub(super) fn respond(self, asked: Option<(&ImageAt, &Step)>, parts: &Parts) -> Response {
+        let writes = matches!(parts.method, http::Method::PUT | http::Method::POST | http::Method::PATCH);
+        let about = self.about.clone().or(asked.map(|(_, step)| About::of(step, writes)));
+        // A token of ours that cannot do what is asked may have been made for less: the client gets
+        // another one, if there is one.
+        let insufficient = self.problem.status() == StatusCode::FORBIDDEN && shows_bearer(parts);
+        let mut response = self.answer(&about.unwrap_or(About::Name));
+        if insufficient {
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+        }
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let base = parts.extensions.get::<Context>().map(Context::base_url).unwrap_or_default();
+            let asked = asked.map(|(at, step)| (at, step, method(&parts.method)));
+            if let Ok(challenge) = HeaderValue::try_from(challenge(&base, asked, insufficient)) {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            }
+        }
+        response
+    }
+
+    /// The answer of the address of tokens: there, Basic is the way.
+    pub(super) fn of_token(self) -> Response {
+        self.answer(&About::Name)
+    }
+
+    fn answer(self, about: &About) -> Response {
+        let problem = self.problem;
+        let told = Told { status: problem.status().as_u16(), code: problem.code().as_str(), detail: problem.detail() };
+        let mut response = say(refuse(about, &told));
+        for (name, value) in problem.headers() {
+            response.headers_mut().append(name, value.clone());
+        }
+        response.extensions_mut().insert(Verbatim);
+        response
+    }
+}
+
+fn shows_bearer(parts: &Parts) -> bool {
+    let shown = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    shown.and_then(|text| text.split_once(' ')).is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+}
+
+fn method(method: &http::Method) -> Method {
+    match *method {
+        http::Method::HEAD => Method::Head,
+        http::Method::PUT => Method::Put,
+        http::Method::POST => Method::Post,
+        http::Method::PATCH => Method::Patch,
+        http::Method::DELETE => Method::Delete,
+        _ => Method::Get,
+    }
+}

@@ -1,0 +1,110 @@
+//! Tokens: credentials are exchanged for a token that lives for a while and can do no more than they can.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use formats::oci::{NOBODY, Right, rights, token_answer};
+use futures_util::StreamExt;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, header};
+use model::{Role, Scope, ScopeRepo};
+use registry::Call;
+
+use super::super::documents::say;
+use super::{Refused, not_possible};
+use crate::app::App;
+use crate::edge::{Context, body_problem};
+use crate::problem::Problem;
+
+/// How long a token lives: longer than an upload or download usually takes.
+const LIFE: Duration = Duration::from_secs(3600);
+/// The longest form, in bytes.
+const FORM: usize = 64 << 10;
+
+pub(super) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Response, Refused> {
+    let context = parts.extensions.get::<Context>();
+    let context = context.ok_or_else(|| Problem::internal_error("the request did not come through the edge"))?;
+    let form = match parts.method {
+        Method::GET | Method::HEAD => Form::of(parts.uri.query().unwrap_or_default().as_bytes()),
+        Method::POST => Form::of(&bounded(body).await?),
+        _ => return Err(not_possible("GET, POST").into()),
+    };
+    let headers = form.credentials(parts)?;
+    if !headers.contains_key(header::AUTHORIZATION) {
+        let issued = app.registry.ambient().now().to_seconds();
+        return Ok(fresh(say(token_answer(NOBODY, LIFE.as_secs(), &issued))));
+    }
+    let call = app.begin(&headers, context).await?;
+    let minted = call.mint_for_a_while(wanted(&call, &form)?, LIFE, "container client").await?;
+    let now = app.registry.ambient().now();
+    let seconds = minted.expires_at.since(now).as_secs();
+    Ok(fresh(say(token_answer(minted.secret.text(), seconds, &now.to_seconds()))))
+}
+
+/// A short body.
+async fn bounded(body: Body) -> Result<Vec<u8>, Problem> {
+    let (mut pieces, mut bytes) = (body.into_data_stream(), Vec::new());
+    while let Some(piece) = pieces.next().await {
+        bytes.extend_from_slice(&piece.map_err(|error| body_problem(&error))?);
+        if bytes.len() > FORM {
+            return Err(Problem::payload_too_large(format!("a form may have at most {FORM} bytes")));
+        }
+    }
+    Ok(bytes)
+}
+
+fn fresh(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What is asked for, in our own scopes.
+fn wanted(call: &Call, form: &Form) -> Result<Vec<Scope>, Problem> {
+    let mut wanted = Vec::new();
+    for right in rights(form.scopes.iter().map(String::as_str)) {
+        match right {
+            Right::On(key, role) => wanted.push(Scope::Repo(ScopeRepo::One(key), role)),
+            Right::Catalogue => wanted.extend(call.identity()?.scopes().into_iter().filter_map(|scope| match scope {
+                Scope::Repo(which, _) => Some(Scope::Repo(which, Role::Read)),
+                Scope::Tenant(_) => None,
+            })),
+        }
+    }
+    Ok(wanted)
+}
+
+/// What a client sends beside its header: a query, or the form of the OAuth2 variant.
+#[derive(Default)]
+struct Form {
+    scopes: Vec<String>,
+    password: Option<String>,
+}
+
+impl Form {
+    fn of(text: &[u8]) -> Self {
+        let mut form = Self::default();
+        for (key, value) in form_urlencoded::parse(text) {
+            match key.as_ref() {
+                "scope" => form.scopes.push(value.into_owned()),
+                "password" | "refresh_token" if !value.is_empty() => form.password = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        form
+    }
+
+    /// The headers with the credentials, wherever they came.
+    fn credentials(&self, parts: &Parts) -> Result<HeaderMap, Problem> {
+        let mut headers = HeaderMap::new();
+        if let Some(shown) = parts.headers.get(header::AUTHORIZATION) {
+            headers.insert(header::AUTHORIZATION, shown.clone());
+        } else if let Some(password) = self.password.as_ref().filter(|_| parts.method == Method::POST) {
+            let mut value = HeaderValue::try_from(format!("Bearer {password}"))
+                .map_err(|_| Problem::bad_request("the password is not one of ours"))?;
+            value.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        Ok(headers)
+    }
+}
