@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::login::ask;
 use super::table;
 use crate::Context;
-use crate::config::{Config, ConfigFlags};
+use crate::config::{Config, FewFlags};
 
 /// Set up a fresh server: exchange its bootstrap token for the first admin login and make a repository
 ///
@@ -41,12 +41,12 @@ pub struct Init {
     json: bool,
 
     #[command(flatten)]
-    config: ConfigFlags,
+    config: FewFlags,
 }
 
 impl Init {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let config = Config::load(&self.config, &context.environment)?;
+        let config = Config::load(&self.config.0, &context.environment)?;
         let server = self.server(context, &config)?;
         let bootstrap = bootstrap_token(context, &config)?;
         let token = self.exchange(context, &server, &bootstrap).await?;

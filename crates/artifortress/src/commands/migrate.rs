@@ -6,7 +6,7 @@ use serde_json::json;
 use super::failure::Failure;
 use super::table;
 use crate::Context;
-use crate::config::{Config, ConfigFlags, DatabaseUrl, Process};
+use crate::config::{Config, ConfigFlags, Process};
 use crate::process::{Lock, open_store};
 
 /// Apply the schema's missing steps; safe to run at the same time from several places
@@ -24,10 +24,7 @@ impl Migrate {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let config = Config::load(&self.config, &context.environment)?;
         config.check_for(Process::Migrate)?;
-        let _lock = match config.database_url() {
-            DatabaseUrl::Sqlite(_) => Some(Lock::take(&config.server.data)?),
-            DatabaseUrl::Postgres(_) => None,
-        };
+        let _lock = Lock::of(&config)?;
         let store = open_store(&config, &context.ambient).await?;
         let applied = store.migrate(&context.ambient).await;
         let applied = applied.map_err(|error| Failure::new(format!("the database cannot be migrated: {error}")))?;

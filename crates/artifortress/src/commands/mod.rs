@@ -2,8 +2,7 @@
 //!
 //! To add one: write `commands/<name>.rs` with a `clap::Args` struct that has
 //! `async fn run(self, context: &Context) -> Result<(), Failure>`, and add its line below. A command of
-//! the server flattens [`crate::config::ConfigFlags`] and begins with
-//! `Config::load(&self.config, &context.environment)?` and `config.check_for(Process::…)?`.
+//! the server flattens [`crate::config::ConfigFlags`] and hands it to [`crate::process::live`].
 
 pub mod connection;
 pub mod credentials;
@@ -81,6 +80,21 @@ mod shape {
         command.build();
         check(&command);
         command.debug_assert();
+    }
+
+    #[test]
+    fn init_shows_what_it_looks_at_and_takes_the_rest() {
+        let help = |name: &str| {
+            let mut command = super::Cli::command();
+            command.find_subcommand_mut(name).expect("a command").render_long_help().to_string()
+        };
+        let (init, serve) = (help("init"), help("serve"));
+        assert!(
+            init.contains("--data ") && init.contains("--bootstrap-token-file") && init.contains("--server"),
+            "{init}"
+        );
+        assert!(!init.contains("--worker-batch-size") && serve.contains("--worker-batch-size"), "{init}");
+        super::Cli::command().try_get_matches_from(["artifortress", "init", "--worker-batch-size=7"]).expect("taken");
     }
 
     fn check(command: &clap::Command) {

@@ -10,6 +10,9 @@ use super::layer::{Given, Layer};
 use super::problem::Place;
 use super::setting::{Secrecy, Setting};
 
+/// Above them in the help.
+const HEADING: &str = "Settings";
+
 /// What the command line gives: flatten it into every command that needs the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigFlags {
@@ -65,7 +68,7 @@ fn argument(flag: &Flag) -> Arg {
         .long(flag.flag.clone())
         .value_name(form.to_uppercase())
         .help(help)
-        .help_heading("Settings")
+        .help_heading(HEADING)
         .allow_hyphen_values(true)
         .hide_short_help(!setting.section.is_empty())
         .hide(setting.secrecy == Secrecy::Secret && !flag.is_file);
@@ -83,7 +86,7 @@ impl Args for ConfigFlags {
             .value_name("PATH")
             .value_parser(clap::value_parser!(PathBuf))
             .help("The configuration file [default: `<data>/artifortress.toml`, if there is one]")
-            .help_heading("Settings");
+            .help_heading(HEADING);
         flags().iter().fold(command.arg(config), |command, flag| command.arg(argument(flag)))
     }
 
@@ -102,5 +105,36 @@ impl FromArgMatches for ConfigFlags {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
+    }
+}
+
+/// The same flags for a command that looks at few of the settings: the others may be given, so that a line can be used
+/// again, and are not shown.
+#[derive(Clone, Debug, Default)]
+pub struct FewFlags(pub ConfigFlags);
+
+/// What is shown of them.
+const FEW: [&str; 5] = ["config", "data", "listen", "bootstrap-token-file", "tls-cert"];
+
+impl Args for FewFlags {
+    fn augment_args(command: Command) -> Command {
+        ConfigFlags::augment_args(command).mut_args(|argument| {
+            let shown = FEW.contains(&argument.get_id().as_str());
+            if argument.get_help_heading() == Some(HEADING) && !shown { argument.hide(true) } else { argument }
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for FewFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        ConfigFlags::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
     }
 }

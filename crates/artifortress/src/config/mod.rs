@@ -21,7 +21,7 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use environment::Environment;
-pub use flags::ConfigFlags;
+pub use flags::{ConfigFlags, FewFlags};
 pub use place::{BaseUrl, BlobPlace, DatabaseUrl, Origin};
 pub use problem::{ConfigError, Place, Problem};
 pub use reference::reference;

@@ -26,12 +26,13 @@ section! {
         external_url: Option<BaseUrl> = "" { otherwise: "as the client asked" };
         /// Proxies whose `X-Forwarded-*` headers are believed.
         trusted_proxies: Vec<Network> = "" { may_be_empty: true };
-        /// Private networks that upstreams, webhooks and identity providers may live in.
+        /// Without effect yet: this version calls no upstream, webhook or identity provider. Private networks that
+        /// they may live in.
         private_upstreams: Vec<Network> = "" { may_be_empty: true };
         /// Tells browsers to use HTTPS only, for a year.
         hsts: bool = "false";
-        /// Seals credentials that must be replayed: 32 bytes in hex or base64. Needed with PostgreSQL,
-        /// where every process has the same one.
+        /// Without effect yet: this version keeps no credentials that must be replayed, which it will seal. Checked
+        /// all the same, and needed with PostgreSQL, where every process has the same one: 32 bytes in hex or base64.
         master_key: Option<MasterKey> = "" { secrecy: Secrecy::Secret, otherwise: "none (SQLite)" };
         /// Exchanged once for the first admin token, while no principal exists.
         bootstrap_token: Option<Secret<String>> = "" {

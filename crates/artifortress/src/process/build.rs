@@ -28,9 +28,11 @@ pub(crate) async fn open_store(config: &Config, ambient: &Ambient) -> Result<Sto
 /// Builds the registry over an open store whose schema is current.
 pub(crate) async fn build(config: &Config, store: Store, ambient: &Ambient) -> Result<Registry, Failure> {
     let blobs = open_blobs(config)?;
-    check_stamps(config.server.environment.0.as_str(), &store, &blobs, ambient).await?;
+    let stamp = check_stamps(config.server.environment.0.as_str(), &store, &blobs, ambient).await?;
     let registry = Registry::open(store, blobs, ambient.clone(), settings(config)).await;
-    registry.map_err(|error| Failure::new(format!("the registry cannot be opened: {error}")))
+    let registry = registry.map_err(|error| Failure::new(format!("the registry cannot be opened: {error}")))?;
+    registry.expect_stamp(stamp);
+    Ok(registry)
 }
 
 fn open_blobs(config: &Config) -> Result<Blobs, Failure> {

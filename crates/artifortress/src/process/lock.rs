@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use crate::commands::failure::Failure;
+use crate::config::{Config, DatabaseUrl};
 
 /// The folder is ours until this is dropped or the process ends, however it ends.
 pub(crate) struct Lock {
@@ -11,8 +12,16 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
+    /// The lock that this configuration needs: with PostgreSQL nobody owns anything.
+    pub(crate) fn of(config: &Config) -> Result<Option<Self>, Failure> {
+        match config.database_url() {
+            DatabaseUrl::Sqlite(_) => Self::take(&config.server.data).map(Some),
+            DatabaseUrl::Postgres(_) => Ok(None),
+        }
+    }
+
     /// Takes the folder, making it (readable by us alone) when it is missing.
-    pub(crate) fn take(folder: &Path) -> Result<Self, Failure> {
+    fn take(folder: &Path) -> Result<Self, Failure> {
         use std::os::unix::fs::DirBuilderExt;
         let failed = |error: std::io::Error| {
             Failure::new(format!("the data folder {} cannot be used: {error}", folder.display()))

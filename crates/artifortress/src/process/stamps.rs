@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use crate::commands::failure::Failure;
 
-/// Stamps what is new and refuses what belongs elsewhere.
+/// Stamps what is new and refuses what belongs elsewhere. Returns what the blob store is stamped with.
 pub(super) async fn check_stamps(
     environment: &str,
     store: &Store,
     blobs: &Blobs,
     ambient: &Ambient,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     same_environment("database", &stamp(store, "environment", environment).await?, environment)?;
     let instance = stamp(store, "instance", &ambient.id::<Uuid>().to_string()).await?;
     let used_before = store.read(async |session| stamped(session, "blobs").await).await.map_err(database)?.is_some();
@@ -36,7 +36,8 @@ pub(super) async fn check_stamps(
             Failure::new(text).advise("use the blob store of this database, or an empty one with an empty database")
         );
     }
-    stamp(store, "blobs", &instance).await.map(drop)
+    stamp(store, "blobs", &instance).await?;
+    Ok(found)
 }
 
 async fn stamp(store: &Store, key: &str, value: &str) -> Result<String, Failure> {

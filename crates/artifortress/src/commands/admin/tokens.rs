@@ -36,7 +36,7 @@ pub(super) enum Tokens {
         /// What it is for
         #[arg(long)]
         name: Option<String>,
-        /// Minutes that it lives
+        /// Minutes that it lives [default: as the server is set, see `tokens.default_ttl_minutes`]
         #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(5..=10_080))]
         ttl_minutes: Option<u64>,
     },

@@ -1,6 +1,7 @@
 //! `push`: files or folders into a repository, one by one or as one version.
 
 mod again;
+mod package;
 mod parts;
 mod plain;
 mod plan;
@@ -12,7 +13,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use formats::Packing;
 use model::RepoKey;
+use outbound::Client;
 use serde_json::{Value, json};
 
 use super::connection::Connection;
@@ -25,7 +28,8 @@ use plan::Planned;
 
 /// Store files or folders; with --package as one version that appears whole or not at all
 ///
-/// A folder's content goes below --to. Run the same command again after an interruption: what the server
+/// A folder's content goes below --to. Packages of formats whose clients do not publish (Go modules) are handed in
+/// whole: an archive as it is, or a folder with its --version. Run the same command again after an interruption: what the server
 /// already holds is not sent again.
 #[derive(Args, Debug)]
 pub struct Push {
@@ -64,7 +68,7 @@ struct Coordinate {
     package: Option<String>,
 
     /// The version's name
-    #[arg(long = "version", id = "version", value_name = "VERSION", requires = "package")]
+    #[arg(long = "version", id = "version", value_name = "VERSION")]
     version: Option<String>,
 
     /// The package's namespace
@@ -116,8 +120,19 @@ struct Pushed {
 
 impl Push {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let plan = plan::plan(&self.paths, &self.to, &context.console)?;
         let client = self.connection.client(context)?;
+        if self.coordinate.package.is_none() {
+            match (package::packing(&client, &self.repo).await, &self.coordinate.version) {
+                (Ok(Some(packing)), _) => return self.hand_in(context, &client, packing).await,
+                (Ok(None), Some(_)) => {
+                    return Err(Failure::usage("--version needs --package in a repository of this format"));
+                }
+                (Err(error), Some(_)) => return Err(error.into()),
+                // Whoever may not look at the repository is told so by what follows.
+                (Ok(None) | Err(_), None) => {}
+            }
+        }
+        let plan = plan::plan(&self.paths, &self.to, &context.console)?;
         let total = plan.iter().map(|planned: &Planned| planned.size).sum();
         let progress = Progress::start(total, "pushing", &context.console);
         let (pushed, version) = match (&self.coordinate.package, &self.coordinate.version) {
@@ -130,6 +145,26 @@ impl Push {
         };
         progress.finish();
         self.tell(context, &pushed, version.as_ref());
+        Ok(())
+    }
+
+    /// Hands packages in, one after the other.
+    async fn hand_in(&self, context: &Context, client: &Client, packing: &'static dyn Packing) -> Result<(), Failure> {
+        let version = self.coordinate.version.as_deref();
+        if !self.to.is_empty() {
+            return Err(Failure::usage("--to is for plain files: a package says itself where it belongs"));
+        }
+        if version.is_some() && self.paths.len() > 1 {
+            return Err(Failure::usage("--version is for one folder"));
+        }
+        let mut pushed = Vec::new();
+        for path in &self.paths {
+            pushed.push(package::push(client, context, &self.repo, packing, path, version).await?);
+        }
+        self.tell(context, &pushed, None);
+        if !self.json {
+            pushed.iter().for_each(|one| context.console.line(&format!("{} {}", one.path, one.fate.word())));
+        }
         Ok(())
     }
 

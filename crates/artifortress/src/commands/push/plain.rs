@@ -51,7 +51,8 @@ async fn one(client: &Client, repo: &RepoKey, planned: &Planned, progress: &Prog
     }
 }
 
-async fn is_there(client: &Client, target: &str, digest: Sha256Digest) -> bool {
+/// Whether these very bytes are at an address.
+pub(super) async fn is_there(client: &Client, target: &str, digest: Sha256Digest) -> bool {
     client.head(target).send().await.is_ok_and(|answer| named_digest(&answer) == Some(digest))
 }
 

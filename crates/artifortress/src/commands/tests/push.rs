@@ -142,6 +142,49 @@ async fn an_unavailable_server_is_asked_again() {
 }
 
 #[tokio::test]
+async fn a_package_of_a_format_without_publishers_goes_where_it_says() {
+    let registry = Registry::start().await;
+    let person = Person::of(&registry);
+    registry.rule(|seen| {
+        (seen.line() == "GET /v1/repos/files").then(|| Reply::json(200, &serde_json::json!({ "format": "go" })))
+    });
+    registry
+        .rule(|seen| seen.line().starts_with("PUT").then(|| Reply::json(201, &serde_json::json!({ "sum": "h1:" }))));
+    person.write("tool/go.mod", b"module example.com/Acme/tool\n");
+    person.write("tool/a.go", b"package tool\n");
+    person.write("tool/.git/config", b"not ours");
+    let tool = text(&person.path("tool"));
+    let told = person.run(&["push", "files", &tool, "--version", "v1.0.0", "--json"]).await.ok().json();
+    assert_eq!(told["files"][0]["path"], "example.com/!acme/tool/@v/v1.0.0.zip");
+    let sent = registry.seen("PUT");
+    assert_eq!(sent.len(), 1);
+    assert_eq!(told["files"][0]["sha256"], digest(&sent[0].body));
+    let holds = |text: &[u8]| sent[0].body.windows(text.len()).any(|window| window == text);
+    assert!(holds(b"example.com/Acme/tool@v1.0.0/a.go") && !holds(b".git/config"));
+    // The archive itself, as it is; and what is no package.
+    let archive = text(&person.write("tool.zip", &sent[0].body));
+    person.run(&["push", "files", &archive]).await.ok();
+    assert_eq!(registry.seen("PUT")[1].body, sent[0].body);
+    person.run(&["push", "files", &archive, "--version", "v1.0.0"]).await.failed(2, &["--version is for a folder"]);
+    person.run(&["push", "files", &archive, "--to", "x"]).await.failed(2, &["--to"]);
+    person.run(&["push", "files", &tool]).await.failed(2, &["does not say its version"]);
+    person.run(&["push", "files", &text(&person.path("tool/a.go"))]).await.failed(1, &["a.go", "ZIP archive"]);
+}
+
+#[tokio::test]
+async fn a_refusal_in_plain_words_is_told() {
+    let registry = Registry::start().await;
+    let person = Person::of(&registry);
+    let path = text(&person.write("a.txt", b"a"));
+    registry.rule(|seen| {
+        let body = b"the moon is full\n".to_vec();
+        let reply = Reply { status: 422, body, ..Reply::default() }.with("Content-Type", "text/plain; charset=utf-8");
+        seen.line().starts_with("PUT").then_some(reply)
+    });
+    person.run(&["push", "files", &path]).await.failed(1, &["the moon is full", "422"]);
+}
+
+#[tokio::test]
 async fn exit_codes_tell_what_happened() {
     let registry = Registry::start().await;
     let person = Person::of(&registry);
@@ -149,6 +192,7 @@ async fn exit_codes_tell_what_happened() {
     person.run(&["push", "files"]).await.failed(2, &["PATH"]);
     person.run(&["push", "Files", &path]).await.failed(2, &["lower-case"]);
     person.run(&["push", "files", &path, "--package", "x"]).await.failed(2, &["--version"]);
+    person.run(&["push", "files", &path, "--version", "1"]).await.failed(3, &["not_found"]);
     person.run(&["push", "files", "/nowhere/x"]).await.failed(2, &["/nowhere/x"]);
     person.run(&["push", "absent", &path]).await.failed(3, &["not_found"]);
     person.run(&["push", "secret", &path]).await.failed(4, &["you may not", "forbidden"]);

@@ -1,0 +1,89 @@
+//! The life of a server's process, whichever it is: it starts, works until it is asked to stop, and ends.
+
+use registry::Registry;
+use store::Store;
+use tokio_util::sync::CancellationToken;
+
+use super::waiting::{wait_quietly, wait_until_usable};
+use super::{Background, Lock, build, listen, offer_bootstrap, open_store, operate, start_logs, stop_token};
+use crate::Context;
+use crate::commands::failure::Failure;
+use crate::config::{Config, ConfigFlags, Process};
+
+impl Process {
+    /// Whether it answers clients.
+    fn answers(self) -> bool {
+        matches!(self, Self::Serve | Self::Api)
+    }
+
+    /// Whether it runs jobs.
+    fn works(self) -> bool {
+        matches!(self, Self::Serve | Self::Worker)
+    }
+
+    /// Whether it numbers events and keeps the schedule.
+    fn beats(self) -> bool {
+        matches!(self, Self::Serve | Self::Beat)
+    }
+}
+
+/// Lives as `process` until a signal ends it.
+pub(crate) async fn live(process: Process, flags: &ConfigFlags, context: &Context) -> Result<(), Failure> {
+    let config = Config::load(flags, &context.environment)?;
+    config.check_for(process)?;
+    start_logs(&config.log, context.console.person_watches());
+    let _lock = Lock::of(&config)?;
+    let stop = stop_token()?;
+    let store = open_store(&config, &context.ambient).await?;
+    if !usable(process, &config, &store, context, &stop).await? {
+        return Ok(());
+    }
+    let registry = build(&config, store, &context.ambient).await?;
+    work(process, &config, &registry, stop).await
+}
+
+async fn usable(
+    process: Process,
+    config: &Config,
+    store: &Store,
+    context: &Context,
+    stop: &CancellationToken,
+) -> Result<bool, Failure> {
+    if process.answers() {
+        return wait_until_usable(config, store, &context.ambient, stop).await;
+    }
+    wait_quietly(store, stop).await
+}
+
+async fn work(process: Process, config: &Config, registry: &Registry, stop: CancellationToken) -> Result<(), Failure> {
+    let listening = if process.answers() {
+        offer_bootstrap(config, registry).await?;
+        Some(listen(config, registry)?)
+    } else {
+        None
+    };
+    let mut background = Background::new();
+    if process.answers() {
+        background.notes(registry);
+    }
+    if process.works() {
+        background.worker(config, registry);
+    }
+    if process.beats() {
+        background.beat(registry);
+    }
+    match listening {
+        Some(listening) => {
+            if let Some(address) = listening.address() {
+                tracing::info!(%address, "ready");
+            }
+            listening.serve(stop).await;
+        }
+        None => {
+            tracing::info!("ready");
+            operate(config, registry, &stop).await?;
+        }
+    }
+    background.stop().await;
+    Ok(())
+}
