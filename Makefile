@@ -20,7 +20,7 @@ run: ## build and start the server on http://127.0.0.1:8080, with everything in 
 	cargo run --locked --profile $(PROFILE) -p artifortress -- serve $(ARGS)
 
 test: ## every test, with a private PostgreSQL and S3 server for the run
-	kit/install-tools test
+	kit/install-tools test browser
 	cargo build --workspace --all-targets --locked
 	$(BACKING) cargo test --workspace --locked --no-fail-fast
 
@@ -51,10 +51,10 @@ bench: ## workloads and their goals, against other servers in the same run
 	bench/run
 
 soak: ## the repeated tests, ROUNDS times over
-	kit/install-tools test
+	kit/install-tools test browser
 	cargo build --workspace --all-targets --locked
 	ARTIFORTRESS_TEST_ROUNDS=$(ROUNDS) $(BACKING) cargo test --workspace --locked --no-fail-fast --test '*'
 	kit/seeded-defects
 
 tools: ## install what all of the above needs (Debian packages, cargo-deny)
-	kit/install-tools test lint bench
+	kit/install-tools test browser lint bench
