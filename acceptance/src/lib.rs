@@ -4,6 +4,7 @@
 //! - [`backing`]: where a test finds those that `make test` started;
 //! - [`server`]: Artifortress itself, started, killed, restarted, with personas to speak as;
 //! - [`http`]: a small HTTP/1.1 client that can also send what no honest client would;
+//! - [`browser`]: a real browser without a window;
 //! - [`strace`]: faults at the n-th system call.
 //!
 //! Every child process dies with the test process, however that ends ([`nursery`]), and everything that the harness
@@ -25,6 +26,7 @@
 //! ```
 
 pub mod backing;
+pub mod browser;
 pub mod environment;
 pub mod http;
 pub mod nursery;

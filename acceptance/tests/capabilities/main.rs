@@ -1,11 +1,13 @@
 //! What the program can do, and what it refuses, as seen from outside: the real binary, over sockets.
 
 mod browsing;
+mod described;
 mod doors;
 mod files;
 mod identity;
 mod input;
 mod operations;
+mod pages;
 mod shape;
 mod site;
 mod walk;

@@ -1,5 +1,8 @@
 //! The same request sent twice, and answers that the client has already.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use acceptance::Result;
 use acceptance::server::{Backing, Server};
 use serde_json::json;
@@ -35,6 +38,55 @@ async fn a_key_gives_the_first_answer_again_embedded() -> Result<()> {
 #[tokio::test]
 async fn a_key_gives_the_first_answer_again_scaled_out() -> Result<()> {
     a_key_gives_the_first_answer_again(Backing::Scaled).await
+}
+
+/// The client goes away while its request waits for the database: the request is done all the same, and its
+/// answer is there for whoever asks again.
+#[tokio::test]
+async fn a_client_that_goes_away_finds_its_answer_later() -> Result<()> {
+    let server = Arc::new(Server::start(Backing::Scaled).await?);
+    let admin = server.admin()?;
+    let holder = Arc::clone(&server);
+    let hold = "BEGIN; LOCK TABLE repositories IN SHARE MODE; SELECT pg_sleep(3); COMMIT";
+    let held = tokio::task::spawn_blocking(move || holder.sql(hold));
+    until(
+        &server,
+        "SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND granted AND relation = 'repositories'::regclass",
+    )
+    .await?;
+    let body = json!({"repoKey": "files"}).to_string();
+    let head = format!(
+        "POST /v1/repos HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nIdempotency-Key: gone\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        admin.token(),
+        body.len()
+    );
+    let mut client = server.http()?.connect().await?;
+    client.write_raw(head.as_bytes()).await?;
+    until(&server, "SELECT count(*) FROM idempotency").await?;
+    drop(client);
+    held.await??;
+    let again = || admin.post("/v1/repos").header("Idempotency-Key", "gone").body(body.clone());
+    let ask = async || again().header("Content-Type", "application/json").send().await;
+    let started = std::time::Instant::now();
+    let mut answer = ask().await?;
+    while answer.status == 409 && started.elapsed() < Duration::from_secs(15) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        answer = ask().await?;
+    }
+    let answer = answer.expect(&[201])?;
+    assert_eq!(answer.header("idempotency-replayed"), Some("true"));
+    Ok(())
+}
+
+/// Waits until a count is not zero, half a minute at most.
+async fn until(server: &Server, count: &str) -> Result<()> {
+    let started = std::time::Instant::now();
+    while server.sql(count)?.trim() == "0" {
+        assert!(started.elapsed() < Duration::from_secs(30), "waited for {count}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -82,6 +82,7 @@ impl Patient {
     async fn is_noted_and_heals(&self) -> Result<()> {
         assert_eq!(self.server.sql("SELECT count(*) FROM copies WHERE state = 'damaged'")?, "1");
         assert_eq!(self.server.sql("SELECT count(*) FROM events WHERE action = 'blob.copy.damaged'")?, "1");
+        self.writer.head(&self.first.url()).send().await?.expect(&[503])?;
         let mut second = self.first.clone();
         second.path = "damage/second".to_string();
         assert_eq!(publish(&self.writer, &second).await, Told::Published);

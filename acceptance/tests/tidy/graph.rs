@@ -16,7 +16,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("outbound", &["model"]),
     ("registry", &["model", "formats", "store", "blobs", "outbound"]),
     ("server", &["model", "formats", "registry"]),
-    ("artifortress", &["model", "registry", "server", "store", "blobs", "outbound"]),
+    ("artifortress", &["model", "formats", "registry", "server", "store", "blobs", "outbound"]),
     // Black-box: the tests know the words and none of the verbs.
     ("acceptance", &["model"]),
 ];

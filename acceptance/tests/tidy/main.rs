@@ -6,6 +6,7 @@ mod formats;
 mod graph;
 mod names;
 mod places;
+mod settings;
 mod sizes;
 mod source;
 mod sql;

@@ -9,6 +9,7 @@ mod overwrite;
 mod race;
 mod ranges;
 mod sizes;
+mod slash;
 
 use acceptance::Result;
 use acceptance::http::{Http, Request};

@@ -59,7 +59,7 @@ async fn endpoints(site: &Site) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in methods.as_object().into_iter().flatten() {
-            if operation.get("requestBody").and_then(|body| body.get("required")) == Some(&Value::Bool(true)) {
+            if operation["requestBody"]["content"]["application/json"].is_object() {
                 let path = path.replace("{repo}", "libs").replace("{subject}", "somebody");
                 let unknown = |part: &str| match part.split_once('}') {
                     Some(("n" | "number" | "part", rest)) => format!("1{rest}"),

@@ -2,6 +2,8 @@
 
 mod json;
 mod pages;
+mod parameters;
 mod quota;
 mod slow;
 mod wire;
+mod words;

@@ -102,6 +102,34 @@ async fn pages_are_stable_under_writes() -> Result<()> {
     ensure((0..40).step_by(2).all(|number| distinct.contains(&format!("{number:02}"))), format!("all: {seen:?}"))
 }
 
+/// Short lists have pages, too.
+#[tokio::test]
+async fn bindings_come_in_pages() -> Result<()> {
+    let site = Site::embedded().await?;
+    site.repository("libs", json!({})).await?;
+    for (list, role) in [("/v1/repos/libs/bindings", "read"), ("/v1/admin/tenant-role-bindings", "auditor")] {
+        for name in ["dora", "anna", "carl", "bert", "emil"] {
+            let body = json!({"roles": [role]});
+            ask(site.admin.put(&format!("{list}/{name}")).json(&body)).await?.expect(&[200])?;
+        }
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = ask(site.admin.get(&format!("{list}?limit=2{cursor}"))).await?.expect(&[200])?.json()?;
+            let items = page["items"].as_array().cloned().unwrap_or_default();
+            ensure(items.len() <= 2, format!("{page}"))?;
+            seen.extend(items.iter().filter_map(|item| item["subject"].as_str().map(str::to_string)));
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        // The first admin is bound to the tenant already.
+        seen.retain(|subject| subject != "admin");
+        ensure(seen == ["anna", "bert", "carl", "dora", "emil"], format!("{list}: {seen:?}"))?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_address_has_a_longest() -> Result<()> {
     let site = Site::embedded().await?;

@@ -1,5 +1,6 @@
 //! What operators rely on.
 
+mod access_log;
 mod cors;
 mod drain;
 mod health;

@@ -1,5 +1,8 @@
 //! Limits on how often somebody may ask.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use acceptance::Result;
 use acceptance::http::Answer;
 use acceptance::server::{Backing, Server};
@@ -74,6 +77,35 @@ async fn guessing_is_limited_by_address_and_a_forwarded_one_is_not_believed() ->
     }
     let let_in = statuses.iter().filter(|status| **status == 401).count();
     ensure((15..=30).contains(&let_in) && statuses.last() == Some(&429), format!("{statuses:?}"))
+}
+
+/// The table of tokens is locked: whoever is answered did not wait for it.
+#[tokio::test]
+async fn a_flood_of_invented_tokens_ends_before_the_database() -> Result<()> {
+    let plan = Server::plan(Backing::Scaled).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "30");
+    let server = Arc::new(plan.start().await?);
+    let http = server.http()?;
+    let guess = |number: u32| http.get("/v1/auth/whoami").bearer(&format!("invented-{number}"));
+    for number in 0..60 {
+        ask(guess(number)).await?;
+    }
+    let holder = Arc::clone(&server);
+    let hold = "BEGIN; LOCK TABLE tokens IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(5); COMMIT";
+    let held = tokio::task::spawn_blocking(move || holder.sql(hold));
+    let locks = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'tokens'::regclass";
+    while server.sql(locks)?.trim() == "0" {
+        ensure(!held.is_finished(), "the lock was never seen")?;
+        tokio::task::yield_now().await;
+    }
+    let mut cut = 0;
+    for number in 100..110 {
+        let answer = tokio::time::timeout(Duration::from_millis(200), ask(guess(number))).await;
+        cut += u32::from(answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.status == 429)));
+    }
+    // One or two may have come back into the allowance meanwhile, and wait.
+    ensure(cut >= 7, format!("{cut} of 10 were answered while the table was locked"))?;
+    held.await??;
+    Ok(())
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ pub(crate) async fn rows(http: &Http) -> Result<Vec<Row>> {
             }
         }
     }
-    for path in ["/health/live", "/health/ready", "/assets/page.css", "/assets/api.js"] {
+    for path in ["/health/live", "/health/ready", "/assets/page.css", "/assets/api.js", "/assets/icon.svg"] {
         rows.push(Row::new("GET", path, Access::Open, true));
     }
     let (read, write, promote) = (Access::Repo(Role::Read), Access::Repo(Role::Write), Access::Repo(Role::Promote));
@@ -101,6 +101,8 @@ pub(crate) async fn rows(http: &Http) -> Result<Vec<Row>> {
         Row::new("GET", "/repository/{repo}/kept.txt", read, true),
         Row::new("HEAD", "/repository/{repo}/kept.txt", read, true),
         Row::new("GET", "/repository/{repo}/missing.txt", read, false),
+        Row::new("GET", "/repository/{repo}", read, false),
+        Row::new("HEAD", "/repository/{repo}", read, false),
         Row::new("GET", "/repository/{repo}/", read, true),
         Row::new("GET", "/repository/{repo}/?format=html", read, true),
         Row::new("HEAD", "/repository/{repo}/", read, true),

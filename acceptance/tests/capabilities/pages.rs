@@ -1,0 +1,105 @@
+//! The pages as a browser shows them: everything is there, and its console has nothing to say.
+
+use acceptance::Result;
+use acceptance::browser::Browser;
+use serde_json::{Value, json};
+
+use crate::shape::ask;
+use crate::site::{Site, ensure};
+
+fn silent(browser: &mut Browser, page: &str) -> Result<()> {
+    let complaints = browser.complaints()?;
+    ensure(complaints.is_empty(), format!("{page}: the console says {complaints:#?}"))
+}
+
+/// Every name of a field or type that an operation's schemas mention, references followed.
+fn words(document: &Value, schema: &Value, found: &mut Vec<String>) {
+    if let Some(target) = schema["$ref"].as_str().and_then(|name| document.pointer(name.trim_start_matches('#'))) {
+        return words(document, target, found);
+    }
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        words(document, part, found);
+    }
+    found.extend(schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()));
+}
+
+#[tokio::test]
+async fn the_api_page_shows_every_operation() -> Result<()> {
+    let site = Site::embedded().await?;
+    let document = site.admin.get("/v1/openapi.json").send().await?.expect(&[200])?.json()?;
+    let mut browser = Browser::open()?;
+    browser.visit(&format!("http://{}/v1/docs", site.server.address()?))?;
+    browser.until("document.querySelectorAll('details').length > 0")?;
+    silent(&mut browser, "the page")?;
+    let shown = browser
+        .value("[...document.querySelectorAll('details')].map((box) => { box.open = true; return box.innerText; })")?;
+    let shown: Vec<_> = shown.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut operations = 0;
+    for (path, methods) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in methods.as_object().into_iter().flatten() {
+            let head = [method.to_uppercase(), path.clone(), operation["summary"].as_str().unwrap_or_default().into()];
+            let lines = |text: &&&str| text.split('\n').map(str::trim).take(3).eq(head.iter().map(String::as_str));
+            let text = shown.iter().find(lines);
+            let text = text.ok_or_else(|| acceptance::Trouble::new(format!("{head:?} is not shown")))?;
+            let mut wanted = Vec::new();
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                wanted.extend(parameter["name"].as_str().map(str::to_string));
+            }
+            words(&document, &operation["requestBody"]["content"]["application/json"]["schema"], &mut wanted);
+            for (status, answer) in operation["responses"].as_object().into_iter().flatten() {
+                wanted.push(status.clone());
+                if status != "default" {
+                    words(&document, &answer["content"]["application/json"]["schema"], &mut wanted);
+                }
+            }
+            for word in wanted {
+                ensure(text.contains(&word), format!("{method} {path} does not show {word}:\n{text}"))?;
+            }
+            operations += 1;
+        }
+    }
+    ensure(operations >= 50 && operations == shown.len(), format!("{operations} operations, {} shown", shown.len()))?;
+    silent(&mut browser, "the opened page")
+}
+
+#[tokio::test]
+async fn the_api_page_is_filtered() -> Result<()> {
+    let site = Site::embedded().await?;
+    let mut browser = Browser::open()?;
+    browser.visit(&format!("http://{}/v1/docs", site.server.address()?))?;
+    browser.until("document.querySelectorAll('details').length > 0")?;
+    let filter = |text: &str| {
+        format!(
+            "{{ const box = document.getElementById('filter'); box.value = {}; box.dispatchEvent(new Event('input'));
+            const seen = (name) => [...document.querySelectorAll(name)].filter((one) => one.offsetParent !== null);
+            [seen('details').length, seen('h2').map((one) => one.textContent).join(' ')] }}",
+            json!(text)
+        )
+    };
+    let all = browser.value(&filter(""))?;
+    let some = browser.value(&filter("Tombstone"))?;
+    ensure(some == json!([1, "repos"]), format!("{some}: one operation below its heading"))?;
+    ensure(browser.value(&filter("no such thing"))? == json!([0, ""]), "nothing, and no headings of nothing")?;
+    ensure(browser.value(&filter(""))? == all, "and all again")?;
+    silent(&mut browser, "the page")
+}
+
+#[tokio::test]
+async fn no_page_makes_the_console_complain() -> Result<()> {
+    let site = Site::embedded().await?;
+    site.repository("libs", json!({"anonymousRead": true})).await?;
+    ask(site.admin.put("/repository/libs/a/b%20c").body("x")).await?.expect(&[201])?;
+    let mut browser = Browser::open()?;
+    for page in ["/", "/v1/docs", "/repository/libs", "/repository/libs/", "/repository/libs/a/"] {
+        browser.visit(&format!("http://{}{page}", site.server.address()?))?;
+        let styled = browser.value("getComputedStyle(document.querySelector('main')).maxWidth")?;
+        ensure(styled == "960px", format!("{page} has no style: {styled}"))?;
+        silent(&mut browser, page)?;
+    }
+    // The console does complain where there is a reason.
+    browser.value("{ const script = document.createElement('script'); script.textContent = 'window.bad = 1'; document.body.append(script) }")?;
+    ensure(browser.value("typeof window.bad")? == "undefined", "scripts inside the page do not run")?;
+    ensure(browser.complaints()?.iter().any(|one| one.contains("Content Security Policy")), "and the console says so")?;
+    browser.value("console.error('a mistake')")?;
+    ensure(browser.complaints()?.iter().any(|one| one.contains("a mistake")), "and whatever else goes wrong")
+}

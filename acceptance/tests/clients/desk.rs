@@ -1,0 +1,131 @@
+//! A person's desk: a server with one repository, a home folder, and commands that know nothing else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use acceptance::server::{Backing, Persona, Server};
+use acceptance::{Result, Trouble, environment, nursery, scratch, tree};
+use serde_json::json;
+
+/// A server with one repository of a format, and a home for a client.
+pub(crate) struct Desk {
+    pub(crate) server: Server,
+    pub(crate) admin: Persona,
+    /// The repository's key: the format's word.
+    pub(crate) key: &'static str,
+    /// The client's home; removed with the desk.
+    pub(crate) home: PathBuf,
+}
+
+impl Desk {
+    /// Begins with an empty repository of the format.
+    pub(crate) async fn open(backing: Backing, format: &'static str) -> Result<Desk> {
+        let server = Server::plan(backing).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0").start().await?;
+        let admin = server.admin()?.token().to_owned();
+        let desk = Desk::at(server, format, admin)?;
+        let body = json!({"repoKey": format, "format": format, "repoType": "local"});
+        desk.admin.post("/v1/repos").json(&body).send().await?.expect(&[201])?;
+        Ok(desk)
+    }
+
+    /// At a server that runs, with the token of its admin.
+    pub(crate) fn at(server: Server, format: &'static str, admin: String) -> Result<Desk> {
+        let admin = Persona::new("admin", admin, server.http()?);
+        Ok(Desk { server, admin, key: format, home: scratch::folder("desk")? })
+    }
+
+    /// The repository's address, without a slash at the end.
+    pub(crate) fn url(&self) -> Result<String> {
+        Ok(format!("http://{}/repository/{}", self.server.address()?, self.key))
+    }
+
+    /// A token of somebody else with exactly these scopes.
+    pub(crate) async fn token(&self, subject: &str, scopes: &[&str]) -> Result<String> {
+        let body = json!({"subject": subject, "scopes": scopes});
+        self.admin.post("/v1/auth/pats").json(&body).send().await?.expect(&[200])?.string("/token")
+    }
+
+    /// Writes a file below the home.
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) -> Result<PathBuf> {
+        let path = self.home.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(&self.home))?;
+        fs::write(&path, content)?;
+        Ok(path)
+    }
+
+    /// A command in the home, with no environment but `PATH`, `HOME` and what is added.
+    pub(crate) fn command(&self, program: impl AsRef<Path>) -> Result<Deed> {
+        let mut command = nursery::guarded(program.as_ref(), "KILL");
+        command.env_clear().env("PATH", environment::require("PATH")?).env("HOME", &self.home);
+        command.env("TMPDIR", &self.home).current_dir(&self.home);
+        Ok(Deed { command })
+    }
+
+    /// The configuration that a guide shows: the content of its block number `number` fenced as ````kind````, with this
+    /// server's address and a token in place of the ones that readers see there.
+    pub(crate) fn shown(&self, guide: &str, kind: &str, number: usize, token: &str) -> Result<String> {
+        let text = tree::text(guide)?;
+        let fence = format!("```{kind}\n");
+        let block = text.split(&fence).nth(number + 1).and_then(|rest| rest.split("\n```").next());
+        let block = block.ok_or_else(|| Trouble::new(format!("{guide} has no block {number} of {kind}")))?;
+        let block = block.replace("http://127.0.0.1:8080", &format!("http://{}", self.server.address()?));
+        Ok(block.replace("$TOKEN", token) + "\n")
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        // A module cache is read-only to its owner too.
+        drop(Command::new("chmod").args(["-R", "u+w"]).arg(&self.home).status());
+        drop(fs::remove_dir_all(&self.home));
+    }
+}
+
+/// A command that is about to run.
+pub(crate) struct Deed {
+    command: Command,
+}
+
+impl Deed {
+    pub(crate) fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Deed {
+        self.command.args(args);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Deed {
+        self.command.env(name, value);
+        self
+    }
+
+    /// In this folder below the home.
+    pub(crate) fn at(mut self, folder: impl AsRef<Path>) -> Deed {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// It must work. Returns what it said, both ways.
+    pub(crate) fn works(self) -> Result<String> {
+        let (success, name, said) = self.run()?;
+        if success { Ok(said) } else { Err(Trouble::new(format!("{} failed:\n{}", name, said))) }
+    }
+
+    /// It must fail and say all of `words`. Returns what it said.
+    pub(crate) fn fails_saying(self, words: &[&str]) -> Result<String> {
+        let (success, name, said) = self.run()?;
+        if success {
+            return Err(Trouble::new(format!("{} worked:\n{}", name, said)));
+        }
+        match words.iter().find(|word| !said.contains(**word)) {
+            None => Ok(said),
+            Some(word) => Err(Trouble::new(format!("{} does not say {word:?}:\n{}", name, said))),
+        }
+    }
+
+    fn run(mut self) -> Result<(bool, String, String)> {
+        let name = format!("{:?}", self.command);
+        let done = self.command.output().map_err(|error| Trouble::new(format!("{name}: {error}")))?;
+        let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        Ok((done.status.success(), name, said))
+    }
+}

@@ -1,0 +1,15 @@
+//! Real package managers against the real program: each publishes, installs into a clean cache, installs again from its
+//! cache, is told what is wrong with its credentials and with its request, and sees what was withdrawn.
+//!
+//! A client that is missing fails the run: `kit/install-tools test` installs them.
+
+mod cargo;
+mod desk;
+mod go;
+mod maven;
+mod maven_wire;
+mod node;
+mod npm;
+mod npm_others;
+mod npm_wire;
+mod oci;

@@ -1,0 +1,140 @@
+//! Maven: deploy a build of several modules, resolve it, deploy snapshots, withdraw. Its plugins come from the packages
+//! of the system, so that no other repository is asked.
+
+use std::path::Path;
+
+use acceptance::Result;
+use acceptance::server::Backing;
+
+use crate::desk::{Deed, Desk};
+
+const GUIDE: &str = "docs/formats/maven.md";
+const DEPLOY: &str = "org.apache.maven.plugins:maven-deploy-plugin:2.7:deploy-file";
+const GET: &str = "org.apache.maven.plugins:maven-dependency-plugin:2.8:get";
+/// Where the system's packages put Maven's own plugins.
+const PLUGINS: &str = "/usr/share/maven-repo";
+
+#[tokio::test]
+async fn artifacts_on_sqlite_and_disk() -> Result<()> {
+    follow(Backing::Embedded).await
+}
+
+#[tokio::test]
+async fn artifacts_on_postgresql_and_s3() -> Result<()> {
+    follow(Backing::Scaled).await
+}
+
+async fn follow(backing: Backing) -> Result<()> {
+    let desk = Desk::open(backing, "maven").await?;
+    let token = desk.admin.token().to_owned();
+    let reader = desk.token("rita", &["repo:maven:read"]).await?;
+    for (name, token) in [("admin", token.as_str()), ("reader", &reader), ("stranger", "not-a-token")] {
+        settings(&desk, name, token)?;
+    }
+    build(&desk)?;
+    let deploy = || -> Result<Deed> { Ok(mvn(&desk, "admin", "build")?.args(["deploy"]).at(desk.home.join("build"))) };
+    deploy()?.works()?;
+    // The same bytes once more: as after an answer that was lost.
+    deploy()?.works()?;
+
+    let file = |name: &str| desk.home.join(name).display().to_string();
+    desk.write("other.jar", "other bytes")?;
+    let put = |who: &str, version: &str, name: &str| -> Result<Deed> {
+        let named =
+            [format!("-Durl={}/", desk.url()?), format!("-Dversion={version}"), format!("-Dfile={}", file(name))];
+        let deed = mvn(&desk, who, "build")?.args([DEPLOY, "-DrepositoryId=ours", "-DgroupId=com.example"]);
+        Ok(deed.args(["-DartifactId=core", "-Dpackaging=jar"]).args(named.iter().map(String::as_str)))
+    };
+    put("admin", "1.0", "other.jar")?.fails_saying(&["409", "core-1.0.jar already exists"])?;
+    put("stranger", "3.0", "other.jar")?.fails_saying(&["401", "the token is unknown"])?;
+    put("reader", "3.0", "other.jar")?.fails_saying(&["403", "role write"])?;
+
+    let get = |who: &str, local: &str, what: &str| -> Result<Deed> {
+        let asked = [format!("-Dartifact=com.example:{what}"), format!("-DremoteRepositories=ours::::{}", desk.url()?)];
+        Ok(mvn(&desk, who, local)?.args([GET]).args(asked.iter().map(String::as_str)))
+    };
+    get("reader", "clean", "app:1.0")?.works()?;
+    let core = desk.home.join("clean/com/example/core/1.0/core-1.0.jar");
+    assert!(core.exists(), "the dependency of the dependency is there");
+    get("reader", "clean", "app:1.0")?.args(["-o"]).works()?;
+    if backing == Backing::Scaled {
+        return get("reader", "clean", "nothing:1.0")?.fails_saying(&["Could not find artifact"]).map(drop);
+    }
+    get("stranger", "stranger", "app:1.0")?.fails_saying(&["401", "the token is unknown"])?;
+    get("reader", "clean", "nothing:1.0")?.fails_saying(&["Could not find artifact com.example:nothing"])?;
+
+    for (number, content) in [("1", "first"), ("2", "second")] {
+        desk.write("snapshot.jar", content)?;
+        put("admin", "1.1-SNAPSHOT", "snapshot.jar")?.works()?;
+        get("reader", "clean", "core:1.1-SNAPSHOT")?.args(["-U"]).works()?;
+        let resolved =
+            std::fs::read_to_string(desk.home.join("clean/com/example/core/1.1-SNAPSHOT/core-1.1-SNAPSHOT.jar"))?;
+        assert_eq!(resolved, content);
+        let index = desk.admin.get("/repository/maven/com/example/core/1.1-SNAPSHOT/maven-metadata.xml").send().await?;
+        assert!(index.expect(&[200])?.text().contains(&format!("<buildNumber>{number}<")));
+    }
+
+    // A range takes the greatest release that is left.
+    put("admin", "2.0", "other.jar")?.works()?;
+    range(&desk)?;
+    let resolve = || -> Result<String> {
+        let deed =
+            mvn(&desk, "reader", "clean")?.args(["-U", "org.apache.maven.plugins:maven-dependency-plugin:2.8:list"]);
+        deed.at(desk.home.join("range")).works()
+    };
+    let listed = resolve()?;
+    assert!(listed.contains("com.example:core:jar:2.0"), "{listed}");
+    desk.admin.delete("/repository/maven/com/example/core/2.0/").send().await?.expect(&[204])?;
+    let listed = resolve()?;
+    assert!(listed.contains("com.example:core:jar:1.0"), "{listed}");
+    get("reader", "stranger", "core:2.0")?.fails_saying(&["core"])?;
+    put("admin", "2.0", "other.jar")?.fails_saying(&["409"]).map(drop)
+}
+
+/// The settings that the guide shows, with the system's packages in place of the public repository.
+fn settings(desk: &Desk, name: &str, token: &str) -> Result<()> {
+    let shown = desk.shown(GUIDE, "xml", 0, token)?.replace("/libs/", "/maven/");
+    let mirror = format!("<mirror><id>plugins</id><mirrorOf>central</mirrorOf><url>file://{PLUGINS}</url></mirror>");
+    let settings = shown.replace("<profiles>", &format!("<mirrors>{mirror}</mirrors>\n<profiles>"));
+    desk.write(&format!("{name}.xml"), settings).map(drop)
+}
+
+/// Maven with these settings and a local repository of its own.
+fn mvn(desk: &Desk, settings: &str, local: &str) -> Result<Deed> {
+    let (settings, local) = (desk.home.join(format!("{settings}.xml")), desk.home.join(local).display().to_string());
+    let deed = desk.command(Path::new("mvn"))?.env("MAVEN_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
+    let options = [format!("-Dmaven.repo.local={local}"), settings.display().to_string()];
+    let [local, settings] = &options;
+    Ok(deed.args(["-B", "-s", settings, local]))
+}
+
+/// A parent with two modules, one of which depends on the other.
+fn build(desk: &Desk) -> Result<()> {
+    let home = desk.shown(GUIDE, "xml", 1, "")?.replace("/libs/", "/maven/");
+    let gav = |artifact: &str| {
+        format!("<groupId>com.example</groupId><artifactId>{artifact}</artifactId><version>1.0</version>")
+    };
+    let head = "<modelVersion>4.0.0</modelVersion>";
+    let parent = format!(
+        "<project>{head}{}<packaging>pom</packaging><modules><module>core</module><module>app</module></modules>{home}</project>",
+        gav("parent")
+    );
+    desk.write("build/pom.xml", parent)?;
+    for (module, more) in [("core", String::new()), ("app", format!("<dependency>{}</dependency>", gav("core")))] {
+        let pom = format!(
+            "<project>{head}<parent>{}</parent><artifactId>{module}</artifactId><dependencies>{more}</dependencies></project>",
+            gav("parent")
+        );
+        desk.write(&format!("build/{module}/pom.xml"), pom)?;
+        desk.write(&format!("build/{module}/src/main/resources/{module}.txt"), module)?;
+    }
+    Ok(())
+}
+
+/// A project that takes any release of `core`.
+fn range(desk: &Desk) -> Result<()> {
+    let pom = "<project><modelVersion>4.0.0</modelVersion><groupId>x</groupId><artifactId>y</artifactId><version>1</version>\
+               <packaging>pom</packaging><dependencies><dependency><groupId>com.example</groupId>\
+               <artifactId>core</artifactId><version>[1.0],[2.0,3.0)</version></dependency></dependencies></project>";
+    desk.write("range/pom.xml", pom).map(drop)
+}

@@ -1,0 +1,47 @@
+//! What npm, pnpm, Yarn and Bun have in common.
+
+use std::path::PathBuf;
+
+use acceptance::Result;
+use serde_json::{Value as Json, json};
+
+use crate::desk::{Deed, Desk};
+
+/// Where `kit/install-tools` puts them, each in a folder of its own.
+const CLIENTS: &str = "/opt/clients/npm";
+const GUIDE: &str = "docs/formats/npm.md";
+
+/// Writes the configuration that the guide shows into a home, without patience for a network.
+pub(crate) fn set_up(desk: &Desk, home: &str, yarn_1: bool) -> Result<()> {
+    let shown = |kind: &str, number: usize| -> Result<String> {
+        let text = desk.shown(GUIDE, kind, number, "")?;
+        Ok(text.replace("127.0.0.1:8080", &desk.server.address()?.to_string()).replace("/libs", "/npm"))
+    };
+    let quiet = "fetch-retries=0\nupdate-notifier=false\naudit=false\nfund=false\n";
+    let own = if yarn_1 { shown("ini", 1)? } else { String::new() };
+    desk.write(&format!("{home}/.npmrc"), shown("ini", 0)? + &own + quiet)?;
+    desk.write(&format!("{home}/.yarnrc"), shown("text", 0)?)?;
+    let quiet = "enableTelemetry: false\nhttpRetry: 0\nnodeLinker: node-modules\nenableImmutableInstalls: false\n";
+    desk.write(&format!("{home}/.yarnrc.yml"), shown("yaml", 0)? + quiet).map(drop)
+}
+
+/// A client with a home of its own and this token. `berry` is Yarn since version 2.
+pub(crate) fn client(desk: &Desk, home: &str, token: &str, name: &str) -> Result<Deed> {
+    let program = if name == "berry" { "yarn" } else { name };
+    let program = PathBuf::from(format!("{CLIENTS}/{name}/node_modules/.bin/{program}"));
+    Ok(desk.command(program)?.env("HOME", desk.home.join(home)).env("NPM_TOKEN", token))
+}
+
+/// A package with a module and a command in this folder.
+pub(crate) fn library(desk: &Desk, folder: &str, name: &str, version: &str, more: Json) -> Result<()> {
+    let mut package = json!({
+        "name": name, "version": version, "description": "greets", "license": "MIT", "main": "index.js",
+        "bin": {"greet": "index.js"}, "keywords": ["greeting"], "engines": {"node": ">=10"},
+    });
+    if let (Some(package), Json::Object(more)) = (package.as_object_mut(), more) {
+        package.extend(more);
+    }
+    desk.write(&format!("{folder}/package.json"), package.to_string())?;
+    desk.write(&format!("{folder}/README.md"), "# Greeting\n")?;
+    desk.write(&format!("{folder}/index.js"), "#!/usr/bin/env node\nmodule.exports = 42\n").map(drop)
+}

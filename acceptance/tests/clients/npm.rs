@@ -1,0 +1,97 @@
+//! npm itself: everything that it can do with a registry.
+
+use acceptance::Result;
+use acceptance::server::Backing;
+use serde_json::{Value as Json, json};
+
+use crate::desk::{Deed, Desk};
+use crate::node::{client, library, set_up};
+
+#[tokio::test]
+async fn npm_on_sqlite_and_disk() -> Result<()> {
+    follow(Backing::Embedded).await
+}
+
+#[tokio::test]
+async fn npm_on_postgresql_and_s3() -> Result<()> {
+    follow(Backing::Scaled).await
+}
+
+async fn follow(backing: Backing) -> Result<()> {
+    let desk = Desk::open(backing, "npm").await?;
+    let token = desk.admin.token().to_owned();
+    let reader = desk.token("rita", &["repo:npm:read"]).await?;
+    for home in ["home", "clean"] {
+        set_up(&desk, home, false)?;
+    }
+    let run = |token: &str, args: &[&str]| -> Result<Deed> {
+        Ok(client(&desk, "home", token, "npm")?.args(args.iter().copied()).at(desk.home.join("tool")))
+    };
+
+    library(&desk, "greeting", "greeting", "1.0.0", json!({}))?;
+    library(&desk, "tool", "@acme/tool", "1.0.0", json!({"dependencies": {"greeting": "^1.0.0"}}))?;
+    assert_eq!(run(&token, &["whoami"])?.works()?.trim(), "admin");
+    run(&token, &["ping"])?.works()?;
+    run("not-a-token", &["publish"])?.fails_saying(&["E401", "authentication token seems to be invalid"])?;
+    run(&reader, &["publish"])?.fails_saying(&["E403", "role write"])?;
+    run(&token, &["publish", "../greeting"])?.works()?;
+    run(&token, &["publish"])?.works()?;
+    run(&token, &["publish"])?.fails_saying(&["cannot publish over the previously published versions"])?;
+
+    install(&desk, &token, &reader)?;
+    tags(&run, &desk, &token)?;
+    let found = run(&token, &["search", "@acme/", "--json"])?.works()?;
+    assert!(found.contains("\"@acme/tool\""), "{found}");
+    let audit = client(&desk, "clean", &reader, "npm")?.args(["audit"]).at(desk.home.join("app"));
+    assert!(audit.works()?.contains("found 0 vulnerabilities"));
+    withdraw(&run, &desk, &token).await
+}
+
+fn install(desk: &Desk, token: &str, reader: &str) -> Result<()> {
+    desk.write("app/package.json", r#"{"name":"app","version":"1.0.0","private":true}"#)?;
+    let app = desk.home.join("app");
+    let run = |token: &str, args: &[&str]| -> Result<Deed> {
+        Ok(client(desk, "clean", token, "npm")?.args(args.iter().copied()).at(&app))
+    };
+    run("not-a-token", &["install", "@acme/tool"])?.fails_saying(&["E401"])?;
+    run(token, &["install", "no-such-package"])?.fails_saying(&["E404", "no-such-package was not found"])?;
+    run(reader, &["install", "@acme/tool"])?.works()?;
+    let lock: Json = serde_json::from_str(&std::fs::read_to_string(app.join("package-lock.json"))?)?;
+    let resolved = lock.pointer("/packages/node_modules~1@acme~1tool/resolved").and_then(Json::as_str);
+    assert_eq!(resolved, Some(format!("{}/@acme/tool/-/tool-1.0.0.tgz", desk.url()?).as_str()));
+    std::fs::remove_dir_all(app.join("node_modules"))?;
+    run(reader, &["ci", "--offline"])?.works()?;
+    assert!(app.join("node_modules/greeting/index.js").exists());
+    Ok(())
+}
+
+type Run<'r> = dyn Fn(&str, &[&str]) -> Result<Deed> + 'r;
+
+fn tags(run: &Run<'_>, desk: &Desk, token: &str) -> Result<()> {
+    library(desk, "tool", "@acme/tool", "2.0.0-rc.1", json!({}))?;
+    run(token, &["publish", "--tag", "next"])?.works()?;
+    run(token, &["dist-tag", "add", "@acme/tool@1.0.0", "stable"])?.works()?;
+    let tags = run(token, &["dist-tag", "ls", "@acme/tool"])?.works()?;
+    assert!(["latest: 1.0.0", "next: 2.0.0-rc.1", "stable: 1.0.0"].iter().all(|tag| tags.contains(tag)), "{tags}");
+    run(token, &["dist-tag", "rm", "@acme/tool", "stable"])?.works()?;
+    run(token, &["dist-tag", "rm", "@acme/tool", "latest"])?.fails_saying(&["latest cannot be removed"])?;
+    run(token, &["dist-tag", "add", "@acme/tool@9.9.9", "lost"])?.fails_saying(&["E404", "9.9.9"])?;
+    let deprecated = || run(token, &["view", "@acme/tool@1.0.0", "deprecated"])?.works();
+    run(token, &["deprecate", "@acme/tool@1.0.0", "use the next one"])?.works()?;
+    assert_eq!(deprecated()?.trim(), "use the next one");
+    run(token, &["deprecate", "@acme/tool@1.0.0", ""])?.works()?;
+    assert_eq!(deprecated()?.trim(), "");
+    Ok(())
+}
+
+/// Withdrawn versions are gone for installs and for ever for publishing.
+async fn withdraw(run: &Run<'_>, desk: &Desk, token: &str) -> Result<()> {
+    let writer = desk.token("wim", &["repo:npm:write"]).await?;
+    run(&writer, &["unpublish", "@acme/tool@2.0.0-rc.1"])?.fails_saying(&["E403", "role promote"])?;
+    run(token, &["unpublish", "@acme/tool@2.0.0-rc.1"])?.works()?;
+    let versions = run(token, &["view", "@acme/tool", "versions", "--json"])?.works()?;
+    assert!(versions.contains("1.0.0") && !versions.contains("2.0.0-rc.1"), "{versions}");
+    run(token, &["publish", "--tag", "next"])?.fails_saying(&["E403", "never used again"])?;
+    run(token, &["unpublish", "--force", "@acme/tool"])?.works()?;
+    run(token, &["view", "@acme/tool"])?.fails_saying(&["E404"]).map(drop)
+}

@@ -1,0 +1,56 @@
+//! Images: the cases of the distribution specification, one by one, and the real clients.
+
+mod lists;
+mod manifests;
+mod programs;
+mod rights;
+mod uploads;
+mod yard;
+
+use acceptance::Result;
+use acceptance::server::Backing;
+use yard::Yard;
+
+macro_rules! flows {
+    ($($room:ident::$flow:ident;)+) => {
+        $(#[tokio::test]
+        async fn $flow() -> Result<()> {
+            $room::$flow(&Yard::open(Backing::Embedded).await?).await
+        })+
+
+        /// All of it again on PostgreSQL and S3.
+        #[tokio::test]
+        async fn images_on_postgresql_and_s3() -> Result<()> {
+            let yard = Yard::open(Backing::Scaled).await?;
+            $(Box::pin($room::$flow(&yard)).await.map_err(|trouble| {
+                acceptance::Trouble::new(format!("{}: {trouble:?}", stringify!($flow)))
+            })?;)+
+            Ok(())
+        }
+    };
+}
+
+flows! {
+    uploads::a_blob_comes_at_once_or_in_chunks;
+    uploads::a_chunk_out_of_order_is_refused_and_told_where_to_go_on;
+    uploads::what_is_not_as_announced_is_refused_and_gone;
+    uploads::an_upload_is_given_up;
+    uploads::blobs_go_by_sha512_too;
+    uploads::blobs_are_read_in_parts;
+    uploads::a_blob_is_let_go;
+    manifests::a_manifest_comes_back_byte_for_byte;
+    manifests::a_manifest_needs_its_blobs_but_not_foreign_ones;
+    manifests::contradictions_are_refused;
+    manifests::a_digest_may_be_pushed_again_after_it_was_withdrawn;
+    manifests::tags_move_and_end_unless_they_are_fixed;
+    manifests::a_push_by_digest_may_name_tags;
+    manifests::an_index_may_be_sparse_and_large;
+    lists::tags_come_in_order_and_in_pages;
+    lists::referrers_are_listed_filtered_and_withdrawn;
+    lists::the_catalogue_shows_what_the_caller_may_read;
+    rights::who_asks_is_told_where_tokens_are;
+    rights::a_token_can_do_no_more_than_its_caller;
+    rights::a_public_repository_is_read_by_anybody;
+    rights::bytes_are_mounted_only_by_those_who_may_read_them;
+    rights::hostile_addresses_open_nothing;
+}

@@ -1,0 +1,158 @@
+//! The programs that people use: what the guide shows is run as it stands there, and then some.
+
+use std::io::Read;
+use std::path::Path;
+
+use acceptance::server::Backing;
+use acceptance::{Result, environment};
+use serde_json::json;
+
+use super::yard::{IMAGE, LAYER, sha256};
+use crate::desk::{Deed, Desk};
+
+const GUIDE: &str = "docs/formats/oci.md";
+/// Where `kit/install-tools` puts those that are built.
+const BUILT: &str = "/opt/clients/bin";
+
+#[tokio::test]
+async fn the_guide_works_on_sqlite_and_disk() -> Result<()> {
+    guide(Backing::Embedded).await
+}
+
+#[tokio::test]
+async fn the_guide_works_on_postgresql_and_s3() -> Result<()> {
+    guide(Backing::Scaled).await
+}
+
+/// Runs every block of the guide that is fenced as `sh`, one after the other.
+async fn guide(backing: Backing) -> Result<()> {
+    let desk = Desk::open(backing, "oci").await?;
+    layout(&desk)?;
+    let token = desk.admin.token().to_owned();
+    let mut number = 0;
+    while let Ok(block) = desk.shown(GUIDE, "sh", number, &token) {
+        let block = block.replace("127.0.0.1:8080", &desk.server.address()?.to_string());
+        sh(&desk, &block)?.works()?;
+        number += 1;
+    }
+    assert!(number >= 6, "the guide has only {number} blocks");
+    Ok(())
+}
+
+#[tokio::test]
+async fn refusals_are_shown_by_skopeo_and_crane() -> Result<()> {
+    let desk = Desk::open(Backing::Embedded, "oci").await?;
+    layout(&desk)?;
+    let reader = desk.token("rita", &["repo:oci:read"]).await?;
+    let host = desk.server.address()?.to_string();
+    let (there, admin) = (format!("docker://{host}/oci/app:1.0"), format!("x:{}", desk.admin.token()));
+    let copy = |creds: &str, to: &str| -> Result<Deed> {
+        sh(&desk, &format!("skopeo copy --dest-tls-verify=false --dest-creds {creds} oci:app:1.0 {to}"))
+    };
+    copy("x:wrong", &there)?.fails_saying(&["the token is unknown, expired or revoked"])?;
+    copy(&format!("x:{reader}"), &there)?.fails_saying(&["denied"])?;
+    copy(&admin, &there)?.works()?;
+    copy(&admin, &there)?.works()?;
+    copy(&admin, &format!("docker://{host}/none/app:1"))?.fails_saying(&["the repository none was not found"])?;
+    let inspect = |what: &str, creds: &str| {
+        sh(&desk, &format!("skopeo inspect --tls-verify=false {creds} docker://{host}/oci/{what}"))
+    };
+    inspect("app:2.0", &format!("--creds x:{reader}"))?.fails_saying(&["manifest unknown"])?;
+    inspect("app:1.0", "--no-creds")?.fails_saying(&["unauthorized"])?;
+    inspect("app:1.0", &format!("--creds x:{reader}"))?.works()?;
+    // crane, with a reader's token: it sees, and is told what it may not.
+    sh(&desk, &format!("crane auth login {host} -u x -p {reader}"))?.works()?;
+    sh(&desk, &format!("crane validate --remote {host}/oci/app:1.0"))?.works()?;
+    sh(&desk, &format!("crane tag {host}/oci/app:1.0 mine"))?.fails_saying(&["DENIED: this needs the role write"])?;
+    sh(&desk, &format!("crane delete {host}/oci/app:1.0"))?.fails_saying(&["DENIED"])?;
+    sh(&desk, &format!("crane auth login {host} -u x -p {}", desk.admin.token()))?.works()?;
+    let digest = sh(&desk, &format!("crane digest {host}/oci/app:1.0"))?.works()?;
+    sh(&desk, &format!("crane delete {host}/oci/app@{}", digest.trim()))?.works()?;
+    sh(&desk, &format!("crane manifest {host}/oci/app:1.0"))?.fails_saying(&["MANIFEST_UNKNOWN"])?;
+    copy(&admin, &there)?.works()?;
+    sh(&desk, &format!("crane validate --remote {host}/oci/app:1.0"))?.works().map(drop)
+}
+
+#[tokio::test]
+async fn charts_artifacts_and_signatures_are_images_too() -> Result<()> {
+    let desk = Desk::open(Backing::Embedded, "oci").await?;
+    layout(&desk)?;
+    let (host, token) = (desk.server.address()?.to_string(), desk.admin.token().to_owned());
+    sh(&desk, &format!("crane auth login {host} -u x -p {token} && crane push --index=false app {host}/oci/app:1.0"))?
+        .works()?;
+    desk.write("text.txt", "hello\n")?;
+    let regctl = format!(
+        "regctl registry set --tls disabled {host} && regctl registry login {host} -u x -p {token} --skip-check
+        regctl artifact put --artifact-type application/x.bill -f text.txt --subject {host}/oci/app:1.0
+        regctl artifact list {host}/oci/app:1.0 && regctl tag delete {host}/oci/app:1.0 && regctl tag ls {host}/oci/app"
+    );
+    let said = sh(&desk, &regctl)?.works()?;
+    assert!(said.contains("ArtifactType: application/x.bill"), "{said}");
+    let sign = format!(
+        "crane push --index=false app {host}/oci/app:1.0
+        export COSIGN_PASSWORD=x && cosign generate-key-pair
+        image={host}/oci/app@$(crane digest {host}/oci/app:1.0)
+        cosign sign --key cosign.key --allow-http-registry --tlog-upload=false --use-signing-config=false -y $image
+        cosign verify --key cosign.pub --allow-http-registry --insecure-ignore-tlog=true $image"
+    );
+    let said = sh(&desk, &sign)?.works()?;
+    assert!(said.contains("The signatures were verified against the specified public key"), "{said}");
+    let chart = format!(
+        "helm create demo && helm package demo --version 1.2.3+build.4
+        helm registry login --plain-http {host} -u x -p {token}
+        helm push --plain-http demo-1.2.3+build.4.tgz oci://{host}/oci/charts
+        mkdir back && helm pull --plain-http oci://{host}/oci/charts/demo --version 1.2.3+build.4 -d back
+        cmp demo-1.2.3+build.4.tgz back/demo-1.2.3+build.4.tgz"
+    );
+    sh(&desk, &chart)?.works().map(drop)
+}
+
+/// A script, in the home, with the clients where they are and their files in the home.
+fn sh(desk: &Desk, script: &str) -> Result<Deed> {
+    let path = format!("{BUILT}:{}", environment::require("PATH")?);
+    let deed = desk.command("/bin/sh")?.args(["-e", "-c", script]).env("PATH", path);
+    let at = |name: &str| desk.home.join(name);
+    Ok(deed
+        .env("REGISTRY_AUTH_FILE", at("auth.json"))
+        .env("DOCKER_CONFIG", at("docker"))
+        .env("XDG_RUNTIME_DIR", at("run")))
+}
+
+/// A small image in the folder `app`, as a layout that clients read.
+fn layout(desk: &Desk) -> Result<()> {
+    let put = |bytes: &[u8]| -> Result<String> {
+        let digest = sha256(bytes);
+        desk.write(&format!("app/blobs/{}", digest.replace(':', "/")), bytes)?;
+        Ok(digest)
+    };
+    let layer = tar(desk, "greeting.txt", "hello\n".repeat(30_000).as_bytes())?;
+    let size = layer.len();
+    let layer = put(&layer)?;
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": [layer]},
+        "history": [{"created": "2026-01-01T00:00:00Z"}],
+    })
+    .to_string();
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": IMAGE,
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json", "digest": put(config.as_bytes())?, "size": config.len(),
+        },
+        "layers": [{"mediaType": LAYER.trim_end_matches("+gzip"), "digest": layer, "size": size}],
+    })
+    .to_string();
+    let index = json!({"schemaVersion": 2, "manifests": [{
+        "mediaType": IMAGE, "digest": put(manifest.as_bytes())?, "size": manifest.len(),
+        "annotations": {"org.opencontainers.image.ref.name": "1.0"},
+    }]});
+    desk.write("app/index.json", index.to_string())?;
+    desk.write("app/oci-layout", r#"{"imageLayoutVersion": "1.0.0"}"#).map(drop)
+}
+
+fn tar(desk: &Desk, name: &str, content: &[u8]) -> Result<Vec<u8>> {
+    desk.write(name, content)?;
+    desk.command(Path::new("/bin/tar"))?.args(["--format=ustar", "-cf", "layer.tar", name]).works()?;
+    let mut bytes = Vec::new();
+    std::fs::File::open(desk.home.join("layer.tar"))?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
