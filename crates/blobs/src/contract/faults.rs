@@ -7,7 +7,7 @@ use std::time::Duration;
 use model::{Ambient, Timestamp};
 
 use super::{MIB, Subject, content, digest, fetch, receive, store};
-use crate::{Blobs, Error, Expect, Options};
+use crate::{Blobs, Error, Expect, Options, S3Config};
 
 /// A small file system of its own; unmounted when dropped.
 struct Mounted(tempfile::TempDir);
@@ -144,6 +144,22 @@ async fn a_download_that_breaks_off_is_taken_up_again_or_told() {
     service.cut(usize::MAX, 0);
     let outcome = tokio::time::timeout(Duration::from_secs(60), fetch(&subject.blobs, &copy)).await;
     assert!(matches!(outcome.expect("bounded retries"), Err(Error::Unavailable(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_line_is_waited_for_and_a_silent_service_is_not() {
+    let subject = Subject::s3().await;
+    let service = subject.service.as_ref().expect("S3");
+    let config = S3Config { patience: Duration::from_millis(100), ..service.config() };
+    let hasty = Blobs::s3(&config, Options::default()).expect("a client");
+    service.delay(1000);
+    let bytes = content(20 * MIB);
+    let received = receive(&hasty, &bytes, Expect::default()).await.expect("20 MiB may take a while");
+    assert!(fetch(&subject.blobs, &received.copy().expect("stored")).await.expect("good") == bytes);
+    service.delay(60_000);
+    let outcome =
+        tokio::time::timeout(Duration::from_secs(30), receive(&hasty, &content(300_000), Expect::default())).await;
+    assert!(matches!(outcome.expect("an answer soon"), Err(Error::Unavailable(_))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

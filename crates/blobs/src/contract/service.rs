@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -37,6 +37,8 @@ struct Faults {
     cuts: AtomicUsize,
     /// How much of a download arrives before it breaks off.
     cut_after: AtomicUsize,
+    /// How many milliseconds pass before a body is answered.
+    delay: AtomicU64,
     /// The service under test decides "only if there is none" in one step; this one needs help to do the same.
     one_step: Mutex<()>,
 }
@@ -97,6 +99,11 @@ impl Service {
 }
 
 impl Service {
+    /// Lets so many milliseconds pass before each body is answered.
+    pub(crate) fn delay(&self, millis: u64) {
+        self.faults.delay.store(millis, Ordering::SeqCst);
+    }
+
     /// Breaks off the next `count` downloads after so many bytes.
     pub(crate) fn cut(&self, count: usize, after: usize) {
         self.faults.cut_after.store(after, Ordering::SeqCst);
@@ -119,6 +126,9 @@ async fn answer(
         let mut refusal = hyper::Response::new(s3s::Body::from("<Error/>".to_owned()));
         *refusal.status_mut() = hyper::StatusCode::SERVICE_UNAVAILABLE;
         return Ok(refusal);
+    }
+    if hyper::body::Body::size_hint(request.body()).lower() > 0 {
+        tokio::time::sleep(Duration::from_millis(faults.delay.load(Ordering::SeqCst))).await;
     }
     let conditional = request.headers().contains_key(hyper::header::IF_NONE_MATCH);
     let _turn = if conditional { Some(faults.one_step.lock().await) } else { None };

@@ -5,11 +5,12 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt};
 use model::Timestamp;
 use object_store::aws::AmazonS3;
+use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{MultipartId, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use super::S3Config;
-use super::config::WRITING;
+use super::config::{ASSEMBLY, LONGEST, SLOWEST};
 use crate::copy::Stored;
 use crate::error::{Error, Result};
 use crate::key::{Area, Key};
@@ -17,8 +18,8 @@ use crate::key::{Area, Key};
 /// The bucket.
 pub(crate) struct Bucket {
     pub(crate) s3: AmazonS3,
-    /// The same for what takes its time in silence: a body on a slow line, parts being put together.
-    pub(super) writing: AmazonS3,
+    /// The same for what takes its time in silence; see [`Bucket::send`] and [`Bucket::assemble`].
+    writing: AmazonS3,
     pub(super) patience: Duration,
     prefix: String,
 }
@@ -30,7 +31,7 @@ impl Bucket {
             return Err(Error::Config(format!("the prefix {prefix:?} has characters that object names may not have")));
         }
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        let (s3, writing) = (config.build(config.patience)?, config.build(WRITING)?);
+        let (s3, writing) = (config.build(config.patience)?, config.build(LONGEST)?);
         Ok(Self { s3, writing, patience: config.patience, prefix })
     }
 
@@ -53,13 +54,34 @@ impl Bucket {
 
     /// The same for an object that is no copy.
     pub(crate) async fn create_at(&self, path: &Path, payload: PutPayload) -> Result<()> {
-        match self.writing.put_opts(path, payload, PutMode::Create.into()).await {
-            Ok(_) => Ok(()),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Err(Error::KeyTaken)
+        let length = payload.content_length();
+        let create = async {
+            match self.writing.put_opts(path, payload, PutMode::Create.into()).await {
+                Ok(_) => Ok(()),
+                Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                    Err(Error::KeyTaken)
+                }
+                Err(error) => Err(error.into()),
             }
-            Err(error) => Err(error.into()),
-        }
+        };
+        within(self.time_for(length), create).await
+    }
+
+    /// Sends one part of an upload.
+    pub(super) async fn send(&self, key: &Key, id: &MultipartId, index: usize, part: PutPayload) -> Result<PartId> {
+        let (path, time) = (self.path_of(key), self.time_for(part.content_length()));
+        within(time, async { Ok(self.writing.put_part(&path, id, index, part).await?) }).await
+    }
+
+    /// Puts the parts of an upload together.
+    pub(super) async fn assemble(&self, key: &Key, id: &MultipartId, parts: Vec<PartId>) -> Result<()> {
+        let path = self.path_of(key);
+        within(ASSEMBLY, async { Ok(self.writing.complete_multipart(&path, id, parts).await.map(drop)?) }).await
+    }
+
+    /// How long a body of so many bytes may take: a service that hangs is noticed soon, a slow line is waited for.
+    fn time_for(&self, length: usize) -> Duration {
+        self.patience + Duration::from_secs(u64::try_from(length).unwrap_or(u64::MAX) / SLOWEST)
     }
 
     pub(crate) async fn length(&self, key: &Key) -> Result<u64> {
@@ -95,6 +117,14 @@ impl Bucket {
         let path = self.path(&format!("probe/{}", name.name()));
         self.s3.put(&path, PutPayload::from_static(b"probe")).await?;
         Ok(self.s3.delete(&path).await?)
+    }
+}
+
+/// What the work gives, if it ends in time.
+pub(super) async fn within<T>(time: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(time, work).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Error::Unavailable(format!("no answer within {time:?}"))),
     }
 }
 

@@ -41,8 +41,13 @@ pub struct S3Credentials {
 
 /// How often a request is tried again within the patience.
 const RETRIES: usize = 5;
-/// How long the service may be silent while it takes a body or puts a large object together.
-pub(super) const WRITING: Duration = Duration::from_secs(60);
+/// How long the service may put a large object together.
+pub(super) const ASSEMBLY: Duration = Duration::from_secs(60);
+/// The slowest line, in bytes per second, on which bodies still arrive.
+pub(super) const SLOWEST: u64 = 256 << 10;
+/// How long the service may be silent at most: the largest part on the slowest line. Each request has its own, shorter
+/// deadline.
+pub(super) const LONGEST: Duration = Duration::from_secs(300);
 
 impl S3Config {
     /// A client of a service that may be silent for as long as `silence`. Plain HTTP is spoken only to an endpoint that

@@ -90,8 +90,7 @@ impl Direct<'_> {
             }
         }
         let ids = parts.iter().map(|part| PartId { content_id: part.etag.clone() }).collect();
-        self.0.writing.complete_multipart(&self.0.path_of(key), &upload.to_owned(), ids).await?;
-        Ok(())
+        self.0.assemble(key, &upload.to_owned(), ids).await
     }
 
     /// Gives an upload up and removes what holds its key. One that ended before is fine.

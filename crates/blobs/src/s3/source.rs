@@ -9,7 +9,7 @@ use futures_util::stream::BoxStream;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use tokio::time::Instant;
 
-use super::Bucket;
+use super::bucket::{Bucket, within};
 use crate::copy::BlobCopy;
 use crate::error::{Error, Result};
 use crate::pool::{Buffer, Pool};
@@ -56,11 +56,7 @@ impl ObjectSource {
 
     /// Begins a stream at `start`. An object too short to hold the copy is damaged.
     async fn ask(&mut self, start: u64) -> Result<()> {
-        let patience = self.bucket.patience;
-        match tokio::time::timeout(patience, self.ask_now(start)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Error::Unavailable(format!("no answer within {patience:?}"))),
-        }
+        within(self.bucket.patience, self.ask_now(start)).await
     }
 
     async fn ask_now(&mut self, start: u64) -> Result<()> {

@@ -170,10 +170,10 @@ impl Upload {
     async fn send(&mut self, part: PutPayload) -> Result<()> {
         self.wait(AT_ONCE - 1).await?;
         let (bucket, index) = (Arc::clone(&self.bucket), self.sent);
-        let (path, id) = (bucket.path_of(&self.key), self.id.clone().ok_or(Error::Broken)?);
+        let (key, id) = (self.key.clone(), self.id.clone().ok_or(Error::Broken)?);
         self.parts.push(None);
         self.sent += 1;
-        self.under_way.spawn(async move { Ok((index, bucket.writing.put_part(&path, &id, index, part).await?)) });
+        self.under_way.spawn(async move { Ok((index, bucket.send(&key, &id, index, part).await?)) });
         Ok(())
     }
 
@@ -192,7 +192,7 @@ impl Upload {
         self.wait(0).await?;
         let parts = self.parts.iter().cloned().collect::<Option<Vec<_>>>().ok_or(Error::Broken)?;
         let id = self.id.clone().ok_or(Error::Broken)?;
-        self.bucket.writing.complete_multipart(&self.bucket.path_of(&self.key), &id, parts).await?;
+        self.bucket.assemble(&self.key, &id, parts).await?;
         (self.id, self.claimed) = (None, false);
         Ok(())
     }
