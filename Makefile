@@ -10,6 +10,8 @@ PROFILE ?= dev
 ARGS ?=
 # How long `make soak` repeats what `make test` repeats briefly.
 ROUNDS ?= 2000
+# How many seconds `make soak` gives each fuzz target; `make test` gives 2.
+FUZZ ?= 300
 
 BACKING := $${CARGO_TARGET_DIR:-target}/debug/backing
 
@@ -23,6 +25,7 @@ test: ## every test, with a private PostgreSQL and S3 server for the run
 	kit/install-tools test browser
 	cargo build --workspace --all-targets --locked
 	$(BACKING) cargo test --workspace --locked --no-fail-fast
+	kit/fuzz 2
 
 demo: ## real files in and out, attacks refused, damage healed: on both backings
 	kit/install-tools test
@@ -54,6 +57,7 @@ soak: ## the repeated tests, ROUNDS times over
 	kit/install-tools test browser
 	cargo build --workspace --all-targets --locked
 	ARTIFORTRESS_TEST_ROUNDS=$(ROUNDS) $(BACKING) cargo test --workspace --locked --no-fail-fast --test '*'
+	kit/fuzz $(FUZZ)
 	kit/seeded-defects
 
 tools: ## install what all of the above needs (Debian packages, cargo-deny)

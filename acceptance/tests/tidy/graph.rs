@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use crate::{is_rust, keep, source};
 
 /// Each room and the rooms that it may use. A new room is a new line here, on purpose.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("formats", &["model"]),
     ("store", &["model"]),
@@ -19,6 +19,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("artifortress", &["model", "formats", "registry", "server", "store", "blobs", "outbound"]),
     // Black-box: the tests know the words and none of the verbs.
     ("acceptance", &["model"]),
+    ("fuzz", &["model", "formats"]),
 ];
 
 /// Drivers, the only rooms whose Cargo.toml may name them, and the rooms that may besides, for their tests.

@@ -1,0 +1,46 @@
+//! Hostile bytes against everything that reads foreign bytes and is pure: the formats and the model.
+//!
+//! A target takes any bytes and panics when a promise is broken. [`TARGETS`] names them all, each with
+//! seeds that reach deep. `make test` replays the seeds with random changes and runs each target for a
+//! moment under libFuzzer; `kit/fuzz` runs them for as long as you like.
+#![expect(clippy::panic, clippy::expect_used, reason = "a broken promise is a panic: that is what is looked for")]
+
+mod archive;
+mod images;
+mod names;
+mod packages;
+mod publish;
+mod request;
+
+/// One door for hostile bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
+    /// Takes the bytes. Panics when a promise is broken. Whether they were accepted, all the way down.
+    pub run: fn(&[u8]) -> bool,
+    /// Bytes that are accepted.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them. `…-request`: an address and a body as they come in. `…-package`: what is inside of a package,
+/// framed, packed and signed correctly so that changes reach the innermost parser.
+pub const TARGETS: [Target; 12] = [
+    Target { name: "cargo-request", run: packages::cargo::request, seeds: packages::cargo::requests },
+    Target { name: "cargo-package", run: packages::cargo::package, seeds: packages::cargo::seeds },
+    Target { name: "go-request", run: packages::go::request, seeds: packages::go::requests },
+    Target { name: "go-package", run: packages::go::package, seeds: packages::go::seeds },
+    Target { name: "maven-request", run: packages::maven::request, seeds: packages::maven::requests },
+    Target { name: "maven-package", run: packages::maven::package, seeds: packages::maven::seeds },
+    Target { name: "npm-request", run: packages::npm::request, seeds: packages::npm::requests },
+    Target { name: "npm-package", run: packages::npm::package, seeds: packages::npm::seeds },
+    Target { name: "oci-address", run: images::address, seeds: images::addresses },
+    Target { name: "oci-manifest", run: images::manifest, seeds: images::manifests },
+    Target { name: "raw-request", run: packages::raw::request, seeds: packages::raw::requests },
+    Target { name: "names", run: names::names, seeds: names::seeds },
+];
+
+/// The target of this name.
+pub fn target(name: &str) -> Option<Target> {
+    TARGETS.into_iter().find(|target| target.name == name)
+}

@@ -1,0 +1,52 @@
+//! Crates.
+
+use formats::cargo::Cargo;
+
+use crate::{archive, request};
+
+pub(crate) fn request(bytes: &[u8]) -> bool {
+    request::run(&Cargo, bytes)
+}
+
+pub(crate) fn requests() -> Vec<Vec<u8>> {
+    let mut all = super::plain(&[
+        "GET config.json",
+        "GET se/rd/serde_json",
+        "GET api/v1/crates?q=serde&per_page=10",
+        "GET dl/tool/1.0.0/download",
+        "DELETE api/v1/crates/tool/1.0.0/yank",
+        "PUT api/v1/crates/tool/1.0.0/unyank",
+        "GET api/v1/crates/tool/owners",
+    ]);
+    all.extend(seeds().iter().map(|seed| put(seed)));
+    all
+}
+
+/// A package: its metadata as the client sends it, then its files.
+pub(crate) fn package(text: &[u8]) -> bool {
+    request(&put(text))
+}
+
+fn put(text: &[u8]) -> Vec<u8> {
+    let parts = archive::read(text);
+    let (packed, length) = (archive::tgz(&parts.members), |part: &[u8]| u32::try_from(part.len()).expect("short"));
+    let (said, file) = (length(parts.said).to_le_bytes(), length(&packed).to_le_bytes());
+    request::write("PUT api/v1/crates/new", "*/*", "", &[&said, parts.said, &file, &packed].concat())
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let said = r#"{"name":"tool","vers":"1.0.0","deps":[{"name":"serde","version_req":"^1","features":["derive"],
+        "optional":false,"default_features":true,"target":"cfg(unix)","kind":"normal","registry":null,
+        "explicit_name_in_toml":null}],"features":{"default":["x"],"x":[]},"authors":[],"description":"a tool",
+        "license":"MIT","links":null,"rust_version":"1.70","badges":{},"categories":[],"keywords":[]}"#;
+    let manifest = "[package]\nname = \"tool\"\nversion = \"1.0.0\"\nrust-version = \"1.70\"\n[features]\n\
+        default = [\"x\"]\nx = []\n[target.\"cfg(unix)\".dependencies.serde]\nversion = \"^1\"\nfeatures = [\"derive\"]\n";
+    let bare = r#"{"name":"Tool_x","vers":"2.0.0-rc.1+b","deps":[],"features":{},"links":null}"#;
+    vec![
+        archive::write(said, &[("tool-1.0.0/Cargo.toml", manifest), ("tool-1.0.0/src/lib.rs", "")]),
+        archive::write(
+            bare,
+            &[("Tool_x-2.0.0-rc.1+b/Cargo.toml", "[package]\nname='Tool_x'\nversion='2.0.0-rc.1+b'\n")],
+        ),
+    ]
+}

@@ -1,0 +1,54 @@
+//! Maven artifacts.
+
+use formats::maven::Maven;
+
+use crate::{archive, request};
+
+pub(crate) fn request(bytes: &[u8]) -> bool {
+    request::run(&Maven, bytes)
+}
+
+pub(crate) fn requests() -> Vec<Vec<u8>> {
+    let mut all = super::plain(&[
+        "GET com/example/demo/maven-metadata.xml",
+        "GET com/example/demo/1.0-SNAPSHOT/maven-metadata.xml.sha1",
+        "GET com/example/maven-metadata.xml",
+        "GET com/example/demo/1.0/demo-1.0-sources.jar.sha512",
+        "GET com/example/demo/1.0-SNAPSHOT/demo-1.0-20240101.010101-1.jar",
+    ]);
+    all.extend(seeds().iter().map(|seed| put(seed)));
+    all
+}
+
+/// A file: its address, then the members of an archive, or one member that is the whole file.
+pub(crate) fn package(text: &[u8]) -> bool {
+    request(&put(text))
+}
+
+fn put(text: &[u8]) -> Vec<u8> {
+    let parts = archive::read(text);
+    let path = String::from_utf8_lossy(parts.said);
+    let whole = parts.members.first().map_or_else(Vec::new, |(_, content)| content.to_vec());
+    let body = if path.ends_with(".jar") { archive::zip(&parts.members) } else { whole };
+    request::write(&format!("PUT {path}"), "*/*", "application/octet-stream", &body)
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let pom = "<?xml version='1.0' encoding='UTF-8'?>\n<!-- a project --><project xmlns='x'><modelVersion>4.0.0</modelVersion>\
+        <parent><groupId>com.example</groupId><artifactId>top</artifactId><version>9</version></parent>\
+        <properties><revision>1.0</revision></properties><artifactId>d&#101;mo</artifactId><version>${revision}</version>\
+        <packaging>jar</packaging><name><![CDATA[Demo]]></name><dependencies><dependency><groupId>a</groupId>\
+        <artifactId>b</artifactId><version>1</version></dependency></dependencies></project>";
+    let module = r#"{"formatVersion":"1.1","component":{"group":"com.example","module":"demo","version":"1.0",
+        "attributes":{"org.gradle.status":"release"}},"variants":[{"name":"api","files":[{"name":"demo-1.0.jar"}]}]}"#;
+    let plugin = "<plugin><name>demo</name><groupId>com.example</groupId><artifactId>demo</artifactId>\
+        <version>1.0</version><goalPrefix>demo</goalPrefix></plugin>";
+    let snapshot = pom.replace("${revision}", "1.0-SNAPSHOT");
+    vec![
+        archive::write("com/example/demo/1.0/demo-1.0.pom", &[("", pom)]),
+        archive::write("com/example/demo/1.0-SNAPSHOT/demo-1.0-20240101.010101-1.pom", &[("", &snapshot)]),
+        archive::write("com/example/demo/1.0/demo-1.0.module", &[("", module)]),
+        archive::write("com/example/demo/1.0/demo-1.0.jar", &[("META-INF/maven/plugin.xml", plugin), ("a.class", "x")]),
+        archive::write("com/example/demo/1.0/demo-1.0.pom.asc", &[("", "-----BEGIN PGP SIGNATURE-----\n")]),
+    ]
+}

@@ -1,0 +1,70 @@
+//! npm packages.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use formats::npm::Npm;
+use serde_json::{Value, json};
+use sha2::Digest as _;
+
+use crate::{archive, request};
+
+pub(crate) fn request(bytes: &[u8]) -> bool {
+    request::run(&Npm, bytes)
+}
+
+pub(crate) fn requests() -> Vec<Vec<u8>> {
+    let mut all = super::plain(&[
+        "GET tool",
+        "GET @scope%2ftool",
+        "GET @scope/tool/-/tool-1.0.0.tgz",
+        "GET tool/1.0.0",
+        "GET -/v1/search?text=to&size=20&from=0",
+        "GET -/package/tool/dist-tags",
+        "DELETE -/package/tool/dist-tags/beta",
+        "GET -/whoami",
+        "DELETE tool/-rev/7-1",
+    ]);
+    let login = br#"{"_id":"org.couchdb.user:alice","name":"alice","password":"secret","type":"user","roles":[]}"#;
+    all.push(request::write("PUT -/user/org.couchdb.user:alice", "*/*", "application/json", login));
+    all.push(request::write("PUT -/package/tool/dist-tags/beta", "*/*", "application/json", b"\"1.0.0\""));
+    all.extend(seeds().iter().filter_map(|seed| put(seed)));
+    all
+}
+
+/// A package: what is said of the version, then the files of its archive.
+pub(crate) fn package(text: &[u8]) -> bool {
+    put(text).is_some_and(|put| request(&put))
+}
+
+fn put(text: &[u8]) -> Option<Vec<u8>> {
+    let parts = archive::read(text);
+    let mut version: Value = serde_json::from_slice(parts.said).ok().filter(Value::is_object)?;
+    let (name, number) = (version["name"].as_str()?.to_owned(), version["version"].as_str()?.to_owned());
+    let packed = archive::tgz(&parts.members);
+    let integrity = format!("sha512-{}", STANDARD.encode(sha2::Sha512::digest(&packed)));
+    version["dist"] = json!({"integrity": integrity, "tarball": format!("https://x.example/{name}.tgz")});
+    let file =
+        json!({"content_type": "application/octet-stream", "data": STANDARD.encode(&packed), "length": packed.len()});
+    let body = json!({
+        "_id": name, "name": name, "dist-tags": {"latest": number}, "versions": {number.clone(): version}, "access": null,
+        "_attachments": {format!("{name}-{number}.tgz"): file},
+    });
+    let address = format!("PUT {}", name.replace('/', "%2f").replace(['\n', '?'], "_"));
+    Some(request::write(&address, "application/json", "application/json", body.to_string().as_bytes()))
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let full = r#"{"name":"@scope/tool","version":"1.0.0-rc.1","description":"a tool","main":"index.js",
+        "bin":{"tool":"bin/tool.js"},"scripts":{"postinstall":"node x"},"dependencies":{"left":"^1.0.0"},
+        "peerDependencies":{"react":"*"},"peerDependenciesMeta":{"react":{"optional":true}},"engines":{"node":">=18"},
+        "os":["linux"],"cpu":["x64"],"license":"MIT"}"#;
+    let bare = r#"{"name":"tool","version":"1.0.0"}"#;
+    vec![
+        archive::write(
+            full,
+            &[("package/package.json", full), ("package/bin/tool.js", "x"), ("package/README.md", "# x")],
+        ),
+        archive::write(bare, &[("package/package.json", bare)]),
+        archive::write(bare, &[("tool/package.json", bare), ("tool/binding.gyp", "{}")]),
+    ]
+}

@@ -1,0 +1,171 @@
+//! A body on its way to a release, and what every release promises.
+
+use std::collections::BTreeSet;
+use std::io::Cursor;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use formats::{
+    Asked, FileFacts, Format, Head, Intake, Method, NewFile, Operation, Piece, Plan, Release, ReleaseFile, Site,
+    Source, StagedFile, Sums, VersionFacts, VersionHead, Wanted,
+};
+use model::{EntryPath, PackageName, Sha256Digest, Timestamp, VersionId};
+use sha2::Digest as _;
+
+/// Indexes and answers are asked for with every number that a format might use.
+const VIEWS: std::ops::Range<u8> = 0..16;
+
+/// Takes a body in twice, at once and in small pieces: both find the same. Then the plan is made and looked at.
+/// Whether there is one.
+pub(crate) fn accept(format: &dyn Format, whole: Box<dyn Intake>, cut: Box<dyn Intake>, body: &[u8]) -> bool {
+    let size = 1 + body.len() % 61;
+    let (one, other) = (plan(whole, std::iter::once(body)), plan(cut, body.chunks(size)));
+    assert_eq!(format!("{one:?}"), format!("{other:?}"), "pieces of {size} bytes mean something else");
+    let Some(Ok(plan)) = one else { return false };
+    if let Some(release) = &plan.release {
+        check(format, release);
+        render(format, release);
+    }
+    true
+}
+
+/// `None`: what was announced of a file is wrong, which is the registry's to say.
+fn plan<'b>(
+    mut intake: Box<dyn Intake>,
+    pieces: impl Iterator<Item = &'b [u8]>,
+) -> Option<Result<Plan, model::Refusal>> {
+    let mut out = Vec::new();
+    for piece in pieces {
+        if let Err(refusal) = intake.push(Bytes::copy_from_slice(piece), &mut out) {
+            return Some(Err(refusal));
+        }
+    }
+    if let Err(refusal) = intake.end(&mut out) {
+        return Some(Err(refusal));
+    }
+    let mut files = stage(out)?;
+    if intake.claim().is_some() {
+        return None;
+    }
+    Some(intake.plan(&mut files))
+}
+
+fn stage(pieces: Vec<Piece>) -> Option<Vec<StagedFile>> {
+    let (mut files, mut open): (Vec<StagedFile>, Option<(NewFile, Vec<u8>)>) = (Vec::new(), None);
+    for piece in pieces {
+        match (piece, &mut open) {
+            (Piece::Begin(new), None) => open = Some((new, Vec::new())),
+            (Piece::Bytes(bytes), Some((_, content))) => content.extend_from_slice(&bytes),
+            (Piece::End, Some(_)) => files.push(staged(open.take().expect("it is open"))?),
+            (piece, open) => panic!("{piece:?} comes when a file is open: {}", open.is_some()),
+        }
+    }
+    assert!(open.is_none(), "a file was begun and never ended");
+    Some(files)
+}
+
+fn staged((new, content): (NewFile, Vec<u8>)) -> Option<StagedFile> {
+    let (length, sha256) = (content.len() as u64, digest(&content));
+    let lies = new.length.is_some_and(|said| said != length) || new.sha256.is_some_and(|said| said != sha256);
+    (!lies).then(|| StagedFile {
+        length,
+        sha256,
+        sums: sums(new.sums, &content),
+        bytes: Box::new(Cursor::new(content)),
+    })
+}
+
+fn digest(bytes: &[u8]) -> Sha256Digest {
+    Sha256Digest(sha2::Sha256::digest(bytes).into())
+}
+
+fn sums(wanted: Wanted, bytes: &[u8]) -> Sums {
+    Sums {
+        md5: wanted.md5.then(|| md5::Md5::digest(bytes).into()),
+        sha1: wanted.sha1.then(|| sha1::Sha1::digest(bytes).into()),
+        sha512: wanted.sha512.then(|| sha2::Sha512::digest(bytes).into()),
+    }
+}
+
+fn check(format: &dyn Format, release: &Release) {
+    let manifest: serde_json::Value = serde_json::from_str(&release.manifest).expect("manifests are JSON");
+    assert!(manifest.is_object(), "manifests are objects");
+    let display = PackageName::parse(&release.display).expect("the name that is shown is one");
+    assert_eq!(format.normalise(&display), release.package.name, "the name that is shown means the package");
+    let normal = PackageName::parse(&release.package.name).expect("the normalised name is one");
+    assert_eq!(format.normalise(&normal), release.package.name, "normalising twice is normalising once");
+    let (mut paths, mut locations) = (BTreeSet::new(), BTreeSet::new());
+    for file in &release.files {
+        assert!(paths.insert(file.path.as_str()), "{} is there twice", file.path);
+        assert!(locations.insert(file.location.as_str()), "{} is there twice", file.location);
+        let attributes = file.attributes.as_deref().map(serde_json::from_str::<serde_json::Value>);
+        assert!(attributes.is_none_or(|read| read.is_ok()), "attributes are JSON");
+        reachable(format, &file.location);
+    }
+}
+
+/// What was published can be fetched where it says.
+fn reachable(format: &dyn Format, location: &EntryPath) {
+    if format.key() == "oci" {
+        return;
+    }
+    let address = location.as_str().replace('%', "%25").replace('?', "%3F");
+    match format.parse(&Asked::plain(Method::Get, &address)) {
+        Ok(Operation::Fetch(found)) => assert_eq!(&found, location, "it would be looked for elsewhere"),
+        other => panic!("{location} cannot be fetched: {other:?}"),
+    }
+}
+
+fn render(format: &dyn Format, release: &Release) {
+    let site = Site { base: "https://host.example/repository/libs", auth_required: true, subject: None };
+    let facts = facts(release);
+    let head = Head {
+        namespace: release.package.namespace.clone(),
+        name: release.package.name.clone(),
+        display: release.display.clone(),
+        generation: 7,
+        versions: vec![facts.head.clone()],
+        refs: release.refs.iter().map(|name| (name.to_string(), release.version.to_string())).collect(),
+        around: Vec::new(),
+    };
+    for view in VIEWS {
+        let fragment = format.fragment(view, &facts, &site).map(Arc::from);
+        let documents = [format.assemble(view, &head, &[fragment], &site), format.version(view, &head, &facts, &site)];
+        for document in documents.into_iter().flatten().filter(|document| document.media_type.contains("json")) {
+            let lines = document.body.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+            let whole = serde_json::from_slice::<serde_json::Value>(&document.body).is_ok();
+            let mut lines = lines.map(serde_json::from_slice::<serde_json::Value>);
+            assert!(whole || lines.all(|line| line.is_ok()), "a document of JSON is JSON");
+        }
+    }
+}
+
+fn facts(release: &Release) -> VersionFacts {
+    let head = VersionHead {
+        id: VersionId(Default::default()),
+        version: release.version.to_string(),
+        published_at: Timestamp(1_700_000_000_000_000),
+        changed_at: Timestamp(1_700_000_000_000_000),
+        yanked: Some("it is \"bad\" <b>".to_owned()),
+        deprecated: Some("use another & better".to_owned()),
+        unlisted: false,
+    };
+    let files = release.files.iter().map(file_facts).collect();
+    VersionFacts { head, manifest: release.manifest.clone(), files }
+}
+
+fn file_facts(file: &ReleaseFile) -> FileFacts {
+    let (digest, size) = match &file.source {
+        Source::Derived(bytes) => (digest(bytes), bytes.len() as u64),
+        Source::Staged(_) => (Sha256Digest([7; 32]), 100),
+        Source::Held { size, .. } => (Sha256Digest([8; 32]), *size),
+    };
+    FileFacts {
+        path: file.path.to_string(),
+        location: file.location.to_string(),
+        digest,
+        size,
+        attributes: file.attributes.clone(),
+        added_at: Timestamp(1_700_000_000_000_000),
+    }
+}
