@@ -1,5 +1,4 @@
 //! Every seed is accepted, all the way down; what is made of seeds by chance breaks no promise.
-#![expect(clippy::expect_used, reason = "tests")]
 
 use fuzz::TARGETS;
 use proptest::prelude::*;
