@@ -1,6 +1,6 @@
 //! The files of a package on their way in.
 
-use blobs::{Blobs, Body, Expect, Received, Writer};
+use blobs::{Blobs, Expect, Key, Received, Writer};
 use bytes::Bytes;
 use formats::{NewFile, Sums, Wanted};
 use md5::Md5;
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha512};
 
 use crate::authorize::{Grant, Write};
 use crate::error::Result;
+use crate::store_file::stored_place;
 
 /// A file being received. Dropped before [`Staging::finish`], it leaves nothing behind.
 pub(crate) struct Staging {
@@ -35,22 +36,15 @@ impl StagedFiles {
         Self { blobs: blobs.clone(), files: Vec::new() }
     }
 
-    /// The files, for whoever answers for them from now on.
-    pub(super) fn take(&mut self) -> Vec<Staged> {
-        std::mem::take(&mut self.files)
+    /// Where the files are, for whoever answers for them from now on.
+    pub(super) fn hand_over(&mut self) -> Vec<Key> {
+        self.files.drain(..).filter_map(|file| stored_place(&file.received)).collect()
     }
 }
 
 impl Drop for StagedFiles {
     fn drop(&mut self) {
-        let keys: Vec<_> = self
-            .files
-            .drain(..)
-            .filter_map(|file| match file.received.body {
-                Body::Stored { key } => Some(key),
-                Body::Inline(_) => None,
-            })
-            .collect();
+        let keys = self.hand_over();
         let (Ok(runtime), false) = (tokio::runtime::Handle::try_current(), keys.is_empty()) else { return };
         let blobs = self.blobs.clone();
         runtime.spawn(async move {
