@@ -1,6 +1,6 @@
 //! What one request asks for: a release, and changes to what was published. All of it or nothing.
 
-use model::{Code, RepoId, VersionId};
+use model::{Code, Reason, Refusal, RepoId, VersionId};
 
 use crate::args;
 use crate::error::{Error, Result};
@@ -96,7 +96,10 @@ impl Seen {
         let found: Option<u64> = found.map(|row| row.get(0)).transpose()?;
         match found {
             Some(state) if state == self.state => Ok(()),
-            Some(_) => Err(Error::refuse(Code::Conflict, format!("{} has changed meanwhile: look again", self.name))),
+            Some(_) => {
+                let why = format!("{} has changed meanwhile: look again", self.name);
+                Err(Refusal::new(Code::Conflict, why).because(Reason::Changed).into())
+            }
             None => Err(Error::not_found(&format!("the package {}", self.name))),
         }
     }

@@ -15,12 +15,17 @@ use super::staging::{Staged, StagedFiles};
 use crate::authorize::{Grant, Write};
 use crate::error::{Error, Result};
 use crate::repositories::RepoSettings;
+use crate::to_the_end::to_the_end;
 use crate::versions::format_of;
 
 impl Taken {
-    /// Does what the body asked for, all of it or nothing: each right is asked for before anything happens.
-    /// Returns what the client is told. Dropped before the write, it leaves nothing behind.
-    pub async fn perform(mut self) -> Result<Answer> {
+    /// Does what the body asked for, all of it or nothing, also when the caller goes away: each right is
+    /// asked for before anything happens. Returns what the client is told.
+    pub async fn perform(self) -> Result<Answer> {
+        to_the_end(self.do_all()).await
+    }
+
+    async fn do_all(mut self) -> Result<Answer> {
         let answer = std::mem::take(&mut self.plan.answer);
         let read = self.grant.to_read();
         let allowed = read.allow_changes(std::mem::take(&mut self.plan.changes)).await?;

@@ -2,20 +2,18 @@
 
 use blobs::{Blobs, Expect, Key, Received, Writer};
 use bytes::Bytes;
-use formats::{NewFile, Sums, Wanted};
-use md5::Md5;
-use sha1::Sha1;
-use sha2::{Digest, Sha512};
+use formats::{Algorithm, NewFile, Sums};
 
 use crate::authorize::{Grant, Write};
 use crate::error::Result;
+use crate::hasher::Hasher;
 use crate::store_file::stored_place;
 
 /// A file being received. Dropped before [`Staging::finish`], it leaves nothing behind.
 pub(crate) struct Staging {
     writer: Writer,
     expect: Expect,
-    hashers: Hashers,
+    hashers: Vec<(Algorithm, Hasher)>,
 }
 
 /// A file that is durable or in memory, and verified.
@@ -57,12 +55,6 @@ impl Drop for StagedFiles {
     }
 }
 
-struct Hashers {
-    md5: Option<Md5>,
-    sha1: Option<Sha1>,
-    sha512: Option<Sha512>,
-}
-
 impl Grant<Write> {
     /// Begins to receive a file. Refuses at once what could only fail later.
     pub(crate) fn stage(&self, new: &NewFile) -> Result<Staging> {
@@ -72,48 +64,19 @@ impl Grant<Write> {
         }
         let writer = self.registry().blobs().writer(self.ambient()).at_most(limit);
         let expect = Expect { sha256: new.sha256, length: new.length };
-        Ok(Staging { writer, expect, hashers: Hashers::new(new.sums) })
+        let hashers = new.sums.algorithms().map(|algorithm| (algorithm, Hasher::new(algorithm)));
+        Ok(Staging { writer, expect, hashers: hashers.collect() })
     }
 }
 
 impl Staging {
     pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        self.hashers.update(&bytes);
+        self.hashers.iter_mut().for_each(|(_, hasher)| hasher.update(&bytes));
         Ok(self.writer.write(bytes).await?)
     }
 
     pub(crate) async fn finish(self) -> Result<Staged> {
-        let sums = self.hashers.finish();
+        let sums = self.hashers.into_iter().map(|(algorithm, hasher)| (algorithm, hasher.finish())).collect();
         Ok(Staged { received: self.writer.finish(self.expect).await?, sums })
-    }
-}
-
-impl Hashers {
-    fn new(wanted: Wanted) -> Self {
-        Self {
-            md5: wanted.md5.then(Md5::new),
-            sha1: wanted.sha1.then(Sha1::new),
-            sha512: wanted.sha512.then(Sha512::new),
-        }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        if let Some(hasher) = &mut self.md5 {
-            hasher.update(bytes);
-        }
-        if let Some(hasher) = &mut self.sha1 {
-            hasher.update(bytes);
-        }
-        if let Some(hasher) = &mut self.sha512 {
-            hasher.update(bytes);
-        }
-    }
-
-    fn finish(self) -> Sums {
-        Sums {
-            md5: self.md5.map(|hasher| hasher.finalize().into()),
-            sha1: self.sha1.map(|hasher| hasher.finalize().into()),
-            sha512: self.sha512.map(|hasher| hasher.finalize().into()),
-        }
     }
 }

@@ -203,9 +203,7 @@ async fn a_request_is_done_whole_or_not_at_all(bench: &Bench) {
 }
 
 /// Whoever goes away in the middle leaves no bytes that no row names.
-#[tokio::test]
-async fn embedded_a_dropped_publish_leaves_nothing_behind() {
-    let bench = Bench::sqlite().await;
+async fn a_dropped_publish_leaves_nothing_behind(bench: &Bench) {
     bench.repository_of("npm", "js", RepoSettings::default()).await;
     let mut done = false;
     for polls in 1..200 {
@@ -222,9 +220,9 @@ async fn embedded_a_dropped_publish_leaves_nothing_behind() {
                 attributes: None,
             });
         }
-        let perform = Box::pin(take(&bench, plan));
+        let perform = Box::pin(take(bench, plan));
         done = Polled { future: perform, left: polls }.await;
-        settled(&bench).await;
+        settled(bench).await;
         if done {
             break;
         }
@@ -293,6 +291,7 @@ both! {
     what_was_made_from_another_state_is_refused;
     of_many_who_saw_one_state_one_wins;
     a_request_is_done_whole_or_not_at_all;
+    a_dropped_publish_leaves_nothing_behind;
     a_version_is_withdrawn_twice_and_never_again_published;
     a_login_dies_with_its_logout_and_with_its_parent;
 }
