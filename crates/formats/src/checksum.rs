@@ -4,7 +4,7 @@ use model::EntryPath;
 use model::digest::{hex, unhex};
 use serde_json::{Map, Value as Json};
 
-use crate::intake::Sums;
+use crate::intake::{Sums, Wanted};
 
 /// How a checksum is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +53,29 @@ pub struct Claim {
     pub algorithm: Algorithm,
     /// The checksum that it must have.
     pub digest: Vec<u8>,
+}
+
+impl Wanted {
+    /// Those that are wanted.
+    pub fn algorithms(self) -> impl Iterator<Item = Algorithm> {
+        let all = [(self.md5, Algorithm::Md5), (self.sha1, Algorithm::Sha1), (self.sha512, Algorithm::Sha512)];
+        all.into_iter().filter_map(|(wanted, algorithm)| wanted.then_some(algorithm))
+    }
+}
+
+impl FromIterator<(Algorithm, Vec<u8>)> for Sums {
+    fn from_iter<I: IntoIterator<Item = (Algorithm, Vec<u8>)>>(computed: I) -> Self {
+        let mut sums = Self::default();
+        for (algorithm, sum) in computed {
+            match algorithm {
+                Algorithm::Md5 => sums.md5 = sum.try_into().ok(),
+                Algorithm::Sha1 => sums.sha1 = sum.try_into().ok(),
+                Algorithm::Sha512 => sums.sha512 = sum.try_into().ok(),
+                Algorithm::Sha256 => {}
+            }
+        }
+        sums
+    }
 }
 
 impl Sums {

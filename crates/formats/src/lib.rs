@@ -14,7 +14,6 @@ mod facts;
 mod fields;
 pub mod go;
 mod intake;
-mod manifest;
 pub mod maven;
 pub mod npm;
 pub mod oci;
@@ -22,6 +21,7 @@ mod operation;
 mod packing;
 pub mod raw;
 mod say;
+mod tarball;
 mod zip;
 mod zipping;
 
@@ -32,7 +32,6 @@ pub use facts::{Around, FileFacts, Head, Listed, VersionFacts, VersionHead};
 pub use intake::{
     Intake, NewFile, Piece, Plan, ReadSeek, Release, ReleaseFile, Seen, Source, StagedFile, Sums, Wanted,
 };
-pub use manifest::required_in_manifest;
 pub use operation::{Asked, Catalogue, Method, Operation, PackageAt, ParseError, View};
 pub use packing::{Folder, FolderFile, Packing};
 pub use say::{Answer, Document, Login, Refused, Site};
@@ -50,10 +49,10 @@ pub trait Format: Send + Sync {
         false
     }
 
-    /// Whether versions may be put together through the control plane. If not, packages come in through
-    /// the format's own protocol alone, which looks into them.
+    /// Whether versions may be put together through the control plane, where nobody looks into them and any
+    /// path goes. If not, packages come in through the format's own protocol alone.
     fn takes_drafts(&self) -> bool {
-        true
+        false
     }
 
     /// Whether a release that is there already, file by file the same bytes, is answered as if it were new:

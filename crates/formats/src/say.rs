@@ -63,4 +63,6 @@ pub struct Refused<'a> {
     pub code: &'a str,
     /// One sentence for people.
     pub detail: &'a str,
+    /// What stands behind it, where that matters.
+    pub reason: Option<model::Reason>,
 }

@@ -19,6 +19,6 @@ pub use digest::Sha256Digest;
 pub use ids::*;
 pub use names::{EntryPath, NameError, PackageName, RefName, RefPattern, RepoKey, Subject, VersionName};
 pub use network::{Network, NetworkError};
-pub use refusal::{Code, Refusal};
+pub use refusal::{Code, Reason, Refusal};
 pub use secret::Secret;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -87,6 +87,15 @@ impl Code {
     }
 }
 
+/// What stands behind a refusal, where clients are told of one code in different ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The name is taken, for ever.
+    Taken,
+    /// What is asked for was made from a state that has changed meanwhile: looking again may help.
+    Changed,
+}
+
 /// A refusal: nothing was changed, and the caller may be told why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
@@ -95,11 +104,20 @@ pub struct Refusal {
     pub code: Code,
     /// One sentence for a person. Never holds secrets or internals.
     pub detail: String,
+    /// What stands behind it, where that matters.
+    pub reason: Option<Reason>,
 }
 
 impl Refusal {
     /// A refusal with its code and sentence.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self { code, detail: detail.into(), reason: None }
+    }
+
+    /// The same, with what stands behind it.
+    #[must_use]
+    pub fn because(mut self, reason: Reason) -> Self {
+        self.reason = Some(reason);
+        self
     }
 }

@@ -1,75 +1,70 @@
-//! Digests other than SHA-256 that a client announces: computed only when they are, and verified.
+//! Digests that a client announces of a body: computed only when they are, and verified.
 
-use md5::Md5;
+use formats::Algorithm;
 use model::Code;
 use model::digest::hex;
-use sha1::Sha1;
-use sha2::{Digest, Sha512};
 
 use crate::error::{Error, Result};
+use crate::hasher::Hasher;
 
-/// What a client says of its bytes beside their SHA-256.
+/// What a client says of a body: at most one digest of each kind.
 #[derive(Clone, Debug, Default)]
-pub struct Claims {
-    /// Their SHA-256, as a claim like the others; verified by whoever receives.
-    pub sha256: Option<[u8; 32]>,
-    /// Their SHA-1.
-    pub sha1: Option<[u8; 20]>,
-    /// Their SHA-512.
-    pub sha512: Option<[u8; 64]>,
-    /// Their MD5.
-    pub md5: Option<[u8; 16]>,
+pub struct Claims(Vec<(Algorithm, Vec<u8>)>);
+
+impl Claims {
+    /// Adds a claim. 400 when it has the wrong length or contradicts another.
+    pub fn add(&mut self, algorithm: Algorithm, digest: Vec<u8>) -> Result<()> {
+        if digest.len() != algorithm.length() {
+            let (word, length) = (algorithm.word(), algorithm.length());
+            return Err(Error::bad_request(format!("a {word} must be a digest of exactly {length} bytes")));
+        }
+        match self.of(algorithm) {
+            Some(known) if known != digest => Err(Error::bad_request("two headers announce different digests")),
+            Some(_) => Ok(()),
+            None => {
+                self.0.push((algorithm, digest));
+                Ok(())
+            }
+        }
+    }
+
+    /// What is announced of this kind.
+    pub fn of(&self, algorithm: Algorithm) -> Option<&[u8]> {
+        self.0.iter().find(|(known, _)| *known == algorithm).map(|(_, digest)| digest.as_slice())
+    }
+
+    /// What is announced of this kind, for somebody else to verify.
+    pub fn take(&mut self, algorithm: Algorithm) -> Option<Vec<u8>> {
+        let place = self.0.iter().position(|(known, _)| *known == algorithm)?;
+        Some(self.0.swap_remove(place).1)
+    }
+
+    /// Begins to compute what is announced.
+    pub fn check(self) -> Checking {
+        Checking(self.0.into_iter().map(|(algorithm, claim)| (algorithm, Hasher::new(algorithm), claim)).collect())
+    }
 }
 
 /// The digests under way.
-pub(crate) struct Checking {
-    sha1: Option<(Sha1, [u8; 20])>,
-    sha512: Option<(Sha512, [u8; 64])>,
-    md5: Option<(Md5, [u8; 16])>,
-}
+pub struct Checking(Vec<(Algorithm, Hasher, Vec<u8>)>);
 
 impl Checking {
-    pub(crate) fn new(claims: &Claims) -> Self {
-        Self {
-            sha1: claims.sha1.map(|claim| (Sha1::new(), claim)),
-            sha512: claims.sha512.map(|claim| (Sha512::new(), claim)),
-            md5: claims.md5.map(|claim| (Md5::new(), claim)),
-        }
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.iter_mut().for_each(|(_, hasher, _)| hasher.update(bytes));
     }
 
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
-        if let Some((hasher, _)) = &mut self.sha1 {
-            hasher.update(bytes);
-        }
-        if let Some((hasher, _)) = &mut self.sha512 {
-            hasher.update(bytes);
-        }
-        if let Some((hasher, _)) = &mut self.md5 {
-            hasher.update(bytes);
-        }
-    }
-
-    /// Refuses with 409 when a claim is not true.
-    pub(crate) fn finish(self) -> Result<()> {
-        if let Some((hasher, claim)) = self.sha1 {
-            compare("sha1", &hasher.finalize(), &claim)?;
-        }
-        if let Some((hasher, claim)) = self.sha512 {
-            compare("sha512", &hasher.finalize(), &claim)?;
-        }
-        if let Some((hasher, claim)) = self.md5 {
-            compare("md5", &hasher.finalize(), &claim)?;
+    /// The body has ended. Refuses with 409 when a claim is not true.
+    pub fn finish(self) -> Result<()> {
+        for (algorithm, hasher, claim) in self.0 {
+            let (name, actual) = (algorithm.word(), hasher.finish());
+            if actual != claim {
+                let detail = format!("the content has {name} {}, not {} as announced", hex(&actual), hex(&claim));
+                return Err(Error::refuse(Code::UploadVerificationFailed, detail));
+            }
         }
         Ok(())
     }
-}
-
-fn compare(name: &str, actual: &[u8], claim: &[u8]) -> Result<()> {
-    if actual == claim {
-        return Ok(());
-    }
-    let detail = format!("the content has {name} {}, not {} as announced", hex(actual), hex(claim));
-    Err(Error::refuse(Code::UploadVerificationFailed, detail))
 }
 
 #[cfg(test)]
@@ -78,12 +73,13 @@ mod tests {
 
     #[test]
     fn a_true_claim_passes_and_a_false_one_does_not() {
-        let claims = |last| Claims {
-            md5: Some([0x5d, 0x41, 0x40, 0x2a, 0xbc, 0x4b, 0x2a, 0x76, 0xb9, 0x71, 0x9d, 0x91, 0x10, 0x17, 0xc5, last]),
-            ..Claims::default()
-        };
+        let of =
+            |last| vec![0x5d, 0x41, 0x40, 0x2a, 0xbc, 0x4b, 0x2a, 0x76, 0xb9, 0x71, 0x9d, 0x91, 0x10, 0x17, 0xc5, last];
         for (last, good) in [(0x92, true), (0x93, false)] {
-            let mut checking = Checking::new(&claims(last));
+            let mut claims = Claims::default();
+            claims.add(Algorithm::Md5, of(last)).expect("a claim");
+            assert!(claims.add(Algorithm::Md5, of(0)).is_err() && claims.add(Algorithm::Sha1, of(0)).is_err());
+            let mut checking = claims.check();
             checking.update(b"hel");
             checking.update(b"lo");
             assert_eq!(checking.finish().is_ok(), good);

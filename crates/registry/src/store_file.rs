@@ -9,10 +9,10 @@ use store::packages::Coordinate;
 use store::publish::{PublishFile, Replace};
 
 use crate::authorize::{Grant, Write};
-use crate::claims::{Checking, Claims};
 use crate::error::Result;
 use crate::registry::Registry;
 use crate::repositories::RepoSettings;
+use crate::to_the_end::to_the_end;
 
 /// What the client said about the bytes.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +23,6 @@ pub struct Declared {
     pub length: Option<u64>,
     /// Their media type.
     pub media_type: Option<String>,
-    /// Their other digests.
-    pub claims: Claims,
 }
 
 /// Bytes being received. Dropped before [`Incoming::publish`], it leaves nothing behind.
@@ -33,7 +31,6 @@ pub struct Incoming {
     writer: Writer,
     path: EntryPath,
     declared: Declared,
-    checking: Checking,
     overwrite: bool,
     replace: Replace,
 }
@@ -60,21 +57,23 @@ impl Grant<Write> {
             return Err(blobs::Error::TooLong { limit }.into());
         }
         let writer = self.registry().blobs().writer(self.ambient()).at_most(limit);
-        let checking = Checking::new(&declared.claims);
-        Ok(Incoming { grant: self.clone(), writer, path, declared, checking, overwrite, replace })
+        Ok(Incoming { grant: self.clone(), writer, path, declared, overwrite, replace })
     }
 }
 
 impl Incoming {
     /// Takes the next bytes.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        self.checking.update(&bytes);
         Ok(self.writer.write(bytes).await?)
     }
 
-    /// Verifies, makes durable and publishes: from the next request on everybody sees it.
+    /// Verifies, makes durable and publishes, also when the caller goes away: from the next request on
+    /// everybody sees it.
     pub async fn publish(self) -> Result<Stored> {
-        self.checking.finish()?;
+        to_the_end(self.keep()).await
+    }
+
+    async fn keep(self) -> Result<Stored> {
         let expect = Expect { sha256: self.declared.sha256, length: self.declared.length };
         let received = self.writer.finish(expect).await?;
         let registry = self.grant.registry().clone();

@@ -130,7 +130,7 @@ impl From<registry::Error> for Problem {
             }
             registry::Error::Refused(refusal) => {
                 let code = crate::problem::Code::ALL.iter().find(|code| code.as_str() == refusal.code.word());
-                let problem = code.map(|code| Self::new(*code, refusal.detail));
+                let problem = code.map(|code| Self::new(*code, refusal.detail).because(refusal.reason));
                 match problem {
                     Some(problem) if refusal.code.status() == 503 || refusal.code.status() == 429 => {
                         problem.retry_after(2)

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use model::{CorrelationId, Timestamp};
+use model::{CorrelationId, Reason, Timestamp};
 use serde::Serialize;
 
 use crate::edge::rate::Verdict;
@@ -147,13 +147,27 @@ struct Inner {
     explain: Option<Explain>,
     errors: Vec<FieldError>,
     headers: HeaderMap,
+    reason: Option<Reason>,
 }
 
 impl Problem {
     /// A problem with this code; `detail` is one sentence for a person and must hold no secret.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         let detail = detail.into();
-        Self(Box::new(Inner { code, detail, explain: None, errors: Vec::new(), headers: HeaderMap::new() }))
+        let (errors, headers) = (Vec::new(), HeaderMap::new());
+        Self(Box::new(Inner { code, detail, explain: None, errors, headers, reason: None }))
+    }
+
+    /// The same, with what stands behind it.
+    #[must_use]
+    pub fn because(mut self, reason: Option<Reason>) -> Self {
+        self.0.reason = reason;
+        self
+    }
+
+    /// What stands behind it, where clients are told of one code in different ways.
+    pub fn reason(&self) -> Option<Reason> {
+        self.0.reason
     }
 
     /// Its code.

@@ -1,6 +1,6 @@
 //! What can go wrong in the store, in the terms that callers act on.
 
-use model::{Code, Refusal};
+use model::{Code, Reason, Refusal};
 
 /// The store's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -47,6 +47,11 @@ impl Error {
     /// Shorthand for "that contradicts what is there".
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::refuse(Code::Conflict, detail)
+    }
+
+    /// Shorthand for "that name is taken, for ever".
+    pub fn taken(detail: impl Into<String>) -> Self {
+        Self::Refused(Refusal::new(Code::Conflict, detail).because(Reason::Taken))
     }
 
     /// Whether the same request may succeed later without being changed.

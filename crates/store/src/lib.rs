@@ -29,6 +29,7 @@ pub mod marks;
 mod migrate;
 pub mod ops;
 pub mod packages;
+pub mod perform;
 mod pg;
 pub mod pins;
 pub mod principals;

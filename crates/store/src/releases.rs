@@ -194,12 +194,12 @@ impl PublishRelease {
                 Err(Error::conflict(format!("{found} is sealed: it takes no more files")))
             }
             VersionState::Published => {
-                Err(Error::conflict(format!("{found} already exists: published versions never change")))
+                Err(Error::taken(format!("{found} already exists: published versions never change")))
             }
             VersionState::Draft => {
                 Err(Error::conflict(format!("{found} is being put together as a draft: publish or withdraw that")))
             }
-            state => Err(Error::conflict(format!("{found} was {state}: its name is never used again"))),
+            state => Err(Error::taken(format!("{found} was {state}: its name is never used again"))),
         }
     }
 
@@ -317,7 +317,7 @@ impl PublishRelease {
                 act.event
             ];
             if tx.execute(sql, args).await? == 0 {
-                return Err(Error::conflict(format!("{path} already exists: published files never change")));
+                return Err(Error::taken(format!("{path} already exists: published files never change")));
             }
         }
         Ok(())

@@ -56,6 +56,48 @@ async fn right_ones_are_taken_and_wrong_ones_leave_nothing() -> Result<()> {
     Ok(())
 }
 
+/// What is refused has nothing to do with what the body means: the doors of all formats compare alike.
+#[tokio::test]
+async fn every_door_compares() -> Result<()> {
+    let site = Site::embedded().await?;
+    for format in ["cargo", "go", "maven", "npm", "oci", "raw"] {
+        site.repository(&format!("my-{format}"), json!({"format": format})).await?;
+    }
+    let begin = |path: &str| site.admin.post(path).send();
+    let upload = begin("/v2/my-oci/app/blobs/uploads/").await?.expect(&[202])?;
+    let upload = upload.header("location").unwrap_or_default().to_owned();
+    let body = &b"neither a package nor a manifest"[..];
+    let digest = format!("sha256:{}", hex(&Sha256::digest(body)));
+    let session = json!({"expectedDigest": digest, "expectedLength": body.len()});
+    let session = site.admin.post("/v1/repos/my-raw/uploads").json(&session).send().await?.expect(&[201])?;
+    let part = format!("/v1/repos/my-raw/uploads/{}/parts/1", session.string("/uploadId")?);
+    for (method, path, body) in [
+        ("PUT", "/repository/my-cargo/api/v1/crates/new".to_owned(), &b"\x02\0\0\0{}\0\0\0\0"[..]),
+        ("PUT", "/repository/my-go/example.com/tool/@v/v1.0.0.zip".to_owned(), body),
+        ("PUT", "/repository/my-maven/com/example/demo/1.0/demo-1.0.jar".to_owned(), body),
+        ("PUT", "/repository/my-npm/tool".to_owned(), b"{}"),
+        ("PUT", "/repository/my-npm/-/package/tool/dist-tags/next".to_owned(), b"\"1.0.0\""),
+        ("PUT", "/repository/my-raw/tool".to_owned(), body),
+        ("PUT", "/v2/my-oci/app/manifests/1.0".to_owned(), body),
+        ("POST", format!("/v2/my-oci/app/blobs/uploads/?digest={digest}"), body),
+        ("PATCH", upload.clone(), body),
+        ("PUT", part, body),
+    ] {
+        for (name, lie) in headers(b"other") {
+            let sent = site.admin.request(method, &path).header(name, lie).body(body.to_vec()).send().await?;
+            let as_images_do = sent.status == 400 && sent.text().contains("DIGEST_INVALID");
+            let refused = if path.starts_with("/v2/") { as_images_do } else { sent.status == 409 };
+            ensure(refused, format!("{method} {path}, {name}: {} {}", sent.status, sent.text()))?;
+        }
+    }
+    site.admin.get(&format!("/v2/my-oci/app/blobs/{digest}")).send().await?.expect(&[404])?;
+    site.admin.get("/v2/my-oci/app/manifests/1.0").send().await?.expect(&[404])?;
+    let right = site.admin.put("/repository/my-maven/com/example/demo/1.0/demo-1.0.jar");
+    let right = headers(body).into_iter().fold(right, |put, (name, value)| put.header(name, value));
+    right.body(body).send().await?.expect(&[201])?;
+    Ok(())
+}
+
 /// How many files the blob store holds.
 fn stored_files(site: &Site) -> Result<usize> {
     let mut folders = vec![site.server.blobs().to_path_buf()];

@@ -142,6 +142,21 @@ fn hostile_archives_are_refused_by_name() {
 }
 
 #[test]
+fn deep_and_long_manifests_are_refused_in_time() {
+    let deep = "a.".repeat(200_000);
+    for text in [
+        format!("{CARGO_TOML}[package.metadata]\n{deep}a = 1\n"),
+        format!("{CARGO_TOML}[{deep}a]\n"),
+        format!("{CARGO_TOML}[package.metadata]\na = {}{}\n", "[".repeat(200_000), "]".repeat(200_000)),
+        format!("{CARGO_TOML}[package.metadata]\na = {}\n", "{a=".repeat(200_000)),
+    ] {
+        let archive = archive(&[("a-1.0.0/Cargo.toml", tar::EntryType::Regular, text.as_bytes())]);
+        let refusal = publish(&json!({"name": "a", "vers": "1.0.0", "deps": []}), archive).expect_err("deep");
+        assert_eq!(refusal.code, Code::Unprocessable, "{}", refusal.detail);
+    }
+}
+
+#[test]
 fn broken_and_endless_archives_are_refused() {
     let metadata = json!({"name": "a", "vers": "1.0.0", "deps": []});
     let whole = sound();

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::index::Manifest;
 use super::{Cargo, is_name, normal};
+use crate::tarball;
 use crate::{
     Answer, Format, Intake, NewFile, PackageAt, Piece, Plan, Release, ReleaseFile, Source, StagedFile, Wanted,
 };
@@ -265,13 +266,12 @@ fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
     let folder = format!("{}-{}", sent.name, sent.vers);
     let broken = |error: std::io::Error| contradiction(format!("the archive cannot be read: {error}"));
     let unpacked = flate2::read::GzDecoder::new(&mut archive.bytes).take(UNPACKED + 1);
-    let mut members = tar::Archive::new(unpacked);
-    let (mut stated, mut paths) = (None, HashSet::new());
-    for (count, member) in members.entries().map_err(broken)?.enumerate() {
-        if count >= MEMBERS {
+    let (mut count, mut stated, mut paths) = (0, None, HashSet::new());
+    let rest = tarball::each(unpacked, broken, |member| {
+        count += 1;
+        if count > MEMBERS {
             return Err(contradiction(format!("the archive has more than {MEMBERS} members")));
         }
-        let mut member = member.map_err(broken)?;
         let path = String::from_utf8(member.path_bytes().into_owned())
             .map_err(|_| contradiction("a path in the archive is not UTF-8"))?;
         let inside = path.strip_prefix(&folder).and_then(|rest| rest.strip_prefix('/'));
@@ -291,8 +291,9 @@ fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
             member.by_ref().take(CARGO_TOML + 1).read_to_string(&mut text).map_err(broken)?;
             stated = Some(text);
         }
-    }
-    if members.into_inner().limit() == 0 {
+        Ok(())
+    })?;
+    if rest.limit() == 0 {
         return Err(contradiction(format!("the archive unpacks to more than {UNPACKED} bytes")));
     }
     stated.ok_or_else(|| contradiction("the archive has no Cargo.toml")).and_then(|text| sent.agrees(&text))

@@ -51,11 +51,6 @@ impl Format for Go {
         address::parse(asked)
     }
 
-    /// A module that nobody looked into is none.
-    fn takes_drafts(&self) -> bool {
-        false
-    }
-
     /// Paths that differ in case are two modules.
     fn normalise(&self, name: &PackageName) -> String {
         name.as_str().to_owned()

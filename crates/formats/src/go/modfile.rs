@@ -7,6 +7,9 @@ use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
 
 use super::names::Why;
 
+/// Words in a line at most; those that mean something have a handful.
+const WORDS: usize = 1000;
+
 /// What we take from a `go.mod`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ModFile {
@@ -20,11 +23,11 @@ pub(super) struct ModFile {
 pub(super) fn read(text: &[u8]) -> Result<ModFile, Why> {
     let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8".to_owned())?;
     let mut found = Found::default();
-    let mut block: Option<(Vec<String>, usize)> = None;
+    let mut block: Option<(Vec<&str>, usize)> = None;
     for (number, line) in (1..).zip(text.split('\n')) {
         let at = |why: &str| format!("has an error in line {number}: {why}");
         let mut tokens = tokens(line).map_err(|why| at(&why))?;
-        let (first, last) = (tokens.first().map(String::as_str), tokens.last().map(String::as_str));
+        let (first, last) = (tokens.first().copied(), tokens.last().copied());
         match (&mut block, first, last) {
             (_, None, _) => {}
             (Some(_), Some(")"), _) if tokens.len() > 1 => return Err(at("something follows a closing parenthesis")),
@@ -34,7 +37,7 @@ pub(super) fn read(text: &[u8]) -> Result<ModFile, Why> {
                 tokens.pop();
                 block = Some((tokens, number));
             }
-            (None, _, Some(")")) if tokens.len() > 1 && tokens.get(tokens.len() - 2).is_some_and(|one| one == "(") => {}
+            (None, _, Some(")")) if tokens.len() > 1 && tokens.get(tokens.len() - 2) == Some(&"(") => {}
             (None, ..) => found.take(&[], &tokens).map_err(|why| at(&why))?,
         }
     }
@@ -53,8 +56,8 @@ struct Found {
 
 impl Found {
     /// Takes a line; `before`: the words of the block that it stands in.
-    fn take(&mut self, before: &[String], line: &[String]) -> Result<(), String> {
-        let mut words = before.iter().chain(line).map(String::as_str);
+    fn take(&mut self, before: &[&str], line: &[&str]) -> Result<(), String> {
+        let mut words = before.iter().chain(line).copied();
         let verb = words.next().unwrap_or_default();
         let slot = match (verb, before.len()) {
             ("module", 0 | 1) => &mut self.module,
@@ -79,7 +82,7 @@ fn plain(word: &str) -> Result<String, String> {
 }
 
 /// The words of a line, strings with their quotes, without the comment.
-fn tokens(line: &str) -> Result<Vec<String>, String> {
+fn tokens(line: &str) -> Result<Vec<&str>, String> {
     let mut tokens = Vec::new();
     let mut rest = line;
     loop {
@@ -93,8 +96,11 @@ fn tokens(line: &str) -> Result<Vec<String>, String> {
             '"' | '`' => string(rest, first)?,
             _ => word(rest)?,
         };
+        if tokens.len() == WORDS {
+            return Err(format!("it has more than {WORDS} words"));
+        }
         let (token, behind) = rest.split_at(length);
-        tokens.push(token.to_owned());
+        tokens.push(token);
         rest = behind;
     }
 }
@@ -184,6 +190,8 @@ mod tests {
             assert!(line.is_none_or(|line| why.contains(&format!("line {line}"))), "{text:?}: {why}");
         }
         assert!(read(b"module a.b/c // \xff\n").is_err());
+        let many = format!("module a.b/c\nx {}\n", "(".repeat(WORDS));
+        assert!(module(&many).expect_err("many words").contains("line 2"));
     }
 
     proptest! {

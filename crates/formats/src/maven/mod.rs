@@ -42,10 +42,6 @@ impl Format for Maven {
         true
     }
 
-    fn takes_drafts(&self) -> bool {
-        false
-    }
-
     fn repeats(&self) -> bool {
         true
     }

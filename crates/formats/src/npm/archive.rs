@@ -6,6 +6,8 @@ use flate2::read::MultiGzDecoder;
 use model::{Code, EntryPath, Refusal};
 use serde_json::{Map, Value as Json};
 
+use crate::tarball;
+
 /// The longest `package.json`, in bytes.
 const PACKAGE_JSON: u64 = 4 << 20;
 /// Members at most, and their bytes together.
@@ -31,12 +33,8 @@ pub(super) struct Archive {
 pub(super) fn look(bytes: impl Read) -> Result<Archive, Refusal> {
     // All members of a gzip file are read, as npm's clients do.
     let unpacked = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, bytes)).take(UNPACKED + 1);
-    let mut tar = tar::Archive::new(unpacked);
     let mut found = Found::default();
-    for member in tar.entries().map_err(broken)? {
-        found.member(&mut member.map_err(broken)?)?;
-    }
-    let mut rest = tar.into_inner();
+    let mut rest = tarball::each(unpacked, broken, |member| found.member(member))?;
     expect_zeros(&mut rest)?;
     if rest.limit() == 0 {
         return Err(contradiction(format!("the archive unpacks to more than {UNPACKED} bytes")));
@@ -90,7 +88,6 @@ impl Found {
         if !(kind.is_file() || kind.is_dir()) {
             return Err(contradiction(format!("{} is neither a file nor a folder", path.escape_debug())));
         }
-        same_size(member, &path)?;
         if kind.is_dir() && (plain.is_empty() || plain == ".") {
             return Ok(());
         }
@@ -132,26 +129,6 @@ fn text(member: &mut tar::Entry<'_, impl Read>) -> Result<Vec<u8>, Refusal> {
         return Err(contradiction(format!("package.json may have at most {PACKAGE_JSON} bytes")));
     }
     Ok(text)
-}
-
-/// A header that says one size and an extension that says another would be read two ways.
-fn same_size(member: &mut tar::Entry<'_, impl Read>, path: &str) -> Result<(), Refusal> {
-    let plain = member.header().entry_size().map_err(broken)?;
-    let mut stated = None;
-    if let Some(extensions) = member.pax_extensions().map_err(broken)? {
-        for extension in extensions {
-            let extension = extension.map_err(broken)?;
-            if extension.key_bytes() == b"size" {
-                stated = Some(extension.value().ok().and_then(|value| value.parse::<u64>().ok()));
-            }
-        }
-    }
-    match stated {
-        Some(stated) if stated != Some(plain) => {
-            Err(contradiction(format!("the archive gives {} two sizes", path.escape_debug())))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn broken(error: io::Error) -> Refusal {

@@ -16,7 +16,7 @@ mod tags;
 
 use std::sync::Arc;
 
-use model::{EntryPath, NameError, PackageName, VersionName};
+use model::{EntryPath, NameError, PackageName, Reason, VersionName};
 use serde_json::json;
 
 use crate::{
@@ -134,9 +134,9 @@ impl Format for Npm {
     fn refuse(&self, refused: &Refused<'_>) -> Option<Answer> {
         // A 409 makes npm try once more with everything that it finds published; a 403 is shown. What was
         // made from a state that has changed stays a 409.
-        let taken = refused.code == "conflict" && !refused.detail.contains("look again");
-        let status = if taken { 403 } else { refused.status };
-        let error = if taken && refused.detail.contains("never") {
+        let shown = refused.code == "conflict" && refused.reason != Some(Reason::Changed);
+        let status = if shown { 403 } else { refused.status };
+        let error = if refused.reason == Some(Reason::Taken) {
             format!("You cannot publish over the previously published versions: {}", refused.detail)
         } else {
             refused.detail.to_owned()

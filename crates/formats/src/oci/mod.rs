@@ -39,10 +39,6 @@ impl Format for Oci {
         Err(ParseError::Unknown)
     }
 
-    fn takes_drafts(&self) -> bool {
-        false
-    }
-
     fn normalise(&self, name: &PackageName) -> String {
         name.as_str().to_owned()
     }

@@ -193,7 +193,7 @@ fn a_manifest_of_four_mebibytes_is_taken_and_a_longer_one_is_not() {
 #[test]
 fn refusals_have_the_codes_of_the_specification() {
     let code = |about: About, code: &str, status: u16| {
-        let answer = refuse(&about, &Refused { status, code, detail: "why" });
+        let answer = refuse(&about, &Refused { status, code, detail: "why", reason: None });
         let body: Json = serde_json::from_slice(&answer.body).expect("JSON");
         assert_eq!(body["errors"][0]["message"], "why");
         format!("{} {}", answer.status, body["errors"][0]["code"].as_str().unwrap_or_default())

@@ -35,6 +35,10 @@ impl Format for Raw {
         name.as_str().to_owned()
     }
 
+    fn takes_drafts(&self) -> bool {
+        true
+    }
+
     fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
         EntryPath::parse(&format!("{package}/{version}/{path}"))
     }

@@ -2,59 +2,20 @@
 //! what a client says of a file is true.
 
 use formats::{Algorithm, Claim};
-use md5::Md5;
 use model::Code;
 use model::digest::hex;
-use sha1::Sha1;
-use sha2::{Digest, Sha256, Sha512};
 
 use super::documents::Shown;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
-
-/// A checksum that is being computed.
-enum Hasher {
-    Md5(Md5),
-    Sha1(Sha1),
-    Sha256(Sha256),
-    Sha512(Sha512),
-}
-
-impl Hasher {
-    fn new(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Md5 => Self::Md5(Md5::new()),
-            Algorithm::Sha1 => Self::Sha1(Sha1::new()),
-            Algorithm::Sha256 => Self::Sha256(Sha256::new()),
-            Algorithm::Sha512 => Self::Sha512(Sha512::new()),
-        }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Md5(hasher) => hasher.update(bytes),
-            Self::Sha1(hasher) => hasher.update(bytes),
-            Self::Sha256(hasher) => hasher.update(bytes),
-            Self::Sha512(hasher) => hasher.update(bytes),
-        }
-    }
-
-    fn finish(self) -> String {
-        match self {
-            Self::Md5(hasher) => hex(&hasher.finalize()),
-            Self::Sha1(hasher) => hex(&hasher.finalize()),
-            Self::Sha256(hasher) => hex(&hasher.finalize()),
-            Self::Sha512(hasher) => hex(&hasher.finalize()),
-        }
-    }
-}
+use crate::hasher::Hasher;
 
 /// The checksum of some bytes, in hex.
 pub(super) fn checksum_of(bytes: &[u8], algorithm: Algorithm) -> String {
     let mut hasher = Hasher::new(algorithm);
     hasher.update(bytes);
-    hasher.finish()
+    hex(&hasher.finish())
 }
 
 impl Shown {
@@ -78,7 +39,7 @@ impl Found {
         while let Some(piece) = content.next().await? {
             hasher.update(&piece);
         }
-        Ok(hasher.finish())
+        Ok(hex(&hasher.finish()))
     }
 }
 

@@ -1,73 +1,73 @@
-//! A plan is performed: what it publishes in one transaction, then what it changes.
+//! A plan is performed: what it publishes and what it changes, in one transaction.
 
+use blobs::Received;
 use bytes::Bytes;
-use formats::{Answer, Release, ReleaseFile, Source};
+use formats::{Answer, PackageAt, Release, ReleaseFile, Seen, Source, Sums};
 use model::{Code, EntryPath, RefName, Sha256Digest};
 use store::packages::Coordinate;
+use store::perform::{self, Perform};
 use store::refs::NewRef;
 use store::releases::{self, NewFile, PublishRelease};
 use store::versions::SealLater;
 
 use super::intake::Taken;
-use super::staging::Staged;
+use super::staging::{Staged, StagedFiles};
 use crate::authorize::{Grant, Write};
 use crate::error::{Error, Result};
 use crate::repositories::RepoSettings;
-use crate::store_file::stored_place;
+use crate::to_the_end::to_the_end;
 use crate::versions::format_of;
 
 impl Taken {
-    /// Does what the body asked for: each right is asked for before anything happens. Returns what
-    /// the client is told.
-    pub async fn perform(mut self) -> Result<Answer> {
-        let answer = std::mem::take(&mut self.plan.answer);
-        let changes = std::mem::take(&mut self.plan.changes);
-        let release = self.plan.release.take();
-        let allowed = self.grant.to_read().allow_changes(changes).await;
-        if let (Ok(_), Some(seen)) = (&allowed, &self.plan.seen) {
-            self.grant.to_read().expect_seen(seen).await?;
-        }
-        let (changes, release) = match (allowed, release) {
-            (Ok(changes), Some(release)) => (changes, release),
-            (allowed, _) => {
-                allowed?.apply().await?;
-                return Ok(answer);
-            }
-        };
-        self.grant.release(release, self.staged.take()).await?;
-        changes.apply().await?;
-        Ok(answer)
+    /// Does what the body asked for, all of it or nothing, also when the caller goes away: each right is
+    /// asked for before anything happens. Returns what the client is told.
+    pub async fn perform(self) -> Result<Answer> {
+        to_the_end(self.do_all()).await
     }
-}
 
-impl Grant<Write> {
-    /// Publishes a release from staged files; those that it does not name are removed.
-    async fn release(&self, release: Release, staged: Vec<Staged>) -> Result<()> {
-        let mut places: Vec<_> = staged.iter().map(|file| stored_place(&file.received)).collect();
-        let write = match self.write_of(release, staged, &mut places).await {
-            Ok(write) => write,
+    async fn do_all(mut self) -> Result<Answer> {
+        let answer = std::mem::take(&mut self.plan.answer);
+        let read = self.grant.to_read();
+        let allowed = read.allow_changes(std::mem::take(&mut self.plan.changes)).await?;
+        let release = match self.plan.release.take() {
+            Some(release) => Some(self.grant.write_of(release, &mut self.staged).await?),
+            None => None,
+        };
+        let files: Vec<_> = release.iter().flat_map(|release| &release.files).map(named).collect();
+        let seen = self.plan.seen.take().map(|Seen { package, state }| {
+            let PackageAt { namespace, name } = package;
+            perform::Seen { repo: read.repo_id(), namespace, name, state }
+        });
+        let changes = match allowed.meant(release.as_ref()).await {
+            Ok(changes) => changes,
             Err(error) => {
-                for place in places {
-                    self.registry().abandon(place, &store::Error::Full).await;
-                }
+                // What cannot be found may be what has changed: that is said first.
+                read.store().write(Perform { seen, ..Perform::default() }).await?;
                 return Err(error);
             }
         };
-        let files: Vec<_> = write.files.iter().map(|file| (file.location.clone(), file.bytes.named().0)).collect();
-        match self.store().write(write).await {
-            Ok(_) => Ok(()),
+        let kept = self.staged.hand_over();
+        match read.store().write(Perform { seen, release, changes }).await {
+            Ok(()) => Ok(answer),
             Err(error) => {
-                for place in places {
-                    self.registry().abandon(place, &error).await;
+                for place in kept {
+                    read.registry().abandon(Some(place), &error).await;
                 }
-                self.unless_repeated(&files, error.into()).await
+                self.grant.unless_repeated(&files, error.into()).await.map(|()| answer)
             }
         }
     }
+}
 
+/// Where a file is, and what it is.
+fn named(file: &NewFile) -> (EntryPath, Sha256Digest) {
+    (file.location.clone(), file.bytes.named().0)
+}
+
+impl Grant<Write> {
     /// A conflict with what is the same, file by file, is none where the format says so.
     async fn unless_repeated(&self, files: &[(EntryPath, Sha256Digest)], error: Error) -> Result<()> {
-        if error.code() != Some(Code::Conflict) || !format_of(self.repo())?.repeats() {
+        if files.is_empty() || error.code() != Some(Code::Conflict) || !format_of(self.repo())?.repeats() {
             return Err(error);
         }
         let grant = self.to_read();
@@ -79,19 +79,14 @@ impl Grant<Write> {
         Ok(())
     }
 
-    /// `places`: where the bytes of the release are, those that are made here too.
-    async fn write_of(
-        &self,
-        release: Release,
-        staged: Vec<Staged>,
-        places: &mut Vec<Option<blobs::Key>>,
-    ) -> Result<PublishRelease> {
-        let mut staged: Vec<Option<Staged>> = staged.into_iter().map(Some).collect();
+    /// The release in the terms of the store; what is made of it here is staged too.
+    async fn write_of(&self, release: Release, staged: &mut StagedFiles) -> Result<PublishRelease> {
+        let mut received: Vec<_> = staged.files.iter().map(|file| Some(file.received.clone())).collect();
         let mut files = Vec::with_capacity(release.files.len());
         for file in release.files {
-            files.extend(self.file(file, &mut staged, places).await?);
+            files.extend(self.file(file, &mut received, staged).await?);
         }
-        if staged.iter().any(Option::is_some) {
+        if received.iter().any(Option::is_some) {
             return Err(Error::Defect("a plan leaves a staged file out".to_owned()));
         }
         files.sort_by_key(|file| file.bytes.named().0);
@@ -133,19 +128,19 @@ impl Grant<Write> {
     async fn file(
         &self,
         file: ReleaseFile,
-        staged: &mut [Option<Staged>],
-        places: &mut Vec<Option<blobs::Key>>,
+        received: &mut [Option<Received>],
+        staged: &mut StagedFiles,
     ) -> Result<Option<NewFile>> {
         let received = match file.source {
             Source::Staged(number) => {
-                let staged = staged.get_mut(number).and_then(Option::take);
-                staged.ok_or_else(|| Error::Defect("a plan names a file that was not staged".to_owned()))?.received
+                let received = received.get_mut(number).and_then(Option::take);
+                received.ok_or_else(|| Error::Defect("a plan names a file that was not staged".to_owned()))?
             }
             Source::Derived(bytes) => {
                 let mut writer = self.registry().blobs().writer(self.ambient());
                 writer.write(Bytes::from(bytes)).await?;
                 let received = writer.finish(blobs::Expect::default()).await?;
-                places.push(stored_place(&received));
+                staged.files.push(Staged { received: received.clone(), sums: Sums::default() });
                 received
             }
             Source::Held { content, size, required } => {

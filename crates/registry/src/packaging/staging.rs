@@ -1,20 +1,19 @@
 //! The files of a package on their way in.
 
-use blobs::{Blobs, Body, Expect, Received, Writer};
+use blobs::{Blobs, Expect, Key, Received, Writer};
 use bytes::Bytes;
-use formats::{NewFile, Sums, Wanted};
-use md5::Md5;
-use sha1::Sha1;
-use sha2::{Digest, Sha512};
+use formats::{Algorithm, NewFile, Sums};
 
 use crate::authorize::{Grant, Write};
 use crate::error::Result;
+use crate::hasher::Hasher;
+use crate::store_file::stored_place;
 
 /// A file being received. Dropped before [`Staging::finish`], it leaves nothing behind.
 pub(crate) struct Staging {
     writer: Writer,
     expect: Expect,
-    hashers: Hashers,
+    hashers: Vec<(Algorithm, Hasher)>,
 }
 
 /// A file that is durable or in memory, and verified.
@@ -35,22 +34,15 @@ impl StagedFiles {
         Self { blobs: blobs.clone(), files: Vec::new() }
     }
 
-    /// The files, for whoever answers for them from now on.
-    pub(super) fn take(&mut self) -> Vec<Staged> {
-        std::mem::take(&mut self.files)
+    /// Where the files are, for whoever answers for them from now on.
+    pub(super) fn hand_over(&mut self) -> Vec<Key> {
+        self.files.drain(..).filter_map(|file| stored_place(&file.received)).collect()
     }
 }
 
 impl Drop for StagedFiles {
     fn drop(&mut self) {
-        let keys: Vec<_> = self
-            .files
-            .drain(..)
-            .filter_map(|file| match file.received.body {
-                Body::Stored { key } => Some(key),
-                Body::Inline(_) => None,
-            })
-            .collect();
+        let keys = self.hand_over();
         let (Ok(runtime), false) = (tokio::runtime::Handle::try_current(), keys.is_empty()) else { return };
         let blobs = self.blobs.clone();
         runtime.spawn(async move {
@@ -63,12 +55,6 @@ impl Drop for StagedFiles {
     }
 }
 
-struct Hashers {
-    md5: Option<Md5>,
-    sha1: Option<Sha1>,
-    sha512: Option<Sha512>,
-}
-
 impl Grant<Write> {
     /// Begins to receive a file. Refuses at once what could only fail later.
     pub(crate) fn stage(&self, new: &NewFile) -> Result<Staging> {
@@ -78,48 +64,19 @@ impl Grant<Write> {
         }
         let writer = self.registry().blobs().writer(self.ambient()).at_most(limit);
         let expect = Expect { sha256: new.sha256, length: new.length };
-        Ok(Staging { writer, expect, hashers: Hashers::new(new.sums) })
+        let hashers = new.sums.algorithms().map(|algorithm| (algorithm, Hasher::new(algorithm)));
+        Ok(Staging { writer, expect, hashers: hashers.collect() })
     }
 }
 
 impl Staging {
     pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        self.hashers.update(&bytes);
+        self.hashers.iter_mut().for_each(|(_, hasher)| hasher.update(&bytes));
         Ok(self.writer.write(bytes).await?)
     }
 
     pub(crate) async fn finish(self) -> Result<Staged> {
-        let sums = self.hashers.finish();
+        let sums = self.hashers.into_iter().map(|(algorithm, hasher)| (algorithm, hasher.finish())).collect();
         Ok(Staged { received: self.writer.finish(self.expect).await?, sums })
-    }
-}
-
-impl Hashers {
-    fn new(wanted: Wanted) -> Self {
-        Self {
-            md5: wanted.md5.then(Md5::new),
-            sha1: wanted.sha1.then(Sha1::new),
-            sha512: wanted.sha512.then(Sha512::new),
-        }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        if let Some(hasher) = &mut self.md5 {
-            hasher.update(bytes);
-        }
-        if let Some(hasher) = &mut self.sha1 {
-            hasher.update(bytes);
-        }
-        if let Some(hasher) = &mut self.sha512 {
-            hasher.update(bytes);
-        }
-    }
-
-    fn finish(self) -> Sums {
-        Sums {
-            md5: self.md5.map(|hasher| hasher.finalize().into()),
-            sha1: self.sha1.map(|hasher| hasher.finalize().into()),
-            sha512: self.sha512.map(|hasher| hasher.finalize().into()),
-        }
     }
 }

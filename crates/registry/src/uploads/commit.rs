@@ -11,6 +11,7 @@ use super::LEASE;
 use crate::authorize::{Grant, Write};
 use crate::error::{Error, Result};
 use crate::store_file::stored_place;
+use crate::to_the_end::to_the_end;
 
 impl Grant<Write> {
     /// Puts the parts together, verifies digest and length and pins the blob for the repository.
@@ -19,8 +20,7 @@ impl Grant<Write> {
     /// is over. 409 `conflict` while somebody else is at it.
     pub async fn commit_upload(&self, id: UploadId) -> Result<Upload> {
         let grant = self.clone();
-        let work = tokio::spawn(async move { Box::pin(grant.commit(id)).await });
-        work.await.map_err(|error| Error::Defect(format!("a commit ended: {error}")))?
+        to_the_end(async move { Box::pin(grant.commit(id)).await }).await
     }
 
     async fn commit(&self, id: UploadId) -> Result<Upload> {

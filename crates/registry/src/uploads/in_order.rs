@@ -15,6 +15,7 @@ use crate::fetch::Found;
 use crate::packaging::Staging;
 use crate::registry::Registry;
 use crate::store_file::stored_place;
+use crate::to_the_end::to_the_end;
 
 impl Registry {
     /// The digest by which we know what a client names; `None` when nothing here has that name.
@@ -192,9 +193,13 @@ impl IncomingChunk {
         Ok(self.writer.write(bytes).await?)
     }
 
-    /// Makes the chunk durable. Returns how many bytes of the upload have come. 416 when another chunk
-    /// was quicker.
+    /// Makes the chunk durable, also when the caller goes away. Returns how many bytes of the upload have
+    /// come. 416 when another chunk was quicker.
     pub async fn finish(self) -> Result<u64> {
+        to_the_end(self.keep()).await
+    }
+
+    async fn keep(self) -> Result<u64> {
         if self.writer.received() == 0 {
             return Ok(self.at);
         }
@@ -246,9 +251,13 @@ impl IncomingBlob {
         self.staging.write(bytes).await
     }
 
-    /// Verifies the blob and pins it for the repository. 409 `upload_verification_failed` when it is not
-    /// what the client named.
+    /// Verifies the blob and pins it for the repository, also when the caller goes away. 409
+    /// `upload_verification_failed` when it is not what the client named.
     pub async fn finish(self) -> Result<()> {
+        to_the_end(self.keep()).await
+    }
+
+    async fn keep(self) -> Result<()> {
         let staged = self.staging.finish().await?;
         let place = stored_place(&staged.received);
         if self.sha512.is_some() && staged.sums.sha512 != self.sha512 {

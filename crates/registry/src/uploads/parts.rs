@@ -7,6 +7,7 @@ use store::uploads::{DirectUpload, OfferPart, PARTS, PutPart, Upload};
 
 use crate::authorize::{Grant, Write};
 use crate::error::{Error, Result};
+use crate::to_the_end::to_the_end;
 
 /// Where a part can be sent.
 #[derive(Clone, Debug)]
@@ -121,8 +122,13 @@ impl IncomingPart {
         Ok(self.writer.write(bytes).await?)
     }
 
-    /// Makes the part durable. It replaces one that was sent before under the same number.
+    /// Makes the part durable, also when the caller goes away. It replaces one that was sent before under the same
+    /// number.
     pub async fn finish(self) -> Result<ReceivedPart> {
+        to_the_end(self.keep()).await
+    }
+
+    async fn keep(self) -> Result<ReceivedPart> {
         let expect = Expect { sha256: None, length: self.length };
         let received = self.writer.finish(expect).await.map_err(|error| match error {
             blobs::Error::Length { expected, actual } => {

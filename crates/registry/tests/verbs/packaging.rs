@@ -1,5 +1,9 @@
 //! What package managers do: indexes are fresh and cost little, changes are idempotent, logins end.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use formats::{
     Answer, Change, Intake, NewFile, PackageAt, Piece, Plan, Release, ReleaseFile, Seen, Site, Source, StagedFile, What,
@@ -8,7 +12,7 @@ use model::state::MarkKind;
 use model::{Code, Refusal};
 use registry::{Read, Registry, RepoSettings, Write};
 
-use crate::bench::{Bench, code, path, repo_key, version_name};
+use crate::bench::{Bench, code, content, path, repo_key, version_name};
 use crate::both;
 
 const SITE: Site<'static> = Site { base: "https://host/repository/js", auth_required: true, subject: None };
@@ -148,6 +152,115 @@ async fn what_was_made_from_another_state_is_refused(bench: &Bench) {
     assert!(index(bench).await.expect("an index")["versions"].get("1.1.0").is_none());
 }
 
+async fn of_many_who_saw_one_state_one_wins(bench: &Bench) {
+    bench.repository_of("npm", "js", RepoSettings::default()).await;
+    take(bench, release("1.0.0")).await.expect("published");
+    for round in 0..5 {
+        let state = index(bench).await.expect("an index")["_rev"].as_str().expect("a revision").to_owned();
+        let state = state.split('-').next().and_then(|number| number.parse().ok()).expect("a number");
+        let grant = bench.grant::<Write>(&repo_key("js")).await;
+        let deprecate = |number: usize| {
+            let changes = vec![deprecate("1.0.0", Some(&format!("{round}-{number}")))];
+            let plan = Plan { changes, seen: Some(Seen { package: tool(), state }), ..Plan::default() };
+            let receiving = grant.take_in(Box::new(Given(plan)));
+            tokio::spawn(async move { receiving.end().await?.perform().await })
+        };
+        let mut outcomes = Vec::new();
+        for task in (0..16).map(deprecate).collect::<Vec<_>>() {
+            outcomes.push(task.await.expect("no panic"));
+        }
+        let (good, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+        assert_eq!(good.len(), 1);
+        assert!(refused.into_iter().all(|outcome| code(outcome) == Code::Conflict));
+    }
+}
+
+/// The second change of each request meets a ref that never moves.
+async fn a_request_is_done_whole_or_not_at_all(bench: &Bench) {
+    let immutable_refs = vec![model::RefPattern::parse("v*").expect("a pattern")];
+    bench.repository_of("npm", "js", RepoSettings { immutable_refs, ..RepoSettings::default() }).await;
+    take(bench, release("1.0.0")).await.expect("published");
+    take(bench, release("1.1.0")).await.expect("published");
+    let name = model::RefName::parse("v1").expect("a name");
+    let point = |version: &str| {
+        let what = What::Point { name: name.clone(), version: version.to_owned() };
+        Change { package: tool(), what }
+    };
+    take(bench, Plan { changes: vec![point("1.0.0")], ..Plan::default() }).await.expect("pointed");
+    let events = bench.count("SELECT count(*) FROM events").await;
+    let before = index(bench).await.expect("an index");
+
+    let changes = vec![deprecate("1.1.0", Some("old")), point("1.1.0")];
+    assert_eq!(code(take(bench, Plan { changes, ..Plan::default() }).await), Code::Conflict);
+    let changes = vec![deprecate("2.0.0", Some("at once")), point("1.1.0")];
+    assert_eq!(code(take(bench, Plan { changes, ..release("2.0.0") }).await), Code::Conflict);
+    assert_eq!(index(bench).await.expect("an index"), before);
+    assert_eq!(bench.count("SELECT count(*) FROM events").await, events);
+
+    let plan = Plan { changes: vec![deprecate("2.0.0", Some("at once"))], ..release("2.0.0") };
+    take(bench, plan).await.expect("published and deprecated");
+    assert_eq!(index(bench).await.expect("an index")["versions"]["2.0.0"]["deprecated"], "at once");
+}
+
+/// Whoever goes away in the middle leaves no bytes that no row names.
+async fn a_dropped_publish_leaves_nothing_behind(bench: &Bench) {
+    bench.repository_of("npm", "js", RepoSettings::default()).await;
+    let mut done = false;
+    for polls in 1..200 {
+        let version = format!("1.0.{polls}");
+        let mut plan = release(&version);
+        let made = content(polls, 100_000);
+        if let Some(release) = &mut plan.release {
+            let file = format!("made-{version}");
+            release.files.push(ReleaseFile {
+                path: path(&file),
+                location: path(&format!("tool/-/{file}")),
+                source: Source::Derived(made.to_vec()),
+                media_type: None,
+                attributes: None,
+            });
+        }
+        let perform = Box::pin(take(bench, plan));
+        done = Polled { future: perform, left: polls }.await;
+        settled(bench).await;
+        if done {
+            break;
+        }
+    }
+    assert!(done, "some number of polls is enough");
+}
+
+/// Waits until the bytes that are stored are those that rows name.
+async fn settled(bench: &Bench) {
+    for _ in 0..1000 {
+        let named = bench.count("SELECT count(*) FROM copies WHERE kind <> 'inline'").await;
+        let stored = bench.registry.blobs().list(blobs::Area::Blobs, None, 1000).await.expect("a list");
+        if stored.len() as u64 == named {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("bytes are left behind");
+}
+
+/// A future that is dropped after so many polls; tells whether it was ready by then.
+struct Polled<F> {
+    future: F,
+    left: u64,
+}
+
+impl<F: Future + Unpin> Future for Polled<F> {
+    type Output = bool;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+        if Pin::new(&mut self.future).poll(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        self.left -= 1;
+        if self.left == 0 { Poll::Ready(false) } else { Poll::Pending }
+    }
+}
+
 async fn a_version_is_withdrawn_twice_and_never_again_published(bench: &Bench) {
     bench.repository_of("npm", "js", RepoSettings::default()).await;
     take(bench, release("1.0.0")).await.expect("published");
@@ -176,6 +289,9 @@ async fn a_login_dies_with_its_logout_and_with_its_parent(bench: &Bench) {
 
 both! {
     what_was_made_from_another_state_is_refused;
+    of_many_who_saw_one_state_one_wins;
+    a_request_is_done_whole_or_not_at_all;
+    a_dropped_publish_leaves_nothing_behind;
     a_version_is_withdrawn_twice_and_never_again_published;
     a_login_dies_with_its_logout_and_with_its_parent;
 }

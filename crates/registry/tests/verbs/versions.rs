@@ -8,6 +8,7 @@ use crate::both;
 
 both! {
     a_draft_is_begun_once_and_its_name_never_used_again;
+    only_raw_repositories_take_what_nobody_looks_into;
     entries_need_bytes_that_were_uploaded_here;
     entries_are_all_or_nothing;
     paths_that_some_file_system_confuses_are_refused;
@@ -37,6 +38,21 @@ async fn a_draft_is_begun_once_and_its_name_never_used_again(bench: &Bench) {
     let promote = bench.grant::<registry::Promote>(&repo).await;
     promote.tombstone(id, "bad".to_owned(), None).await.expect("withdrawn");
     assert_eq!(code(grant.create_draft(new("raw", "")).await), Code::Conflict);
+}
+
+async fn only_raw_repositories_take_what_nobody_looks_into(bench: &Bench) {
+    for format in formats::ALL {
+        let key = format!("of-{}", format.key());
+        let repo = bench.repository_of(format.key(), &key, registry::RepoSettings::default()).await;
+        let new = NewDraft {
+            package_type: format.key().to_owned(),
+            namespace: String::new(),
+            name: package("tool"),
+            version: version_name("1.0.0"),
+        };
+        let begun = bench.grant::<Write>(&repo).await.create_draft(new).await;
+        assert_eq!(begun.is_ok(), format.key() == "raw", "{}", format.key());
+    }
 }
 
 async fn entries_need_bytes_that_were_uploaded_here(bench: &Bench) {

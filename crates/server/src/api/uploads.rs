@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 
 use super::access::Repo;
 use super::endpoint::{Access, Endpoint, get, post, put};
-use crate::edge::{Json, Path, body_problem};
+use crate::edge::{Json, Path};
+use crate::native::{claims, pieces};
 use crate::problem::Problem;
 
 const WRITE: Access = Access::Repo(Role::Write);
@@ -190,9 +191,9 @@ async fn send(
     let length =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     let mut incoming = grant.receive_part(id, number, length).await?;
-    let mut pieces = body.into_data_stream();
+    let mut pieces = pieces(body, claims(&headers)?);
     while let Some(piece) = pieces.next().await {
-        incoming.write(piece.map_err(|error| body_problem(&error))?).await?;
+        incoming.write(piece?).await?;
     }
     let part = incoming.finish().await?;
     let etag = HeaderValue::try_from(part.etag()).unwrap_or(HeaderValue::from_static("\"\""));

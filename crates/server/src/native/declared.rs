@@ -3,16 +3,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::request::Parts;
+use formats::Algorithm;
 use http::{HeaderMap, header};
 use model::Sha256Digest;
 use registry::{Claims, Declared};
 
 use crate::problem::Problem;
 
-/// Reads the checksum headers, the length and the type of a PUT.
-pub(super) fn declared(parts: &Parts) -> Result<Declared, Problem> {
-    let headers = &parts.headers;
+/// Reads the checksum headers of a body. What is stored as it is sent has no coding.
+pub(crate) fn claims(headers: &HeaderMap) -> Result<Claims, Problem> {
     if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity") {
         let coding = coding.to_str().unwrap_or("?").escape_debug().to_string();
         return Err(Problem::unsupported_media_type(format!(
@@ -23,29 +22,30 @@ pub(super) fn declared(parts: &Parts) -> Result<Declared, Problem> {
     for (name, value) in headers {
         let text = || value.to_str().map_err(|_| refuse(name.as_str(), "must be text"));
         match name.as_str() {
-            "x-checksum-sha256" => claim(&mut claims.sha256, hex(text()?, name.as_str())?, name.as_str())?,
-            "x-checksum-sha1" => claim(&mut claims.sha1, hex(text()?, name.as_str())?, name.as_str())?,
-            "x-checksum-sha512" => claim(&mut claims.sha512, hex(text()?, name.as_str())?, name.as_str())?,
-            "x-checksum-md5" => claim(&mut claims.md5, hex(text()?, name.as_str())?, name.as_str())?,
-            "content-md5" => claim(&mut claims.md5, base64(text()?, name.as_str())?, name.as_str())?,
+            "x-checksum-sha256" => claim(&mut claims, Algorithm::Sha256, hex(text()?, name.as_str())?, name.as_str())?,
+            "x-checksum-sha1" => claim(&mut claims, Algorithm::Sha1, hex(text()?, name.as_str())?, name.as_str())?,
+            "x-checksum-sha512" => claim(&mut claims, Algorithm::Sha512, hex(text()?, name.as_str())?, name.as_str())?,
+            "x-checksum-md5" => claim(&mut claims, Algorithm::Md5, hex(text()?, name.as_str())?, name.as_str())?,
+            "content-md5" => claim(&mut claims, Algorithm::Md5, base64(text()?, name.as_str())?, name.as_str())?,
             "content-digest" | "repr-digest" | "digest" => dictionary(&mut claims, text()?, name.as_str())?,
             _ => {}
         }
     }
-    let sha256 = claims.sha256.map(Sha256Digest);
-    Ok(Declared { sha256, length: length(headers)?, media_type: media_type(headers)?, claims })
+    Ok(claims)
 }
 
-fn claim<const N: usize>(slot: &mut Option<[u8; N]>, found: Vec<u8>, name: &str) -> Result<(), Problem> {
-    let found: [u8; N] =
-        found.try_into().map_err(|_| refuse(name, &format!("must hold a digest of exactly {N} bytes")))?;
-    match slot {
-        Some(known) if *known != found => Err(Problem::bad_request("two headers announce different digests")),
-        _ => {
-            *slot = Some(found);
-            Ok(())
-        }
+/// Reads what is said of the file of a PUT: its digest, its length, its type. The rest of the claims stays.
+pub(super) fn declared(headers: &HeaderMap, claims: &mut Claims) -> Result<Declared, Problem> {
+    let sha256 = claims.take(Algorithm::Sha256).and_then(|digest| digest.try_into().ok()).map(Sha256Digest);
+    Ok(Declared { sha256, length: length(headers)?, media_type: media_type(headers)? })
+}
+
+fn claim(claims: &mut Claims, algorithm: Algorithm, found: Vec<u8>, name: &str) -> Result<(), Problem> {
+    let length = algorithm.length();
+    if found.len() != length {
+        return Err(refuse(name, &format!("must hold a digest of exactly {length} bytes")));
     }
+    Ok(claims.add(algorithm, found)?)
 }
 
 fn hex(text: &str, name: &str) -> Result<Vec<u8>, Problem> {
@@ -69,10 +69,10 @@ fn dictionary(claims: &mut Claims, text: &str, name: &str) -> Result<(), Problem
         };
         let value = base64(value.trim_matches(':'), name)?;
         match algorithm.to_ascii_lowercase().as_str() {
-            "sha-256" => claim(&mut claims.sha256, value, name)?,
-            "sha-512" => claim(&mut claims.sha512, value, name)?,
-            "sha" => claim(&mut claims.sha1, value, name)?,
-            "md5" => claim(&mut claims.md5, value, name)?,
+            "sha-256" => claim(claims, Algorithm::Sha256, value, name)?,
+            "sha-512" => claim(claims, Algorithm::Sha512, value, name)?,
+            "sha" => claim(claims, Algorithm::Sha1, value, name)?,
+            "md5" => claim(claims, Algorithm::Md5, value, name)?,
             other => {
                 let other = other.escape_debug();
                 return Err(refuse(name, &format!("names the algorithm {other}, which cannot be checked here")));
@@ -107,7 +107,8 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).expect("a request").into_parts();
-        declared(&parts).map_err(|problem| problem.status().as_u16())
+        let read = claims(&parts.headers).and_then(|mut claims| declared(&parts.headers, &mut claims));
+        read.map_err(|problem| problem.status().as_u16())
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! map → parse → authorize → resolve → execute → respond; the format decides only what addresses
 //! mean and how answers look.
 
+mod body;
 mod checksum;
 mod declared;
 mod documents;
@@ -16,6 +17,8 @@ mod refused;
 mod store_file;
 mod stream;
 
+pub(crate) use body::pieces;
+pub(crate) use declared::claims;
 pub(crate) use fetch::respond;
 
 use axum::body::Body;
@@ -145,7 +148,7 @@ async fn perform(
         }
         Operation::Receive(intake) => {
             let grant = call.authorize::<Write>(&readable.repo().key).await?;
-            receive::receive(&grant, intake, body).await
+            receive::receive(&grant, intake, &parts.headers, body).await
         }
         Operation::Change(changes, said) => {
             readable.change(changes).await?;

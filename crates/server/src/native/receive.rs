@@ -4,18 +4,25 @@ use axum::body::Body;
 use axum::response::Response;
 use formats::Intake;
 use futures_util::StreamExt;
+use http::HeaderMap;
 use registry::{Grant, Write};
 
+use super::body::pieces;
+use super::declared::claims;
 use super::documents::say;
-use crate::edge::body_problem;
 use crate::problem::Problem;
 
 /// Takes the body in and does what it asks for.
-pub(super) async fn receive(grant: &Grant<Write>, intake: Box<dyn Intake>, body: Body) -> Result<Response, Problem> {
+pub(super) async fn receive(
+    grant: &Grant<Write>,
+    intake: Box<dyn Intake>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let mut receiving = grant.take_in(intake);
-    let mut pieces = body.into_data_stream();
+    let mut pieces = pieces(body, claims(headers)?);
     while let Some(piece) = pieces.next().await {
-        receiving.write(piece.map_err(|error| body_problem(&error))?).await?;
+        receiving.write(piece?).await?;
     }
     Ok(say(receiving.end().await?.perform().await?))
 }

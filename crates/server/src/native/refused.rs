@@ -34,7 +34,12 @@ impl Refused {
         let Some(format) = self.format.or(client) else { return self.problem.into_response() };
         let problem = self.offer(client, parts);
         let reason = if format.tells_by_reason() { reason(problem.detail()) } else { None };
-        let told = Told { status: problem.status().as_u16(), code: problem.code().as_str(), detail: problem.detail() };
+        let told = Told {
+            status: problem.status().as_u16(),
+            code: problem.code().as_str(),
+            detail: problem.detail(),
+            reason: problem.reason(),
+        };
         let Some(answer) = format.refuse(&told) else {
             return with(problem.into_response(), reason);
         };

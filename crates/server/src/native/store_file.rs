@@ -10,9 +10,9 @@ use model::{EntryPath, Sha256Digest, VersionId};
 use registry::{Grant, Replace, Write};
 use serde::Serialize;
 
-use super::declared::declared;
+use super::body::pieces;
+use super::declared::{claims, declared};
 use super::fetch::CHECKSUM;
-use crate::edge::body_problem;
 use crate::edge::conditional::EntityTag;
 use crate::problem::Problem;
 
@@ -33,10 +33,12 @@ pub(super) async fn store(
     parts: &Parts,
     body: Body,
 ) -> Result<Response, Problem> {
-    let mut incoming = grant.receive(path.clone(), declared(parts)?, replace(parts)?).await?;
-    let mut pieces = body.into_data_stream();
+    let mut claims = claims(&parts.headers)?;
+    let declared = declared(&parts.headers, &mut claims)?;
+    let mut incoming = grant.receive(path.clone(), declared, replace(parts)?).await?;
+    let mut pieces = pieces(body, claims);
     while let Some(piece) = pieces.next().await {
-        incoming.write(piece.map_err(|error| body_problem(&error))?).await?;
+        incoming.write(piece?).await?;
     }
     let stored = incoming.publish().await?;
     let status = if stored.replaced { StatusCode::OK } else { StatusCode::CREATED };

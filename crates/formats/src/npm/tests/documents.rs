@@ -103,14 +103,16 @@ fn provenance_is_kept_as_it_came() {
 
 #[test]
 fn a_version_that_is_taken_is_said_as_npm_shows_it() {
-    let told = |code, detail| {
-        let answer = Npm.refuse(&Refused { status: 409, code, detail }).expect("an answer");
+    let told = |reason, detail| {
+        let answer = Npm.refuse(&Refused { status: 409, code: "conflict", detail, reason }).expect("an answer");
         (answer.status, String::from_utf8(answer.body).expect("text"))
     };
-    let (status, body) = told("conflict", "tool 1.0.0 already exists: published versions never change");
+    let (status, body) = told(Some(Reason::Taken), "tool 1.0.0 already exists: published versions never change");
     assert!(status == 403 && body.contains("cannot publish over the previously published versions"), "{body}");
-    assert_eq!(told("conflict", "Tool and tool, which exists here, are one name: publish as tool").0, 403);
-    assert_eq!(told("conflict", "tool has changed meanwhile: look again").0, 409);
+    assert_eq!(told(None, "Tool and tool, which exists here, are one name: publish as tool").0, 403);
+    assert_eq!(told(Some(Reason::Changed), "tool has changed meanwhile: look again").0, 409);
+    let (status, body) = told(None, "look-again-never 1.0.0 is being put together");
+    assert!(status == 403 && !body.contains("previously published"), "words are no reasons: {body}");
 }
 
 #[test]

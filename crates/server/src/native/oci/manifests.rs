@@ -75,7 +75,7 @@ async fn push(grant: &Grant<Write>, request: &Wanted<'_>, wanted: &str, body: Bo
     let tags = request.query.tags().map_err(malformed)?;
     let content_type = text(request.parts, &header::CONTENT_TYPE).unwrap_or_default();
     let push = Push::new(request.at.clone(), reference, tags, content_type);
-    Ok(receive::receive(grant, Box::new(push), body).await?)
+    Ok(receive::receive(grant, Box::new(push), &request.parts.headers, body).await?)
 }
 
 /// A digest takes the manifest away, a tag only itself.

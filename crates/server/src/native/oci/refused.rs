@@ -68,7 +68,12 @@ impl Refused {
 
     fn answer(self, about: &About) -> Response {
         let problem = self.problem;
-        let told = Told { status: problem.status().as_u16(), code: problem.code().as_str(), detail: problem.detail() };
+        let told = Told {
+            status: problem.status().as_u16(),
+            code: problem.code().as_str(),
+            detail: problem.detail(),
+            reason: problem.reason(),
+        };
         let mut response = say(refuse(about, &told));
         for (name, value) in problem.headers() {
             response.headers_mut().append(name, value.clone());

@@ -9,9 +9,8 @@ use http::{HeaderValue, Method, StatusCode, header};
 use model::{Code, UploadId};
 use registry::{Call, Grant, IncomingBlob, IncomingChunk, Write};
 
-use super::super::text;
+use super::super::{claims, pieces, text};
 use super::{About, Refused, Wanted, bare, digest, not_possible, only};
-use crate::edge::body_problem;
 use crate::problem::Problem;
 
 /// POST: begins an upload, or takes the blob at once, or from where it is already.
@@ -24,7 +23,7 @@ pub(super) async fn begin(call: &Call, request: &Wanted<'_>, body: Body) -> Resu
     if let (Some(text), None) = (&request.query.digest, &request.query.mount) {
         let named = digest(text)?;
         let incoming = grant.receive_blob(&named, length(request)?, None)?;
-        whole(incoming, body).await?;
+        whole(incoming, request, body).await?;
         return Ok(created(request.at, &named));
     }
     let id = grant.begin_in_order().await?;
@@ -106,9 +105,9 @@ async fn chunk(grant: &Grant<Write>, request: &Wanted<'_>, id: UploadId, body: B
         length = Some(said);
     }
     let mut incoming: IncomingChunk = grant.receive_chunk(id, range.map(|(from, _)| from), length).await?;
-    let mut pieces = body.into_data_stream();
+    let mut pieces = pieces(body, claims(&request.parts.headers)?);
     while let Some(piece) = pieces.next().await {
-        incoming.write(piece.map_err(|error| body_problem(&error))?).await?;
+        incoming.write(piece?).await?;
     }
     Ok(incoming.finish().await?)
 }
@@ -123,7 +122,7 @@ async fn end(
 ) -> Result<(), Refused> {
     let before = grant.received(id).await?;
     if before == 0 && range(request)?.is_none_or(|(from, _)| from == 0) {
-        let taken = whole(grant.receive_blob(named, length(request)?, Some(id))?, body).await;
+        let taken = whole(grant.receive_blob(named, length(request)?, Some(id))?, request, body).await;
         if let Err(refused) = &taken
             && refused.problem_code() == Some(crate::problem::Code::UploadVerificationFailed)
         {
@@ -137,10 +136,10 @@ async fn end(
     Ok(grant.end_in_order(id, named).await?)
 }
 
-async fn whole(mut incoming: IncomingBlob, body: Body) -> Result<(), Refused> {
-    let mut pieces = body.into_data_stream();
+async fn whole(mut incoming: IncomingBlob, request: &Wanted<'_>, body: Body) -> Result<(), Refused> {
+    let mut pieces = pieces(body, claims(&request.parts.headers)?);
     while let Some(piece) = pieces.next().await {
-        incoming.write(piece.map_err(|error| body_problem(&error))?).await?;
+        incoming.write(piece?).await?;
     }
     incoming.finish().await.map_err(|error| match error.code() {
         // A length that is not the announced one is the client's mistake in the digest's company.
