@@ -22,6 +22,7 @@ mod operation;
 mod packing;
 pub mod raw;
 mod say;
+mod strict;
 mod zip;
 mod zipping;
 

@@ -192,16 +192,27 @@ pub async fn named(session: &mut Session<'_>, algorithm: &str, value: &[u8]) -> 
     session.row(sql, args![*algorithm, value.to_vec()]).await?.map(|row| row.get(0)).transpose()
 }
 
-/// Locks the blob's row, so that it cannot be collected meanwhile. Its length, when it has a good copy.
-pub(crate) async fn lock_good(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
-    let sql = "SELECT length FROM blobs WHERE digest = $1 FOR UPDATE";
+/// A blob whose row is locked.
+pub(crate) struct Locked {
+    pub(crate) length: u64,
+    /// Whether it is about to be collected.
+    pub(crate) condemned: bool,
+}
+
+/// Locks the blob's row, if it has one, so that it cannot be collected meanwhile. Whether it has good
+/// copies is asked by a statement of its own: what a collection did while the lock was waited for must
+/// be seen.
+pub(crate) async fn lock(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<Locked>> {
+    let sql = "SELECT length, condemned_at FROM blobs WHERE digest = $1 FOR UPDATE";
     let Some(row) = tx.row(sql, args![digest]).await? else { return Ok(None) };
-    // A statement of its own: what a collection did while the lock was waited for must be seen.
+    Ok(Some(Locked { length: row.get(0)?, condemned: row.get::<Option<Timestamp>>(1)?.is_some() }))
+}
+
+/// Locks the blob's row. Its length, when it has a good copy.
+pub(crate) async fn lock_good(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
+    let Some(locked) = lock(tx, digest).await? else { return Ok(None) };
     let sql = "SELECT 1 FROM copies WHERE digest = $1 AND state = 'good' LIMIT 1";
-    if tx.row(sql, args![digest]).await?.is_none() {
-        return Ok(None);
-    }
-    row.get(0).map(Some)
+    Ok(tx.row(sql, args![digest]).await?.map(|_| locked.length))
 }
 
 /// Takes a locked blob back from collection.
@@ -233,13 +244,15 @@ pub(crate) async fn pin(
     }
 }
 
-/// Whether `repo` holds the blob: pinned there, or in a version there that is a draft or published.
+/// Whether `repo` holds the blob, and a good copy of it is there: pinned there, or in a version there
+/// that is a draft or published.
 pub(crate) async fn held_in(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Digest) -> Result<bool> {
-    let sql = "SELECT 1 WHERE EXISTS (SELECT 1 FROM pins WHERE repo_id = $1 AND digest = $2)
+    let sql = "SELECT 1 WHERE EXISTS (SELECT 1 FROM copies WHERE digest = $2 AND state = 'good')
+         AND (EXISTS (SELECT 1 FROM pins WHERE repo_id = $1 AND digest = $2)
          OR EXISTS (SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id
                     WHERE e.digest = $2 AND e.repo_id = $1 AND v.state IN ('draft', 'published'))
          OR EXISTS (SELECT 1 FROM manifests m JOIN versions v ON v.id = m.version_id
-                    WHERE m.blob_digest = $2 AND v.repo_id = $1 AND v.state IN ('draft', 'published'))";
+                    WHERE m.blob_digest = $2 AND v.repo_id = $1 AND v.state IN ('draft', 'published')))";
     Ok(tx.row(sql, args![repo, digest]).await?.is_some())
 }
 
