@@ -78,6 +78,19 @@ pub(crate) fn copy_at(row: &Row, first: usize) -> Result<Option<Copy>> {
     }))
 }
 
+/// Columns of the counters of rights and of configuration, in the order that [`epochs_at`] reads them.
+macro_rules! epochs {
+    () => {
+        ", (SELECT value FROM epochs WHERE name = 'auth'), (SELECT value FROM epochs WHERE name = 'config')"
+    };
+}
+pub(crate) use epochs;
+
+/// The counters from the columns that begin at `first`.
+pub(crate) fn epochs_at(row: &Row, first: usize) -> Result<(u64, u64)> {
+    Ok((row.get(first)?, row.get(first + 1)?))
+}
+
 /// A blob that a repository may serve.
 #[derive(Clone, Debug)]
 pub struct Readable {
@@ -89,12 +102,13 @@ pub struct Readable {
     pub copies: Vec<Copy>,
 }
 
-/// The blob, when `repo` may serve it: published there, as an entry or beside a manifest, or pinned there.
-pub async fn readable(session: &mut Session<'_>, repo: RepoId, digest: Sha256Digest) -> Result<Option<Readable>> {
-    const SQL: &str = concat!(
-        "SELECT b.length, b.created_at, ",
-        copy_columns!(),
-        " FROM blobs b
+macro_rules! readable {
+    ($more:expr) => {
+        concat!(
+            "SELECT b.length, b.created_at, ",
+            copy_columns!(),
+            $more,
+            " FROM blobs b
          LEFT JOIN copies c ON c.digest = b.digest AND c.state = 'good'
          LEFT JOIN inline_bytes i ON i.copy_id = c.id
          WHERE b.digest = $1 AND (
@@ -104,8 +118,28 @@ pub async fn readable(session: &mut Session<'_>, repo: RepoId, digest: Sha256Dig
             OR EXISTS (SELECT 1 FROM manifests m JOIN versions v ON v.id = m.version_id
                     WHERE m.blob_digest = b.digest AND v.repo_id = $2 AND v.state = 'published'))
          ORDER BY c.created_at, c.id"
-    );
-    let rows = session.rows(SQL, args![digest, repo]).await?;
+        )
+    };
+}
+
+/// The blob, when `repo` may serve it: published there, as an entry or beside a manifest, or pinned there.
+pub async fn readable(session: &mut Session<'_>, repo: RepoId, digest: Sha256Digest) -> Result<Option<Readable>> {
+    let rows = session.rows(readable!(""), args![digest, repo]).await?;
+    readable_at(&rows)
+}
+
+/// The same with the counters of rights and of configuration at that very moment: still one statement.
+pub async fn readable_as_of(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    digest: Sha256Digest,
+) -> Result<Option<(Readable, (u64, u64))>> {
+    let rows = session.rows(readable!(epochs!()), args![digest, repo]).await?;
+    let (Some(found), Some(first)) = (readable_at(&rows)?, rows.first()) else { return Ok(None) };
+    Ok(Some((found, epochs_at(first, 8)?)))
+}
+
+fn readable_at(rows: &[Row]) -> Result<Option<Readable>> {
     let Some(first) = rows.first() else { return Ok(None) };
     let copies = rows.iter().filter_map(|row| copy_at(row, 2).transpose()).collect::<Result<_>>()?;
     Ok(Some(Readable { length: first.get(0)?, created_at: first.get(1)?, copies }))

@@ -49,6 +49,7 @@ flows! {
     manifests::an_index_may_be_sparse_and_large;
     lists::tags_come_in_order_and_in_pages;
     lists::referrers_are_listed_filtered_and_withdrawn;
+    lists::referrers_come_in_pages;
     lists::the_catalogue_shows_what_the_caller_may_read;
     rights::who_asks_is_told_where_tokens_are;
     rights::a_token_can_do_no_more_than_its_caller;

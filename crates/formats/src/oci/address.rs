@@ -1,6 +1,6 @@
 //! What addresses under `/v2/` mean: matched from the right, for names hold slashes.
 
-use model::{RefName, RepoKey};
+use model::{EntryPath, RefName, RepoKey};
 
 use super::Name;
 use crate::ParseError;
@@ -75,7 +75,8 @@ impl ImageAt {
     /// `key/name`, as clients write it.
     pub fn of(text: &str) -> Option<Self> {
         let (key, name) = text.split_once('/')?;
-        let whole = Name::parse(text).is_some();
+        // A name that some file systems keep for themselves could never be published: it is none at once.
+        let whole = Name::parse(text).is_some() && EntryPath::parse(name).is_ok();
         Some(Self { key: RepoKey::parse(key).ok().filter(|_| whole)?, name: Name::parse(name)? })
     }
 }
@@ -209,6 +210,8 @@ mod tests {
             "k/a/manifests/%252e%252e",
             "k\\a/manifests/v1",
             "k/a/tags/list/",
+            "k/con/tags/list",
+            "k/a/nul/b/manifests/v1",
         ] {
             assert!(Address::parse(bad).is_err(), "{bad}");
         }
