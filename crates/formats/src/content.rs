@@ -20,6 +20,11 @@ pub enum Named {
 pub struct NotNamed;
 
 impl Named {
+    /// Whether content can be named by this algorithm.
+    pub fn knows(algorithm: &str) -> bool {
+        matches!(algorithm, "sha256" | "sha512")
+    }
+
     /// The algorithm's word.
     pub fn algorithm(&self) -> &'static str {
         match self {
@@ -72,6 +77,7 @@ mod tests {
         {
             assert_eq!(bad.parse::<Named>(), Err(NotNamed), "{bad}");
         }
+        assert!(Named::knows("sha256") && Named::knows("sha512") && !Named::knows("md5"));
         assert!(format!("sha512:{}", "ab".repeat(32)).parse::<Named>().is_err());
     }
 }

@@ -21,6 +21,7 @@ mod operation;
 mod packing;
 pub mod raw;
 mod say;
+mod strict;
 mod tarball;
 mod zip;
 mod zipping;

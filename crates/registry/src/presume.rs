@@ -3,7 +3,8 @@
 //! same moment. Whatever is not remembered, or has changed, takes the ordinary way.
 
 use model::state::VersionState;
-use model::{CorrelationId, EntryPath, RepoKey};
+use formats::PackageAt;
+use model::{CorrelationId, EntryPath, RefName, RepoKey, Sha256Digest};
 use store::Stamp;
 
 use crate::authorize::{Grant, Read};
@@ -39,22 +40,61 @@ impl Presumed {
 
     /// What is at `path`, with the grant that is proven by now. `None`: ask the ordinary way.
     pub async fn find(self, path: &EntryPath) -> Result<Option<(Grant<Read>, Found)>> {
-        let grant = self.grant;
-        let repo = grant.repo_id();
+        let repo = self.grant.repo_id();
         let look =
             async |session: &mut store::Session<'_>| store::locations::find_as_of(session, repo, path.as_str()).await;
-        let Some((located, (auth, config))) = grant.store().read(look).await? else { return Ok(None) };
+        let Some((located, epochs)) = self.grant.store().read(look).await? else { return Ok(None) };
+        let Some(grant) = self.proven(epochs).filter(|_| located.state == VersionState::Published) else {
+            return Ok(None);
+        };
+        let found = Found::located(grant.registry(), located)?;
+        Ok(Some((grant, found)))
+    }
+
+    /// The file at `entry` of the published version that a ref points at, and that version's name, with
+    /// the grant that is proven by now. `None`: ask the ordinary way.
+    pub async fn find_pointed(
+        self,
+        at: &PackageAt,
+        name: &RefName,
+        entry: &EntryPath,
+    ) -> Result<Option<(Grant<Read>, String, Found)>> {
+        let repo = self.grant.repo_id();
+        let look = async |session: &mut store::Session<'_>| {
+            let package = (at.namespace.as_str(), at.name.as_str());
+            store::locations::find_pointed_as_of(session, repo, package, name.as_str(), entry.as_str()).await
+        };
+        let Some((version, located, epochs)) = self.grant.store().read(look).await? else { return Ok(None) };
+        let Some(grant) = self.proven(epochs) else { return Ok(None) };
+        let found = Found::located(grant.registry(), located)?;
+        Ok(Some((grant, version, found)))
+    }
+
+    /// The bytes with this digest, where the repository may serve them, with the grant that is proven by
+    /// now. `None`: ask the ordinary way.
+    pub async fn find_blob(self, digest: Sha256Digest) -> Result<Option<(Grant<Read>, Found)>> {
+        let repo = self.grant.repo_id();
+        let look =
+            async |session: &mut store::Session<'_>| store::blobs::readable_as_of(session, repo, digest).await;
+        let Some((blob, epochs)) = self.grant.store().read(look).await? else { return Ok(None) };
+        let Some(grant) = self.proven(epochs) else { return Ok(None) };
+        let found = Found::of_blob(grant.registry(), digest, blob.length, blob.copies, blob.created_at)?;
+        Ok(Some((grant, found)))
+    }
+
+    /// The grant, where what was presumed holds at the moment of these counters.
+    fn proven(self, (auth, config): (u64, u64)) -> Option<Grant<Read>> {
+        let grant = self.grant;
         let moment = Moment { auth: Stamp::from_epoch(auth), config: Stamp::from_epoch(config) };
         let presumed = grant.call().moment;
         // Nobody has no rights that could have changed; those of everybody are the repository's.
         let same_caller = presumed.auth == moment.auth || matches!(grant.call().caller(), Caller::Anonymous);
-        if !same_caller || presumed.config != moment.config || located.state != VersionState::Published {
-            return Ok(None);
+        if !same_caller || presumed.config != moment.config {
+            return None;
         }
         if let Caller::Known(identity) = grant.call().caller() {
             grant.registry().note_use(identity.token);
         }
-        let found = Found::located(grant.registry(), located)?;
-        Ok(Some((grant.at(moment), found)))
+        Some(grant.at(moment))
     }
 }

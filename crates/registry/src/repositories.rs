@@ -23,6 +23,9 @@ pub struct RepoSettings {
     /// Refs whose names fit one of these patterns never move once they point somewhere. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub immutable_refs: Vec<RefPattern>,
+    /// Whether a manifest is taken although blobs that it names are not here. Default: no.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sparse_manifests: bool,
 }
 
 impl RepoSettings {

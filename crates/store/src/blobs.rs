@@ -78,6 +78,19 @@ pub(crate) fn copy_at(row: &Row, first: usize) -> Result<Option<Copy>> {
     }))
 }
 
+/// Columns of the counters of rights and of configuration, in the order that [`epochs_at`] reads them.
+macro_rules! epochs {
+    () => {
+        ", (SELECT value FROM epochs WHERE name = 'auth'), (SELECT value FROM epochs WHERE name = 'config')"
+    };
+}
+pub(crate) use epochs;
+
+/// The counters from the columns that begin at `first`.
+pub(crate) fn epochs_at(row: &Row, first: usize) -> Result<(u64, u64)> {
+    Ok((row.get(first)?, row.get(first + 1)?))
+}
+
 /// A blob that a repository may serve.
 #[derive(Clone, Debug)]
 pub struct Readable {
@@ -89,12 +102,13 @@ pub struct Readable {
     pub copies: Vec<Copy>,
 }
 
-/// The blob, when `repo` may serve it: published there, as an entry or beside a manifest, or pinned there.
-pub async fn readable(session: &mut Session<'_>, repo: RepoId, digest: Sha256Digest) -> Result<Option<Readable>> {
-    const SQL: &str = concat!(
-        "SELECT b.length, b.created_at, ",
-        copy_columns!(),
-        " FROM blobs b
+macro_rules! readable {
+    ($more:expr) => {
+        concat!(
+            "SELECT b.length, b.created_at, ",
+            copy_columns!(),
+            $more,
+            " FROM blobs b
          LEFT JOIN copies c ON c.digest = b.digest AND c.state = 'good'
          LEFT JOIN inline_bytes i ON i.copy_id = c.id
          WHERE b.digest = $1 AND (
@@ -104,8 +118,28 @@ pub async fn readable(session: &mut Session<'_>, repo: RepoId, digest: Sha256Dig
             OR EXISTS (SELECT 1 FROM manifests m JOIN versions v ON v.id = m.version_id
                     WHERE m.blob_digest = b.digest AND v.repo_id = $2 AND v.state = 'published'))
          ORDER BY c.created_at, c.id"
-    );
-    let rows = session.rows(SQL, args![digest, repo]).await?;
+        )
+    };
+}
+
+/// The blob, when `repo` may serve it: published there, as an entry or beside a manifest, or pinned there.
+pub async fn readable(session: &mut Session<'_>, repo: RepoId, digest: Sha256Digest) -> Result<Option<Readable>> {
+    let rows = session.rows(readable!(""), args![digest, repo]).await?;
+    readable_at(&rows)
+}
+
+/// The same with the counters of rights and of configuration at that very moment: still one statement.
+pub async fn readable_as_of(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    digest: Sha256Digest,
+) -> Result<Option<(Readable, (u64, u64))>> {
+    let rows = session.rows(readable!(epochs!()), args![digest, repo]).await?;
+    let (Some(found), Some(first)) = (readable_at(&rows)?, rows.first()) else { return Ok(None) };
+    Ok(Some((found, epochs_at(first, 8)?)))
+}
+
+fn readable_at(rows: &[Row]) -> Result<Option<Readable>> {
     let Some(first) = rows.first() else { return Ok(None) };
     let copies = rows.iter().filter_map(|row| copy_at(row, 2).transpose()).collect::<Result<_>>()?;
     Ok(Some(Readable { length: first.get(0)?, created_at: first.get(1)?, copies }))
@@ -192,16 +226,27 @@ pub async fn named(session: &mut Session<'_>, algorithm: &str, value: &[u8]) -> 
     session.row(sql, args![*algorithm, value.to_vec()]).await?.map(|row| row.get(0)).transpose()
 }
 
-/// Locks the blob's row, so that it cannot be collected meanwhile. Its length, when it has a good copy.
-pub(crate) async fn lock_good(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
-    let sql = "SELECT length FROM blobs WHERE digest = $1 FOR UPDATE";
+/// A blob whose row is locked.
+pub(crate) struct Locked {
+    pub(crate) length: u64,
+    /// Whether it is about to be collected.
+    pub(crate) condemned: bool,
+}
+
+/// Locks the blob's row, if it has one, so that it cannot be collected meanwhile. Whether it has good
+/// copies is asked by a statement of its own: what a collection did while the lock was waited for must
+/// be seen.
+pub(crate) async fn lock(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<Locked>> {
+    let sql = "SELECT length, condemned_at FROM blobs WHERE digest = $1 FOR UPDATE";
     let Some(row) = tx.row(sql, args![digest]).await? else { return Ok(None) };
-    // A statement of its own: what a collection did while the lock was waited for must be seen.
+    Ok(Some(Locked { length: row.get(0)?, condemned: row.get::<Option<Timestamp>>(1)?.is_some() }))
+}
+
+/// Locks the blob's row. Its length, when it has a good copy.
+pub(crate) async fn lock_good(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
+    let Some(locked) = lock(tx, digest).await? else { return Ok(None) };
     let sql = "SELECT 1 FROM copies WHERE digest = $1 AND state = 'good' LIMIT 1";
-    if tx.row(sql, args![digest]).await?.is_none() {
-        return Ok(None);
-    }
-    row.get(0).map(Some)
+    Ok(tx.row(sql, args![digest]).await?.map(|_| locked.length))
 }
 
 /// Takes a locked blob back from collection.
@@ -233,13 +278,15 @@ pub(crate) async fn pin(
     }
 }
 
-/// Whether `repo` holds the blob: pinned there, or in a version there that is a draft or published.
+/// Whether `repo` holds the blob, and a good copy of it is there: pinned there, or in a version there
+/// that is a draft or published.
 pub(crate) async fn held_in(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Digest) -> Result<bool> {
-    let sql = "SELECT 1 WHERE EXISTS (SELECT 1 FROM pins WHERE repo_id = $1 AND digest = $2)
+    let sql = "SELECT 1 WHERE EXISTS (SELECT 1 FROM copies WHERE digest = $2 AND state = 'good')
+         AND (EXISTS (SELECT 1 FROM pins WHERE repo_id = $1 AND digest = $2)
          OR EXISTS (SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id
                     WHERE e.digest = $2 AND e.repo_id = $1 AND v.state IN ('draft', 'published'))
          OR EXISTS (SELECT 1 FROM manifests m JOIN versions v ON v.id = m.version_id
-                    WHERE m.blob_digest = $2 AND v.repo_id = $1 AND v.state IN ('draft', 'published'))";
+                    WHERE m.blob_digest = $2 AND v.repo_id = $1 AND v.state IN ('draft', 'published')))";
     Ok(tx.row(sql, args![repo, digest]).await?.is_some())
 }
 

@@ -170,12 +170,14 @@ pub(crate) async fn expect_held(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Dig
 
 /// Locks a blob and takes it back from collection. Its length; `None` unless `repo` holds it.
 pub(crate) async fn held(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Digest) -> Result<Option<u64>> {
-    let length = blobs::lock_good(tx, digest).await?;
-    if length.is_none() || !blobs::held_in(tx, repo, digest).await? {
+    let Some(locked) = blobs::lock(tx, digest).await? else { return Ok(None) };
+    if !blobs::held_in(tx, repo, digest).await? {
         return Ok(None);
     }
-    blobs::revive(tx, digest).await?;
-    Ok(length)
+    if locked.condemned {
+        blobs::revive(tx, digest).await?;
+    }
+    Ok(Some(locked.length))
 }
 
 /// Takes an entry out of a draft.

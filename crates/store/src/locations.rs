@@ -4,7 +4,7 @@ use model::state::VersionState;
 use model::{EntryPath, PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
 
 use crate::args;
-use crate::blobs::{Copy, copy_at, copy_columns};
+use crate::blobs::{Copy, copy_at, copy_columns, epochs, epochs_at};
 use crate::error::{Error, Result};
 use crate::session::{Session, Tx};
 use crate::value::Row;
@@ -32,19 +32,30 @@ pub struct Located {
     pub copies: Vec<Copy>,
 }
 
-macro_rules! find {
-    ($more:literal) => {
+macro_rules! located {
+    ($more:expr, $from:literal, $which:literal) => {
         concat!(
-            "SELECT l.package_id, l.version_id, v.state, e.digest, e.size, e.media_type, e.added_at, ",
+            "SELECT v.package_id, v.id, v.state, e.digest, e.size, e.media_type, e.added_at, ",
             copy_columns!(),
             ", e.attributes",
             $more,
+            $from,
+            " LEFT JOIN copies c ON c.digest = e.digest AND c.state = 'good'
+         LEFT JOIN inline_bytes i ON i.copy_id = c.id ",
+            $which,
+            " ORDER BY c.created_at, c.id"
+        )
+    };
+}
+
+macro_rules! find {
+    ($more:expr) => {
+        located!(
+            $more,
             " FROM locations l
          JOIN versions v ON v.id = l.version_id
-         JOIN entries e ON e.version_id = l.version_id AND e.path = l.entry_path
-         LEFT JOIN copies c ON c.digest = e.digest AND c.state = 'good'
-         LEFT JOIN inline_bytes i ON i.copy_id = c.id
-         WHERE l.repo_id = $1 AND l.path = $2 ORDER BY c.created_at, c.id"
+         JOIN entries e ON e.version_id = l.version_id AND e.path = l.entry_path",
+            "WHERE l.repo_id = $1 AND l.path = $2"
         )
     };
 }
@@ -57,11 +68,32 @@ pub async fn find(session: &mut Session<'_>, repo: RepoId, path: &str) -> Result
 /// The same with the counters of rights and of configuration at that very moment: still one
 /// statement, so that a reader who remembers both needs no other.
 pub async fn find_as_of(session: &mut Session<'_>, repo: RepoId, path: &str) -> Result<Option<(Located, (u64, u64))>> {
-    const SQL: &str =
-        find!(", (SELECT value FROM epochs WHERE name = 'auth'), (SELECT value FROM epochs WHERE name = 'config')");
+    const SQL: &str = find!(epochs!());
     let rows = session.rows(SQL, args![repo, *path]).await?;
     let (Some(located), Some(first)) = (located(&rows)?, rows.first()) else { return Ok(None) };
-    Ok(Some((located, (first.get(14)?, first.get(15)?))))
+    Ok(Some((located, epochs_at(first, 14)?)))
+}
+
+/// An entry of the published version that a ref of a package points at, with the version's name and the
+/// counters as in [`find_as_of`]: one statement.
+pub async fn find_pointed_as_of(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    (namespace, package): (&str, &str),
+    name: &str,
+    entry: &str,
+) -> Result<Option<(String, Located, (u64, u64))>> {
+    const SQL: &str = located!(
+        concat!(epochs!(), ", v.version"),
+        " FROM packages p
+         JOIN refs r ON r.package_id = p.id AND r.to_at IS NULL
+         JOIN versions v ON v.id = r.version_id
+         JOIN entries e ON e.version_id = v.id AND e.path = $5",
+        "WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3 AND r.name = $4 AND v.state = 'published'"
+    );
+    let rows = session.rows(SQL, args![repo, *package, *namespace, *name, *entry]).await?;
+    let (Some(located), Some(first)) = (located(&rows)?, rows.first()) else { return Ok(None) };
+    Ok(Some((first.get(16)?, located, epochs_at(first, 14)?)))
 }
 
 fn located(rows: &[Row]) -> Result<Option<Located>> {

@@ -130,7 +130,10 @@ impl Write for PutRef {
             return Ok(before.clone());
         }
         expect_loose(before.as_ref(), self.fixed)?;
-        replace(tx, act, version.package, (self.id, &self.name), self.version).await?;
+        if before.is_some() {
+            end(tx, act, version.package, &self.name).await?;
+        }
+        begin(tx, act, version.package, (self.id, &self.name), self.version).await?;
         let id = version.package.to_string();
         let on = On { repo: Some(self.repo), kind: "package", id: &id };
         let detail = json!({
@@ -159,15 +162,14 @@ impl PutRef {
     }
 }
 
-/// Ends the interval in force and begins another.
-async fn replace(
+/// Begins an interval; none is in force.
+async fn begin(
     tx: &mut Tx<'_>,
     act: &Act,
     package: PackageId,
     (id, name): (RefId, &RefName),
     version: VersionId,
 ) -> Result<()> {
-    end(tx, act, package, name).await?;
     let sql = "INSERT INTO refs (id, package_id, name, version_id, from_at, from_event, by_subject)
          VALUES ($1, $2, $3, $4, $5, $6, $7)";
     tx.execute(sql, args![id, package, *name, version, act.at, act.event, act.actor]).await.map(drop)
@@ -205,7 +207,10 @@ pub(crate) async fn point(
         return Ok(false);
     }
     expect_loose(before.as_ref(), new.fixed)?;
-    replace(tx, act, package, (new.id, &new.name), version).await?;
+    if before.is_some() {
+        end(tx, act, package, &new.name).await?;
+    }
+    begin(tx, act, package, (new.id, &new.name), version).await?;
     Ok(true)
 }
 

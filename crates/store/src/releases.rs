@@ -1,6 +1,8 @@
 //! A release: a version with its files, its metadata and its refs, or more files for one that is
 //! still open. The write behind every package manager's publish.
 
+use std::collections::HashSet;
+
 use model::state::VersionState;
 use model::{Code, EntryPath, PackageId, RefPattern, RepoId, Sha256Digest, VersionId, VersionName};
 use serde_json::json;
@@ -83,7 +85,7 @@ pub enum Bytes {
         digest: Sha256Digest,
         /// Its length; must be the blob's.
         size: u64,
-        /// Whether it must be there; if not, it is left out.
+        /// Whether it must be there; if not, it is left out, and may join when the version comes again.
         required: bool,
     },
 }
@@ -134,23 +136,22 @@ impl Write for PublishRelease {
         }
         let begun = self.begin(tx, package).await?;
         let files = self.keep(tx).await?;
-        let version = match begun {
-            Begun::New | Begun::Joins(_) => self.put(tx, package, begun, &files).await?,
+        let (version, joined) = match begun {
+            Begun::New => (self.id, self.put(tx, package, &files).await?),
+            Begun::Joins(version) => (version, self.join(tx, package, version, files).await?),
             Begun::Again(version) | Begun::Back(version) => {
-                let held = self.release_pins(tx, &files).await?;
-                admission::give_back(tx, act.tenant, Allowance::Bytes, held).await?;
                 if begun == Begun::Back(version) {
                     self.bring_back(tx, version).await?;
                 }
-                version
+                (version, self.complete(tx, package, version, files).await?)
             }
         };
         let mut moved = false;
         for new in &self.refs {
             moved |= refs::point(tx, act, package, new, version).await?;
         }
-        if !matches!(begun, Begun::Again(_)) || moved {
-            self.tell(tx, version, begun, &files).await?;
+        if !matches!(begun, Begun::Again(_)) || moved || !joined.is_empty() {
+            self.tell(tx, version, begun, &joined).await?;
             packages::raise(tx, package).await?;
         }
         Ok(Released { version, package, begun })
@@ -246,29 +247,63 @@ impl PublishRelease {
         Ok(files)
     }
 
-    /// Puts the files into the version and publishes it where it is new.
-    async fn put(&self, tx: &mut Tx<'_>, package: PackageId, begun: Begun, files: &[&NewFile]) -> Result<VersionId> {
-        let version = if let Begun::Joins(version) = begun { version } else { self.id };
-        self.charge(tx, files).await?;
-        self.enter(tx, version, files).await?;
-        if begun == Begun::New {
-            self.publish(tx).await?;
-            self.expect_no_twin(tx, package, version).await?;
-            if let Some(subject) = &self.subject {
-                subjects::put(tx, package, subject, version).await?;
-            }
+    /// Puts the files into a new version and publishes it.
+    async fn put<'f>(&self, tx: &mut Tx<'_>, package: PackageId, files: &[&'f NewFile]) -> Result<Vec<&'f NewFile>> {
+        self.enter(tx, self.id, files).await?;
+        self.charge(tx, self.id, files).await?;
+        self.publish(tx, files.len() == self.files.len()).await?;
+        self.expect_no_twin(tx, package, self.id).await?;
+        if let Some(subject) = &self.subject {
+            subjects::put(tx, package, subject, self.id).await?;
         }
-        for file in files {
+        locations::occupy_all(tx, self.id, files.len() as u64, false).await?;
+        Ok(files.to_vec())
+    }
+
+    /// Puts more files into a version that is published.
+    async fn join<'f>(
+        &self,
+        tx: &mut Tx<'_>,
+        package: PackageId,
+        version: VersionId,
+        files: Vec<&'f NewFile>,
+    ) -> Result<Vec<&'f NewFile>> {
+        self.enter(tx, version, &files).await?;
+        self.charge(tx, version, &files).await?;
+        for file in &files {
             let location = file.location.as_str();
             locations::occupy(tx, self.repo, location, package, version, &file.path, false).await?;
         }
-        Ok(version)
+        Ok(files)
+    }
+
+    /// What was not here when the version was published and is here now joins it, until nothing is
+    /// missing: then it is sealed. Returns what joined.
+    async fn complete<'f>(
+        &self,
+        tx: &mut Tx<'_>,
+        package: PackageId,
+        version: VersionId,
+        mut files: Vec<&'f NewFile>,
+    ) -> Result<Vec<&'f NewFile>> {
+        let sql = "SELECT e.path FROM versions v JOIN entries e ON e.version_id = v.id
+             WHERE v.id = $1 AND v.sealed_at IS NULL";
+        let known = tx.rows(sql, args![version]).await?;
+        let known: HashSet<String> = known.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+        let (open, whole) = (!known.is_empty(), files.len() == self.files.len());
+        files.retain(|file| open && !known.contains(file.path.as_str()));
+        let joined = self.join(tx, package, version, files).await?;
+        if open && whole {
+            let sql = "UPDATE versions SET sealed_at = $2 WHERE id = $1";
+            tx.execute(sql, args![version, self.act.at]).await?;
+        }
+        Ok(joined)
     }
 
     /// From now on the version holds what its files need of the bytes allowance, not the pins.
-    async fn charge(&self, tx: &mut Tx<'_>, files: &[&NewFile]) -> Result<()> {
+    async fn charge(&self, tx: &mut Tx<'_>, version: VersionId, files: &[&NewFile]) -> Result<()> {
         let needed: u64 = files.iter().map(|file| file.bytes.named().1).sum();
-        let (held, tenant) = (self.release_pins(tx, files).await?, self.act.tenant);
+        let (held, tenant) = (self.release_pins(tx, version).await?, self.act.tenant);
         if held > needed {
             return admission::give_back(tx, tenant, Allowance::Bytes, held - needed).await;
         }
@@ -276,17 +311,15 @@ impl PublishRelease {
         admission::take(tx, tenant, Allowance::Bytes, needed - held, &self.limits, spread).await
     }
 
-    /// Removes the pins of what was held. Returns what they held of the bytes allowance.
-    async fn release_pins(&self, tx: &mut Tx<'_>, files: &[&NewFile]) -> Result<u64> {
-        let mut charged = 0;
-        for file in files {
-            let Bytes::Held { digest, .. } = &file.bytes else { continue };
-            let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest = $2 RETURNING charged";
-            if let Some(row) = tx.row(sql, args![self.repo, *digest]).await? {
-                charged += row.get::<u64>(0)?;
-            }
+    /// Removes the pins of what the version has. Returns what they held of the bytes allowance.
+    async fn release_pins(&self, tx: &mut Tx<'_>, version: VersionId) -> Result<u64> {
+        if !self.files.iter().any(|file| matches!(file.bytes, Bytes::Held { .. })) {
+            return Ok(0);
         }
-        Ok(charged)
+        let sql = "DELETE FROM pins WHERE repo_id = $1
+             AND digest IN (SELECT digest FROM entries WHERE version_id = $2) RETURNING charged";
+        let rows = tx.rows(sql, args![self.repo, version]).await?;
+        rows.iter().map(|row| row.get::<u64>(0)).sum()
     }
 
     async fn bring_back(&self, tx: &mut Tx<'_>, version: VersionId) -> Result<()> {
@@ -323,9 +356,10 @@ impl PublishRelease {
         Ok(())
     }
 
-    async fn publish(&self, tx: &mut Tx<'_>) -> Result<()> {
+    /// `whole`: nothing was left out. What is not whole stays open for what is missing.
+    async fn publish(&self, tx: &mut Tx<'_>, whole: bool) -> Result<()> {
         let act = &self.act;
-        let sealed = self.seal.is_none().then_some(act.at);
+        let sealed = (self.seal.is_none() && whole).then_some(act.at);
         let sql = "UPDATE versions SET state = 'published', published_by = $2, published_at = $3, published_event = $4,
              sealed_at = $5 WHERE id = $1";
         tx.execute(sql, args![self.id, act.actor, act.at, act.event, sealed]).await?;
@@ -336,6 +370,7 @@ impl PublishRelease {
         let action = match begun {
             Begun::New => "package.version.published",
             Begun::Joins(_) => "package.version.extended",
+            Begun::Again(_) if !files.is_empty() => "package.version.extended",
             Begun::Again(_) => "package.ref.updated",
             Begun::Back(_) => "package.version.restored",
         };

@@ -87,6 +87,37 @@ pub(super) async fn referrers_are_listed_filtered_and_withdrawn(yard: &Yard) -> 
     Ok(())
 }
 
+pub(super) async fn referrers_come_in_pages(yard: &Yard) -> Result<()> {
+    let (image, subject) = (yard.image("oci"), sha256(&yard.noise(8)));
+    let mut manifest = yard.manifest(&image).await?;
+    manifest["subject"] = json!({"mediaType": "application/x", "digest": subject, "size": 3});
+    let mut pushed = Vec::new();
+    for number in 0..501 {
+        manifest["artifactType"] = json!(if number % 2 == 0 { "application/x.even" } else { "application/x.odd" });
+        manifest["annotations"] = json!({"number": number.to_string()});
+        let body = manifest.to_string();
+        pushed.push(sha256(body.as_bytes()));
+        yard.push(&image, &pushed[number], &body).await?.expect(&[201])?;
+    }
+    let odd: Vec<String> = pushed.iter().skip(1).step_by(2).cloned().collect();
+    for (query, mut wanted) in [("", pushed), ("?artifactType=application/x.odd", odd)] {
+        let (mut at, mut seen, mut pages) = (format!("{image}/referrers/{subject}{query}"), Vec::new(), 0);
+        loop {
+            let page = yard.admin.get(&at).send().await?.expect(&[200])?;
+            let list = page.json()?["manifests"].as_array().cloned().unwrap_or_default();
+            seen.extend(list.iter().filter_map(|one| one["digest"].as_str().map(str::to_owned)));
+            pages += 1;
+            let Some(link) = page.header("link") else { break };
+            let next = link.strip_prefix('<').and_then(|rest| rest.strip_suffix(">; rel=\"next\""));
+            at = next.unwrap_or_default().to_owned();
+        }
+        seen.sort();
+        wanted.sort();
+        assert_eq!((seen, pages), (wanted, 2));
+    }
+    Ok(())
+}
+
 pub(super) async fn the_catalogue_shows_what_the_caller_may_read(yard: &Yard) -> Result<()> {
     let images = [yard.image("oci"), yard.image("other"), yard.image("public")];
     for image in &images {

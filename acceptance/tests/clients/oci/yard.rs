@@ -12,7 +12,8 @@ pub(super) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(super) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
-/// A server with repositories of images: `oci` and `other`, which are not for everybody, and `public`.
+/// A server with repositories of images: `oci` and `other`, which are not for everybody, `public`, and
+/// `sparse`, where manifests need not have their blobs.
 pub(super) struct Yard {
     pub(super) server: Server,
     pub(super) admin: Persona,
@@ -24,8 +25,8 @@ impl Yard {
         let plan = Server::plan(backing).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0");
         let server = plan.variable("ARTIFORTRESS_RATE_LOGINS_PER_MINUTE", "0").start().await?;
         let admin = server.admin()?;
-        for (key, public) in [("oci", false), ("other", false), ("public", true)] {
-            let settings = json!({"immutableRefs": ["fixed-*"]});
+        for (key, public) in [("oci", false), ("other", false), ("public", true), ("sparse", false)] {
+            let settings = json!({"immutableRefs": ["fixed-*"], "sparseManifests": key == "sparse"});
             let body = json!({"repoKey": key, "format": "oci", "anonymousRead": public, "settings": settings});
             admin.post("/v1/repos").json(&body).send().await?.expect(&[201])?;
         }

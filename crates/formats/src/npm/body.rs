@@ -10,8 +10,7 @@ use model::{Code, Refusal};
 use serde_json::{Map, Value as Json};
 
 use super::scan::{Event, Kind, Scanner, malformed};
-use super::strict;
-use crate::{NewFile, Piece, Wanted};
+use crate::{NewFile, Piece, Wanted, strict};
 
 /// The longest metadata of one version, and the longest of the fields beside the versions, in bytes.
 const VERSION: usize = 4 << 20;

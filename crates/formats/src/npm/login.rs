@@ -5,8 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::names::normal;
-use super::{Answer, strict};
-use crate::{Asked, Login, Method};
+use crate::{Answer, Asked, Login, Method, strict};
 
 /// Whether the request hands in a name and a password.
 pub(super) fn is_login(asked: &Asked<'_>) -> bool {

@@ -231,7 +231,7 @@ impl Put {
         let Some(text) = self.said.provenance.take() else { return Ok(None) };
         let odd = |why: &str| contradiction(format!("the provenance of {} {version} {why}", self.name));
         let text = String::from_utf8(text).map_err(|_| odd("is not UTF-8"))?;
-        let parsed: Json = super::strict::read(text.as_bytes()).map_err(|_| odd("is not JSON"))?;
+        let parsed: Json = crate::strict::read(text.as_bytes()).map_err(|_| odd("is not JSON"))?;
         if predicate(&parsed).is_none() {
             return Err(odd("holds no statement"));
         }

@@ -5,8 +5,8 @@ use model::Refusal;
 
 use super::names::tag;
 use super::scan::malformed;
-use super::{done, strict};
-use crate::{Change, Intake, PackageAt, Piece, Plan, StagedFile, What};
+use super::done;
+use crate::{Change, Intake, PackageAt, Piece, Plan, StagedFile, What, strict};
 
 /// The longest body, in bytes.
 const BODY: usize = 1024;

@@ -1,6 +1,6 @@
 //! What addresses under `/v2/` mean: matched from the right, for names hold slashes.
 
-use model::{RefName, RepoKey};
+use model::{EntryPath, RefName, RepoKey};
 
 use super::Name;
 use crate::ParseError;
@@ -75,7 +75,8 @@ impl ImageAt {
     /// `key/name`, as clients write it.
     pub fn of(text: &str) -> Option<Self> {
         let (key, name) = text.split_once('/')?;
-        let whole = Name::parse(text).is_some();
+        // A name that some file systems keep for themselves could never be published: it is none at once.
+        let whole = Name::parse(text).is_some() && EntryPath::parse(name).is_ok();
         Some(Self { key: RepoKey::parse(key).ok().filter(|_| whole)?, name: Name::parse(name)? })
     }
 }
@@ -89,6 +90,8 @@ pub struct Query {
     pub last: String,
     /// `digest`.
     pub digest: Option<String>,
+    /// `digest-algorithm`: what the digest will be made with that comes last.
+    pub digest_algorithm: Option<String>,
     /// `mount`.
     pub mount: Option<String>,
     /// `from`.
@@ -107,24 +110,22 @@ const TAGS: usize = 32;
 impl Query {
     /// Reads a query. Parameters that we do not know are left alone, as the specification wants it.
     pub fn parse(query: &str) -> Result<Self, ParseError> {
-        let mut found = Self::default();
+        let (mut found, mut last) = (Self::default(), None);
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             match key.as_ref() {
-                "n" => {
-                    let number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-                    let number = number.then(|| value.parse().unwrap_or(u64::MAX));
-                    found.n = Some(number.ok_or_else(|| ParseError::Query("n is a number".to_owned()))?);
-                }
-                "last" => found.last = value.into_owned(),
-                "digest" => found.digest = Some(value.into_owned()),
-                "mount" => found.mount = Some(value.into_owned()),
-                "from" => found.from = Some(value.into_owned()),
+                "n" => once(&mut found.n, &key, number(&value)?)?,
+                "last" => once(&mut last, &key, value.into_owned())?,
+                "digest" => once(&mut found.digest, &key, value.into_owned())?,
+                "digest-algorithm" => once(&mut found.digest_algorithm, &key, value.into_owned())?,
+                "mount" => once(&mut found.mount, &key, value.into_owned())?,
+                "from" => once(&mut found.from, &key, value.into_owned())?,
                 "artifactType" if !value.is_empty() => found.artifact_types.push(value.into_owned()),
                 "tag" => found.tags.push(value.into_owned()),
-                "after" => found.after = Some(value.into_owned()),
+                "after" => once(&mut found.after, &key, value.into_owned())?,
                 _ => {}
             }
         }
+        found.last = last.unwrap_or_default();
         Ok(found)
     }
 
@@ -135,6 +136,21 @@ impl Query {
         }
         Ok(self.tags.iter().map(|tag| RefName::parse(tag)).collect::<Result<_, _>>()?)
     }
+}
+
+/// Takes a parameter; given twice, nobody knows which one is meant.
+fn once<T>(place: &mut Option<T>, key: &str, value: T) -> Result<(), ParseError> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(ParseError::Query(format!("{key} is given twice"))),
+    }
+}
+
+/// Digits only; more than fit count as the largest number.
+fn number(text: &str) -> Result<u64, ParseError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.then(|| text.parse().unwrap_or(u64::MAX));
+    number.ok_or_else(|| ParseError::Query("n is a number".to_owned()))
 }
 
 #[cfg(test)]
@@ -194,6 +210,8 @@ mod tests {
             "k/a/manifests/%252e%252e",
             "k\\a/manifests/v1",
             "k/a/tags/list/",
+            "k/con/tags/list",
+            "k/a/nul/b/manifests/v1",
         ] {
             assert!(Address::parse(bad).is_err(), "{bad}");
         }
@@ -207,6 +225,9 @@ mod tests {
         assert_eq!(Query::parse("n=0").map(|query| query.n), Ok(Some(0)));
         for bad in ["n=-1", "n=", "n=1x", "n=0x10", "n=+1"] {
             assert!(Query::parse(bad).is_err(), "{bad}");
+        }
+        for twice in ["n=1&n=2", "last=a&last=a", "digest=a&digest=b", "mount=a&mount=b", "from=a&from=b", "after=a&after=b"] {
+            assert!(Query::parse(twice).is_err(), "{twice}");
         }
         let many = vec!["tag=a"; 33].join("&");
         assert!(Query::parse(&many).is_ok_and(|query| query.tags().is_err()));

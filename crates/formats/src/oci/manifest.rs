@@ -8,7 +8,7 @@ use model::{Code, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::Named;
+use crate::{Named, strict};
 
 /// The longest manifest, in bytes: what the distribution specification asks registries to take.
 pub const LONGEST: usize = 4 << 20;
@@ -95,8 +95,9 @@ const DESCRIPTOR_FIELDS: [&str; 4] = ["mediaType", "digest", "size", "urls"];
 impl Manifest {
     /// Reads a manifest that came with this `Content-Type`.
     pub fn parse(bytes: &[u8], content_type: &str) -> Result<Self, Refusal> {
-        let text: Text =
-            serde_json::from_slice(bytes).map_err(|error| invalid(format!("the manifest cannot be read: {error}")))?;
+        let unreadable = |error| invalid(format!("the manifest cannot be read: {error}"));
+        let value = strict::read(bytes).map_err(unreadable)?;
+        let text: Text = serde_json::from_value(value).map_err(unreadable)?;
         text.unambiguous()?;
         let media_type = text.media_type(content_type)?;
         if text.schema_version != 2 || media_type == DOCKER_FIRST || media_type == DOCKER_SIGNED {

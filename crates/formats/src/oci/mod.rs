@@ -19,12 +19,13 @@ pub use address::{Address, ImageAt, Query, Step};
 pub use answer::{About, Referrer, catalogue, referrers, refuse, tags, token as token_answer};
 pub use manifest::{INDEX, Kept, LONGEST, Manifest};
 pub use name::{Name, Reference};
-pub use publish::{Push, location};
+pub use publish::{MANIFEST, Push, location};
 pub use token::{NOBODY, Right, challenge, rights};
 
 /// What is told to who asks for something that cannot be an image's name.
 const NAME_RULE: &str = "an image is named repository/name: lower-case letters and digits, with '.', '_', '__' or '-' \
-                         between them, in components with '/' between, 255 characters at most";
+                         between them, in components with '/' between that no file system reserves, 255 characters at \
+                         most";
 
 /// The format of images.
 #[derive(Clone, Copy, Debug)]

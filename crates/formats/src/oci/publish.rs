@@ -10,7 +10,7 @@ use super::{ImageAt, Reference};
 use crate::{Answer, Intake, Named, NewFile, PackageAt, Piece, Plan, Release, ReleaseFile, Source, StagedFile, Wanted};
 
 /// The entry of a version that holds the manifest's bytes.
-const MANIFEST: &str = "manifest";
+pub const MANIFEST: &str = "manifest";
 
 /// A manifest under way.
 #[derive(Debug)]

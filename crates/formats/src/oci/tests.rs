@@ -92,6 +92,8 @@ fn what_readers_could_read_in_two_ways_is_refused() {
             .to_string(),
         with("layers", json!([descriptor(LAYER, "aa", 77)])).to_string(),
         twice,
+        text.replacen("\"layers\"", "\"annotations\":{\"a\":\"b\",\"a\":\"c\"},\"layers\"", 1),
+        text.replacen("\"layers\"", "\"x\":[{\"a\":1,\"a\":1}],\"layers\"", 1),
         format!("{text}{{}}"),
     ] {
         let refused = Manifest::parse(bad.as_bytes(), IMAGE).expect_err(&bad);

@@ -144,6 +144,7 @@ impl Grant<Write> {
                 received
             }
             Source::Held { content, size, required } => {
+                let required = required && !RepoSettings::of(self.repo())?.sparse_manifests;
                 let digest = self.registry().digest_of(&content).await?;
                 if digest.is_none() && required {
                     return Err(Error::not_found(&content.to_string()));

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use formats::oci::{ImageAt, Push, Reference, location};
+use formats::oci::{ImageAt, MANIFEST, Push, Reference, location};
 use formats::{Named, PackageAt};
-use model::{RefName, Scope};
+use model::{EntryPath, RefName, Scope};
 use registry::{Read, RepoSettings, Write};
 use sha2::{Digest, Sha256};
 
 use crate::bench::{Bench, repo_key};
+use crate::statements::{cost, written};
 
 fn named(bytes: &[u8]) -> Named {
     Named::Sha256(model::Sha256Digest(Sha256::digest(bytes).into()))
@@ -17,16 +18,28 @@ fn named(bytes: &[u8]) -> Named {
 
 /// Pushes a manifest of one blob. Returns its name.
 async fn push(bench: &Bench, tag: &str, blob: &'static str) -> Named {
+    blobs(bench, &[blob]).await;
+    push_manifest(bench, tag, &[blob], "").await
+}
+
+async fn blobs(bench: &Bench, blobs: &[&'static str]) {
     let grant = bench.grant::<Write>(&repo_key("images")).await;
-    let layer = named(blob.as_bytes());
-    let mut incoming = grant.receive_blob(&layer, None, None).expect("begun");
-    incoming.write(Bytes::from_static(blob.as_bytes())).await.expect("taken");
-    incoming.finish().await.expect("kept");
+    for blob in blobs {
+        let mut incoming = grant.receive_blob(&named(blob.as_bytes()), None, None).expect("begun");
+        incoming.write(Bytes::from_static(blob.as_bytes())).await.expect("taken");
+        incoming.finish().await.expect("kept");
+    }
+}
+
+/// Pushes a manifest of these blobs. `note`: what makes it another one.
+async fn push_manifest(bench: &Bench, tag: &str, blobs: &[&'static str], note: &str) -> Named {
+    let grant = bench.grant::<Write>(&repo_key("images")).await;
     let kind = "application/vnd.oci.image.manifest.v1+json";
-    let text = format!(
-        r#"{{"schemaVersion":2,"mediaType":"{kind}","layers":[{{"mediaType":"a/b","digest":"{layer}","size":{}}}]}}"#,
-        blob.len()
-    );
+    let layer = |blob: &&str| {
+        format!(r#"{{"mediaType":"a/b","digest":"{}","size":{}}}"#, named(blob.as_bytes()), blob.len())
+    };
+    let layers = blobs.iter().map(layer).collect::<Vec<_>>().join(",");
+    let text = format!(r#"{{"schemaVersion":2,"mediaType":"{kind}","note":"{note}","layers":[{layers}]}}"#);
     let name = named(text.as_bytes());
     let reference = Reference::parse(tag).expect("a tag");
     let at = ImageAt::of("images/app").expect("an image");
@@ -62,25 +75,108 @@ async fn a_pull_costs_a_statement_for_a_tag_and_one_for_each_blob() {
 }
 
 #[tokio::test]
-async fn a_push_costs_the_same_however_many_tags_there_are() {
-    struct Sent;
-    impl store::Write for Sent {
-        type Out = u64;
-        async fn apply(&self, _: &mut store::Tx<'_>) -> store::Result<u64> {
-            Ok(store::statements_sent())
-        }
-    }
-    let bench = Bench::sqlite().await;
-    bench.repository_of("oci", "images", RepoSettings::default()).await;
-    let sent = async || bench.registry.store().write(Sent).await.expect("a count");
-    let mut costs = Vec::new();
-    for number in 0..40 {
-        let before = sent().await;
-        Box::pin(push(&bench, &format!("v{number}"), "layer")).await;
-        costs.push(sent().await - before);
-    }
-    assert_eq!(costs[1], costs[39], "{costs:?}");
+async fn scaled_out_each_step_of_a_pull_is_one_statement() {
+    let bench = Bench::postgres().await;
+    let repo = bench.repository_of("oci", "images", RepoSettings::default()).await;
+    let name = Box::pin(push(&bench, "v1", "layer")).await;
+    let (at, package) = (ImageAt::of("images/app").expect("an image"), PackageAt::named("app"));
+    let tag = RefName::parse("v1").expect("a tag");
+    let (path, entry) = (location(&at, &name).expect("a path"), EntryPath::parse(MANIFEST).expect("a path"));
+    bench.grant::<Read>(&repo).await;
+    let correlation = bench.registry.ambient().id();
+    let presume =
+        async || bench.registry.presume(Some(bench.admin_token()), &repo, correlation).await.expect("remembered");
+
+    let (by_tag, found) = cost(async { presume().await.find_pointed(&package, &tag, &entry).await }).await;
+    let (_, version, found) = found.expect("an answer").expect("the manifest");
+    assert_eq!((by_tag, version), (1, name.to_string()));
+    assert_eq!(found.media_type(), Some("application/vnd.oci.image.manifest.v1+json"));
+    let (by_digest, found) = cost(async { presume().await.find(&path).await }).await;
+    assert!(by_digest == 1 && found.expect("an answer").is_some());
+    let Named::Sha256(layer) = named(b"layer") else { return };
+    let (blob, found) = cost(async { presume().await.find_blob(layer).await }).await;
+    let (_, found) = found.expect("an answer").expect("the layer");
+    assert_eq!((blob, found.size()), (1, 5));
+
+    // What is not there, or not readable any more, is asked for in the ordinary way.
+    let missing = RefName::parse("v2").expect("a tag");
+    assert!(presume().await.find_pointed(&package, &missing, &entry).await.expect("an answer").is_none());
+    assert!(presume().await.find_blob(model::Sha256Digest([9; 32])).await.expect("an answer").is_none());
+    let late = (presume().await, presume().await);
+    let somebody = bench.somebody("ben", &["repo:images:read"]).await;
+    somebody.revoke_token(somebody.identity().expect("known").token).await.expect("revoked");
+    assert!(late.0.find_pointed(&package, &tag, &entry).await.expect("an answer").is_none(), "rights have changed");
+    assert!(late.1.find_blob(layer).await.expect("an answer").is_none(), "rights have changed");
 }
+
+#[tokio::test]
+async fn a_manifest_is_a_fixed_number_of_statements_and_three_for_each_blob() {
+    const BLOBS: [&str; 8] = ["l0", "l1", "l2", "l3", "l4", "l5", "l6", "l7"];
+    for bench in [Bench::sqlite().await, Bench::postgres().await] {
+        bench.repository_of("oci", "images", RepoSettings::default()).await;
+        let engine = bench.registry.store().engine();
+        let shared = u64::from(bench.registry.shares_its_database());
+        Box::pin(push(&bench, "first", "layer")).await;
+        let cost_of = async |tag: &str, held: usize, note: &str| {
+            blobs(&bench, &BLOBS[..held]).await;
+            let before = written(&bench.registry).await;
+            push_manifest(&bench, tag, &BLOBS[..held], note).await;
+            written(&bench.registry).await - before - shared
+        };
+        let new_tag = [cost_of("a", 1, "1").await, cost_of("b", 2, "2").await, cost_of("c", 8, "3").await];
+        assert_eq!(new_tag, [NEW + 3, NEW + 6, NEW + 24], "{engine:?}");
+        let moved = cost_of("a", 1, "4").await;
+        let again = (cost_of("a", 1, "4").await, cost_of("a", 8, "3").await);
+        assert_eq!((moved, again), (NEW + 3 + 1, (AGAIN + 2, AGAIN + 16)), "{engine:?}: a tag that moves, or not");
+    }
+}
+
+/// Statements of a new manifest with a new tag, beside those of its blobs, and of one that is there.
+const NEW: u64 = 18;
+const AGAIN: u64 = 15;
+
+#[tokio::test]
+async fn a_push_costs_the_same_beside_ten_thousand_tags() {
+    for bench in [Bench::sqlite().await, Bench::postgres().await] {
+        bench.repository_of("oci", "images", RepoSettings::default()).await;
+        blobs(&bench, &["layer"]).await;
+        let push = async |tag: &str, note: &str| {
+            let before = written(&bench.registry).await;
+            push_manifest(&bench, tag, &["layer"], note).await;
+            written(&bench.registry).await - before
+        };
+        push("t00001", "0").await;
+        let few = (push("t00001", "1").await, push("t00002", "2").await);
+        let made = bench.run(if bench.registry.shares_its_database() { MANY_SHARED } else { MANY }).await;
+        assert_eq!(made.expect("ten thousand tags"), 10_000);
+        let many = (push("z09999", "3").await, push("t00003", "4").await);
+        assert_eq!(few, many, "{:?}", bench.registry.store().engine());
+
+        let grant = bench.grant::<Read>(&repo_key("images")).await;
+        let package = PackageAt::named("app");
+        let mut seen: Vec<String> = Vec::new();
+        loop {
+            let after = seen.last().cloned().unwrap_or_default();
+            let (sent, page) = cost(grant.ref_names(&package, &after, 999)).await;
+            let page = page.expect("a page");
+            assert!(sent == 2 && page.len() <= 999);
+            if page.is_empty() {
+                break;
+            }
+            seen.extend(page);
+        }
+        assert!(seen.len() == 10_003 && seen.is_sorted());
+    }
+}
+
+const MANY: &str = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000)
+     INSERT INTO refs (id, package_id, name, version_id, from_at, from_event, by_subject)
+     SELECT randomblob(16), r.package_id, printf('z%05d', n), r.version_id, r.from_at, r.from_event, r.by_subject
+     FROM numbers CROSS JOIN refs r WHERE r.name = 't00002'";
+const MANY_SHARED: &str = "INSERT INTO refs (id, package_id, name, version_id, from_at, from_event, by_subject)
+     SELECT gen_random_uuid(), r.package_id, 'z' || lpad(n::text, 5, '0'), r.version_id, r.from_at, r.from_event,
+         r.by_subject
+     FROM generate_series(1, 10000) n CROSS JOIN refs r WHERE r.name = 't00002'";
 
 #[tokio::test]
 async fn a_token_for_a_while_is_handed_out_again_until_rights_change() {

@@ -130,3 +130,89 @@ pub(super) async fn versions_that_belong_to_another_are_found(bench: &mut Bench)
     withdraw(bench, repo, ids[1]).await;
     assert_eq!(list("sha256:9", None, 10).await, ["sig0", "sig2"]);
 }
+
+pub(super) async fn what_was_missing_joins_when_the_version_comes_again(bench: &mut Bench) {
+    let repo = bench.repository("libs").await;
+    let one = |version| one_of(bench, repo, version, 7);
+    let (entries, pins) = ("SELECT count(*) FROM entries", "SELECT count(*) FROM pins");
+    let sealed = "SELECT count(*) FROM versions WHERE sealed_at IS NOT NULL";
+    let first = bench.store.write(one("1")).await.expect("a release that is not whole");
+    assert_eq!((bench.count(entries).await, bench.count(sealed).await), (1, 0), "it stays open");
+    bench.store.write(one("1")).await.expect("the same again");
+    assert_eq!((bench.count(entries).await, bench.count(sealed).await), (1, 0));
+    upload(bench, repo, 7, 3).await;
+    let used = bench.count(USED).await;
+    let again = bench.store.write(one("1")).await.expect("whole now");
+    assert_eq!(again.begun, Begun::Again(first.version));
+    assert_eq!((bench.count(entries).await, bench.count(sealed).await), (2, 1));
+    assert_eq!((bench.count(pins).await, bench.count(USED).await), (0, used), "the pin gave way");
+    let locations = "SELECT count(*) FROM locations";
+    assert_eq!(bench.count(locations).await, 2);
+    let told = "SELECT count(*) FROM events WHERE action = 'package.version.extended'";
+    assert_eq!(bench.count(told).await, 1);
+    // Sealed by hand, it takes nothing more, and what is pinned stays pinned.
+    let open = bench.store.write(one_of(bench, repo, "2", 8)).await.expect("a release that is not whole");
+    let seal = store::versions::SealVersion { act: bench.act(), repo, version: open.version };
+    bench.store.write(seal).await.expect("sealed");
+    upload(bench, repo, 8, 3).await;
+    bench.store.write(one_of(bench, repo, "2", 8)).await.expect("the same again");
+    assert_eq!((bench.count(entries).await, bench.count(pins).await), (3, 1));
+    // Withdrawn before it was whole, it comes back whole.
+    let part = bench.store.write(one_of(bench, repo, "3", 9)).await.expect("a release that is not whole");
+    withdraw(bench, repo, part.version).await;
+    upload(bench, repo, 9, 3).await;
+    let back = bench.store.write(one_of(bench, repo, "3", 9)).await.expect("back");
+    assert_eq!(back.begun, Begun::Back(part.version));
+    assert_eq!((bench.count(entries).await, bench.count(sealed).await), (5, 3));
+}
+
+fn one_of(bench: &Bench, repo: model::RepoId, version: &str, digest: u8) -> PublishRelease {
+    let release = held(release(bench, repo, version, &[(version, 1)]), digest, 3, false);
+    PublishRelease { again: true, ..release }
+}
+
+/// A write, and how many rows of packages, versions and refs its transaction has read, as PostgreSQL
+/// counts them.
+struct Reading(PublishRelease);
+
+impl store::Write for Reading {
+    type Out = u64;
+
+    async fn apply(&self, tx: &mut store::Tx<'_>) -> store::Result<u64> {
+        self.0.apply(tx).await?;
+        let sql = "SELECT CAST(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) AS BIGINT)
+             FROM pg_stat_xact_user_tables WHERE relname IN ('packages', 'versions', 'refs')";
+        tx.row(sql, &[]).await?.ok_or_else(|| store::Error::Defect("no sum".to_owned()))?.get(0)
+    }
+}
+
+#[tokio::test]
+async fn a_push_reads_few_rows_beside_ten_thousand_refs() {
+    let bench = Bench::postgres().await;
+    let repo = bench.repository("libs").await;
+    let push = async |number: u8, tag: &str| {
+        let version = format!("sha256:{number}");
+        let release = pointing(&bench, release(&bench, repo, &version, &[(&version, number)]), &[tag]);
+        bench.store.write(Reading(release)).await.expect("a release")
+    };
+    push(1, "t00001").await;
+    push(2, "t00002").await;
+    let many = "INSERT INTO refs (id, package_id, name, version_id, from_at, from_event, by_subject)
+         SELECT gen_random_uuid(), r.package_id, 'z' || lpad(n::text, 5, '0'), r.version_id, r.from_at, r.from_event,
+             r.by_subject FROM refs r CROSS JOIN generate_series(1, 10000) n WHERE r.name = 't00002'";
+    bench.store.write(Raw(many)).await.expect("ten thousand refs");
+    for (number, tag) in [(3, "t00001"), (4, "z05000"), (5, "zz"), (6, "zz")] {
+        let rows = push(number, tag).await;
+        assert!(rows < 200, "{tag}: {rows} rows");
+    }
+}
+
+struct Raw(&'static str);
+
+impl store::Write for Raw {
+    type Out = u64;
+
+    async fn apply(&self, tx: &mut store::Tx<'_>) -> store::Result<u64> {
+        tx.execute(self.0, &[]).await
+    }
+}

@@ -8,7 +8,7 @@ mod in_order;
 
 use again::{
     fixed_refs_stay, the_same_version_comes_again_and_back, versions_that_belong_to_another_are_found,
-    what_must_be_held_is,
+    what_must_be_held_is, what_was_missing_joins_when_the_version_comes_again,
 };
 use engines::{Bench, LIMITS};
 use in_order::{
@@ -37,6 +37,7 @@ both! {
     facts_cost_the_same_whatever_the_number_of_versions;
     the_same_version_comes_again_and_back;
     what_must_be_held_is;
+    what_was_missing_joins_when_the_version_comes_again;
     fixed_refs_stay;
     versions_that_belong_to_another_are_found;
     chunks_come_in_order_and_become_a_blob;

@@ -1,8 +1,10 @@
 //! Blobs: read, let go of.
 
 use axum::response::Response;
+use formats::Named;
+use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use registry::{Call, Promote, Read};
+use registry::{Call, Found, Grant, Promote, Read};
 
 use super::super::fetch::respond;
 use super::manifests::named_so;
@@ -16,12 +18,7 @@ pub(super) async fn answer(call: &Call, request: &Wanted<'_>, text: &str) -> Res
             let grant = request.open::<Read>(call).await?;
             let named = digest(text)?;
             let found = grant.find_named(&named).await?;
-            let public = grant.repo().anonymous_read;
-            let cache = if public { "public, max-age=31536000" } else { "private, max-age=31536000" };
-            let cache = HeaderValue::from_static(cache);
-            let mut response = respond(&grant, &found, request.parts, BYTES, cache).await?;
-            named_so(&mut response, &named);
-            Ok(response)
+            show(&grant, &found, request.parts, &named).await
         }
         Method::DELETE => {
             let grant = request.open::<Promote>(call).await?;
@@ -30,4 +27,18 @@ pub(super) async fn answer(call: &Call, request: &Wanted<'_>, text: &str) -> Res
         }
         _ => Err(not_possible("GET, HEAD, DELETE").into()),
     }
+}
+
+/// Answers with a blob that was found.
+pub(super) async fn show(
+    grant: &Grant<Read>,
+    found: &Found,
+    parts: &Parts,
+    named: &Named,
+) -> Result<Response, Refused> {
+    let public = grant.repo().anonymous_read;
+    let cache = if public { "public, max-age=31536000" } else { "private, max-age=31536000" };
+    let mut response = respond(grant, found, parts, BYTES, HeaderValue::from_static(cache)).await?;
+    named_so(&mut response, named);
+    Ok(response)
 }

@@ -5,7 +5,8 @@ use axum::response::Response;
 use formats::oci::{Push, Reference, location};
 use formats::{Change, Named, What};
 use http::{HeaderValue, Method, StatusCode, header};
-use registry::{Call, Grant, Read, Write};
+use http::request::Parts;
+use registry::{Call, Found, Grant, Read, Write};
 
 use super::super::fetch::respond_ourselves;
 use super::super::{receive, text};
@@ -37,14 +38,9 @@ fn known(request: &Wanted<'_>, text: &str) -> Result<Reference, Refused> {
 }
 
 async fn show(grant: &Grant<Read>, request: &Wanted<'_>, wanted: &Reference) -> Result<Response, Refused> {
-    let (named, cache) = match (wanted, grant.repo().anonymous_read) {
-        (Reference::Tag(tag), public) => {
-            let named = grant.pointed(&request.package(), tag).await?;
-            let named: Named = named.parse().map_err(|_| Problem::internal_error("a manifest without a digest"))?;
-            (named, if public { "public, no-cache" } else { "private, no-cache" })
-        }
-        (Reference::Digest(named), true) => (*named, "public, max-age=31536000, immutable"),
-        (Reference::Digest(named), false) => (*named, "private, max-age=31536000, immutable"),
+    let named = match wanted {
+        Reference::Tag(tag) => digest_of(&grant.pointed(&request.package(), tag).await?)?,
+        Reference::Digest(named) => *named,
     };
     let path = location(request.at, &named).map_err(registry::Error::from)?;
     let unknown = |_| Problem::not_found(format!("{}@{named} was not found", request.at));
@@ -52,10 +48,32 @@ async fn show(grant: &Grant<Read>, request: &Wanted<'_>, wanted: &Reference) -> 
         Some(model::Code::NotFound) => unknown(error),
         _ => error.into(),
     })?;
+    respond(grant, &found, request.parts, wanted, &named).await
+}
+
+/// The digest that a manifest's version is named by.
+pub(super) fn digest_of(version: &str) -> Result<Named, Problem> {
+    version.parse().map_err(|_| Problem::internal_error("a manifest without a digest"))
+}
+
+/// Answers with a manifest that was found.
+pub(super) async fn respond(
+    grant: &Grant<Read>,
+    found: &Found,
+    parts: &Parts,
+    wanted: &Reference,
+    named: &Named,
+) -> Result<Response, Refused> {
+    let cache = match (wanted, grant.repo().anonymous_read) {
+        (Reference::Tag(_), true) => "public, no-cache",
+        (Reference::Tag(_), false) => "private, no-cache",
+        (Reference::Digest(_), true) => "public, max-age=31536000, immutable",
+        (Reference::Digest(_), false) => "private, max-age=31536000, immutable",
+    };
     let kind = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
     let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    let mut response = respond_ourselves(grant, &found, request.parts, kind, HeaderValue::from_static(cache)).await?;
-    named_so(&mut response, &named);
+    let mut response = respond_ourselves(grant, found, parts, kind, HeaderValue::from_static(cache)).await?;
+    named_so(&mut response, named);
     Ok(response)
 }
 

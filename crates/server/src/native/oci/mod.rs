@@ -4,6 +4,7 @@
 mod blobs;
 mod lists;
 mod manifests;
+mod presumed;
 mod refused;
 mod token;
 mod uploads;
@@ -50,15 +51,22 @@ pub(crate) async fn serve(State(app): State<App>, request: Request) -> Response 
             Err(refused) => refused.of_token(),
         };
     }
+    if let Some(answer) = presumed::answer(&app, &mut parts, &asked).await {
+        return respond(answer, &asked, &parts);
+    }
     let answer = match <Asking as FromRequestParts<App>>::from_request_parts(&mut parts, &app).await {
         Ok(Asking(call)) => Box::pin(answer(&call, &asked, nobody, &parts, body)).await,
         Err(problem) => Err(problem.into()),
     };
-    let at = match &asked {
+    respond(answer, &asked, &parts)
+}
+
+fn respond(answer: Result<Response, Refused>, asked: &Asked, parts: &Parts) -> Response {
+    let at = match asked {
         Asked::At(Address::Image(at, step)) => Some((at, step)),
         _ => None,
     };
-    answer.unwrap_or_else(|refused| refused.respond(at, &parts))
+    answer.unwrap_or_else(|refused| refused.respond(at, parts))
 }
 
 fn asked(path: &str) -> Asked {

@@ -26,6 +26,10 @@ pub(super) async fn begin(call: &Call, request: &Wanted<'_>, body: Body) -> Resu
         whole(incoming, request, body).await?;
         return Ok(created(request.at, &named));
     }
+    if let Some(algorithm) = request.query.digest_algorithm.as_deref().filter(|name| !Named::knows(name)) {
+        let why = format!("digests by {} are not known here", algorithm.escape_debug());
+        return Err(Refused::about(About::Digest, Problem::bad_request(why)));
+    }
     let id = grant.begin_in_order().await?;
     Ok(bare(StatusCode::ACCEPTED, standing(request.at, id, 0)))
 }
