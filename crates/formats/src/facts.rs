@@ -90,6 +90,7 @@ pub struct Listed {
     pub version: String,
     /// When that was published.
     pub published_at: Timestamp,
-    /// That version's metadata; `None` where the list does not ask for it.
-    pub manifest: Option<String>,
+    /// What lists show of that version's metadata; `None` where the list does not ask for it. See
+    /// [`crate::Format::brief`].
+    pub brief: Option<String>,
 }

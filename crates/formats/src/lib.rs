@@ -127,6 +127,11 @@ pub trait Format: Send + Sync {
         false
     }
 
+    /// What such a list shows of a version's metadata: lists are short, metadata need not be.
+    fn brief(&self, _manifest: &str) -> Option<String> {
+        None
+    }
+
     /// How our own program packs and hands packages in; `None`: files go as they are.
     fn packing(&self) -> Option<&'static dyn Packing> {
         None

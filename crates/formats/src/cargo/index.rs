@@ -16,19 +16,33 @@ pub(super) struct Manifest {
     pub(super) published: Map<String, Json>,
 }
 
+/// What indexes need of it: a README may be long.
+#[derive(Deserialize)]
+struct Line {
+    index: Map<String, Json>,
+}
+
+/// What searches need of it.
+#[derive(Deserialize)]
+struct Described {
+    #[serde(default)]
+    description: Option<String>,
+}
+
 /// The line of a version.
 pub(super) fn line(version: &VersionFacts) -> Option<Vec<u8>> {
-    let mut manifest: Manifest = serde_json::from_str(&version.manifest).ok()?;
+    let mut manifest: Line = serde_json::from_str(&version.manifest).ok()?;
     manifest.index.insert("yanked".to_owned(), Json::Bool(version.head.yanked.is_some()));
     manifest.index.insert("pubtime".to_owned(), Json::String(version.head.published_at.to_seconds()));
     serde_json::to_vec(&manifest.index).ok()
 }
 
+/// The description.
+pub(super) fn brief(manifest: &str) -> Option<String> {
+    serde_json::from_str::<Described>(manifest).ok()?.description
+}
+
 /// A crate in the answer to a search.
 pub(super) fn found(package: &Listed) -> Json {
-    let description = package.manifest.as_deref().and_then(|text| serde_json::from_str::<Manifest>(text).ok());
-    json!({
-        "name": package.display, "max_version": package.version,
-        "description": description.and_then(|manifest| manifest.description),
-    })
+    json!({"name": package.display, "max_version": package.version, "description": package.brief})
 }

@@ -74,6 +74,10 @@ impl Format for Cargo {
         view == SEARCH
     }
 
+    fn brief(&self, manifest: &str) -> Option<String> {
+        index::brief(manifest)
+    }
+
     fn say(&self, view: View, site: &Site<'_>) -> Option<Answer> {
         let config = || {
             Answer::json(

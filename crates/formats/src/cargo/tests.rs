@@ -90,3 +90,9 @@ proptest! {
         prop_assert!(take(&[&long]).is_err());
     }
 }
+
+#[test]
+fn a_search_takes_what_it_shows_and_no_more() {
+    let manifest = json!({"index": {}, "description": "d", "published": {"readme": "x".repeat(1 << 20)}}).to_string();
+    assert_eq!(Cargo.brief(&manifest).as_deref(), Some("d"));
+}

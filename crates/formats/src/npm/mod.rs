@@ -106,6 +106,10 @@ impl Format for Npm {
         view == SEARCH
     }
 
+    fn brief(&self, manifest: &str) -> Option<String> {
+        packument::brief(manifest)
+    }
+
     fn say(&self, view: View, site: &Site<'_>) -> Option<Answer> {
         match (view, site.subject) {
             (PING, _) => Some(Answer::json(&json!({}))),

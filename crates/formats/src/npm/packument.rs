@@ -171,21 +171,35 @@ pub(super) fn attestations(facts: &VersionFacts) -> Option<Document> {
     Some(Document { media_type: "application/json", body: serde_json::to_vec(&all).ok()? })
 }
 
+/// What searches show of a version's metadata.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Brief {
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    description: Json,
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    keywords: Json,
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    author: Json,
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    license: Json,
+}
+
+/// What searches show, as JSON.
+pub(super) fn brief(manifest: &str) -> Option<String> {
+    serde_json::to_string(&serde_json::from_str::<Brief>(manifest).ok()?).ok()
+}
+
 /// A package in the answer to a search.
 pub(super) fn found(package: &Listed, site: &Site<'_>) -> Json {
-    let manifest: Map<String, Json> =
-        package.manifest.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let brief: Map<String, Json> =
+        package.brief.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let scope = package.display.strip_prefix('@').and_then(|rest| rest.split('/').next()).unwrap_or("unscoped");
     let mut shown = json!({
         "name": package.display, "version": package.version, "scope": scope, "date": instant(package.published_at),
         "keywords": [], "links": {"npm": format!("{}/{}", site.base, package.display)}, "maintainers": [],
     });
     if let Some(fields) = shown.as_object_mut() {
-        for field in ["description", "keywords", "author", "license"] {
-            if let Some(value) = manifest.get(field) {
-                fields.insert(field.to_owned(), value.clone());
-            }
-        }
+        fields.extend(brief);
     }
     let detail = json!({"quality": 1, "popularity": 1, "maintenance": 1});
     json!({"package": shown, "score": {"final": 1, "detail": detail}, "searchScore": 1})

@@ -9,6 +9,7 @@ mod answer;
 mod manifest;
 mod name;
 mod publish;
+mod spelling;
 mod token;
 
 use model::{EntryPath, NameError, PackageName, VersionName};

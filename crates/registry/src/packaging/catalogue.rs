@@ -1,6 +1,6 @@
 //! Lists of packages in a format's shape.
 
-use formats::{Catalogue, Document, Listed, Site};
+use formats::{Catalogue, Document, Format, Listed, Site};
 
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
@@ -9,6 +9,9 @@ use crate::versions::format_of;
 /// Packages read at once.
 const PAGE: u32 = 200;
 
+/// What a list shows of one version's metadata at most, in bytes; longer, it is left out.
+const BRIEF: usize = 16 << 10;
+
 /// A list of packages and whether it was cut.
 type Listing = (Vec<Listed>, bool);
 
@@ -16,12 +19,13 @@ impl Grant<Read> {
     /// A list of the packages that have a published version, in the format's shape.
     pub async fn catalogue(&self, asked: &Catalogue, site: &Site<'_>) -> Result<Document> {
         let format = format_of(self.repo())?;
-        let (packages, more) = self.listed(asked, format.lists_manifests(asked.view)).await?;
+        let (packages, more) = self.listed(asked, format).await?;
         let document = format.catalogue(asked, &packages, more, site);
         document.ok_or_else(|| Error::not_found("the list"))
     }
 
-    async fn listed(&self, asked: &Catalogue, manifests: bool) -> Result<Listing> {
+    async fn listed(&self, asked: &Catalogue, format: &dyn Format) -> Result<Listing> {
+        let manifests = format.lists_manifests(asked.view);
         let (repo, limit) = (self.repo_id(), asked.limit.map_or(usize::MAX, |limit| limit as usize));
         let mut skip = asked.skip;
         let mut listed: Vec<Listed> = Vec::new();
@@ -43,10 +47,11 @@ impl Grant<Read> {
                 if listed.len() == limit {
                     return Ok((listed, true));
                 }
-                let manifest = if manifests {
+                let brief = if manifests {
                     let look =
                         async |session: &mut store::Session<'_>| store::manifests::find(session, latest.id).await;
-                    self.store().read(look).await?.map(|manifest| manifest.body)
+                    let found = self.store().read(look).await?.and_then(|manifest| format.brief(&manifest.body));
+                    found.filter(|brief| brief.len() <= BRIEF)
                 } else {
                     None
                 };
@@ -56,7 +61,7 @@ impl Grant<Read> {
                     display: package.at.display_name,
                     version: latest.version,
                     published_at: latest.published_at,
-                    manifest,
+                    brief,
                 });
             }
             tokio::task::yield_now().await;

@@ -35,9 +35,8 @@ async fn blobs(bench: &Bench, blobs: &[&'static str]) {
 async fn push_manifest(bench: &Bench, tag: &str, blobs: &[&'static str], note: &str) -> Named {
     let grant = bench.grant::<Write>(&repo_key("images")).await;
     let kind = "application/vnd.oci.image.manifest.v1+json";
-    let layer = |blob: &&str| {
-        format!(r#"{{"mediaType":"a/b","digest":"{}","size":{}}}"#, named(blob.as_bytes()), blob.len())
-    };
+    let layer =
+        |blob: &&str| format!(r#"{{"mediaType":"a/b","digest":"{}","size":{}}}"#, named(blob.as_bytes()), blob.len());
     let layers = blobs.iter().map(layer).collect::<Vec<_>>().join(",");
     let text = format!(r#"{{"schemaVersion":2,"mediaType":"{kind}","note":"{note}","layers":[{layers}]}}"#);
     let name = named(text.as_bytes());

@@ -130,3 +130,10 @@ fn a_login_is_a_name_and_a_token() {
     assert!(!format!("{login:?}").contains("\"p\""));
     assert!(Npm.login(b"{}").is_none() && Npm.login(b"x").is_none());
 }
+
+#[test]
+fn a_search_takes_what_it_shows_and_no_more() {
+    let long = "x".repeat(1 << 20);
+    let manifest = json!({"name": "tool", "description": "d", "keywords": ["k"], "exports": long}).to_string();
+    assert_eq!(Npm.brief(&manifest).as_deref(), Some(r#"{"description":"d","keywords":["k"]}"#));
+}
