@@ -2,8 +2,8 @@
 //! memory; the statement that finds the bytes also returns the counters that prove it, as of the
 //! same moment. Whatever is not remembered, or has changed, takes the ordinary way.
 
-use model::state::VersionState;
 use formats::PackageAt;
+use model::state::VersionState;
 use model::{CorrelationId, EntryPath, RefName, RepoKey, Sha256Digest};
 use store::Stamp;
 
@@ -74,8 +74,7 @@ impl Presumed {
     /// now. `None`: ask the ordinary way.
     pub async fn find_blob(self, digest: Sha256Digest) -> Result<Option<(Grant<Read>, Found)>> {
         let repo = self.grant.repo_id();
-        let look =
-            async |session: &mut store::Session<'_>| store::blobs::readable_as_of(session, repo, digest).await;
+        let look = async |session: &mut store::Session<'_>| store::blobs::readable_as_of(session, repo, digest).await;
         let Some((blob, epochs)) = self.grant.store().read(look).await? else { return Ok(None) };
         let Some(grant) = self.proven(epochs) else { return Ok(None) };
         let found = Found::of_blob(grant.registry(), digest, blob.length, blob.copies, blob.created_at)?;

@@ -276,8 +276,20 @@ pub(super) async fn names_that_are_none_are_refused(yard: &Yard) -> Result<()> {
     let long = format!("oci/{}", "a".repeat(252));
     let longer = format!("oci/{}", "a/".repeat(30_000));
     for name in [
-        "oci/A", "oci/a..b", "oci/a.", "oci/.a", "oci/a%00b", "oci/a%20b", "oci/a%25", "oci/%5f", "oci/a%e2%80%aeb",
-        "oci/con", "oci/x/aux", "oci/nul/x", &long, &longer,
+        "oci/A",
+        "oci/a..b",
+        "oci/a.",
+        "oci/.a",
+        "oci/a%00b",
+        "oci/a%20b",
+        "oci/a%25",
+        "oci/%5f",
+        "oci/a%e2%80%aeb",
+        "oci/con",
+        "oci/x/aux",
+        "oci/nul/x",
+        &long,
+        &longer,
     ] {
         for request in [
             yard.admin.post(&format!("/v2/{name}/blobs/uploads/")).body(""),
@@ -300,7 +312,8 @@ pub(super) async fn names_that_are_none_are_refused(yard: &Yard) -> Result<()> {
 /// What an answer tells: everything but what every answer has for itself.
 fn said(answer: &Answer, own: &[&str]) -> (u16, Vec<(String, String)>, String) {
     let plain = |text: &str| own.iter().fold(text.to_owned(), |text, own| text.replace(own, "…"));
-    let names = ["content-type", "docker-content-digest", "www-authenticate", "cache-control", "range", "oci-filters-applied"];
+    let names =
+        ["content-type", "docker-content-digest", "www-authenticate", "cache-control", "range", "oci-filters-applied"];
     let headers = names.iter().filter_map(|name| Some(((*name).to_owned(), plain(answer.header(name)?))));
     (answer.status, headers.collect(), plain(&answer.text()))
 }

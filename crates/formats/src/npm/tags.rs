@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use model::Refusal;
 
+use super::done;
 use super::names::tag;
 use super::scan::malformed;
-use super::done;
 use crate::{Change, Intake, PackageAt, Piece, Plan, StagedFile, What, strict};
 
 /// The longest body, in bytes.

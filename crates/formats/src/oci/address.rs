@@ -226,7 +226,9 @@ mod tests {
         for bad in ["n=-1", "n=", "n=1x", "n=0x10", "n=+1"] {
             assert!(Query::parse(bad).is_err(), "{bad}");
         }
-        for twice in ["n=1&n=2", "last=a&last=a", "digest=a&digest=b", "mount=a&mount=b", "from=a&from=b", "after=a&after=b"] {
+        for twice in
+            ["n=1&n=2", "last=a&last=a", "digest=a&digest=b", "mount=a&mount=b", "from=a&from=b", "after=a&after=b"]
+        {
             assert!(Query::parse(twice).is_err(), "{twice}");
         }
         let many = vec!["tag=a"; 33].join("&");

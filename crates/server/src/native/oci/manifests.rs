@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::response::Response;
 use formats::oci::{Push, Reference, location};
 use formats::{Change, Named, What};
-use http::{HeaderValue, Method, StatusCode, header};
 use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, header};
 use registry::{Call, Found, Grant, Read, Write};
 
 use super::super::fetch::respond_ourselves;
