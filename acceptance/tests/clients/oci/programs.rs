@@ -107,15 +107,65 @@ async fn charts_artifacts_and_signatures_are_images_too() -> Result<()> {
     sh(&desk, &chart)?.works().map(drop)
 }
 
+#[tokio::test]
+async fn podman_and_buildah_push_and_pull() -> Result<()> {
+    let desk = Desk::open(Backing::Embedded, "oci").await?;
+    let (host, token) = (desk.server.address()?.to_string(), desk.admin.token().to_owned());
+    let reader = desk.token("rita", &["repo:oci:read"]).await?;
+    desk.write("greeting.txt", "hello\n")?;
+    // They want the file that the environment names for logins to be there.
+    desk.write("auth.json", "{}")?;
+    let push = |creds: &str| {
+        sh(&desk, &format!("buildah push --tls-verify=false --creds x:{creds} app docker://{host}/oci/app:1"))
+    };
+    sh(&desk, "box=$(buildah from scratch) && buildah copy $box greeting.txt / && buildah commit $box app")?.works()?;
+    push("wrong")?.fails_saying(&["the token is unknown, expired or revoked"])?;
+    push(&reader)?.fails_saying(&["denied"])?;
+    push(&token)?.works()?;
+    push(&token)?.works()?;
+    sh(&desk, "buildah rm --all && buildah rmi --all --force")?.works()?;
+    let pull = |program: &str, creds: &str, tag: &str| {
+        sh(&desk, &format!("{program} pull --tls-verify=false {creds} {host}/oci/app:{tag}"))
+    };
+    pull("podman", "", "1")?.fails_saying(&["unauthorized"])?;
+    pull("podman", &format!("--creds x:{reader}"), "2")?.fails_saying(&["manifest unknown"])?;
+    pull("podman", &format!("--creds x:{reader}"), "1")?.works()?;
+    pull("buildah", &format!("--creds x:{reader}"), "1")?.works()?;
+    let again = format!(
+        "podman login --tls-verify=false -u x -p {token} {host} && podman tag {host}/oci/app:1 {host}/oci/copy:1
+        podman push --tls-verify=false {host}/oci/copy:1 && podman rmi --all --force
+        podman pull --tls-verify=false {host}/oci/copy:1 && podman image inspect {host}/oci/copy:1
+        podman search --tls-verify=false --list-tags {host}/oci/copy && podman logout {host}"
+    );
+    let said = sh(&desk, &again)?.works()?;
+    assert!(said.contains(&format!("{host}/oci/copy@sha256:")), "{said}");
+    Ok(())
+}
+
 /// A script, in the home, with the clients where they are and their files in the home.
 fn sh(desk: &Desk, script: &str) -> Result<Deed> {
+    containers(desk)?;
     let path = format!("{BUILT}:{}", environment::require("PATH")?);
     let deed = desk.command("/bin/sh")?.args(["-e", "-c", script]).env("PATH", path);
     let at = |name: &str| desk.home.join(name);
     Ok(deed
         .env("REGISTRY_AUTH_FILE", at("auth.json"))
         .env("DOCKER_CONFIG", at("docker"))
+        .env("CONTAINERS_STORAGE_CONF", at("storage.conf"))
+        .env("CONTAINERS_CONF", at("containers.conf"))
         .env("XDG_RUNTIME_DIR", at("run")))
+}
+
+/// What podman and buildah keep lies in the home too, and needs nothing of the kernel.
+fn containers(desk: &Desk) -> Result<()> {
+    let home = desk.home.display();
+    let storage =
+        format!("[storage]\ndriver = \"vfs\"\ngraphroot = \"{home}/containers\"\nrunroot = \"{home}/running\"\n");
+    desk.write("storage.conf", storage)?;
+    let engine = format!(
+        "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\nlock_type = \"file\"\ntmp_dir = \"{home}/engine\"\n"
+    );
+    desk.write("containers.conf", engine).map(drop)
 }
 
 /// A small image in the folder `app`, as a layout that clients read.

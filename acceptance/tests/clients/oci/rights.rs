@@ -34,6 +34,10 @@ pub(super) async fn who_asks_is_told_where_tokens_are(yard: &Yard) -> Result<()>
     assert!(header(&refused, "www-authenticate")?.ends_with(&format!(",scope=\"repository:{name}:pull\"")));
     let refused = told(nobody.post(&format!("{image}/blobs/uploads/")).body("").send().await?, 401, "UNAUTHORIZED")?;
     assert!(header(&refused, "www-authenticate")?.ends_with(&format!(",scope=\"repository:{name}:pull,push\"")));
+    let mount = format!("{image}/blobs/uploads/?mount={}&from=other/x", sha256(b"x"));
+    let refused = told(nobody.post(&mount).body("").send().await?, 401, "UNAUTHORIZED")?;
+    let both = format!(",scope=\"repository:{name}:pull,push repository:other/x:pull\"");
+    assert!(header(&refused, "www-authenticate")?.ends_with(&both), "one token does for both");
     // Hidden, missing and impossible look the same.
     for at in ["/v2/none/a/manifests/v1", "/v2/oci/A/manifests/v1", "/v2/oci/a/nothing", "/v2/x"] {
         told(nobody.get(at).send().await?, 401, "UNAUTHORIZED")?;

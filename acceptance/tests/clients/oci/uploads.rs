@@ -153,7 +153,17 @@ pub(super) async fn blobs_are_read_in_parts(yard: &Yard) -> Result<()> {
     );
     let rest = yard.admin.get(&at).range("bytes=199990-").send().await?.expect(&[206])?;
     assert_eq!(&rest.body[..], &bytes[199_990..]);
-    told(yard.admin.get(&at).range("bytes=200000-").send().await?, 416, "SIZE_INVALID")?;
+    for (range, from, said) in [
+        ("bytes=-500", 199_500, "bytes 199500-199999/200000"),
+        ("bytes=199000-300000", 199_000, "bytes 199000-199999/200000"),
+    ] {
+        let last = yard.admin.get(&at).range(range).send().await?.expect(&[206])?;
+        assert_eq!((&last.body[..], header(&last, "content-range")?), (&bytes[from..], said.to_owned()));
+        assert_eq!(header(&last, "content-length")?, (bytes.len() - from).to_string());
+    }
+    for outside in ["bytes=200000-", "bytes=300000-400000", "bytes=500-0"] {
+        told(yard.admin.get(&at).range(outside).send().await?, 416, "SIZE_INVALID")?;
+    }
     let tag = header(&part, "etag")?;
     yard.admin.get(&at).header("If-None-Match", tag).send().await?.expect(&[304]).map(drop)
 }

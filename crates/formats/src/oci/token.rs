@@ -55,8 +55,14 @@ fn roles(action: &str) -> &'static [Role] {
     }
 }
 
-/// How a client is told where tokens are: `base` is our address, `asked` what it wanted.
-pub fn challenge(base: &str, asked: Option<(&ImageAt, &Step, Method)>, insufficient: bool) -> String {
+/// How a client is told where tokens are: `base` is our address, `asked` what it wanted, `from` the image
+/// that it wants to take a blob from.
+pub fn challenge(
+    base: &str,
+    asked: Option<(&ImageAt, &Step, Method)>,
+    from: Option<&ImageAt>,
+    insufficient: bool,
+) -> String {
     let service = base.split_once("://").map_or(base, |(_, host)| host);
     let mut text = format!("Bearer realm=\"{base}/v2/token\",service=\"{service}\"");
     if let Some((at, step, method)) = asked {
@@ -65,7 +71,8 @@ pub fn challenge(base: &str, asked: Option<(&ImageAt, &Step, Method)>, insuffici
             (Step::Manifest(_) | Step::Blob(_), Method::Delete) => "pull,push,delete",
             _ => "pull,push",
         };
-        text.push_str(&format!(",scope=\"repository:{at}:{actions}\""));
+        let from = from.map(|from| format!(" repository:{from}:pull")).unwrap_or_default();
+        text.push_str(&format!(",scope=\"repository:{at}:{actions}{from}\""));
     }
     if insufficient {
         text.push_str(",error=\"insufficient_scope\"");
@@ -114,13 +121,13 @@ mod tests {
         let at = ImageAt::of("k/a").expect("an image");
         let step = Step::Manifest("v1".to_owned());
         assert_eq!(
-            challenge("https://h:1", Some((&at, &step, Method::Put)), false),
+            challenge("https://h:1", Some((&at, &step, Method::Put)), None, false),
             r#"Bearer realm="https://h:1/v2/token",service="h:1",scope="repository:k/a:pull,push""#
         );
         assert!(
-            challenge("https://h", Some((&at, &step, Method::Get)), true)
+            challenge("https://h", Some((&at, &step, Method::Get)), None, true)
                 .ends_with(":pull\",error=\"insufficient_scope\"")
         );
-        assert_eq!(challenge("https://h", None, false), r#"Bearer realm="https://h/v2/token",service="h""#);
+        assert_eq!(challenge("https://h", None, None, false), r#"Bearer realm="https://h/v2/token",service="h""#);
     }
 }

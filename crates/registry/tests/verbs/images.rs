@@ -125,7 +125,7 @@ async fn a_manifest_is_a_fixed_number_of_statements_and_three_for_each_blob() {
         let new_tag = [cost_of("a", 1, "1").await, cost_of("b", 2, "2").await, cost_of("c", 8, "3").await];
         assert_eq!(new_tag, [NEW + 3, NEW + 6, NEW + 24], "{engine:?}");
         let moved = cost_of("a", 1, "4").await;
-        let again = (cost_of("a", 1, "4").await, cost_of("a", 8, "3").await);
+        let again = (cost_of("a", 1, "4").await, cost_of("c", 8, "3").await);
         assert_eq!((moved, again), (NEW + 3 + 1, (AGAIN + 2, AGAIN + 16)), "{engine:?}: a tag that moves, or not");
     }
 }

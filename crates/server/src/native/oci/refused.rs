@@ -1,7 +1,7 @@
 //! Refusals as container clients understand them, and the challenge that tells them where tokens are.
 
 use axum::response::Response;
-use formats::oci::{ImageAt, Step, challenge, refuse};
+use formats::oci::{ImageAt, Query, Step, challenge, refuse};
 use formats::{Method, Refused as Told};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
@@ -54,7 +54,7 @@ impl Refused {
         if response.status() == StatusCode::UNAUTHORIZED {
             let base = parts.extensions.get::<Context>().map(Context::base_url).unwrap_or_default();
             let asked = asked.map(|(at, step)| (at, step, method(&parts.method)));
-            if let Ok(challenge) = HeaderValue::try_from(challenge(&base, asked, insufficient)) {
+            if let Ok(challenge) = HeaderValue::try_from(challenge(&base, asked, from(parts).as_ref(), insufficient)) {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
             }
         }
@@ -81,6 +81,13 @@ impl Refused {
         response.extensions_mut().insert(Verbatim);
         response
     }
+}
+
+/// The image that a blob is to be taken from: reading there is asked for with the rest, so that one token
+/// does for both.
+fn from(parts: &Parts) -> Option<ImageAt> {
+    let query = Query::parse(parts.uri.query()?).ok()?;
+    ImageAt::of(query.mount.and(query.from)?.as_str())
 }
 
 fn shows_bearer(parts: &Parts) -> bool {
