@@ -22,6 +22,7 @@ mod operation;
 mod packing;
 pub mod raw;
 mod say;
+mod setup;
 mod zip;
 mod zipping;
 
@@ -36,6 +37,7 @@ pub use manifest::required_in_manifest;
 pub use operation::{Asked, Catalogue, Method, Operation, PackageAt, ParseError, View};
 pub use packing::{Folder, FolderFile, Packing};
 pub use say::{Answer, Document, Login, Refused, Site};
+pub use setup::{Place, Setup};
 
 /// What a format knows.
 pub trait Format: Send + Sync {
@@ -125,6 +127,12 @@ pub trait Format: Send + Sync {
     /// Whether a list of packages needs the metadata of their youngest versions.
     fn lists_manifests(&self, _view: View) -> bool {
         false
+    }
+
+    /// How its clients are told of a repository, those that need nothing else first. The guide's page shows
+    /// the same, word for word.
+    fn setups(&self, _place: &Place<'_>) -> Vec<Setup> {
+        Vec::new()
     }
 
     /// How our own program packs and hands packages in; `None`: files go as they are.
