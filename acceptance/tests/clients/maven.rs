@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use acceptance::Result;
-use acceptance::server::Backing;
+use acceptance::server::{Backing, Persona};
+use serde_json::json;
 
 use crate::desk::{Deed, Desk};
 
@@ -15,23 +16,36 @@ const PLUGINS: &str = "/usr/share/maven-repo";
 
 #[tokio::test]
 async fn artifacts_on_sqlite_and_disk() -> Result<()> {
-    follow(Backing::Embedded).await
+    follow(Backing::Embedded, false).await
+}
+
+#[tokio::test]
+async fn deployments_that_appear_at_once() -> Result<()> {
+    follow(Backing::Embedded, true).await
 }
 
 #[tokio::test]
 async fn artifacts_on_postgresql_and_s3() -> Result<()> {
-    follow(Backing::Scaled).await
+    follow(Backing::Scaled, false).await
 }
 
-async fn follow(backing: Backing) -> Result<()> {
+async fn follow(backing: Backing, atomic: bool) -> Result<()> {
     let desk = Desk::open(backing, "maven").await?;
+    if atomic {
+        let settings = json!({"settings": {"atomicDeploy": true}});
+        desk.admin.patch("/v1/repos/maven").json(&settings).send().await?.expect(&[200])?;
+    }
     let token = desk.admin.token().to_owned();
     let reader = desk.token("rita", &["repo:maven:read"]).await?;
     settings(&desk)?;
     let (admin, reader, stranger) = (token.as_str(), reader.as_str(), "not-a-token");
     build(&desk)?;
     let deploy = || -> Result<Deed> { Ok(mvn(&desk, admin, "build")?.args(["deploy"]).at(desk.home.join("build"))) };
-    deploy()?.works()?;
+    if atomic {
+        watched(&desk, deploy()?, reader).await?
+    } else {
+        deploy()?.works().map(drop)?
+    }
     // The same bytes once more: as after an answer that was lost.
     deploy()?.works()?;
 
@@ -87,6 +101,32 @@ async fn follow(backing: Backing) -> Result<()> {
     assert!(listed.contains("com.example:core:jar:1.0"), "{listed}");
     get(reader, "stranger", "core:2.0")?.fails_saying(&["core"])?;
     put(admin, "2.0", "other.jar")?.fails_saying(&["409"]).map(drop)
+}
+
+/// Deploys while a reader looks again and again: of a module they see nothing, and then all.
+async fn watched(desk: &Desk, deed: Deed, token: &str) -> Result<()> {
+    let reader = Persona::new("rita", token.to_owned(), desk.server.http()?);
+    let deploying = tokio::task::spawn_blocking(move || deed.works());
+    while !deploying.is_finished() {
+        for module in ["core", "app"] {
+            let seen = seen(&reader, module).await?;
+            assert!(seen.windows(2).all(|pair| pair != [true, false]), "{module} is there in parts: {seen:?}");
+        }
+    }
+    deploying.await??;
+    assert_eq!((seen(&reader, "core").await?, seen(&reader, "app").await?), ([true; 4], [true; 4]));
+    Ok(())
+}
+
+/// Whether a reader sees a module's files and its index, asked for one after the other.
+async fn seen(reader: &Persona, module: &str) -> Result<[bool; 4]> {
+    let paths = ["1.0/@-1.0.jar", "1.0/@-1.0.pom", "maven-metadata.xml", "1.0/@-1.0.jar"];
+    let mut seen = [false; 4];
+    for (seen, path) in seen.iter_mut().zip(paths) {
+        let path = format!("/repository/maven/com/example/{module}/{}", path.replace('@', module));
+        *seen = reader.get(&path).send().await?.expect(&[200, 404])?.status == 200;
+    }
+    Ok(seen)
 }
 
 /// The settings that our program prints, with the system's packages in place of the public repository.

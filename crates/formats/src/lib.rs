@@ -52,6 +52,12 @@ pub trait Format: Send + Sync {
         false
     }
 
+    /// Whether clients say when the files of a version have all been sent ([`Plan::completes`]): then a
+    /// repository may have its versions appear all at once.
+    fn has_deployments(&self) -> bool {
+        false
+    }
+
     /// Whether versions may be put together through the control plane. If not, packages come in through
     /// the format's own protocol alone, which looks into them.
     fn takes_drafts(&self) -> bool {

@@ -110,6 +110,8 @@ impl Grant<Read> {
         let located = located.ok_or_else(|| Error::not_found(&format!("the file {path}")))?;
         match located.state {
             VersionState::Published => {}
+            // Its files are being gathered: who sends them can read them, and nothing of that is remembered.
+            VersionState::Draft if self.call().is_of(&located.created_by) => return Found::located(&registry, located),
             VersionState::Draft => return Err(Error::not_found(&format!("the file {path}"))),
             VersionState::Tombstoned | VersionState::Collected => {
                 return Err(Error::refuse(Code::Gone, format!("{path} was withdrawn")));

@@ -16,8 +16,10 @@ pub struct Located {
     pub package: PackageId,
     /// The version that answers.
     pub version: VersionId,
-    /// Published, tombstoned or collected.
+    /// Published, tombstoned or collected; a draft while its files are gathered.
     pub state: VersionState,
+    /// Who began the version.
+    pub created_by: String,
     /// The blob.
     pub digest: Sha256Digest,
     /// Its length.
@@ -37,7 +39,7 @@ macro_rules! find {
         concat!(
             "SELECT l.package_id, l.version_id, v.state, e.digest, e.size, e.media_type, e.added_at, ",
             copy_columns!(),
-            ", e.attributes",
+            ", e.attributes, v.created_by",
             $more,
             " FROM locations l
          JOIN versions v ON v.id = l.version_id
@@ -61,7 +63,7 @@ pub async fn find_as_of(session: &mut Session<'_>, repo: RepoId, path: &str) -> 
         find!(", (SELECT value FROM epochs WHERE name = 'auth'), (SELECT value FROM epochs WHERE name = 'config')");
     let rows = session.rows(SQL, args![repo, *path]).await?;
     let (Some(located), Some(first)) = (located(&rows)?, rows.first()) else { return Ok(None) };
-    Ok(Some((located, (first.get(14)?, first.get(15)?))))
+    Ok(Some((located, (first.get(15)?, first.get(16)?))))
 }
 
 fn located(rows: &[Row]) -> Result<Option<Located>> {
@@ -76,6 +78,7 @@ fn located(rows: &[Row]) -> Result<Option<Located>> {
         media_type: first.get(5)?,
         modified_at: first.get(6)?,
         attributes: first.get(13)?,
+        created_by: first.get(14)?,
         copies: rows.iter().filter_map(|row| copy_at(row, 7).transpose()).collect::<Result<_>>()?,
     }))
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::admission::{self, Allowance, Limits};
 use crate::blobs::{self, NewBlob};
+use crate::deployments::{self, Gather};
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::packages::{self, Coordinate};
@@ -53,6 +54,8 @@ pub struct PublishRelease {
     pub twin: Option<EntryPath>,
     /// When it is sealed; `None`: at once.
     pub seal: Option<SealLater>,
+    /// A new version is gathered and appears later; `None`: at once. What is being gathered already goes on to be.
+    pub gather: Option<Gather>,
     /// The limits to use where the tenant has none of its own.
     pub limits: Limits,
 }
@@ -116,6 +119,8 @@ pub enum Begun {
     New,
     /// Files join a published version.
     Joins(VersionId),
+    /// Files join a version that nobody but their uploader sees yet.
+    Gathers(VersionId),
     /// The version is published already.
     Again(VersionId),
     /// The version was withdrawn and comes back.
@@ -135,7 +140,7 @@ impl Write for PublishRelease {
         let begun = self.begin(tx, package).await?;
         let files = self.keep(tx).await?;
         let version = match begun {
-            Begun::New | Begun::Joins(_) => self.put(tx, package, begun, &files).await?,
+            Begun::New | Begun::Joins(_) | Begun::Gathers(_) => self.put(tx, package, begun, &files).await?,
             Begun::Again(version) | Begun::Back(version) => {
                 let held = self.release_pins(tx, &files).await?;
                 admission::give_back(tx, act.tenant, Allowance::Bytes, held).await?;
@@ -145,6 +150,11 @@ impl Write for PublishRelease {
                 version
             }
         };
+        if self.hides(begun) {
+            deployments::keep_refs(tx, version, &self.refs).await?;
+            self.tell(tx, version, begun, &files).await?;
+            return Ok(Released { version, package, begun });
+        }
         let mut moved = false;
         for new in &self.refs {
             moved |= refs::point(tx, act, package, new, version).await?;
@@ -158,6 +168,15 @@ impl Write for PublishRelease {
 }
 
 impl PublishRelease {
+    /// Whether nobody but the uploader sees anything of it yet.
+    fn hides(&self, begun: Begun) -> bool {
+        match begun {
+            Begun::New => self.gather.is_some(),
+            Begun::Gathers(_) => true,
+            Begun::Joins(_) | Begun::Again(_) | Begun::Back(_) => false,
+        }
+    }
+
     async fn check_spelling(&self, tx: &mut Tx<'_>, package: PackageId) -> Result<()> {
         let row = tx.row("SELECT display_name FROM packages WHERE id = $1", args![package]).await?;
         let known: String = row.ok_or_else(|| Error::Defect("a package vanished".to_owned()))?.get(0)?;
@@ -182,7 +201,14 @@ impl PublishRelease {
         let (namespace, name) = (&self.package.namespace, &self.package.name);
         let found = versions::at(tx, self.repo, namespace, name, self.version.as_str()).await?;
         let found = found.ok_or_else(|| Error::Defect("a version vanished".to_owned()))?;
-        self.expect_open(&versions::lock(tx, self.repo, found.id).await?)
+        let found = versions::lock(tx, self.repo, found.id).await?;
+        if found.state == VersionState::Draft && self.joins && deployments::is_one(tx, found.id).await? {
+            return match found.created_by == act.actor {
+                true => Ok(Begun::Gathers(found.id)),
+                false => Err(Error::conflict(format!("{found} is being deployed by somebody else"))),
+            };
+        }
+        self.expect_open(&found)
     }
 
     fn expect_open(&self, found: &Version) -> Result<Begun> {
@@ -248,11 +274,17 @@ impl PublishRelease {
 
     /// Puts the files into the version and publishes it where it is new.
     async fn put(&self, tx: &mut Tx<'_>, package: PackageId, begun: Begun, files: &[&NewFile]) -> Result<VersionId> {
-        let version = if let Begun::Joins(version) = begun { version } else { self.id };
+        let version = if let Begun::Joins(version) | Begun::Gathers(version) = begun { version } else { self.id };
         self.charge(tx, files).await?;
         self.enter(tx, version, files).await?;
+        if let (Begun::Gathers(_), Some(gather)) = (begun, self.gather) {
+            deployments::prolong(tx, version, gather.until).await?;
+        }
         if begun == Begun::New {
-            self.publish(tx).await?;
+            match self.gather {
+                Some(gather) => deployments::begin(tx, &self.act, self.repo, version, gather).await?,
+                None => self.publish(tx).await?,
+            }
             self.expect_no_twin(tx, package, version).await?;
             if let Some(subject) = &self.subject {
                 subjects::put(tx, package, subject, version).await?;
@@ -334,6 +366,8 @@ impl PublishRelease {
 
     async fn tell(&self, tx: &mut Tx<'_>, version: VersionId, begun: Begun, files: &[&NewFile]) -> Result<()> {
         let action = match begun {
+            Begun::New if self.gather.is_some() => "package.version.draft.created",
+            Begun::Gathers(_) => "package.version.entries.upserted",
             Begun::New => "package.version.published",
             Begun::Joins(_) => "package.version.extended",
             Begun::Again(_) => "package.ref.updated",

@@ -45,6 +45,10 @@ impl Format for Maven {
         true
     }
 
+    fn has_deployments(&self) -> bool {
+        true
+    }
+
     fn takes_drafts(&self) -> bool {
         false
     }

@@ -22,6 +22,9 @@ impl Taken {
     pub async fn perform(mut self) -> Result<Answer> {
         let answer = std::mem::take(&mut self.plan.answer);
         let changes = std::mem::take(&mut self.plan.changes);
+        if let Some(package) = &self.plan.completes {
+            self.grant.complete_deployments(package).await?;
+        }
         let release = self.plan.release.take();
         let allowed = self.grant.to_read().allow_changes(changes).await;
         if let (Ok(_), Some(seen)) = (&allowed, &self.plan.seen) {
@@ -124,6 +127,7 @@ impl Grant<Write> {
             joins: release.joins,
             twin,
             seal,
+            gather: self.gather(&settings),
             limits: self.settings().limits,
             act,
         })

@@ -1,6 +1,7 @@
 //! Publishing and sealing.
 
 use model::VersionId;
+use model::state::VersionState;
 use store::versions::{PublishVersion, PublishedVersion, SealLater, SealVersion, Version};
 
 use super::draft::format_of;
@@ -13,6 +14,9 @@ impl Grant<Write> {
     /// before: answered again. 409 without entries or manifest, when bytes have no good copy left,
     /// or when a path is taken.
     pub async fn publish_version(&self, id: VersionId) -> Result<PublishedVersion> {
+        if !format_of(self.repo())?.takes_drafts() && self.find_version(id).await?.state == VersionState::Draft {
+            self.expect_takes_drafts()?;
+        }
         let act = self.act();
         let later = act.at.plus(self.settings().seal_after);
         let write = PublishVersion {
