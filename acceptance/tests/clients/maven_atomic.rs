@@ -18,7 +18,8 @@ async fn open(backing: Backing, quiet_seconds: &str) -> Result<(Wire, Persona)> 
     let plan = Server::plan(backing).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0");
     let server = plan.variable("ARTIFORTRESS_VERSIONS_DEPLOY_QUIET_SECONDS", quiet_seconds).start().await?;
     let admin = server.admin()?.token().to_owned();
-    let body = json!({"repoKey": "maven", "format": "maven", "settings": {"atomicDeploy": true}});
+    let body =
+        json!({"repoKey": "maven", "format": "maven", "anonymousRead": true, "settings": {"atomicDeploy": true}});
     server.admin()?.post("/v1/repos").json(&body).send().await?.expect(&[201])?;
     let rita = server.persona("rita")?.with("repo:maven:write").arrive().await?;
     Ok((Wire { desk: Desk::at(server, "maven", admin)? }, rita))
@@ -42,6 +43,10 @@ async fn a_version_appears_with_its_metadata_also_after_a_kill() -> Result<()> {
     wire.publish(&jar, b"jar").await?;
     assert_eq!(visible(&wire, &rita, &all).await?, 0);
     assert_eq!(wire.get(&jar).await?, "jar", "who sent it reads it");
+    for path in [&jar, &jar_sum] {
+        let own = wire.desk.admin.get(&wire.at(path)).send().await?.expect(&[200])?;
+        assert_eq!(own.header("cache-control"), Some("private, no-store"), "no cache hands it to others");
+    }
     rita.put(&wire.at(&the_pom)).body(pom("1.0")).send().await?.expect(&[409])?;
     rita.put(&wire.at(INDEX)).body("<metadata/>").send().await?.expect(&[201])?;
     wire.refused(&jar, b"other", 409, "published files never change").await?;
@@ -54,6 +59,8 @@ async fn a_version_appears_with_its_metadata_also_after_a_kill() -> Result<()> {
     assert_eq!(visible(&wire, &rita, &all).await?, 0);
     wire.publish(INDEX, b"<metadata>what the client believes</metadata>").await?;
     assert_eq!(visible(&wire, &rita, &all).await?, all.len());
+    let theirs = wire.desk.server.http()?.get(&wire.at(&jar)).send().await?.expect(&[200])?;
+    assert_eq!(theirs.header("cache-control"), Some("public, max-age=31536000, immutable"));
     let index = rita.get(&wire.at(INDEX)).send().await?.expect(&[200])?.text();
     assert!(index.contains("<release>1.0</release>") && !index.contains("believes"), "{index}");
     let published = "/v1/audit?action=package.version.published";

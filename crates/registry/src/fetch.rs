@@ -34,6 +34,7 @@ pub(crate) struct Entry {
     modified_at: Timestamp,
     sums: Sums,
     copies: Vec<CopyOf>,
+    gathered: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -161,6 +162,7 @@ impl Entry {
             modified_at: located.modified_at,
             sums: located.attributes.as_deref().map(Sums::of_attributes).unwrap_or_default(),
             copies,
+            gathered: located.state == VersionState::Draft,
         })
     }
 }
@@ -201,6 +203,11 @@ impl Found {
     /// Its checksums, those that its format keeps.
     pub fn sums(&self) -> &Sums {
         &self.entry.sums
+    }
+
+    /// Whether its version is still being gathered: the answer is for the uploader alone, and nobody may keep it.
+    pub fn is_gathered(&self) -> bool {
+        self.entry.gathered
     }
 
     /// When it was published.
@@ -267,6 +274,7 @@ impl Found {
             modified_at: at,
             sums: Sums::default(),
             copies,
+            gathered: false,
         };
         Ok(Self { entry: Arc::new(entry), registry: registry.clone() })
     }

@@ -128,6 +128,23 @@ pub(crate) async fn what_is_gathered_appears_after_a_quiet_period(bench: &mut Be
     assert_eq!(bench.count(LEFT).await, 0);
 }
 
+/// However many files are gathered in a folder, it is not listed.
+pub(crate) async fn a_folder_of_gathered_files_is_not_listed(bench: &mut Bench) {
+    let repo = bench.repository("libs").await;
+    let names: Vec<_> = (0..300).map(|number| format!("deep/{number}")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    let until = bench.ambient.now();
+    let first = gathering(bench, release(bench, repo, "1.0", &files), until);
+    let done = bench.store.write(first.clone()).await.expect("gathered");
+    let listed = async || {
+        let look = async |session: &mut store::Session<'_>| store::folders::list(session, repo, "", None, 10).await;
+        bench.store.read(look).await.expect("a listing").len()
+    };
+    assert_eq!(listed().await, 0);
+    bench.store.write(appear(bench, &done, &first, until, false)).await.expect("complete");
+    assert_eq!(listed().await, 1);
+}
+
 /// What was withdrawn before it appeared never appears, and its name is taken.
 pub(crate) async fn a_withdrawn_deployment_is_over(bench: &mut Bench) {
     let repo = bench.repository("libs").await;

@@ -12,7 +12,8 @@ use again::{
     what_must_be_held_is,
 };
 use deployments::{
-    a_withdrawn_deployment_is_over, what_is_gathered_appears_after_a_quiet_period, what_is_gathered_appears_at_once,
+    a_folder_of_gathered_files_is_not_listed, a_withdrawn_deployment_is_over,
+    what_is_gathered_appears_after_a_quiet_period, what_is_gathered_appears_at_once,
 };
 use engines::{Bench, LIMITS};
 use in_order::{
@@ -50,6 +51,7 @@ both! {
     what_is_gathered_appears_at_once;
     what_is_gathered_appears_after_a_quiet_period;
     a_withdrawn_deployment_is_over;
+    a_folder_of_gathered_files_is_not_listed;
 }
 
 fn release(bench: &Bench, repo: RepoId, version: &str, files: &[(&str, u8)]) -> PublishRelease {
