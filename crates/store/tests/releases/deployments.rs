@@ -116,7 +116,7 @@ pub(crate) async fn what_is_gathered_appears_after_a_quiet_period(bench: &mut Be
         subject: subject.to_owned(),
         until: after(120),
     };
-    bench.store.write(sign("mallory")).await.expect("nothing");
+    bench.store.write(Prolong { until: after(1000), ..sign("mallory") }).await.expect("nothing");
     bench.store.write(Prolong { until: after(70), ..sign("alice") }).await.expect("never shorter");
     assert_eq!(bench.store.write(look(after(89))).await.expect("a look"), Outcome::Waits);
     bench.store.write(sign("alice")).await.expect("prolonged");
