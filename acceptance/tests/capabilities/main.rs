@@ -1,6 +1,7 @@
 //! What the program can do, and what it refuses, as seen from outside: the real binary, over sockets.
 
 mod browsing;
+mod client_config;
 mod described;
 mod doors;
 mod files;

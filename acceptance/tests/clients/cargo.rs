@@ -22,8 +22,9 @@ async fn follow(backing: Backing) -> Result<()> {
     let desk = Desk::open(backing, "cargo").await?;
     let token = desk.admin.token().to_owned();
     let reader = desk.token("rita", &["repo:cargo:read"]).await?;
-    set_up(&desk, "home", &token)?;
+    set_up(&desk, "home")?;
     library(&desk, "greeting_lib", "0.1.0", "")?;
+    kept_token(&desk, &reader)?;
     let publish = |token: &str| -> Result<Deed> {
         Ok(cargo(&desk, "home", token)?
             .args(["publish", "--registry", "ours", "--no-verify", "--allow-dirty"])
@@ -40,7 +41,7 @@ async fn follow(backing: Backing) -> Result<()> {
     index(&desk).await?;
     application(&desk, "app", "greeting_lib = { version = \"0.1\", registry = \"ours\" }")?;
     let app = desk.home.join("app");
-    set_up(&desk, "clean", &reader)?;
+    set_up(&desk, "clean")?;
     cargo(&desk, "clean", &reader)?.args(["build"]).at(&app).works()?;
     cargo(&desk, "clean", &reader)?.args(["clean"]).at(&app).works()?;
     cargo(&desk, "clean", &reader)?.args(["build", "--offline"]).at(&app).works()?;
@@ -57,7 +58,7 @@ async fn follow(backing: Backing) -> Result<()> {
     let late = || -> Result<Deed> { Ok(cargo(&desk, "clean", &reader)?.args(["build"]).at(desk.home.join("late"))) };
     late()?.fails_saying(&["yanked"])?;
     // Whoever has it in a lock file still gets it.
-    set_up(&desk, "third", &reader)?;
+    set_up(&desk, "third")?;
     cargo(&desk, "third", &reader)?.args(["build", "--locked"]).at(&app).works()?;
     cargo(&desk, "home", &token)?.args(["yank", "--undo", "--registry", "ours", "greeting_lib@0.1.0"]).works()?;
     late()?.works()?;
@@ -71,6 +72,16 @@ async fn follow(backing: Backing) -> Result<()> {
         .args(["publish", "--registry", "ours", "--no-verify", "--allow-dirty"])
         .at(desk.home.join("Greeting-Lib"));
     twin.fails_saying(&["greeting_lib"]).map(drop)
+}
+
+/// A token in the file that Cargo keeps tokens in works as well as one in the environment.
+fn kept_token(desk: &Desk, token: &str) -> Result<()> {
+    set_up(desk, "kept")?;
+    let kept = desk.config("cargo", "credentials.toml")?.replace("$TOKEN", token);
+    desk.write("kept/credentials.toml", kept)?;
+    let program = PathBuf::from(environment::require("CARGO")?);
+    let search = desk.command(&program)?.env("CARGO_HOME", desk.home.join("kept"));
+    search.args(["search", "--registry", "ours", "greet"]).works().map(drop)
 }
 
 /// Who owns a crate is who may write, and is changed elsewhere.
@@ -120,10 +131,9 @@ async fn index(desk: &Desk) -> Result<()> {
     again.expect(&[304]).map(drop)
 }
 
-/// The home that the guide shows, without patience for a network.
-fn set_up(desk: &Desk, home: &str, token: &str) -> Result<()> {
-    let config = desk.shown("docs/formats/cargo.md", "toml", 0, token)?.replace("/libs/", "/cargo/");
-    desk.write(&format!("{home}/config.toml"), config + "[net]\nretry = 0\n").map(drop)
+/// A home with the configuration that our program prints, without patience for a network.
+fn set_up(desk: &Desk, home: &str) -> Result<()> {
+    desk.write(&format!("{home}/config.toml"), desk.config("cargo", "config.toml")? + "[net]\nretry = 0\n").map(drop)
 }
 
 /// Cargo with a home of its own and this token.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use acceptance::server::{Backing, Persona, Server};
+use acceptance::server::{Backing, Persona, Server, binary};
 use acceptance::{Result, Trouble, environment, nursery, scratch, tree};
 use serde_json::json;
 
@@ -60,6 +60,13 @@ impl Desk {
         command.env_clear().env("PATH", environment::require("PATH")?).env("HOME", &self.home);
         command.env("TMPDIR", &self.home).current_dir(&self.home);
         Ok(Deed { command })
+    }
+
+    /// What `artifortress client-config` prints of one file of a client, word for word.
+    pub(crate) fn config(&self, client: &str, file: &str) -> Result<String> {
+        let deed = self.command(binary()?)?.env("ARTIFORTRESS_SERVER", format!("http://{}", self.server.address()?));
+        let deed = deed.env("ARTIFORTRESS_TOKEN", self.admin.token());
+        deed.args(["client-config", self.key, "--client", client, "--file", file]).works()
     }
 
     /// The configuration that a guide shows: the content of its block number `number` fenced as ````kind````, with this

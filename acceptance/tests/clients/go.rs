@@ -9,8 +9,6 @@ use serde_json::json;
 
 use crate::desk::{Deed, Desk};
 
-const GUIDE: &str = "docs/formats/go.md";
-
 #[tokio::test]
 async fn modules_on_sqlite_and_disk() -> Result<()> {
     follow(Backing::Embedded).await
@@ -25,7 +23,7 @@ async fn follow(backing: Backing) -> Result<()> {
     let desk = Desk::open(backing, "go").await?;
     let token = desk.admin.token().to_owned();
     let reader = desk.token("rita", &["repo:go:read"]).await?;
-    desk.write(".config/go/env", desk.shown(GUIDE, "ini", 0, &token)?.replace("/libs", "/go"))?;
+    desk.write(".config/go/env", desk.config("go", "env")?)?;
     modules(&desk)?;
     let push = |token: &str, folder: &str, version: &str| -> Result<Deed> {
         Ok(ours(&desk, token)?.args(["push", "go", folder, "--version", version]))
@@ -162,8 +160,8 @@ async fn credentials_travel_over_tls() -> Result<()> {
     let minted = ours(&["admin", "tokens", "mint", "--scope", "repo:go:read", "--name", "netrc"])?;
     let token = minted.lines().next().unwrap_or_default().trim().to_owned();
     let netrc = |token: &str| -> Result<PathBuf> {
-        let shown = desk.shown(GUIDE, "text", 0, token)?.replace("artifacts.example.com:8443", &place);
-        desk.write(".netrc", shown)
+        let printed = ours(&["client-config", "go", "--client", "go", "--file", ".netrc"])?;
+        desk.write(".netrc", printed.replace("$TOKEN", token))
     };
     let latest = |cache: &str| -> Result<Deed> {
         let deed = go(&desk, cache)?.env("GOPROXY", format!("https://{place}/repository/go"));

@@ -7,6 +7,7 @@ mod cargo;
 mod desk;
 mod go;
 mod maven;
+mod maven_atomic;
 mod maven_wire;
 mod node;
 mod npm;

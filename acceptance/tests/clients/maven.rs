@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use acceptance::Result;
-use acceptance::server::Backing;
+use acceptance::server::{Backing, Persona};
+use serde_json::json;
 
 use crate::desk::{Deed, Desk};
 
-const GUIDE: &str = "docs/formats/maven.md";
 const DEPLOY: &str = "org.apache.maven.plugins:maven-deploy-plugin:2.7:deploy-file";
 const GET: &str = "org.apache.maven.plugins:maven-dependency-plugin:2.8:get";
 /// Where the system's packages put Maven's own plugins.
@@ -16,24 +16,36 @@ const PLUGINS: &str = "/usr/share/maven-repo";
 
 #[tokio::test]
 async fn artifacts_on_sqlite_and_disk() -> Result<()> {
-    follow(Backing::Embedded).await
+    follow(Backing::Embedded, false).await
+}
+
+#[tokio::test]
+async fn deployments_that_appear_at_once() -> Result<()> {
+    follow(Backing::Embedded, true).await
 }
 
 #[tokio::test]
 async fn artifacts_on_postgresql_and_s3() -> Result<()> {
-    follow(Backing::Scaled).await
+    follow(Backing::Scaled, false).await
 }
 
-async fn follow(backing: Backing) -> Result<()> {
+async fn follow(backing: Backing, atomic: bool) -> Result<()> {
     let desk = Desk::open(backing, "maven").await?;
+    if atomic {
+        let settings = json!({"settings": {"atomicDeploy": true}});
+        desk.admin.patch("/v1/repos/maven").json(&settings).send().await?.expect(&[200])?;
+    }
     let token = desk.admin.token().to_owned();
     let reader = desk.token("rita", &["repo:maven:read"]).await?;
-    for (name, token) in [("admin", token.as_str()), ("reader", &reader), ("stranger", "not-a-token")] {
-        settings(&desk, name, token)?;
-    }
+    settings(&desk)?;
+    let (admin, reader, stranger) = (token.as_str(), reader.as_str(), "not-a-token");
     build(&desk)?;
-    let deploy = || -> Result<Deed> { Ok(mvn(&desk, "admin", "build")?.args(["deploy"]).at(desk.home.join("build"))) };
-    deploy()?.works()?;
+    let deploy = || -> Result<Deed> { Ok(mvn(&desk, admin, "build")?.args(["deploy"]).at(desk.home.join("build"))) };
+    if atomic {
+        watched(&desk, deploy()?, reader).await?
+    } else {
+        deploy()?.works().map(drop)?
+    }
     // The same bytes once more: as after an answer that was lost.
     deploy()?.works()?;
 
@@ -45,28 +57,28 @@ async fn follow(backing: Backing) -> Result<()> {
         let deed = mvn(&desk, who, "build")?.args([DEPLOY, "-DrepositoryId=ours", "-DgroupId=com.example"]);
         Ok(deed.args(["-DartifactId=core", "-Dpackaging=jar"]).args(named.iter().map(String::as_str)))
     };
-    put("admin", "1.0", "other.jar")?.fails_saying(&["409", "core-1.0.jar already exists"])?;
-    put("stranger", "3.0", "other.jar")?.fails_saying(&["401", "the token is unknown"])?;
-    put("reader", "3.0", "other.jar")?.fails_saying(&["403", "role write"])?;
+    put(admin, "1.0", "other.jar")?.fails_saying(&["409", "core-1.0.jar already exists"])?;
+    put(stranger, "3.0", "other.jar")?.fails_saying(&["401", "the token is unknown"])?;
+    put(reader, "3.0", "other.jar")?.fails_saying(&["403", "role write"])?;
 
     let get = |who: &str, local: &str, what: &str| -> Result<Deed> {
         let asked = [format!("-Dartifact=com.example:{what}"), format!("-DremoteRepositories=ours::::{}", desk.url()?)];
         Ok(mvn(&desk, who, local)?.args([GET]).args(asked.iter().map(String::as_str)))
     };
-    get("reader", "clean", "app:1.0")?.works()?;
+    get(reader, "clean", "app:1.0")?.works()?;
     let core = desk.home.join("clean/com/example/core/1.0/core-1.0.jar");
     assert!(core.exists(), "the dependency of the dependency is there");
-    get("reader", "clean", "app:1.0")?.args(["-o"]).works()?;
+    get(reader, "clean", "app:1.0")?.args(["-o"]).works()?;
     if backing == Backing::Scaled {
-        return get("reader", "clean", "nothing:1.0")?.fails_saying(&["Could not find artifact"]).map(drop);
+        return get(reader, "clean", "nothing:1.0")?.fails_saying(&["Could not find artifact"]).map(drop);
     }
-    get("stranger", "stranger", "app:1.0")?.fails_saying(&["401", "the token is unknown"])?;
-    get("reader", "clean", "nothing:1.0")?.fails_saying(&["Could not find artifact com.example:nothing"])?;
+    get(stranger, "stranger", "app:1.0")?.fails_saying(&["401", "the token is unknown"])?;
+    get(reader, "clean", "nothing:1.0")?.fails_saying(&["Could not find artifact com.example:nothing"])?;
 
     for (number, content) in [("1", "first"), ("2", "second")] {
         desk.write("snapshot.jar", content)?;
-        put("admin", "1.1-SNAPSHOT", "snapshot.jar")?.works()?;
-        get("reader", "clean", "core:1.1-SNAPSHOT")?.args(["-U"]).works()?;
+        put(admin, "1.1-SNAPSHOT", "snapshot.jar")?.works()?;
+        get(reader, "clean", "core:1.1-SNAPSHOT")?.args(["-U"]).works()?;
         let resolved =
             std::fs::read_to_string(desk.home.join("clean/com/example/core/1.1-SNAPSHOT/core-1.1-SNAPSHOT.jar"))?;
         assert_eq!(resolved, content);
@@ -75,11 +87,11 @@ async fn follow(backing: Backing) -> Result<()> {
     }
 
     // A range takes the greatest release that is left.
-    put("admin", "2.0", "other.jar")?.works()?;
+    put(admin, "2.0", "other.jar")?.works()?;
     range(&desk)?;
     let resolve = || -> Result<String> {
         let deed =
-            mvn(&desk, "reader", "clean")?.args(["-U", "org.apache.maven.plugins:maven-dependency-plugin:2.8:list"]);
+            mvn(&desk, reader, "clean")?.args(["-U", "org.apache.maven.plugins:maven-dependency-plugin:2.8:list"]);
         deed.at(desk.home.join("range")).works()
     };
     let listed = resolve()?;
@@ -87,30 +99,56 @@ async fn follow(backing: Backing) -> Result<()> {
     desk.admin.delete("/repository/maven/com/example/core/2.0/").send().await?.expect(&[204])?;
     let listed = resolve()?;
     assert!(listed.contains("com.example:core:jar:1.0"), "{listed}");
-    get("reader", "stranger", "core:2.0")?.fails_saying(&["core"])?;
-    put("admin", "2.0", "other.jar")?.fails_saying(&["409"]).map(drop)
+    get(reader, "stranger", "core:2.0")?.fails_saying(&["core"])?;
+    put(admin, "2.0", "other.jar")?.fails_saying(&["409"]).map(drop)
 }
 
-/// The settings that the guide shows, with the system's packages in place of the public repository.
-fn settings(desk: &Desk, name: &str, token: &str) -> Result<()> {
-    let shown = desk.shown(GUIDE, "xml", 0, token)?.replace("/libs/", "/maven/");
+/// Deploys while a reader looks again and again: of a module they see nothing, and then all.
+async fn watched(desk: &Desk, deed: Deed, token: &str) -> Result<()> {
+    let reader = Persona::new("rita", token.to_owned(), desk.server.http()?);
+    let deploying = tokio::task::spawn_blocking(move || deed.works());
+    while !deploying.is_finished() {
+        for module in ["core", "app"] {
+            let seen = seen(&reader, module).await?;
+            assert!(seen.windows(2).all(|pair| pair != [true, false]), "{module} is there in parts: {seen:?}");
+        }
+    }
+    deploying.await??;
+    assert_eq!((seen(&reader, "core").await?, seen(&reader, "app").await?), ([true; 4], [true; 4]));
+    Ok(())
+}
+
+/// Whether a reader sees a module's files and its index, asked for one after the other.
+async fn seen(reader: &Persona, module: &str) -> Result<[bool; 4]> {
+    let paths = ["1.0/@-1.0.jar", "1.0/@-1.0.pom", "maven-metadata.xml", "1.0/@-1.0.jar"];
+    let mut seen = [false; 4];
+    for (seen, path) in seen.iter_mut().zip(paths) {
+        let path = format!("/repository/maven/com/example/{module}/{}", path.replace('@', module));
+        *seen = reader.get(&path).send().await?.expect(&[200, 404])?.status == 200;
+    }
+    Ok(seen)
+}
+
+/// The settings that our program prints, with the system's packages in place of the public repository.
+fn settings(desk: &Desk) -> Result<()> {
     let mirror = format!("<mirror><id>plugins</id><mirrorOf>central</mirrorOf><url>file://{PLUGINS}</url></mirror>");
-    let settings = shown.replace("<profiles>", &format!("<mirrors>{mirror}</mirrors>\n<profiles>"));
-    desk.write(&format!("{name}.xml"), settings).map(drop)
+    let printed = desk.config("maven", "settings.xml")?;
+    let settings = printed.replace("<profiles>", &format!("<mirrors>{mirror}</mirrors>\n<profiles>"));
+    desk.write("settings.xml", settings).map(drop)
 }
 
-/// Maven with these settings and a local repository of its own.
-fn mvn(desk: &Desk, settings: &str, local: &str) -> Result<Deed> {
-    let (settings, local) = (desk.home.join(format!("{settings}.xml")), desk.home.join(local).display().to_string());
+/// Maven with this token and a local repository of its own.
+fn mvn(desk: &Desk, token: &str, local: &str) -> Result<Deed> {
+    let (settings, local) = (desk.home.join("settings.xml"), desk.home.join(local).display().to_string());
     let deed = desk.command(Path::new("mvn"))?.env("MAVEN_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
     let options = [format!("-Dmaven.repo.local={local}"), settings.display().to_string()];
     let [local, settings] = &options;
-    Ok(deed.args(["-B", "-s", settings, local]))
+    Ok(deed.env("ARTIFORTRESS_TOKEN", token).args(["-B", "-s", settings, local]))
 }
 
 /// A parent with two modules, one of which depends on the other.
 fn build(desk: &Desk) -> Result<()> {
-    let home = desk.shown(GUIDE, "xml", 1, "")?.replace("/libs/", "/maven/");
+    let home = desk.config("maven", "pom.xml")?;
     let gav = |artifact: &str| {
         format!("<groupId>com.example</groupId><artifactId>{artifact}</artifactId><version>1.0</version>")
     };

@@ -151,21 +151,21 @@ async fn a_group_tells_of_its_plugins_and_an_artifact_of_the_same_path_of_both()
 }
 
 /// A client that speaks as Gradle does.
-struct Wire {
-    desk: Desk,
+pub(crate) struct Wire {
+    pub(crate) desk: Desk,
 }
 
 impl Wire {
-    async fn open() -> Result<Wire> {
+    pub(crate) async fn open() -> Result<Wire> {
         Ok(Wire { desk: Desk::open(Backing::Embedded, "maven").await? })
     }
 
-    fn at(&self, path: &str) -> String {
+    pub(crate) fn at(&self, path: &str) -> String {
         format!("/repository/{}/{path}", self.desk.key)
     }
 
     /// A file, then its checksums in Gradle's order.
-    async fn publish(&self, path: &str, bytes: &[u8]) -> Result<()> {
+    pub(crate) async fn publish(&self, path: &str, bytes: &[u8]) -> Result<()> {
         let token = self.desk.admin.token();
         let put = |path: &str| {
             let put = self.desk.admin.put(&self.at(path)).anonymous();
@@ -178,13 +178,13 @@ impl Wire {
         Ok(())
     }
 
-    async fn get(&self, path: &str) -> Result<String> {
+    pub(crate) async fn get(&self, path: &str) -> Result<String> {
         let get = self.desk.admin.get(&self.at(path)).header("User-Agent", AGENT);
         Ok(get.send().await?.expect(&[200])?.text())
     }
 
     /// It is refused, for this reason.
-    async fn refused(&self, path: &str, bytes: &[u8], status: u16, why: &str) -> Result<()> {
+    pub(crate) async fn refused(&self, path: &str, bytes: &[u8], status: u16, why: &str) -> Result<()> {
         let put = self.desk.admin.put(&self.at(path)).header("User-Agent", AGENT).body(bytes.to_vec());
         let answer = put.send().await?.expect(&[status])?;
         let detail = answer.string("/detail")?;
@@ -193,7 +193,7 @@ impl Wire {
     }
 }
 
-fn pom(version: &str) -> String {
+pub(crate) fn pom(version: &str) -> String {
     format!(
         "<project><groupId>com.example</groupId><artifactId>demo</artifactId><version>{version}</version></project>"
     )

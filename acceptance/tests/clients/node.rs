@@ -9,20 +9,15 @@ use crate::desk::{Deed, Desk};
 
 /// Where `kit/install-tools` puts them, each in a folder of its own.
 const CLIENTS: &str = "/opt/clients/npm";
-const GUIDE: &str = "docs/formats/npm.md";
 
-/// Writes the configuration that the guide shows into a home, without patience for a network.
+/// Writes the configuration that our program prints into a home, without patience for a network.
 pub(crate) fn set_up(desk: &Desk, home: &str, yarn_1: bool) -> Result<()> {
-    let shown = |kind: &str, number: usize| -> Result<String> {
-        let text = desk.shown(GUIDE, kind, number, "")?;
-        Ok(text.replace("127.0.0.1:8080", &desk.server.address()?.to_string()).replace("/libs", "/npm"))
-    };
     let quiet = "fetch-retries=0\nupdate-notifier=false\naudit=false\nfund=false\n";
-    let own = if yarn_1 { shown("ini", 1)? } else { String::new() };
-    desk.write(&format!("{home}/.npmrc"), shown("ini", 0)? + &own + quiet)?;
-    desk.write(&format!("{home}/.yarnrc"), shown("text", 0)?)?;
+    let npmrc = desk.config(if yarn_1 { "yarn1" } else { "npm" }, ".npmrc")?;
+    desk.write(&format!("{home}/.npmrc"), npmrc + quiet)?;
+    desk.write(&format!("{home}/.yarnrc"), desk.config("yarn1", ".yarnrc")?)?;
     let quiet = "enableTelemetry: false\nhttpRetry: 0\nnodeLinker: node-modules\nenableImmutableInstalls: false\n";
-    desk.write(&format!("{home}/.yarnrc.yml"), shown("yaml", 0)? + quiet).map(drop)
+    desk.write(&format!("{home}/.yarnrc.yml"), desk.config("yarn", ".yarnrc.yml")? + quiet).map(drop)
 }
 
 /// A client with a home of its own and this token. `berry` is Yarn since version 2.

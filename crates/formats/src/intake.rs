@@ -31,6 +31,12 @@ pub trait Intake: Send + std::fmt::Debug {
         None
     }
 
+    /// The version to which the body belongs, where the address says so: while it comes, a version that is
+    /// being gathered waits.
+    fn belongs_to(&self) -> Option<(&PackageAt, &str)> {
+        None
+    }
+
     /// What is to be done. `files`: those that were begun, in their order.
     fn plan(self: Box<Self>, files: &mut [StagedFile]) -> Result<Plan, Refusal>;
 }
@@ -102,6 +108,8 @@ pub struct Plan {
     pub release: Option<Release>,
     /// Changes to what was published before.
     pub changes: Vec<Change>,
+    /// The package whose versions, those that the caller is deploying, are complete and appear now.
+    pub completes: Option<PackageAt>,
     /// The state that they were made from; 409 when it is another by now.
     pub seen: Option<Seen>,
     /// What the client is told then.

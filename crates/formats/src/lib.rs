@@ -21,6 +21,7 @@ mod operation;
 mod packing;
 pub mod raw;
 mod say;
+mod setup;
 mod strict;
 mod tarball;
 mod zip;
@@ -36,6 +37,7 @@ pub use intake::{
 pub use operation::{Asked, Catalogue, Method, Operation, PackageAt, ParseError, View};
 pub use packing::{Folder, FolderFile, Packing};
 pub use say::{Answer, Document, Login, Refused, Site};
+pub use setup::{Place, Setup};
 
 /// What a format knows.
 pub trait Format: Send + Sync {
@@ -47,6 +49,12 @@ pub trait Format: Send + Sync {
 
     /// Whether clients add files to a version after it was published. If not, it is sealed at once.
     fn adds_files(&self) -> bool {
+        false
+    }
+
+    /// Whether clients say when the files of a version have all been sent ([`Plan::completes`]): then a
+    /// repository may have its versions appear all at once.
+    fn has_deployments(&self) -> bool {
         false
     }
 
@@ -130,6 +138,12 @@ pub trait Format: Send + Sync {
     /// What such a list shows of a version's metadata: lists are short, metadata need not be.
     fn brief(&self, _manifest: &str) -> Option<String> {
         None
+    }
+
+    /// How its clients are told of a repository, those that need nothing else first. The guide's page shows
+    /// the same, word for word.
+    fn setups(&self, _place: &Place<'_>) -> Vec<Setup> {
+        Vec::new()
     }
 
     /// How our own program packs and hands packages in; `None`: files go as they are.

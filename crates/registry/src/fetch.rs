@@ -1,9 +1,9 @@
-//! Opening what is at a path, and reading it from whichever copy is good.
+//! Opening what is at a path.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use blobs::{BlobCopy, Reader};
+use blobs::BlobCopy;
 use bytes::Bytes;
 use formats::Sums;
 use model::state::{CopyKind, VersionState};
@@ -13,6 +13,7 @@ use store::locations::Located;
 use store::{Fresh, Stamp};
 
 use crate::authorize::{Grant, Read};
+use crate::content::{Content, lost};
 use crate::error::{Error, Result};
 use crate::registry::Registry;
 
@@ -34,16 +35,19 @@ pub(crate) struct Entry {
     modified_at: Timestamp,
     sums: Sums,
     copies: Vec<CopyOf>,
+    gathered: bool,
 }
 
+/// A good copy.
 #[derive(Clone, Debug)]
-struct CopyOf {
-    id: CopyId,
-    bytes: CopyBytes,
+pub(crate) struct CopyOf {
+    pub(crate) id: CopyId,
+    pub(crate) bytes: CopyBytes,
 }
 
+/// Where its bytes are.
 #[derive(Clone, Debug)]
-enum CopyBytes {
+pub(crate) enum CopyBytes {
     Inline(Bytes, Vec<u64>),
     Stored(BlobCopy),
 }
@@ -110,6 +114,8 @@ impl Grant<Read> {
         let located = located.ok_or_else(|| Error::not_found(&format!("the file {path}")))?;
         match located.state {
             VersionState::Published => {}
+            // Its files are being gathered: who sends them can read them, and nothing of that is remembered.
+            VersionState::Draft if self.call().is_of(&located.created_by) => return Found::located(&registry, located),
             VersionState::Draft => return Err(Error::not_found(&format!("the file {path}"))),
             VersionState::Tombstoned | VersionState::Collected => {
                 return Err(Error::refuse(Code::Gone, format!("{path} was withdrawn")));
@@ -159,6 +165,7 @@ impl Entry {
             modified_at: located.modified_at,
             sums: located.attributes.as_deref().map(Sums::of_attributes).unwrap_or_default(),
             copies,
+            gathered: located.state == VersionState::Draft,
         })
     }
 }
@@ -199,6 +206,11 @@ impl Found {
     /// Its checksums, those that its format keeps.
     pub fn sums(&self) -> &Sums {
         &self.entry.sums
+    }
+
+    /// Whether its version is still being gathered: the answer is for the uploader alone, and nobody may keep it.
+    pub fn is_gathered(&self) -> bool {
+        self.entry.gathered
     }
 
     /// When it was published.
@@ -265,132 +277,8 @@ impl Found {
             modified_at: at,
             sums: Sums::default(),
             copies,
+            gathered: false,
         };
         Ok(Self { entry: Arc::new(entry), registry: registry.clone() })
-    }
-}
-
-/// Bytes under way. Every block was checked before it is handed out; when a copy turns out to be
-/// damaged, the next good one takes over where it stopped.
-pub struct Content {
-    registry: Registry,
-    digest: Sha256Digest,
-    rest: Range<u64>,
-    current: Source,
-    others: std::vec::IntoIter<CopyOf>,
-    trouble: Option<Error>,
-}
-
-enum Source {
-    Inline(Option<Bytes>),
-    Stored(CopyId, Box<Reader>),
-}
-
-impl Content {
-    async fn open(
-        registry: &Registry,
-        digest: Sha256Digest,
-        size: u64,
-        copies: Vec<CopyOf>,
-        range: Option<Range<u64>>,
-    ) -> Result<Self> {
-        let rest = range.unwrap_or(0..size);
-        let others = copies.into_iter();
-        let mut content =
-            Self { registry: registry.clone(), digest, rest, current: Source::Inline(None), others, trouble: None };
-        content.advance().await?;
-        Ok(content)
-    }
-
-    /// The number of bytes still to come.
-    pub fn length(&self) -> u64 {
-        self.rest.end - self.rest.start
-    }
-
-    /// Whether the rest is one piece that is in memory already.
-    pub fn is_in_memory(&self) -> bool {
-        matches!(self.current, Source::Inline(_))
-    }
-
-    /// The next piece, or `None` at the end. After an error nothing more comes.
-    pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        loop {
-            let piece = match &mut self.current {
-                Source::Inline(bytes) => return Ok(bytes.take()),
-                Source::Stored(id, reader) => match reader.next_block().await {
-                    Ok(piece) => piece,
-                    Err(error) => {
-                        self.trouble = report(&self.registry, self.digest, *id, error).await.err();
-                        self.advance().await?;
-                        continue;
-                    }
-                },
-            };
-            if let Some(piece) = &piece {
-                self.rest.start += piece.len() as u64;
-            }
-            return Ok(piece);
-        }
-    }
-
-    /// Turns to the next copy that can be opened.
-    async fn advance(&mut self) -> Result<()> {
-        for copy in self.others.by_ref() {
-            match open_copy(&self.registry, &copy, self.rest.clone()).await {
-                Ok(source) => {
-                    self.current = source;
-                    return Ok(());
-                }
-                Err(error) => {
-                    let trouble = report(&self.registry, self.digest, copy.id, error).await;
-                    self.trouble = trouble.err().or(self.trouble.take());
-                }
-            }
-        }
-        if let Some(trouble) = self.trouble.take() {
-            return Err(trouble);
-        }
-        Err(lost(self.digest))
-    }
-}
-
-fn lost(digest: Sha256Digest) -> Error {
-    tracing::error!(%digest, "no good copy is left");
-    Error::refuse(
-        Code::ServiceUnavailable,
-        "the stored bytes are damaged and no good copy is left: nothing of them is served; push the same bytes again to heal them",
-    )
-}
-
-async fn open_copy(registry: &Registry, copy: &CopyOf, rest: Range<u64>) -> blobs::Result<Source> {
-    match &copy.bytes {
-        CopyBytes::Inline(bytes, sums) => {
-            blobs::check_inline(bytes, sums)?;
-            let cut = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-            Ok(Source::Inline(Some(bytes.slice(cut(rest.start)..cut(rest.end)))))
-        }
-        CopyBytes::Stored(stored) => {
-            let reader = registry.blobs().open(stored, Some(rest)).await?;
-            Ok(Source::Stored(copy.id, Box::new(reader)))
-        }
-    }
-}
-
-/// A damaged or missing copy is marked so that it is never tried again. Other faults are answered
-/// only when no other copy is left: they may pass.
-async fn report(registry: &Registry, digest: Sha256Digest, copy: CopyId, error: blobs::Error) -> Result<()> {
-    match error {
-        blobs::Error::Damaged { .. } | blobs::Error::Missing => {
-            if matches!(error, blobs::Error::Missing) {
-                registry.expect_our_blobs().await?;
-            }
-            tracing::error!(%digest, %copy, %error, "a copy is damaged");
-            // The reader turns to the next copy all the same; the next reader tells again.
-            if let Err(error) = registry.retire_copy(digest, copy, &error.to_string()).await {
-                tracing::warn!(%digest, %copy, %error, "the damage could not be written down");
-            }
-            Ok(())
-        }
-        other => Err(other.into()),
     }
 }

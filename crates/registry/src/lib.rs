@@ -9,6 +9,7 @@ mod authorize;
 mod beat;
 mod call;
 mod claims;
+mod content;
 mod error;
 mod fetch;
 mod folders;
@@ -62,8 +63,9 @@ pub use authorize::{
 pub use beat::{Beat, BeatSettings};
 pub use call::Call;
 pub use claims::{Checking, Claims};
+pub use content::Content;
 pub use error::{Error, Result};
-pub use fetch::{Content, Found};
+pub use fetch::Found;
 pub use folders::{Child, ChildKind};
 pub use health::Check;
 pub use idempotency::{Idempotent, Taken};

@@ -36,6 +36,8 @@ pub struct Settings {
     pub pin: Duration,
     /// When a version of a format that adds files one by one is sealed by itself.
     pub seal_after: Duration,
+    /// How long nothing may come until a version that is being gathered appears by itself.
+    pub deploy_quiet: Duration,
     /// How long a tombstoned version can be restored, where the request does not say.
     pub tombstone_retention: Duration,
     /// The life of a token whose maker names none.

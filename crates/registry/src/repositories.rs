@@ -1,5 +1,6 @@
 //! Repositories: making, listing, changing, retiring; who holds which role on them.
 
+use formats::Format;
 use model::state::RepoKind;
 use model::{RefName, RefPattern, RepoKey, Role, Subject};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use store::repositories::{
 use crate::authorize::{Admin, Grant, TenantAdmin, TenantGrant};
 use crate::call::Call;
 use crate::error::{Error, Result};
+use crate::versions::format_of;
 
 /// Patterns in one setting at most.
 const PATTERNS: usize = 100;
@@ -26,6 +28,10 @@ pub struct RepoSettings {
     /// Whether a manifest is taken although blobs that it names are not here. Default: no.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sparse_manifests: bool,
+    /// Whether a version whose files come one by one appears all at once: when its uploader's client says that it is
+    /// complete, or when nothing has come for a while. Default: no.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub atomic_deploy: bool,
 }
 
 impl RepoSettings {
@@ -40,7 +46,12 @@ impl RepoSettings {
         self.immutable_refs.iter().any(|pattern| pattern.matches(name))
     }
 
-    fn text(&self) -> Result<String> {
+    /// The settings as they are kept; 400 where a repository of this format cannot have them.
+    fn text(&self, format: &'static dyn Format) -> Result<String> {
+        if self.atomic_deploy && !format.has_deployments() {
+            let why = format!("atomicDeploy is not for the format {}: its versions appear whole", format.key());
+            return Err(Error::bad_request(why));
+        }
         if self.immutable_refs.len() > PATTERNS {
             return Err(Error::bad_request(format!("immutableRefs has at most {PATTERNS} patterns")));
         }
@@ -83,9 +94,9 @@ pub struct RepoChange {
 impl TenantGrant<TenantAdmin> {
     /// Makes a repository. 409 when the key is in use or retired.
     pub async fn create_repository(&self, new: NewRepository) -> Result<Repository> {
-        if formats::by_key(&new.format).is_none() {
+        let Some(format) = formats::by_key(&new.format) else {
             return Err(Error::bad_request(format!("there is no format {}", new.format)));
-        }
+        };
         if new.kind != RepoKind::Local {
             return Err(Error::bad_request("only local repositories can be made in this version"));
         }
@@ -100,7 +111,7 @@ impl TenantGrant<TenantAdmin> {
             upstream_url: None,
             upstream_auth: None,
             members: Vec::new(),
-            settings: new.settings.text()?,
+            settings: new.settings.text(format)?,
         };
         self.store().write(write).await?;
         let (tenant, key) = (self.tenant(), new.key);
@@ -134,13 +145,14 @@ impl Call {
 impl Grant<Admin> {
     /// Changes a repository; returns its new revision. 412 when it is not at the expected one.
     pub async fn update_repository(&self, change: RepoChange) -> Result<u64> {
+        let format = format_of(self.repo())?;
         let write = UpdateRepository {
             act: self.act(),
             id: self.repo_id(),
             expected_revision: change.expected_revision,
             description: change.description,
             anonymous_read: change.anonymous_read,
-            settings: change.settings.map(|settings| settings.text()).transpose()?,
+            settings: change.settings.map(|settings| settings.text(format)).transpose()?,
             rules: change.rules,
         };
         Ok(self.store().write(write).await?)

@@ -432,3 +432,20 @@ CREATE TABLE idempotency (
     PRIMARY KEY (principal_id, key)
 ) STRICT;
 CREATE INDEX idempotency_by_time ON idempotency (created_at);
+
+-- Versions whose files are gathered and appear all at once: their uploader is created_by of the version. until:
+-- when they appear although nobody said that they are complete. Drafts without a row here are put together by hand.
+-- Other than those, they hold the sum of their entries' sizes of the bytes allowance from the beginning.
+CREATE TABLE deployments (
+    version_id UUID NOT NULL PRIMARY KEY REFERENCES versions (id),
+    until INT NOT NULL
+) STRICT;
+
+-- Refs that point at such a version from the moment on in which it appears.
+CREATE TABLE deployment_refs (
+    version_id UUID NOT NULL REFERENCES deployments (version_id),
+    name NAME NOT NULL,
+    id UUID NOT NULL,
+    fixed BOOL NOT NULL,
+    PRIMARY KEY (version_id, name)
+) STRICT;

@@ -91,7 +91,7 @@ async fn look(session: &mut Session<'_>, repo: RepoId, from: &str, end: &str, li
     const SQL: &str = "SELECT l.path, v.state, e.digest, e.size, e.added_at FROM locations l
          JOIN versions v ON v.id = l.version_id
          JOIN entries e ON e.version_id = l.version_id AND e.path = l.entry_path
-         WHERE l.repo_id = $1 AND l.path >= $2 AND l.path < $3 ORDER BY l.path LIMIT $4";
+         WHERE l.repo_id = $1 AND l.path >= $2 AND l.path < $3 AND v.state <> 'draft' ORDER BY l.path LIMIT $4";
     session.rows(SQL, args![repo, *from, *end, limit]).await?.iter().map(place).collect()
 }
 

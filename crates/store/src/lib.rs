@@ -11,6 +11,7 @@ pub mod blobs;
 pub mod bootstrap;
 pub mod consumers;
 pub mod denials;
+pub mod deployments;
 pub mod dialect;
 pub mod entries;
 mod error;

@@ -16,8 +16,10 @@ pub struct Located {
     pub package: PackageId,
     /// The version that answers.
     pub version: VersionId,
-    /// Published, tombstoned or collected.
+    /// Published, tombstoned or collected; a draft while its files are gathered.
     pub state: VersionState,
+    /// Who began the version.
+    pub created_by: String,
     /// The blob.
     pub digest: Sha256Digest,
     /// Its length.
@@ -37,7 +39,7 @@ macro_rules! located {
         concat!(
             "SELECT v.package_id, v.id, v.state, e.digest, e.size, e.media_type, e.added_at, ",
             copy_columns!(),
-            ", e.attributes",
+            ", e.attributes, v.created_by",
             $more,
             $from,
             " LEFT JOIN copies c ON c.digest = e.digest AND c.state = 'good'
@@ -71,7 +73,7 @@ pub async fn find_as_of(session: &mut Session<'_>, repo: RepoId, path: &str) -> 
     const SQL: &str = find!(epochs!());
     let rows = session.rows(SQL, args![repo, *path]).await?;
     let (Some(located), Some(first)) = (located(&rows)?, rows.first()) else { return Ok(None) };
-    Ok(Some((located, epochs_at(first, 14)?)))
+    Ok(Some((located, epochs_at(first, 15)?)))
 }
 
 /// An entry of the published version that a ref of a package points at, with the version's name and the
@@ -93,7 +95,7 @@ pub async fn find_pointed_as_of(
     );
     let rows = session.rows(SQL, args![repo, *package, *namespace, *name, *entry]).await?;
     let (Some(located), Some(first)) = (located(&rows)?, rows.first()) else { return Ok(None) };
-    Ok(Some((first.get(16)?, located, epochs_at(first, 14)?)))
+    Ok(Some((first.get(17)?, located, epochs_at(first, 15)?)))
 }
 
 fn located(rows: &[Row]) -> Result<Option<Located>> {
@@ -108,6 +110,7 @@ fn located(rows: &[Row]) -> Result<Option<Located>> {
         media_type: first.get(5)?,
         modified_at: first.get(6)?,
         attributes: first.get(13)?,
+        created_by: first.get(14)?,
         copies: rows.iter().filter_map(|row| copy_at(row, 7).transpose()).collect::<Result<_>>()?,
     }))
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::admission::{self, Allowance, Limits};
 use crate::blobs::{self, NewBlob};
+use crate::deployments::{self, Gather};
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::packages::{self, Coordinate};
@@ -55,6 +56,8 @@ pub struct PublishRelease {
     pub twin: Option<EntryPath>,
     /// When it is sealed; `None`: at once.
     pub seal: Option<SealLater>,
+    /// A new version is gathered and appears later; `None`: at once. What is being gathered already goes on to be.
+    pub gather: Option<Gather>,
     /// The limits to use where the tenant has none of its own.
     pub limits: Limits,
 }
@@ -118,6 +121,8 @@ pub enum Begun {
     New,
     /// Files join a published version.
     Joins(VersionId),
+    /// Files join a version that nobody but their uploader sees yet.
+    Gathers(VersionId),
     /// The version is published already.
     Again(VersionId),
     /// The version was withdrawn and comes back.
@@ -138,7 +143,7 @@ impl Write for PublishRelease {
         let files = self.keep(tx).await?;
         let (version, joined) = match begun {
             Begun::New => (self.id, self.put(tx, package, &files).await?),
-            Begun::Joins(version) => (version, self.join(tx, package, version, files).await?),
+            Begun::Joins(version) | Begun::Gathers(version) => (version, self.join(tx, package, version, files).await?),
             Begun::Again(version) | Begun::Back(version) => {
                 if begun == Begun::Back(version) {
                     self.bring_back(tx, version).await?;
@@ -146,6 +151,14 @@ impl Write for PublishRelease {
                 (version, self.complete(tx, package, version, files).await?)
             }
         };
+        if self.hides(begun) {
+            deployments::keep_refs(tx, version, &self.refs).await?;
+            if let (Begun::Gathers(version), Some(gather)) = (begun, self.gather) {
+                deployments::prolong(tx, version, gather.until).await?;
+            }
+            self.tell(tx, version, begun, &joined).await?;
+            return Ok(Released { version, package, begun });
+        }
         let mut moved = false;
         for new in &self.refs {
             moved |= refs::point(tx, act, package, new, version).await?;
@@ -159,6 +172,15 @@ impl Write for PublishRelease {
 }
 
 impl PublishRelease {
+    /// Whether nobody but the uploader sees anything of it yet.
+    fn hides(&self, begun: Begun) -> bool {
+        match begun {
+            Begun::New => self.gather.is_some(),
+            Begun::Gathers(_) => true,
+            Begun::Joins(_) | Begun::Again(_) | Begun::Back(_) => false,
+        }
+    }
+
     async fn check_spelling(&self, tx: &mut Tx<'_>, package: PackageId) -> Result<()> {
         let row = tx.row("SELECT display_name FROM packages WHERE id = $1", args![package]).await?;
         let known: String = row.ok_or_else(|| Error::Defect("a package vanished".to_owned()))?.get(0)?;
@@ -183,7 +205,14 @@ impl PublishRelease {
         let (namespace, name) = (&self.package.namespace, &self.package.name);
         let found = versions::at(tx, self.repo, namespace, name, self.version.as_str()).await?;
         let found = found.ok_or_else(|| Error::Defect("a version vanished".to_owned()))?;
-        self.expect_open(&versions::lock(tx, self.repo, found.id).await?)
+        let found = versions::lock(tx, self.repo, found.id).await?;
+        if found.state == VersionState::Draft && self.joins && deployments::is_one(tx, found.id).await? {
+            return match found.created_by == act.actor {
+                true => Ok(Begun::Gathers(found.id)),
+                false => Err(Error::conflict(format!("{found} is being deployed by somebody else"))),
+            };
+        }
+        self.expect_open(&found)
     }
 
     fn expect_open(&self, found: &Version) -> Result<Begun> {
@@ -247,11 +276,14 @@ impl PublishRelease {
         Ok(files)
     }
 
-    /// Puts the files into a new version and publishes it.
+    /// Puts the files into a new version and publishes it, or begins to gather more.
     async fn put<'f>(&self, tx: &mut Tx<'_>, package: PackageId, files: &[&'f NewFile]) -> Result<Vec<&'f NewFile>> {
         self.enter(tx, self.id, files).await?;
         self.charge(tx, self.id, files).await?;
-        self.publish(tx, files.len() == self.files.len()).await?;
+        match self.gather {
+            Some(gather) => deployments::begin(tx, &self.act, self.repo, self.id, gather).await?,
+            None => self.publish(tx, files.len() == self.files.len()).await?,
+        }
         self.expect_no_twin(tx, package, self.id).await?;
         if let Some(subject) = &self.subject {
             subjects::put(tx, package, subject, self.id).await?;
@@ -260,7 +292,7 @@ impl PublishRelease {
         Ok(files.to_vec())
     }
 
-    /// Puts more files into a version that is published.
+    /// Puts more files into a version that is published or gathers them.
     async fn join<'f>(
         &self,
         tx: &mut Tx<'_>,
@@ -368,6 +400,8 @@ impl PublishRelease {
 
     async fn tell(&self, tx: &mut Tx<'_>, version: VersionId, begun: Begun, files: &[&NewFile]) -> Result<()> {
         let action = match begun {
+            Begun::New if self.gather.is_some() => "package.version.draft.created",
+            Begun::Gathers(_) => "package.version.entries.upserted",
             Begun::New => "package.version.published",
             Begun::Joins(_) => "package.version.extended",
             Begun::Again(_) if !files.is_empty() => "package.version.extended",

@@ -55,6 +55,7 @@ commands! {
     whoami: Whoami,
     push: Push,
     pull: Pull,
+    client_config: ClientConfig,
     admin: Admin,
     health: Health,
     doctor: Doctor,

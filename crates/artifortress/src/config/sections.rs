@@ -163,6 +163,8 @@ section! {
     Versions in "versions" {
         /// Hours after which a published version takes no more entries.
         seal_after_hours: u64 = "24" { range: Some((1, 8760)) };
+        /// Seconds without news after which a deployment to a repository with `atomicDeploy` appears by itself.
+        deploy_quiet_seconds: u64 = "60" { range: Some((1, 86400)) };
     }
 }
 

@@ -79,6 +79,7 @@ fn settings(config: &Config) -> Settings {
         max_upload: config.upload.max_length_gib << 30,
         pin: hours(24),
         seal_after: hours(config.versions.seal_after_hours),
+        deploy_quiet: seconds(config.versions.deploy_quiet_seconds),
         tombstone_retention: hours(24 * config.lifecycle.tombstone_retention_days),
         token_life: minutes(config.tokens.default_ttl_minutes),
         max_token_life: minutes(config.tokens.max_ttl_minutes),

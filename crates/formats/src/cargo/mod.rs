@@ -12,7 +12,8 @@ use model::{EntryPath, NameError, PackageName, VersionName};
 use serde_json::json;
 
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Operation, ParseError, Refused, Site, VersionFacts, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Operation, ParseError, Place, Refused, Setup, Site,
+    VersionFacts, View,
 };
 
 /// The format of crates.
@@ -125,6 +126,10 @@ impl Format for Cargo {
     fn challenge(&self, base: &str) -> Option<String> {
         Some(format!("Cargo login_url=\"{base}\""))
     }
+
+    fn setups(&self, place: &Place<'_>) -> Vec<Setup> {
+        setup::all(place)
+    }
 }
 
 /// Two crates whose names differ in case or in `-` against `_` alone are one.
@@ -146,5 +151,6 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod contents;
+mod setup;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ mod modfile;
 mod names;
 mod pack;
 mod publish;
+mod setup;
 mod tree;
 mod version;
 
@@ -20,8 +21,8 @@ use serde_json::json;
 use version::Version;
 
 use crate::{
-    Answer, Asked, Document, Format, Head, Operation, Packing, ParseError, Refused, Site, VersionFacts, VersionHead,
-    View,
+    Answer, Asked, Document, Format, Head, Operation, Packing, ParseError, Place, Refused, Setup, Site, VersionFacts,
+    VersionHead, View,
 };
 
 /// The format of Go modules.
@@ -102,6 +103,10 @@ impl Format for Go {
     /// The go command has no name of its own: it goes by that of its HTTP library.
     fn is_spoken_by(&self, user_agent: &str) -> bool {
         user_agent.starts_with("Go-http-client/")
+    }
+
+    fn setups(&self, place: &Place<'_>) -> Vec<Setup> {
+        setup::all(place)
     }
 }
 

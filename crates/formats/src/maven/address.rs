@@ -65,7 +65,11 @@ fn put(path: &str) -> Result<Operation, ParseError> {
     EntryPath::parse(path)?;
     let (of, algorithm) = checksum(path);
     if let Some(found) = index(of) {
-        return found.map(|_| Operation::Receive(Box::new(Ignored::default())));
+        let completes = match (found?, algorithm) {
+            (Operation::Index(package, _), None) => Some(package),
+            _ => None,
+        };
+        return Ok(Operation::Receive(Box::new(Ignored::new(completes))));
     }
     let stored = Stored::parse(of).map_err(ParseError::Query)?;
     Ok(Operation::Receive(match algorithm {

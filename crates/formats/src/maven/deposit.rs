@@ -27,12 +27,14 @@ fn created() -> Answer {
 #[derive(Debug)]
 pub(super) struct File {
     stored: Stored,
+    package: PackageAt,
     begun: bool,
 }
 
 impl File {
     pub(super) fn new(stored: Stored) -> Self {
-        Self { stored, begun: false }
+        let package = PackageAt { namespace: stored.group.clone(), name: stored.artifact.clone() };
+        Self { stored, package, begun: false }
     }
 
     fn begin(&mut self, out: &mut Vec<Piece>) {
@@ -57,6 +59,10 @@ impl Intake for File {
         Ok(())
     }
 
+    fn belongs_to(&self) -> Option<(&PackageAt, &str)> {
+        Some((&self.package, &self.stored.build))
+    }
+
     fn plan(self: Box<Self>, files: &mut [StagedFile]) -> Result<Plan, Refusal> {
         let [staged] = files else { return Err(malformed("there must be one file")) };
         let stored = self.stored;
@@ -77,7 +83,7 @@ impl Intake for File {
             "baseVersion": stored.base,
         });
         let release = Release {
-            package: PackageAt { namespace: stored.group, name: stored.artifact.clone() },
+            package: self.package,
             display: stored.artifact,
             exact_name: false,
             version: VersionName::parse(&stored.build).map_err(named)?,
@@ -197,10 +203,19 @@ pub(super) fn hex_of(text: &str, algorithm: Algorithm) -> Option<Vec<u8>> {
     unhex(&digits.to_ascii_lowercase()).filter(|digest| digest.len() == algorithm.length())
 }
 
-/// An index, or the checksum of one: taken and left, since we make them from what was stored.
-#[derive(Debug, Default)]
+/// An index, or the checksum of one: taken and left, since we make them from what was stored. The index of
+/// an artifact is the last that clients send of a deployment.
+#[derive(Debug)]
 pub(super) struct Ignored {
     length: usize,
+    completes: Option<PackageAt>,
+}
+
+impl Ignored {
+    /// `completes`: the artifact of whose deployments it is the last.
+    pub(super) fn new(completes: Option<PackageAt>) -> Self {
+        Self { length: 0, completes }
+    }
 }
 
 impl Intake for Ignored {
@@ -217,7 +232,7 @@ impl Intake for Ignored {
     }
 
     fn plan(self: Box<Self>, _: &mut [StagedFile]) -> Result<Plan, Refusal> {
-        Ok(Plan { answer: created(), ..Plan::default() })
+        Ok(Plan { completes: self.completes, answer: created(), ..Plan::default() })
     }
 }
 

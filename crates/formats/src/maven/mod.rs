@@ -10,12 +10,15 @@ mod module;
 mod order;
 mod plugin;
 mod pom;
+mod setup;
 
 use std::sync::Arc;
 
 use model::{EntryPath, NameError, PackageName, VersionName};
 
-use crate::{Around, Asked, Document, Format, Head, Operation, PackageAt, ParseError, Site, VersionFacts, View};
+use crate::{
+    Around, Asked, Document, Format, Head, Operation, PackageAt, ParseError, Place, Setup, Site, VersionFacts, View,
+};
 
 /// The format of Maven, Gradle and whoever else speaks to such repositories.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +42,10 @@ impl Format for Maven {
     }
 
     fn adds_files(&self) -> bool {
+        true
+    }
+
+    fn has_deployments(&self) -> bool {
         true
     }
 
@@ -95,6 +102,10 @@ impl Format for Maven {
 
     fn is_spoken_by(&self, user_agent: &str) -> bool {
         ["Apache-Maven/", "Gradle/", "Apache Ivy/", "Maven-Resolver"].iter().any(|name| user_agent.starts_with(name))
+    }
+
+    fn setups(&self, place: &Place<'_>) -> Vec<Setup> {
+        setup::all(place)
     }
 }
 

@@ -11,6 +11,7 @@ mod names;
 mod packument;
 mod publish;
 mod scan;
+mod setup;
 mod tags;
 
 use std::sync::Arc;
@@ -19,8 +20,8 @@ use model::{EntryPath, NameError, PackageName, Reason, VersionName};
 use serde_json::json;
 
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Login, Operation, ParseError, Refused, Site,
-    VersionFacts, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Login, Operation, ParseError, Place, Refused, Setup,
+    Site, VersionFacts, View,
 };
 
 /// The format of npm packages.
@@ -162,6 +163,10 @@ impl Format for Npm {
 
     fn welcome(&self, subject: &str, token: &str) -> Option<Answer> {
         Some(login::welcome(subject, token))
+    }
+
+    fn setups(&self, place: &Place<'_>) -> Vec<Setup> {
+        setup::all(place)
     }
 }
 

@@ -9,12 +9,13 @@ mod answer;
 mod manifest;
 mod name;
 mod publish;
+mod setup;
 mod spelling;
 mod token;
 
 use model::{EntryPath, NameError, PackageName, VersionName};
 
-use crate::{Asked, Format, Operation, ParseError};
+use crate::{Asked, Format, Operation, ParseError, Place, Setup};
 
 pub use address::{Address, ImageAt, Query, Step};
 pub use answer::{About, Referrer, catalogue, referrers, refuse, tags, token as token_answer};
@@ -47,6 +48,10 @@ impl Format for Oci {
 
     fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
         EntryPath::parse(&format!("{package}/manifests/{}/{path}", version.as_str().replace(':', "/")))
+    }
+
+    fn setups(&self, place: &Place<'_>) -> Vec<Setup> {
+        setup::all(place)
     }
 }
 

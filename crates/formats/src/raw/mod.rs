@@ -1,9 +1,11 @@
 //! Raw files: a path is a name. PUT stores, GET fetches, a trailing slash lists, DELETE withdraws.
 
+mod setup;
+
 use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::address::decode;
-use crate::{Asked, Format, Method, Operation, ParseError};
+use crate::{Asked, Format, Method, Operation, ParseError, Place, Setup};
 
 /// The format of plain files.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,10 @@ impl Format for Raw {
 
     fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
         EntryPath::parse(&format!("{package}/{version}/{path}"))
+    }
+
+    fn setups(&self, place: &Place<'_>) -> Vec<Setup> {
+        setup::all(place)
     }
 }
 

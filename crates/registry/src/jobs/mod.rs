@@ -3,6 +3,7 @@
 //! construction: it looks at what is there and does what is still missing.
 
 mod blob_heal;
+mod deployment_appear;
 mod follow;
 mod idempotency_sweep;
 mod inline_spill;
@@ -66,6 +67,7 @@ macro_rules! kinds {
 kinds! {
     jobs:
         blob_heal::BlobHeal,
+        deployment_appear::DeploymentAppear,
         idempotency_sweep::IdempotencySweep,
         inline_spill::InlineSpill,
         pins_expire::PinsExpire,

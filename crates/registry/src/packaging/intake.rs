@@ -4,6 +4,7 @@ use bytes::Bytes;
 use formats::{Answer, Intake, Piece, Plan, StagedFile};
 
 use super::bytes::reading;
+use super::deployments::Pulse;
 use super::staging::{StagedFiles, Staging};
 use crate::authorize::{Grant, Write};
 use crate::error::{Error, Result};
@@ -14,6 +15,7 @@ pub struct Receiving {
     intake: Box<dyn Intake>,
     open: Option<Staging>,
     staged: StagedFiles,
+    pulse: Option<Pulse>,
 }
 
 /// A body that was understood, ready to be performed.
@@ -27,13 +29,17 @@ impl Grant<Write> {
     /// Begins to take a body in.
     pub fn take_in(&self, intake: Box<dyn Intake>) -> Receiving {
         let staged = StagedFiles::new(self.registry().blobs());
-        Receiving { grant: self.clone(), intake, open: None, staged }
+        let pulse = Pulse::of(self, intake.as_ref());
+        Receiving { grant: self.clone(), intake, open: None, staged, pulse }
     }
 }
 
 impl Receiving {
     /// Takes the next bytes. After an error the body is not wanted any more.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        if let Some(pulse) = &mut self.pulse {
+            pulse.beat(&self.grant).await?;
+        }
         let mut pieces = Vec::new();
         self.intake.push(bytes, &mut pieces)?;
         self.put(pieces).await

@@ -4,6 +4,7 @@ mod apply;
 mod bytes;
 mod catalogue;
 mod checksums;
+mod deployments;
 mod documents;
 mod indexes;
 mod intake;

@@ -29,6 +29,9 @@ impl Taken {
         let answer = std::mem::take(&mut self.plan.answer);
         let read = self.grant.to_read();
         let allowed = read.allow_changes(std::mem::take(&mut self.plan.changes)).await?;
+        if let Some(package) = &self.plan.completes {
+            self.grant.complete_deployments(package).await?;
+        }
         let release = match self.plan.release.take() {
             Some(release) => Some(self.grant.write_of(release, &mut self.staged).await?),
             None => None,
@@ -119,6 +122,7 @@ impl Grant<Write> {
             joins: release.joins,
             twin,
             seal,
+            gather: self.gather(&settings),
             limits: self.settings().limits,
             act,
         })

@@ -54,15 +54,6 @@ pub(crate) fn format_of(repo: &Repository) -> Result<&'static dyn Format> {
     formats::by_key(&repo.format).ok_or_else(|| Error::Defect(format!("the format {} is unknown", repo.format)))
 }
 
-/// Refuses where nobody would look into what is put together.
-pub(super) fn expect_drafts(format: &dyn Format) -> Result<()> {
-    if format.takes_drafts() {
-        return Ok(());
-    }
-    let why = format!("packages of the format {} come in through their own protocol alone", format.key());
-    Err(Error::bad_request(why))
-}
-
 impl Grant<Write> {
     /// Begins a version, or finds the draft that was begun before. 409 once it was published or withdrawn.
     pub async fn create_draft(&self, new: NewDraft) -> Result<Drafted> {
@@ -71,7 +62,7 @@ impl Grant<Write> {
             let why = format!("packageType must be {}, the format of the repository", format.key());
             return Err(Error::bad_request(why));
         }
-        expect_drafts(format)?;
+        self.expect_takes_drafts()?;
         if !new.namespace.is_empty() {
             if !format.has_namespaces() {
                 return Err(Error::bad_request(format!("packages of the format {} have no namespace", format.key())));
@@ -95,11 +86,23 @@ impl Grant<Write> {
         Ok(self.store().write(write).await?)
     }
 
+    /// Refuses where nobody would look into what is put together: packages come in through the format's own
+    /// protocol alone, and drafts are versions whose files are being gathered.
+    pub(super) fn expect_takes_drafts(&self) -> Result<()> {
+        let format = format_of(self.repo())?;
+        if format.takes_drafts() {
+            return Ok(());
+        }
+        let why = format!("packages of the format {} come in through their own protocol alone", format.key());
+        Err(Error::bad_request(why))
+    }
+
     /// Puts entries into a draft, all or none; an entry with the same path is replaced. Returns how
     /// many the draft has then. 400 when a path is named twice or a checksum contradicts the
     /// digest; 409 when a blob was not uploaded here, has another length, or two paths would be one
     /// on some file system.
     pub async fn put_entries(&self, id: VersionId, entries: Vec<DeclaredEntry>) -> Result<u64> {
+        self.expect_takes_drafts()?;
         check_entries(&entries)?;
         let version = self.find_version(id).await?;
         let entries = entries.into_iter().map(|entry| self.entry(&version, entry)).collect::<Result<_>>()?;
@@ -122,12 +125,14 @@ impl Grant<Write> {
 
     /// Takes an entry out of a draft. 404 when there is none.
     pub async fn remove_entry(&self, id: VersionId, path: EntryPath) -> Result<()> {
+        self.expect_takes_drafts()?;
         Ok(self.store().write(RemoveEntry { act: self.act(), repo: self.repo_id(), version: id, path }).await?)
     }
 
     /// Gives a draft its manifest: a JSON object of at most 1 MiB, kept as it came. 409 when `blob`
     /// was not uploaded here.
     pub async fn put_manifest(&self, id: VersionId, body: String, blob: Option<Sha256Digest>) -> Result<()> {
+        self.expect_takes_drafts()?;
         check_manifest(&body)?;
         Ok(self.store().write(PutManifest { act: self.act(), repo: self.repo_id(), version: id, body, blob }).await?)
     }

@@ -3,7 +3,7 @@
 use model::VersionId;
 use store::versions::{PublishVersion, PublishedVersion, SealLater, SealVersion, Version};
 
-use super::draft::{expect_drafts, format_of};
+use super::draft::format_of;
 use crate::authorize::{Grant, Write};
 use crate::error::Result;
 use crate::repositories::RepoSettings;
@@ -13,8 +13,7 @@ impl Grant<Write> {
     /// before: answered again. 409 without entries or manifest, when bytes have no good copy left,
     /// or when a path is taken.
     pub async fn publish_version(&self, id: VersionId) -> Result<PublishedVersion> {
-        let format = format_of(self.repo())?;
-        expect_drafts(format)?;
+        self.expect_takes_drafts()?;
         let act = self.act();
         let later = act.at.plus(self.settings().seal_after);
         let write = PublishVersion {

@@ -28,6 +28,7 @@ fn settings() -> Settings {
         max_upload: 1 << 30,
         pin: Duration::from_secs(60),
         seal_after: Duration::from_secs(60),
+        deploy_quiet: Duration::from_secs(60),
         tombstone_retention: Duration::from_secs(60),
         max_token_life: Duration::from_secs(600),
         token_life: Duration::from_secs(600),

@@ -43,6 +43,7 @@ pub(crate) fn settings() -> Settings {
         max_upload: 8 << 20,
         pin: minutes(120),
         seal_after: minutes(60),
+        deploy_quiet: Duration::from_secs(60),
         tombstone_retention: minutes(30 * 1440),
         token_life: minutes(10_080),
         max_token_life: minutes(10_080),

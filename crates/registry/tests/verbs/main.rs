@@ -3,6 +3,7 @@
 
 mod bench;
 
+mod deployments;
 mod direct;
 mod folders;
 mod images;

@@ -36,7 +36,7 @@ pub(super) async fn of_file(
     algorithm: Algorithm,
     parts: &Parts,
 ) -> Result<Response, Problem> {
-    respond(&found.checksum(algorithm).await?, fetch::caching(grant)?, parts)
+    respond(&found.checksum(algorithm).await?, fetch::caching(grant, found)?, parts)
 }
 
 fn respond(sum: &str, cache: HeaderValue, parts: &Parts) -> Result<Response, Problem> {

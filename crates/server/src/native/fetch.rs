@@ -32,7 +32,7 @@ pub(super) async fn fetch(grant: &Grant<Read>, path: &EntryPath, parts: &Parts) 
 
 /// Answers with a file that was found.
 pub(super) async fn show(grant: &Grant<Read>, found: &Found, parts: &Parts) -> Result<Response, Problem> {
-    let cache = caching(grant)?;
+    let cache = caching(grant, found)?;
     let name = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
     let kind = name.unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let mut response = respond(grant, found, parts, kind, cache).await?;
@@ -45,8 +45,11 @@ pub(super) async fn show(grant: &Grant<Read>, found: &Found, parts: &Parts) -> R
     Ok(response)
 }
 
-/// How long files of the repository may be kept.
-pub(super) fn caching(grant: &Grant<Read>) -> Result<HeaderValue, Problem> {
+/// How long a file of the repository may be kept, and by whom.
+pub(super) fn caching(grant: &Grant<Read>, found: &Found) -> Result<HeaderValue, Problem> {
+    if found.is_gathered() {
+        return Ok(HeaderValue::from_static("private, no-store"));
+    }
     let settings = RepoSettings::of(grant.repo())?;
     Ok(HeaderValue::from_static(match (settings.allow_overwrite, grant.repo().anonymous_read) {
         (true, true) => "public, no-cache",

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
 mod again;
+mod deployments;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod in_order;
@@ -9,6 +10,10 @@ mod in_order;
 use again::{
     fixed_refs_stay, the_same_version_comes_again_and_back, versions_that_belong_to_another_are_found,
     what_must_be_held_is, what_was_missing_joins_when_the_version_comes_again,
+};
+use deployments::{
+    a_folder_of_gathered_files_is_not_listed, a_withdrawn_deployment_is_over,
+    what_is_gathered_appears_after_a_quiet_period, what_is_gathered_appears_at_once,
 };
 use engines::{Bench, LIMITS};
 use in_order::{
@@ -44,6 +49,10 @@ both! {
     what_an_upload_took_is_given_back;
     only_readers_of_a_holder_can_mount;
     a_published_blob_is_not_let_go;
+    what_is_gathered_appears_at_once;
+    what_is_gathered_appears_after_a_quiet_period;
+    a_withdrawn_deployment_is_over;
+    a_folder_of_gathered_files_is_not_listed;
 }
 
 fn release(bench: &Bench, repo: RepoId, version: &str, files: &[(&str, u8)]) -> PublishRelease {
@@ -78,6 +87,7 @@ fn release(bench: &Bench, repo: RepoId, version: &str, files: &[(&str, u8)]) -> 
         joins: false,
         twin: None,
         seal: None,
+        gather: None,
         limits: LIMITS,
     }
 }

@@ -1,0 +1,110 @@
+//! `client-config`: what a repository's clients must be told.
+
+use clap::Args;
+use formats::{Place, Setup};
+use model::RepoKey;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::connection::Connection;
+use super::failure::{Exit, Failure};
+use super::push::repo_key;
+use super::table;
+use crate::Context;
+
+/// Print the configuration with which package managers use a repository
+///
+/// Secrets are never printed: a client reads its token from the environment variable that is named, or `$TOKEN` stands
+/// for it.
+#[derive(Args, Debug)]
+pub struct ClientConfig {
+    /// The repository
+    #[arg(value_parser = repo_key)]
+    repo: RepoKey,
+
+    /// Only what this client reads; alone, and without a heading, where that is one file
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
+
+    /// Only this file of a client that reads several, by its name or the end of its path
+    #[arg(long, value_name = "FILE")]
+    file: Option<String>,
+
+    #[command(flatten)]
+    connection: Connection,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the server says of a repository.
+#[derive(Deserialize)]
+struct Repository {
+    format: String,
+    #[serde(rename = "repoType")]
+    kind: String,
+}
+
+impl ClientConfig {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let (server, repository) = (self.connection.address(context)?, self.look(context).await?);
+        let place = Place { server: &server, key: self.repo.as_str() };
+        let setups = formats::by_key(&repository.format).map(|format| format.setups(&place)).unwrap_or_default();
+        let chosen = self.choose(&repository.format, &setups)?;
+        let console = &context.console;
+        match chosen.as_slice() {
+            chosen if self.json => table::json(console, &self.document(&repository, chosen)),
+            [one] if self.client.is_some() => console.line(&one.text),
+            several => {
+                let parts: Vec<_> = several.iter().map(|setup| format!("# {}\n{}", title(setup), setup.text)).collect();
+                console.line(&parts.join("\n\n"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn look(&self, context: &Context) -> Result<Repository, Failure> {
+        let client = self.connection.client(context)?;
+        let asked = client.get(&outbound::path(["v1", "repos", self.repo.as_str()])).send().await;
+        match asked {
+            Ok(answer) => Ok(answer.json().await?),
+            Err(error) => match Failure::from(error) {
+                missing @ Failure { exit: Exit::NotFound, .. } => {
+                    Err(missing.advise("or you may not read it: see `artifortress whoami`"))
+                }
+                other => Err(other),
+            },
+        }
+    }
+
+    fn choose<'s>(&self, format: &str, setups: &'s [Setup]) -> Result<Vec<&'s Setup>, Failure> {
+        if setups.is_empty() {
+            return Err(Failure::new(format!("this program knows no clients of the format {format}")));
+        }
+        let read = |setup: &&Setup| self.client.as_deref().is_none_or(|client| setup.clients.contains(&client));
+        let named = |setup: &&Setup| self.file.as_deref().is_none_or(|file| is_file(setup.file, file));
+        let chosen: Vec<_> = setups.iter().filter(read).filter(named).collect();
+        if chosen.is_empty() {
+            let known: Vec<_> = setups.iter().map(title).collect();
+            let why = format!("there is no such client or file; the format {format} has {}", known.join("; "));
+            return Err(Failure::usage(why));
+        }
+        Ok(chosen)
+    }
+
+    fn document(&self, repository: &Repository, chosen: &[&Setup]) -> Value {
+        let item = |setup: &&Setup| json!({"clients": setup.clients, "file": setup.file, "text": setup.text});
+        let items: Vec<_> = chosen.iter().map(item).collect();
+        json!({"repoKey": self.repo, "format": repository.format, "repoType": repository.kind, "items": items})
+    }
+}
+
+fn title(setup: &Setup) -> String {
+    format!("{}: {}", setup.clients.join(", "), setup.file)
+}
+
+/// Whether a path is meant by its whole or by its last part.
+fn is_file(path: &str, asked: &str) -> bool {
+    path == asked || path.rsplit('/').next() == Some(asked)
+}

@@ -1,0 +1,136 @@
+//! Reading bytes from whichever copy is good.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use model::{Code, CopyId, Sha256Digest};
+
+use crate::error::{Error, Result};
+use crate::fetch::{CopyBytes, CopyOf};
+use crate::registry::Registry;
+
+/// Bytes under way. Every block was checked before it is handed out; when a copy turns out to be
+/// damaged, the next good one takes over where it stopped.
+pub struct Content {
+    registry: Registry,
+    digest: Sha256Digest,
+    rest: Range<u64>,
+    current: Source,
+    others: std::vec::IntoIter<CopyOf>,
+    trouble: Option<Error>,
+}
+
+enum Source {
+    Inline(Option<Bytes>),
+    Stored(CopyId, Box<blobs::Reader>),
+}
+
+impl Content {
+    pub(crate) async fn open(
+        registry: &Registry,
+        digest: Sha256Digest,
+        size: u64,
+        copies: Vec<CopyOf>,
+        range: Option<Range<u64>>,
+    ) -> Result<Self> {
+        let rest = range.unwrap_or(0..size);
+        let others = copies.into_iter();
+        let mut content =
+            Self { registry: registry.clone(), digest, rest, current: Source::Inline(None), others, trouble: None };
+        content.advance().await?;
+        Ok(content)
+    }
+
+    /// The number of bytes still to come.
+    pub fn length(&self) -> u64 {
+        self.rest.end - self.rest.start
+    }
+
+    /// Whether the rest is one piece that is in memory already.
+    pub fn is_in_memory(&self) -> bool {
+        matches!(self.current, Source::Inline(_))
+    }
+
+    /// The next piece, or `None` at the end. After an error nothing more comes.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let piece = match &mut self.current {
+                Source::Inline(bytes) => return Ok(bytes.take()),
+                Source::Stored(id, reader) => match reader.next_block().await {
+                    Ok(piece) => piece,
+                    Err(error) => {
+                        self.trouble = report(&self.registry, self.digest, *id, error).await.err();
+                        self.advance().await?;
+                        continue;
+                    }
+                },
+            };
+            if let Some(piece) = &piece {
+                self.rest.start += piece.len() as u64;
+            }
+            return Ok(piece);
+        }
+    }
+
+    /// Turns to the next copy that can be opened.
+    async fn advance(&mut self) -> Result<()> {
+        for copy in self.others.by_ref() {
+            match open_copy(&self.registry, &copy, self.rest.clone()).await {
+                Ok(source) => {
+                    self.current = source;
+                    return Ok(());
+                }
+                Err(error) => {
+                    let trouble = report(&self.registry, self.digest, copy.id, error).await;
+                    self.trouble = trouble.err().or(self.trouble.take());
+                }
+            }
+        }
+        if let Some(trouble) = self.trouble.take() {
+            return Err(trouble);
+        }
+        Err(lost(self.digest))
+    }
+}
+
+/// No copy is left that may be served.
+pub(crate) fn lost(digest: Sha256Digest) -> Error {
+    tracing::error!(%digest, "no good copy is left");
+    Error::refuse(
+        Code::ServiceUnavailable,
+        "the stored bytes are damaged and no good copy is left: nothing of them is served; push the same bytes again to heal them",
+    )
+}
+
+async fn open_copy(registry: &Registry, copy: &CopyOf, rest: Range<u64>) -> blobs::Result<Source> {
+    match &copy.bytes {
+        CopyBytes::Inline(bytes, sums) => {
+            blobs::check_inline(bytes, sums)?;
+            let cut = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+            Ok(Source::Inline(Some(bytes.slice(cut(rest.start)..cut(rest.end)))))
+        }
+        CopyBytes::Stored(stored) => {
+            let reader = registry.blobs().open(stored, Some(rest)).await?;
+            Ok(Source::Stored(copy.id, Box::new(reader)))
+        }
+    }
+}
+
+/// A damaged or missing copy is marked so that it is never tried again. Other faults are answered
+/// only when no other copy is left: they may pass.
+async fn report(registry: &Registry, digest: Sha256Digest, copy: CopyId, error: blobs::Error) -> Result<()> {
+    match error {
+        blobs::Error::Damaged { .. } | blobs::Error::Missing => {
+            if matches!(error, blobs::Error::Missing) {
+                registry.expect_our_blobs().await?;
+            }
+            tracing::error!(%digest, %copy, %error, "a copy is damaged");
+            // The reader turns to the next copy all the same; the next reader tells again.
+            if let Err(error) = registry.retire_copy(digest, copy, &error.to_string()).await {
+                tracing::warn!(%digest, %copy, %error, "the damage could not be written down");
+            }
+            Ok(())
+        }
+        other => Err(other.into()),
+    }
+}
