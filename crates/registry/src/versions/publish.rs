@@ -20,7 +20,7 @@ impl Grant<Write> {
             repo: self.repo_id(),
             version: id,
             overwrite: RepoSettings::of(self.repo())?.allow_overwrite,
-            seal: format.adds_files().then(|| SealLater { job: self.ambient().id(), at: later }),
+            seal: format_of(self.repo())?.adds_files().then(|| SealLater { job: self.ambient().id(), at: later }),
             limits: self.settings().limits,
             act,
         };
