@@ -16,6 +16,9 @@ use store::Stamp;
 /// Shorter documents are not compressed: it would not save a packet.
 const WORTH_COMPRESSING: usize = 1200;
 
+/// Up to this length compressing is cheaper than handing it over.
+const AT_ONCE: usize = 64 << 10;
+
 /// A document as it is shown.
 #[derive(Debug)]
 pub struct Shown {
@@ -62,9 +65,16 @@ impl Shown {
         self.changed_at
     }
 
-    /// Its bytes compressed with gzip, where that is worth it.
-    pub fn gzip(&self) -> Option<&Bytes> {
-        self.gzip.get_or_init(|| compress(&self.body)).as_ref()
+    /// Its bytes compressed with gzip, where that is worth it. Long ones are compressed off the async workers.
+    pub async fn gzip(self: &Arc<Self>) -> Option<Bytes> {
+        if self.gzip.get().is_none() && self.body.len() > AT_ONCE {
+            let shown = Arc::clone(self);
+            let work = tokio::task::spawn_blocking(move || {
+                shown.gzip.get_or_init(|| compress(&shown.body));
+            });
+            work.await.ok()?;
+        }
+        self.gzip.get_or_init(|| compress(&self.body)).clone()
     }
 }
 
@@ -150,5 +160,20 @@ impl Documents {
             shown: Cache::with_weighter(1000, bytes / 2, Weight),
             fragments: Cache::with_weighter(1000, bytes / 2, Weight),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn others_go_on_while_a_long_document_is_compressed() {
+        let body: Vec<u8> = (0..4_000_000u32).flat_map(|number| number.to_string().into_bytes()).collect();
+        let shown = Arc::new(Shown::new(Document { media_type: "text/plain", body }, Timestamp(0)));
+        let (packed, went_on) = tokio::join!(shown.gzip(), async { shown.gzip.get().is_none() });
+        assert!(went_on, "the only worker was held until it was done");
+        assert_eq!(packed.as_ref(), shown.gzip().await.as_ref());
+        assert!(packed.is_some_and(|packed| packed.len() < shown.body().len()));
     }
 }

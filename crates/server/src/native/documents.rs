@@ -1,5 +1,7 @@
 //! Indexes and short answers: tags, conditions, compression.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use formats::{Answer, Document, Site};
@@ -41,8 +43,8 @@ impl Place {
 
 /// Answers with an index, as the request's conditions and codings have it. Each coding has a tag of
 /// its own.
-pub(super) fn show(shown: &Shown, grant: &Grant<Read>, parts: &Parts) -> Result<Response, Problem> {
-    let packed = if takes_gzip(parts) { shown.gzip() } else { None };
+pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts) -> Result<Response, Problem> {
+    let packed = if takes_gzip(parts) { shown.gzip().await } else { None };
     let coding = if packed.is_some() { "-gzip" } else { "" };
     let tag = EntityTag::strong(format!("{}{coding}", shown.digest().hex()));
     let tag = tag.ok_or_else(|| Problem::internal_error("a digest is no tag"))?;
@@ -52,7 +54,9 @@ pub(super) fn show(shown: &Shown, grant: &Grant<Read>, parts: &Parts) -> Result<
             return Err(Problem::precondition_failed("the index is not in the state that the request names"));
         }
         Outcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
-        Outcome::Proceed => whole(packed.unwrap_or(shown.body()).clone(), shown.media_type(), packed.is_some(), parts),
+        Outcome::Proceed => {
+            whole(packed.as_ref().unwrap_or(shown.body()).clone(), shown.media_type(), packed.is_some(), parts)
+        }
     };
     let headers = response.headers_mut();
     headers.insert(header::ETAG, tag.header());

@@ -116,16 +116,16 @@ async fn perform(
         Operation::List(folder) => list::list(readable, folder, parts).await,
         Operation::Index(package, view) => {
             let shown = readable.index(&package, view, &place.site()).await?;
-            documents::show(&shown, readable, parts)
+            documents::show(&shown, readable, parts).await
         }
         Operation::Part(package, part, view) => {
             let shown = readable.part(&package, &part, view, &place.site()).await?;
-            documents::show(&shown, readable, parts)
+            documents::show(&shown, readable, parts).await
         }
         Operation::Checksum(of, algorithm) => checksum::checksum(readable, *of, algorithm, &place.site(), parts).await,
         Operation::Version(package, version, view) => {
             let shown = readable.version_document(&package, &version, view, &place.site()).await?;
-            documents::show(&shown, readable, parts)
+            documents::show(&shown, readable, parts).await
         }
         Operation::Catalogue(asked) => Ok(documents::plain(readable.catalogue(&asked, &place.site()).await?)),
         Operation::Say(view) => {
