@@ -1,6 +1,6 @@
 //! A request as text: method and address, `Accept`, `Content-Type`, one line each, then the body.
 
-use formats::{Asked, Format, Method, Operation, Site};
+use formats::{Asked, Format, LoginStep, Method, Operation, Site, TokenDeed};
 
 use crate::publish;
 
@@ -29,8 +29,8 @@ pub(crate) fn run(format: &dyn Format, bytes: &[u8]) -> bool {
         accept: text.accept,
         content_type: text.content_type,
     };
-    if format.is_login(&asked) {
-        return format.login(text.body).is_some();
+    if let Some((logins, step)) = format.logins().and_then(|logins| Some((logins, logins.step(&asked)?))) {
+        return step != LoginStep::Password || logins.read(text.body).is_some();
     }
     let Ok(operation) = format.parse(&asked) else { return false };
     let again = format.parse(&asked);
@@ -48,6 +48,7 @@ fn answer(format: &dyn Format, operation: Operation, asked: &Asked<'_>, body: &[
             };
             publish::accept(format, intake, twin, body)
         }
+        Operation::Tokens(TokenDeed::Make) => format.tokens().is_some_and(|tokens| tokens.wanted(body).is_ok()),
         Operation::Say(view) => format.say(view, &site).is_some(),
         Operation::Index(package, view) => {
             let _ = format.around(view, &package);

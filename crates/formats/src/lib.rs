@@ -14,6 +14,7 @@ mod facts;
 mod fields;
 pub mod go;
 mod intake;
+mod login;
 pub mod maven;
 pub mod npm;
 pub mod oci;
@@ -24,6 +25,7 @@ mod say;
 mod setup;
 mod strict;
 mod tarball;
+mod tokens;
 mod zip;
 mod zipping;
 
@@ -34,10 +36,12 @@ pub use facts::{Around, FileFacts, Head, Listed, VersionFacts, VersionHead};
 pub use intake::{
     Intake, NewFile, Piece, Plan, ReadSeek, Release, ReleaseFile, Seen, Source, StagedFile, Sums, Wanted,
 };
+pub use login::{Login, LoginStep, Logins};
 pub use operation::{Asked, Catalogue, Method, Operation, PackageAt, ParseError, View};
 pub use packing::{Folder, FolderFile, Packing};
-pub use say::{Answer, Document, Login, Refused, Site};
+pub use say::{Answer, Document, Refused, Site};
 pub use setup::{Place, Setup};
+pub use tokens::{Rights, TokenDeed, TokenLine, TokenWanted, Tokens};
 
 /// What a format knows.
 pub trait Format: Send + Sync {
@@ -178,19 +182,13 @@ pub trait Format: Send + Sync {
         false
     }
 
-    /// Whether the request hands in a name and a password to get a token. Asked only of the format that the
-    /// client speaks.
-    fn is_login(&self, _asked: &Asked<'_>) -> bool {
-        false
-    }
-
-    /// What the body of such a request hands in.
-    fn login(&self, _body: &[u8]) -> Option<Login> {
+    /// How its clients log in, if they do. Asked only of the format that the client speaks.
+    fn logins(&self) -> Option<&'static dyn Logins> {
         None
     }
 
-    /// What is answered then: the subject and its new token.
-    fn welcome(&self, _subject: &str, _token: &str) -> Option<Answer> {
+    /// How its clients manage tokens, if they do.
+    fn tokens(&self) -> Option<&'static dyn Tokens> {
         None
     }
 

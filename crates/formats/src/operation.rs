@@ -6,6 +6,7 @@ use crate::change::Change;
 use crate::checksum::Algorithm;
 use crate::intake::Intake;
 use crate::say::Answer;
+use crate::tokens::TokenDeed;
 
 /// The HTTP methods that formats know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +119,8 @@ pub enum Operation {
     Change(Vec<Change>, Answer),
     /// The token with which it is asked to be ended, and what is answered then.
     Leave(Secret<String>, Answer),
+    /// The caller's tokens; see [`crate::Format::tokens`].
+    Tokens(TokenDeed),
 }
 
 impl Operation {
@@ -132,7 +135,8 @@ impl Operation {
             | Self::Version(..)
             | Self::Catalogue(_)
             | Self::Say(_)
-            | Self::Leave(..) => Role::Read,
+            | Self::Leave(..)
+            | Self::Tokens(_) => Role::Read,
             Self::Store(_) | Self::Writers(..) | Self::Receive(_) => Role::Write,
             Self::Withdraw(_) => Role::Promote,
             Self::Change(changes, _) => changes.iter().map(Change::role).max().unwrap_or(Role::Write),

@@ -45,15 +45,6 @@ pub struct Site<'a> {
     pub subject: Option<&'a str>,
 }
 
-/// Credentials that a client hands in to get a token.
-#[derive(Clone, Debug)]
-pub struct Login {
-    /// The name that it says.
-    pub name: String,
-    /// A token, as the password.
-    pub token: model::Secret<String>,
-}
-
 /// A refusal on its way to a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Refused<'a> {

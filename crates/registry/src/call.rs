@@ -28,7 +28,7 @@ impl Registry {
         self.begin(token.map(hash_secret), correlation).await
     }
 
-    async fn begin(&self, hash: Option<[u8; 32]>, correlation: CorrelationId) -> Result<Call> {
+    pub(crate) async fn begin(&self, hash: Option<[u8; 32]>, correlation: CorrelationId) -> Result<Call> {
         let moment = self.moment().await?;
         let caller = match hash {
             None => Caller::Anonymous,

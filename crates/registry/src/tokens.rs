@@ -42,8 +42,12 @@ pub struct Minted {
     pub secret: TokenSecret,
     /// Whose it is.
     pub subject: Subject,
+    /// What it is for.
+    pub name: String,
     /// What it may do.
     pub scopes: Vec<Scope>,
+    /// Since when.
+    pub created_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
 }
@@ -61,12 +65,18 @@ impl Call {
     /// Mints a token. For oneself: no stronger and no longer-lived than the token used, and it dies
     /// with it. For others: tenant admins only.
     pub async fn mint_token(&self, request: TokenRequest) -> Result<Minted> {
-        let identity = self.identity()?;
         let admin = self.authorize_tenant::<TenantAdmin>();
-        if identity.subject != request.subject {
+        if self.identity()?.subject != request.subject {
             admin?;
             return self.registry.mint_for_other(self, request).await;
         }
+        let token = self.own_token(&request).await?;
+        self.mint(token).await
+    }
+
+    /// A token for oneself, not stored yet.
+    pub(crate) async fn own_token(&self, request: &TokenRequest) -> Result<(NewToken, TokenSecret)> {
+        let identity = self.identity()?;
         let wanted = if request.scopes.is_empty() { identity.scopes() } else { request.scopes.clone() };
         if let Some(more) = wanted.iter().find(|scope| !identity.holds(scope)) {
             return Err(Error::refuse(
@@ -75,9 +85,9 @@ impl Call {
             ));
         }
         let scopes = wanted.into_iter().map(|scope| HeldScope { basis: identity.basis_of(&scope), scope }).collect();
-        let mut minted = self.registry.new_token(&request, scopes, Some(identity.token)).await?;
-        minted.0.expires_at = minted.0.expires_at.min(identity.expires_at);
-        self.mint(minted).await
+        let (mut token, secret) = self.registry.new_token(request, scopes, Some(identity.token)).await?;
+        token.expires_at = token.expires_at.min(identity.expires_at);
+        Ok((token, secret))
     }
 
     /// A token for a client to go on with: it may do what of `wanted` the caller may do, for at most
@@ -109,48 +119,35 @@ impl Call {
     }
 
     async fn mint(&self, (token, secret): (NewToken, TokenSecret)) -> Result<Minted> {
-        let minted = Minted::of(&token, secret);
-        self.registry.store().write(MintToken { act: self.act(), token }).await?;
+        let act = self.act();
+        let minted = Minted::of(&token, secret, act.at);
+        self.registry.store().write(MintToken { act, token }).await?;
         Ok(minted)
     }
 
     /// The caller's own tokens after the id `after`, oldest first.
     pub async fn own_tokens(&self, after: Option<TokenId>, limit: u32) -> Result<Vec<TokenInfo>> {
         let principal = self.identity()?.principal;
-        self.registry.tokens(Some(principal), after, limit).await
+        self.registry.tokens(TokenFilter { principal: Some(principal), after, alive_at: None }, limit).await
+    }
+
+    /// Of these those that are in force.
+    pub async fn living_tokens(&self, after: Option<TokenId>, limit: u32) -> Result<Vec<TokenInfo>> {
+        let (principal, now) = (self.identity()?.principal, self.registry.now());
+        self.registry.tokens(TokenFilter { principal: Some(principal), after, alive_at: Some(now) }, limit).await
     }
 
     /// Revokes a token and those minted from it. One's own, or as tenant admin any.
     pub async fn revoke_token(&self, id: TokenId) -> Result<Vec<TokenId>> {
         let identity = self.identity()?;
         if !identity.has_tenant_role(model::TenantRole::Admin) {
-            let principal = identity.principal;
-            let before = Some(id).and_then(before);
-            let own = self.registry.tokens(Some(principal), before, 1).await?;
+            let own = self.own_tokens(before(id), 1).await?;
             if own.first().is_none_or(|token| token.id != id) {
                 return Err(Error::not_found("a living token with this id"));
             }
         }
         let write = RevokeTokens { act: self.act(), which: Revoke::Token(id) };
         Ok(self.registry.store().write(write).await?)
-    }
-}
-
-impl Call {
-    /// Mints a token of the caller's own strength for a client that logs in: it dies with the token used.
-    pub async fn log_in(&self, client: &str) -> Result<Minted> {
-        let subject = self.identity()?.subject.clone();
-        let name = format!("{client} login");
-        self.mint_token(TokenRequest { subject, scopes: Vec::new(), life: None, name }).await
-    }
-
-    /// Revokes the token of this call, which is said again so that no other is meant.
-    pub async fn log_out(&self, token: &str) -> Result<()> {
-        let id = self.identity()?.token;
-        if !self.was_made_with(token) {
-            return Err(Error::not_found("the token that this request was made with, under this name,"));
-        }
-        self.revoke_token(id).await.map(drop)
     }
 }
 
@@ -162,7 +159,7 @@ fn before(id: TokenId) -> Option<TokenId> {
 impl TenantGrant<TenantAdmin> {
     /// All tokens of the tenant.
     pub async fn tokens(&self, after: Option<TokenId>, limit: u32) -> Result<Vec<TokenInfo>> {
-        self.registry().tokens(None, after, limit).await
+        self.registry().tokens(TokenFilter { after, ..TokenFilter::default() }, limit).await
     }
 
     /// Revokes every token of a subject.
@@ -214,7 +211,10 @@ impl Registry {
         let life = request.life.unwrap_or(self.settings().token_life.min(longest));
         if life < MIN_LIFE || life > longest {
             let (least, most) = (MIN_LIFE.as_secs() / 60, longest.as_secs() / 60);
-            return Err(Error::bad_request(format!("ttlMinutes must be between {least} and {most}")));
+            return Err(Error::bad_request(format!(
+                "a token lives at least {least} and at most {most} minutes here (ttlMinutes), which are {} whole days",
+                most / (24 * 60)
+            )));
         }
         if request.name.len() > 200 || request.name.chars().any(char::is_control) {
             return Err(Error::bad_request("name must have at most 200 bytes and no control characters"));
@@ -237,13 +237,8 @@ impl Registry {
         Ok((token, secret))
     }
 
-    async fn tokens(
-        &self,
-        principal: Option<PrincipalId>,
-        after: Option<TokenId>,
-        limit: u32,
-    ) -> Result<Vec<TokenInfo>> {
-        let (tenant, filter) = (self.tenant(), TokenFilter { principal, after });
+    async fn tokens(&self, filter: TokenFilter, limit: u32) -> Result<Vec<TokenInfo>> {
+        let tenant = self.tenant();
         Ok(self.store().read(async |session| list(session, tenant, &filter, limit).await).await?)
     }
 
@@ -284,8 +279,8 @@ impl Registry {
         let wanted = if request.scopes.is_empty() { vec![Scope::everything()] } else { request.scopes.clone() };
         let scopes = wanted.into_iter().map(|scope| HeldScope { scope, basis: Basis::Grant }).collect();
         let (token, secret) = self.new_token(&request, scopes, None).await?;
-        let minted = Minted::of(&token, secret);
         let mut act = self.act();
+        let minted = Minted::of(&token, secret, act.at);
         act.actor = request.subject.to_string();
         act.correlation = Some(correlation);
         self.store().write(ExchangeBootstrap { act, presented: hash_secret(presented), token }).await?;
@@ -294,8 +289,9 @@ impl Registry {
 }
 
 impl Minted {
-    fn of(token: &NewToken, secret: TokenSecret) -> Self {
+    pub(crate) fn of(token: &NewToken, secret: TokenSecret, created_at: Timestamp) -> Self {
         let scopes = token.scopes.iter().map(|held| held.scope.clone()).collect();
-        Self { id: token.id, secret, subject: token.subject.clone(), scopes, expires_at: token.expires_at }
+        let (subject, name) = (token.subject.clone(), token.name.clone());
+        Self { id: token.id, secret, subject, name, scopes, created_at, expires_at: token.expires_at }
     }
 }

@@ -25,6 +25,7 @@ pub fn routes(app: App) -> Router {
     let health = ops::health_routes(Arc::clone(&app.readiness));
     api::router(&app)
         .route("/assets/{name}", get(ui::asset))
+        .route("/login/{repository}/{until}/{code}", get(ui::login::ask).post(ui::login::confirm))
         .route("/repository/{*path}", any(native::serve))
         .route("/v2", any(native::oci::serve))
         .route("/v2/", any(native::oci::serve))

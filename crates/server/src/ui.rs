@@ -1,5 +1,7 @@
 //! The pages that come with the program: a welcome and the API browser. Everything is bundled.
 
+pub(crate) mod login;
+
 use axum::response::{IntoResponse, Response};
 use http::header;
 
@@ -34,4 +36,9 @@ pub(crate) fn page(html: impl Into<axum::body::Body>) -> Response {
         (header::CACHE_CONTROL, "no-cache"),
     ];
     (headers, html.into()).into_response()
+}
+
+/// Text that stays text in a page.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

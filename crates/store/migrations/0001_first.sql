@@ -61,6 +61,13 @@ CREATE TABLE token_uses (
     last_used_at INT NOT NULL
 ) SMALL;
 
+-- Logins that somebody said yes to in a browser and whose client has not fetched its token yet: one a token.
+CREATE TABLE logins (
+    code BYTES NOT NULL PRIMARY KEY,
+    token_id UUID NOT NULL UNIQUE REFERENCES tokens (id),
+    expires_at INT NOT NULL
+) SMALL;
+
 -- The single-use token that makes the first admin.
 CREATE TABLE bootstrap (
     tenant_id UUID NOT NULL PRIMARY KEY REFERENCES tenants (id),

@@ -25,6 +25,7 @@ pub mod jobs;
 pub mod leases;
 mod lite;
 pub mod locations;
+pub mod logins;
 pub mod manifests;
 pub mod marks;
 mod migrate;

@@ -131,6 +131,8 @@ pub struct TokenFilter {
     pub principal: Option<PrincipalId>,
     /// Only those after this one (by id).
     pub after: Option<TokenId>,
+    /// Only those in force at this moment.
+    pub alive_at: Option<Timestamp>,
 }
 
 /// Tokens, oldest first.
@@ -143,8 +145,9 @@ pub async fn list(
     let sql = "SELECT t.id, p.subject, t.name, t.scopes, t.created_by, t.created_at, t.expires_at, t.revoked_at, u.last_used_at
          FROM tokens t JOIN principals p ON p.id = t.principal_id LEFT JOIN token_uses u ON u.token_id = t.id
          WHERE t.tenant_id = $1 AND t.principal_id = coalesce($2, t.principal_id) AND ($3 IS NULL OR t.id > $3)
-         ORDER BY t.id LIMIT $4";
-    let rows = session.rows(sql, args![tenant, filter.principal, filter.after, limit]).await?;
+             AND ($4 IS NULL OR (t.revoked_at IS NULL AND t.expires_at > $4))
+         ORDER BY t.id LIMIT $5";
+    let rows = session.rows(sql, args![tenant, filter.principal, filter.after, filter.alive_at, limit]).await?;
     rows.iter()
         .map(|row| {
             Ok(TokenInfo {
@@ -234,14 +237,19 @@ impl Write for MintToken {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
-        if let Some(parent) = self.token.parent {
-            let sql = "SELECT 1 FROM tokens WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2 FOR SHARE";
-            if tx.row(sql, args![parent, self.act.at]).await?.is_none() {
-                return Err(Error::refuse(Code::Unauthorized, "the token that was used is no longer valid"));
-            }
-        }
-        insert_token(tx, &self.act, &self.token).await
+        mint(tx, &self.act, &self.token).await
     }
+}
+
+/// Stores a token whose parent, if it has one, lives.
+pub(crate) async fn mint(tx: &mut Tx<'_>, act: &Act, token: &NewToken) -> Result<()> {
+    if let Some(parent) = token.parent {
+        let sql = "SELECT 1 FROM tokens WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2 FOR SHARE";
+        if tx.row(sql, args![parent, act.at]).await?.is_none() {
+            return Err(Error::refuse(Code::Unauthorized, "the token that was used is no longer valid"));
+        }
+    }
+    insert_token(tx, act, token).await
 }
 
 /// Which tokens to revoke.

@@ -7,7 +7,7 @@ use super::publish::Put;
 use super::tags::PutTag;
 use super::{ABBREVIATED, ATTESTATIONS, AUDIT, BULK_AUDIT, FULL, NOT_OFFERED, ONE, PING, SEARCH, TAGS, WHOAMI, done};
 use crate::address::decode;
-use crate::{Asked, Catalogue, Change, Method, Operation, PackageAt, ParseError, What};
+use crate::{Answer, Asked, Catalogue, Change, Method, Operation, PackageAt, ParseError, TokenDeed, What};
 
 /// Results of a search that names no number, and at most; where they may begin at most.
 const SEARCHED: (u32, u32) = (20, 250);
@@ -104,8 +104,29 @@ fn service(asked: &Asked<'_>, rest: &[&str]) -> Result<Operation, ParseError> {
             Method::Delete => Ok(Operation::Leave(model::Secret::new((*token).to_owned()), done(200))),
             _ => Err(ParseError::Method("DELETE")),
         },
+        ["npm", "v1", "tokens"] => tokens(asked),
+        ["npm", "v1", "tokens", "token", named] => match asked.method {
+            Method::Delete => {
+                let gone = Answer { status: 204, ..Answer::default() };
+                Ok(Operation::Tokens(TokenDeed::End(model::Secret::new((*named).to_owned()), gone)))
+            }
+            _ => Err(ParseError::Method("DELETE")),
+        },
         ["v1", "login"] | ["npm", "v1", ..] | ["user" | "org" | "team", ..] => Ok(Operation::Say(NOT_OFFERED)),
         _ => Err(ParseError::Unknown),
+    }
+}
+
+fn tokens(asked: &Asked<'_>) -> Result<Operation, ParseError> {
+    match asked.method {
+        Method::Get | Method::Head => {
+            let after = form_urlencoded::parse(asked.query.as_bytes()).find(|(key, _)| key == "after");
+            let after = after.map(|(_, id)| id.parse()).transpose();
+            let after = after.map_err(|_| ParseError::Query("after is the key of a token".to_owned()))?;
+            Ok(Operation::Tokens(TokenDeed::List(after)))
+        }
+        Method::Post => Ok(Operation::Tokens(TokenDeed::Make)),
+        _ => Err(ParseError::Method("GET, HEAD, POST")),
     }
 }
 

@@ -1,21 +1,18 @@
-//! Logging in as npm's clients do: the password is a token, and what they get is a new token of its
-//! kind that `logout` ends.
+//! Logging in as npm's clients do: the password is a token, or somebody says yes in a browser; what they get
+//! is a new token of its kind that `logout` ends.
 
+use model::Secret;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::Npm;
 use super::names::normal;
-use crate::{Answer, Asked, Login, Method, strict};
+use crate::{Answer, Asked, Login, LoginStep, Logins, Method, strict};
 
-/// Whether the request hands in a name and a password.
-pub(super) fn is_login(asked: &Asked<'_>) -> bool {
-    let mut segments = asked.rest.split('/');
-    let begins = segments.next() == Some("-") && segments.next() == Some("user");
-    let user = segments.next().unwrap_or_default();
-    asked.method == Method::Put
-        && begins
-        && (user.starts_with("org.couchdb.user:") || user.starts_with("org.couchdb.user%3"))
-}
+/// Where a client asks whether somebody said yes.
+const DONE: &str = "-/v1/done/";
+/// Seconds until it asks again.
+const PAUSE: &str = "2";
 
 #[derive(Deserialize)]
 struct Sent {
@@ -23,14 +20,40 @@ struct Sent {
     password: String,
 }
 
-/// What the body hands in.
-pub(super) fn read(body: &[u8]) -> Option<Login> {
-    let sent: Sent = serde_json::from_value(strict::read(body).ok()?).ok()?;
-    Some(Login { name: normal(&sent.name), token: model::Secret::new(sent.password) })
-}
+impl Logins for Npm {
+    fn step(&self, asked: &Asked<'_>) -> Option<LoginStep> {
+        let hands_in = |user: &str| {
+            let user = user.split('/').next().unwrap_or_default();
+            user.starts_with("org.couchdb.user:") || user.starts_with("org.couchdb.user%3")
+        };
+        match asked.method {
+            Method::Put if asked.rest.strip_prefix("-/user/").is_some_and(hands_in) => Some(LoginStep::Password),
+            Method::Post if asked.rest == "-/v1/login" => Some(LoginStep::Begin),
+            Method::Get => asked.rest.strip_prefix(DONE).map(|name| LoginStep::Ask(Secret::new(name.to_owned()))),
+            _ => None,
+        }
+    }
 
-/// What the client is told: its name and the token to use.
-pub(super) fn welcome(subject: &str, token: &str) -> Answer {
-    let body = json!({"ok": true, "id": format!("org.couchdb.user:{subject}"), "rev": "1-0", "token": token});
-    Answer { status: 201, ..Answer::json(&body) }
+    fn read(&self, body: &[u8]) -> Option<Login> {
+        let sent: Sent = serde_json::from_value(strict::read(body).ok()?).ok()?;
+        Some(Login { name: normal(&sent.name), token: Secret::new(sent.password) })
+    }
+
+    fn welcome(&self, subject: &str, token: &str) -> Answer {
+        let body = json!({"ok": true, "id": format!("org.couchdb.user:{subject}"), "rev": "1-0", "token": token});
+        Answer { status: 201, ..Answer::json(&body) }
+    }
+
+    fn invite(&self, page: &str, base: &str, name: &str) -> Answer {
+        Answer::json(&json!({"loginUrl": page, "doneUrl": format!("{base}/{DONE}{name}")}))
+    }
+
+    fn wait(&self) -> Answer {
+        let headers = vec![("retry-after", PAUSE.to_owned())];
+        Answer { status: 202, headers, ..Answer::json(&json!({})) }
+    }
+
+    fn admit(&self, token: &str) -> Answer {
+        Answer::json(&json!({"token": token}))
+    }
 }

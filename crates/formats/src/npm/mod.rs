@@ -13,6 +13,7 @@ mod publish;
 mod scan;
 mod setup;
 mod tags;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ use model::{EntryPath, NameError, PackageName, Reason, VersionName};
 use serde_json::json;
 
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Login, Operation, ParseError, Place, Refused, Setup,
-    Site, VersionFacts, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Logins, Operation, ParseError, Place, Refused, Setup,
+    Site, Tokens, VersionFacts, View,
 };
 
 /// The format of npm packages.
@@ -127,8 +128,8 @@ impl Format for Npm {
                 Some(Answer::json(&json!({"actions": [], "advisories": {}, "muted": [], "metadata": metadata})))
             }
             (NOT_OFFERED, _) => {
-                let why = "profiles, teams, token lists, registry keys and logins through a browser are not offered \
-                    here: tokens and rights are managed through /v1, and npm login --auth-type=legacy takes a token as the password";
+                let why = "profiles, organisations, teams, hooks and registry keys are not offered here: who may do what \
+                    is decided by bindings and tokens, which are managed through /v1";
                 Some(Answer { status: 404, ..Answer::json(&json!({"error": why, "code": "not_found"})) })
             }
             _ => None,
@@ -153,16 +154,12 @@ impl Format for Npm {
         known.iter().any(|client| user_agent.starts_with(client))
     }
 
-    fn is_login(&self, asked: &Asked<'_>) -> bool {
-        login::is_login(asked)
+    fn logins(&self) -> Option<&'static dyn Logins> {
+        Some(&Npm)
     }
 
-    fn login(&self, body: &[u8]) -> Option<Login> {
-        login::read(body)
-    }
-
-    fn welcome(&self, subject: &str, token: &str) -> Option<Answer> {
-        Some(login::welcome(subject, token))
+    fn tokens(&self) -> Option<&'static dyn Tokens> {
+        Some(&Npm)
     }
 
     fn setups(&self, place: &Place<'_>) -> Vec<Setup> {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::page::{Page, Paging};
 use crate::edge::Query;
 use crate::problem::Problem;
+use crate::ui::escape;
 
 /// Everything but what URLs may hold plainly in a segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -106,10 +107,6 @@ fn page_of_folder(grant: &Grant<Read>, folder: Option<&EntryPath>, page: &Page<C
          <table>\n<tr><th>Name</th><th>Bytes</th><th>Published</th></tr>\n{rows}</table>\n{more}</main></body>\n</html>\n"
     );
     crate::ui::page(html)
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
-//! Logging in through a package manager: the password is a token, the answer a new one that dies with it.
+//! Logging in through a package manager: the password is a token, or somebody says yes in a browser; the answer is
+//! a new token that dies with the one used.
 //!
-//! The one native request that carries its credentials in the body. Which format it is in is told by the
-//! client's name alone, so that nothing is learned about repositories without a token.
+//! The native requests that are understood without credentials, also beside old ones that have ended. Which format
+//! they are in is told by the client's name alone, so that nothing is learned about repositories without a token.
 
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::Response;
-use formats::Format;
+use formats::{Format, LoginStep, Logins};
 use futures_util::StreamExt;
 use http::header;
 use http::request::Parts;
@@ -15,53 +16,87 @@ use registry::Read;
 use super::documents::say;
 use super::{asked, map, text};
 use crate::app::{App, challenged};
+use crate::edge::rate::{Class, Key};
 use crate::edge::{Context, body_problem};
 use crate::problem::Problem;
 
 /// The longest body, in bytes.
 const BODY: usize = 16 << 10;
 
-/// The format in which this request logs in, if it does.
-pub(super) fn of(parts: &Parts) -> Option<&'static dyn Format> {
-    let format = formats::by_client(text(parts, &header::USER_AGENT)?)?;
-    let address = map::address(parts.uri.path())?;
-    format.is_login(&asked(parts, address.rest)?).then_some(format)
+/// How this request logs in, and to what.
+pub(super) struct LoggingIn {
+    format: &'static dyn Format,
+    logins: &'static dyn Logins,
+    step: LoginStep,
 }
 
-async fn bounded(body: Body) -> Result<Vec<u8>, Problem> {
+/// How this request logs in, if it does.
+pub(super) fn of(parts: &Parts) -> Option<LoggingIn> {
+    let format = formats::by_client(text(parts, &header::USER_AGENT)?)?;
+    let logins = format.logins()?;
+    let address = map::address(parts.uri.path())?;
+    let step = logins.step(&asked(parts, address.rest)?)?;
+    Some(LoggingIn { format, logins, step })
+}
+
+/// The whole of a short body.
+pub(crate) async fn bounded(body: Body) -> Result<Vec<u8>, Problem> {
     let (mut kept, mut pieces) = (Vec::new(), body.into_data_stream());
     while let Some(piece) = pieces.next().await {
         kept.extend_from_slice(&piece.map_err(|error| body_problem(&error))?);
         if kept.len() > BODY {
-            return Err(Problem::payload_too_large(format!("a login has at most {BODY} bytes")));
+            return Err(Problem::payload_too_large(format!("this has at most {BODY} bytes")));
         }
     }
     Ok(kept)
 }
 
-/// Mints a token for whoever the body names.
-pub(super) async fn log_in(
-    app: &App,
-    format: &'static dyn Format,
-    parts: &mut Parts,
-    body: Body,
-) -> Result<Response, Problem> {
-    let context = <Context as FromRequestParts<App>>::from_request_parts(parts, app).await?;
-    app.spend_login(context.client)?;
-    let body = bounded(body).await?;
-    let login = format.login(&body);
-    let login = login.ok_or_else(|| Problem::bad_request("a login is a name and a token as the password"))?;
-    let call = app.registry.call(Some(login.token.expose()), context.correlation).await;
-    let call = call.map_err(|error| match error.code() {
-        Some(model::Code::Unauthorized) => challenged("the password must be a token that is in force"),
-        _ => Problem::from(error),
-    })?;
-    let address = map::address(parts.uri.path()).ok_or_else(|| map::unknown(&call))?;
-    let readable = call.authorize::<Read>(&address.key).await?;
-    if readable.repo().format != format.key() {
-        return Err(Problem::not_found("the repository speaks another protocol"));
+impl LoggingIn {
+    pub(super) async fn answer(self, app: &App, parts: &mut Parts, body: Body) -> Result<Response, Problem> {
+        let context = <Context as FromRequestParts<App>>::from_request_parts(parts, app).await?;
+        let address = map::address(parts.uri.path());
+        let address = address.ok_or_else(|| Problem::not_found("the repository was not found"))?;
+        match &self.step {
+            LoginStep::Password => {
+                app.spend_login(context.client)?;
+                self.log_in(app, &context, &address, body).await
+            }
+            LoginStep::Begin => {
+                app.spend(Key::Address(context.client), Class::Request)?;
+                let (base, key) = (context.base_url(), &address.key);
+                let begun = app.registry.invite(key);
+                let page = format!("{base}/login/{key}/{}", begun.page);
+                Ok(say(self.logins.invite(&page, &format!("{base}/repository/{key}"), begun.name.expose())))
+            }
+            LoginStep::Ask(name) => {
+                app.spend(Key::Address(context.client), Class::Request)?;
+                let (format, correlation) = (self.format.key(), context.correlation);
+                let minted = app.registry.redeem_login(&address.key, name.expose(), format, correlation).await?;
+                Ok(say(minted.map_or_else(|| self.logins.wait(), |minted| self.logins.admit(minted.secret.text()))))
+            }
+        }
     }
-    let minted = call.log_in(format.key()).await?;
-    let welcome = format.welcome(minted.subject.as_str(), minted.secret.text());
-    welcome.map(say).ok_or_else(|| Problem::internal_error("a format takes logins and answers none"))
+
+    /// Mints a token for whoever the body names.
+    async fn log_in(
+        &self,
+        app: &App,
+        context: &Context,
+        address: &map::Address<'_>,
+        body: Body,
+    ) -> Result<Response, Problem> {
+        let login = self.logins.read(&bounded(body).await?);
+        let login = login.ok_or_else(|| Problem::bad_request("a login is a name and a token as the password"))?;
+        let call = app.registry.call(Some(login.token.expose()), context.correlation).await;
+        let call = call.map_err(|error| match error.code() {
+            Some(model::Code::Unauthorized) => challenged("the password must be a token that is in force"),
+            _ => Problem::from(error),
+        })?;
+        let readable = call.authorize::<Read>(&address.key).await?;
+        if readable.repo().format != self.format.key() {
+            return Err(Problem::not_found("the repository speaks another protocol"));
+        }
+        let minted = call.log_in(self.format.key()).await?;
+        Ok(say(self.logins.welcome(minted.subject.as_str(), minted.secret.text())))
+    }
 }

@@ -16,10 +16,12 @@ mod receive;
 mod refused;
 mod store_file;
 mod stream;
+mod tokens;
 
 pub(crate) use body::pieces;
 pub(crate) use declared::claims;
 pub(crate) use fetch::respond;
+pub(crate) use login::bounded;
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
@@ -39,15 +41,15 @@ use crate::problem::Problem;
 /// Answers everything under `/repository/`.
 pub(crate) async fn serve(State(app): State<App>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    if let Some(format) = login::of(&parts) {
-        let answer = login::log_in(&app, format, &mut parts, body).await;
+    if let Some(login) = login::of(&parts) {
+        let answer = login.answer(&app, &mut parts, body).await;
         return answer.unwrap_or_else(|problem| Refused::from(problem).respond(&parts));
     }
     if let Some(response) = presumed(&app, &mut parts).await {
         return response;
     }
     let answer = match <Asking as FromRequestParts<App>>::from_request_parts(&mut parts, &app).await {
-        Ok(Asking(call)) => answer(&call, &parts, body).await,
+        Ok(Asking(call)) => answer(&app, &call, &parts, body).await,
         Err(problem) => Err(problem.into()),
     };
     answer.unwrap_or_else(|refused| refused.respond(&parts))
@@ -89,7 +91,7 @@ async fn presumed(app: &App, parts: &mut Parts) -> Option<Response> {
     Some(answer.unwrap_or_else(IntoResponse::into_response))
 }
 
-async fn answer(call: &Call, parts: &Parts, body: Body) -> Result<Response, Refused> {
+async fn answer(app: &App, call: &Call, parts: &Parts, body: Body) -> Result<Response, Refused> {
     let Some(address) = map::address(parts.uri.path()) else {
         let key = map::slashless(parts.uri.path()).ok_or_else(|| map::unknown(call))?;
         let readable = call.authorize(&key).await.map_err(Problem::from)?;
@@ -98,18 +100,19 @@ async fn answer(call: &Call, parts: &Parts, body: Body) -> Result<Response, Refu
     let readable = call.authorize::<Read>(&address.key).await.map_err(Problem::from)?;
     let format =
         formats::by_key(&readable.repo().format).ok_or_else(|| Problem::internal_error("a format without code"))?;
-    let done = perform(call, &readable, format, parts, address.rest, body).await;
+    let done = perform(app, &readable, format, parts, address.rest, body).await;
     done.map_err(|problem| Refused { problem, format: Some(format) })
 }
 
 async fn perform(
-    call: &Call,
+    app: &App,
     readable: &Grant<Read>,
     format: &dyn Format,
     parts: &Parts,
     rest: &str,
     body: Body,
 ) -> Result<Response, Problem> {
+    let call = readable.call();
     let place = Place::of(readable, parts)?;
     match parse(format, parts, rest)? {
         Operation::Fetch(path) => fetch::fetch(readable, &path, parts).await,
@@ -158,6 +161,7 @@ async fn perform(
             call.log_out(token.expose()).await?;
             Ok(documents::say(said))
         }
+        Operation::Tokens(deed) => tokens::answer(app, readable, format, deed, parts, body).await,
     }
 }
 

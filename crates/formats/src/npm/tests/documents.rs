@@ -116,22 +116,6 @@ fn a_version_that_is_taken_is_said_as_npm_shows_it() {
 }
 
 #[test]
-fn a_login_is_a_name_and_a_token() {
-    let ask = |rest| Npm.is_login(&Asked::plain(crate::Method::Put, rest));
-    assert!(ask("-/user/org.couchdb.user:me") && ask("-/user/org.couchdb.user%3Ame/-rev/1"));
-    assert!(
-        !ask("-/user/token/x")
-            && !ask("tool")
-            && !Npm.is_login(&Asked::plain(crate::Method::Get, "-/user/org.couchdb.user:me"))
-    );
-    let login =
-        Npm.login(br#"{"_id":"org.couchdb.user:Me","name":"Me","password":"p","type":"user"}"#).expect("a login");
-    assert_eq!((login.name.as_str(), login.token.expose().as_str()), ("me", "p"));
-    assert!(!format!("{login:?}").contains("\"p\""));
-    assert!(Npm.login(b"{}").is_none() && Npm.login(b"x").is_none());
-}
-
-#[test]
 fn a_search_takes_what_it_shows_and_no_more() {
     let long = "x".repeat(1 << 20);
     let manifest = json!({"name": "tool", "description": "d", "keywords": ["k"], "exports": long}).to_string();

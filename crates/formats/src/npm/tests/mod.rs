@@ -4,6 +4,7 @@ mod addresses;
 mod archives;
 mod bodies;
 mod documents;
+mod logins;
 
 use std::io::{Cursor, Write as _};
 
