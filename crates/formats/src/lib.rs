@@ -22,6 +22,8 @@ mod operation;
 mod packing;
 pub mod raw;
 mod say;
+mod strict;
+mod tarball;
 mod zip;
 mod zipping;
 

@@ -1,10 +1,12 @@
 //! A look into an archive: what its `package.json` says, and what installing it does.
 
-use std::io::{self, BufReader, Read};
+use std::io::{BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
-use model::{Code, EntryPath, Refusal};
+use model::{EntryPath, Refusal};
 use serde_json::{Map, Value as Json};
+
+use crate::tarball::{broken, contradiction, expect_zeros, same_size};
 
 /// The longest `package.json`, in bytes.
 const PACKAGE_JSON: u64 = 4 << 20;
@@ -50,21 +52,6 @@ pub(super) fn look(bytes: impl Read) -> Result<Archive, Refusal> {
     };
     let (files, unpacked, shrinkwrap, gyp) = (found.files, found.unpacked, found.shrinkwrap, found.gyp);
     Ok(Archive { package, files, unpacked, shrinkwrap, gyp })
-}
-
-/// What follows the end of the archive must be nothing: some readers go on after one empty block.
-fn expect_zeros(rest: &mut impl Read) -> Result<(), Refusal> {
-    let mut block = [0; 8192];
-    loop {
-        let count = rest.read(&mut block).map_err(broken)?;
-        let read = block.get(..count).unwrap_or_default();
-        if read.iter().any(|byte| *byte != 0) {
-            return Err(contradiction("the archive goes on after its end"));
-        }
-        if count == 0 {
-            return Ok(());
-        }
-    }
 }
 
 #[derive(Default)]
@@ -132,32 +119,4 @@ fn text(member: &mut tar::Entry<'_, impl Read>) -> Result<Vec<u8>, Refusal> {
         return Err(contradiction(format!("package.json may have at most {PACKAGE_JSON} bytes")));
     }
     Ok(text)
-}
-
-/// A header that says one size and an extension that says another would be read two ways.
-fn same_size(member: &mut tar::Entry<'_, impl Read>, path: &str) -> Result<(), Refusal> {
-    let plain = member.header().entry_size().map_err(broken)?;
-    let mut stated = None;
-    if let Some(extensions) = member.pax_extensions().map_err(broken)? {
-        for extension in extensions {
-            let extension = extension.map_err(broken)?;
-            if extension.key_bytes() == b"size" {
-                stated = Some(extension.value().ok().and_then(|value| value.parse::<u64>().ok()));
-            }
-        }
-    }
-    match stated {
-        Some(stated) if stated != Some(plain) => {
-            Err(contradiction(format!("the archive gives {} two sizes", path.escape_debug())))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn broken(error: io::Error) -> Refusal {
-    contradiction(format!("the archive cannot be read: {error}"))
-}
-
-pub(super) fn contradiction(why: impl Into<String>) -> Refusal {
-    Refusal::new(Code::Unprocessable, why.into())
 }

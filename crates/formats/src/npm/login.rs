@@ -4,8 +4,9 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use super::Answer;
 use super::names::normal;
-use super::{Answer, strict};
+use crate::strict;
 use crate::{Asked, Login, Method};
 
 /// Whether the request hands in a name and a password.

@@ -11,7 +11,6 @@ mod names;
 mod packument;
 mod publish;
 mod scan;
-mod strict;
 mod tags;
 
 use std::sync::Arc;

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use model::Refusal;
 
+use super::done;
 use super::names::tag;
 use super::scan::malformed;
-use super::{done, strict};
+use crate::strict;
 use crate::{Change, Intake, PackageAt, Piece, Plan, StagedFile, What};
 
 /// The longest body, in bytes.

@@ -1,7 +1,8 @@
 //! Checksums: of documents, of files (kept when they came in, else computed from their bytes), and whether
 //! what a client says of a file is true.
 
-use formats::{Algorithm, Claim};
+use blake2::Blake2b256;
+use formats::{Algorithm, Claim, Sums, Wanted};
 use md5::Md5;
 use model::Code;
 use model::digest::hex;
@@ -19,6 +20,7 @@ enum Hasher {
     Sha1(Sha1),
     Sha256(Sha256),
     Sha512(Sha512),
+    Blake2b256(Blake2b256),
 }
 
 impl Hasher {
@@ -28,6 +30,7 @@ impl Hasher {
             Algorithm::Sha1 => Self::Sha1(Sha1::new()),
             Algorithm::Sha256 => Self::Sha256(Sha256::new()),
             Algorithm::Sha512 => Self::Sha512(Sha512::new()),
+            Algorithm::Blake2b256 => Self::Blake2b256(Blake2b256::new()),
         }
     }
 
@@ -37,6 +40,7 @@ impl Hasher {
             Self::Sha1(hasher) => hasher.update(bytes),
             Self::Sha256(hasher) => hasher.update(bytes),
             Self::Sha512(hasher) => hasher.update(bytes),
+            Self::Blake2b256(hasher) => hasher.update(bytes),
         }
     }
 
@@ -46,7 +50,42 @@ impl Hasher {
             Self::Sha1(hasher) => hex(&hasher.finalize()),
             Self::Sha256(hasher) => hex(&hasher.finalize()),
             Self::Sha512(hasher) => hex(&hasher.finalize()),
+            Self::Blake2b256(hasher) => hex(&hasher.finalize()),
         }
+    }
+}
+
+/// The checksums of a file that is being received.
+pub(super) struct Hashers(Vec<Hasher>);
+
+impl Hashers {
+    pub(super) fn new(wanted: Wanted) -> Self {
+        let wanted = [
+            (wanted.md5, Algorithm::Md5),
+            (wanted.sha1, Algorithm::Sha1),
+            (wanted.sha512, Algorithm::Sha512),
+            (wanted.blake2, Algorithm::Blake2b256),
+        ];
+        Self(wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, algorithm)| Hasher::new(algorithm)).collect())
+    }
+
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.0.iter_mut().for_each(|hasher| hasher.update(bytes));
+    }
+
+    pub(super) fn finish(self) -> Sums {
+        let mut sums = Sums::default();
+        for hasher in self.0 {
+            match hasher {
+                Hasher::Md5(hasher) => sums.md5 = Some(hasher.finalize().into()),
+                Hasher::Sha1(hasher) => sums.sha1 = Some(hasher.finalize().into()),
+                Hasher::Sha512(hasher) => sums.sha512 = Some(hasher.finalize().into()),
+                Hasher::Blake2b256(hasher) => sums.blake2 = Some(hasher.finalize().into()),
+                // It names the file: the writer computes it.
+                Hasher::Sha256(_) => {}
+            }
+        }
+        sums
     }
 }
 

@@ -22,14 +22,14 @@ pub struct Shown {
     media_type: &'static str,
     body: Bytes,
     digest: Sha256Digest,
-    changed_at: Timestamp,
+    changed_at: Option<Timestamp>,
     gzip: OnceLock<Option<Bytes>>,
     /// By the number of their algorithm.
-    pub(super) sums: [OnceLock<String>; 4],
+    pub(super) sums: [OnceLock<String>; 5],
 }
 
 impl Shown {
-    pub(super) fn new(document: Document, changed_at: Timestamp) -> Self {
+    pub(super) fn new(document: Document, changed_at: Option<Timestamp>) -> Self {
         let body = Bytes::from(document.body);
         let digest = Sha256Digest(Sha256::digest(&body).into());
         Self {
@@ -57,8 +57,8 @@ impl Shown {
         self.digest
     }
 
-    /// When what it tells of last changed.
-    pub fn changed_at(&self) -> Timestamp {
+    /// When what it tells of last changed, where that is known.
+    pub fn changed_at(&self) -> Option<Timestamp> {
         self.changed_at
     }
 

@@ -65,18 +65,26 @@ impl Grant<Write> {
         }
     }
 
-    /// A conflict with what is the same, file by file, is none where the format says so.
+    /// A conflict with what is the same, file by file, is none where the format says so. If one of the files is there
+    /// with other bytes, that is what is said, whatever else is in the way.
     async fn unless_repeated(&self, files: &[(EntryPath, Sha256Digest)], error: Error) -> Result<()> {
         if error.code() != Some(Code::Conflict) || !format_of(self.repo())?.repeats() {
             return Err(error);
         }
         let grant = self.to_read();
+        let mut missing = false;
         for (location, digest) in files {
-            if grant.find(location).await.map(|found| found.digest()).ok() != Some(*digest) {
-                return Err(error);
+            match grant.find(location).await {
+                Ok(found) if found.digest() == *digest => {}
+                Ok(_) => {
+                    let name = location.segments().last().unwrap_or_default();
+                    let why = format!("{name} already exists: published files never change");
+                    return Err(Error::refuse(Code::Conflict, why));
+                }
+                Err(_) => missing = true,
             }
         }
-        Ok(())
+        if missing { Err(error) } else { Ok(()) }
     }
 
     /// `places`: where the bytes of the release are, those that are made here too.

@@ -2,11 +2,9 @@
 
 use blobs::{Blobs, Body, Expect, Received, Writer};
 use bytes::Bytes;
-use formats::{NewFile, Sums, Wanted};
-use md5::Md5;
-use sha1::Sha1;
-use sha2::{Digest, Sha512};
+use formats::{NewFile, Sums};
 
+use super::checksums::Hashers;
 use crate::authorize::{Grant, Write};
 use crate::error::Result;
 
@@ -63,12 +61,6 @@ impl Drop for StagedFiles {
     }
 }
 
-struct Hashers {
-    md5: Option<Md5>,
-    sha1: Option<Sha1>,
-    sha512: Option<Sha512>,
-}
-
 impl Grant<Write> {
     /// Begins to receive a file. Refuses at once what could only fail later.
     pub(crate) fn stage(&self, new: &NewFile) -> Result<Staging> {
@@ -91,35 +83,5 @@ impl Staging {
     pub(crate) async fn finish(self) -> Result<Staged> {
         let sums = self.hashers.finish();
         Ok(Staged { received: self.writer.finish(self.expect).await?, sums })
-    }
-}
-
-impl Hashers {
-    fn new(wanted: Wanted) -> Self {
-        Self {
-            md5: wanted.md5.then(Md5::new),
-            sha1: wanted.sha1.then(Sha1::new),
-            sha512: wanted.sha512.then(Sha512::new),
-        }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        if let Some(hasher) = &mut self.md5 {
-            hasher.update(bytes);
-        }
-        if let Some(hasher) = &mut self.sha1 {
-            hasher.update(bytes);
-        }
-        if let Some(hasher) = &mut self.sha512 {
-            hasher.update(bytes);
-        }
-    }
-
-    fn finish(self) -> Sums {
-        Sums {
-            md5: self.md5.map(|hasher| hasher.finalize().into()),
-            sha1: self.sha1.map(|hasher| hasher.finalize().into()),
-            sha512: self.sha512.map(|hasher| hasher.finalize().into()),
-        }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 struct Strict(Json);
 
 /// Reads a value.
-pub(super) fn read(text: &[u8]) -> Result<Json, serde_json::Error> {
+pub(crate) fn read(text: &[u8]) -> Result<Json, serde_json::Error> {
     serde_json::from_slice::<Strict>(text).map(|strict| strict.0)
 }
 
