@@ -83,6 +83,7 @@ fn sums(wanted: Wanted, bytes: &[u8]) -> Sums {
     Sums {
         md5: wanted.md5.then(|| md5::Md5::digest(bytes).into()),
         sha1: wanted.sha1.then(|| sha1::Sha1::digest(bytes).into()),
+        blake2: wanted.blake2.then(|| blake2::Blake2b256::digest(bytes).into()),
         sha512: wanted.sha512.then(|| sha2::Sha512::digest(bytes).into()),
     }
 }

@@ -14,3 +14,4 @@ mod npm;
 mod npm_others;
 mod npm_wire;
 mod oci;
+mod pypi;

@@ -17,11 +17,13 @@ pub enum Algorithm {
     Sha256,
     /// SHA-512.
     Sha512,
+    /// BLAKE2b with 256 bits.
+    Blake2b256,
 }
 
 impl Algorithm {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha512];
+    pub const ALL: [Self; 5] = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha512, Self::Blake2b256];
 
     /// Its word, as file names end with it.
     pub fn word(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Algorithm {
             Self::Sha1 => "sha1",
             Self::Sha256 => "sha256",
             Self::Sha512 => "sha512",
+            Self::Blake2b256 => "blake2b_256",
         }
     }
 
@@ -38,7 +41,7 @@ impl Algorithm {
         match self {
             Self::Md5 => 16,
             Self::Sha1 => 20,
-            Self::Sha256 => 32,
+            Self::Sha256 | Self::Blake2b256 => 32,
             Self::Sha512 => 64,
         }
     }
@@ -58,7 +61,12 @@ pub struct Claim {
 impl Wanted {
     /// Those that are wanted.
     pub fn algorithms(self) -> impl Iterator<Item = Algorithm> {
-        let all = [(self.md5, Algorithm::Md5), (self.sha1, Algorithm::Sha1), (self.sha512, Algorithm::Sha512)];
+        let all = [
+            (self.md5, Algorithm::Md5),
+            (self.sha1, Algorithm::Sha1),
+            (self.sha512, Algorithm::Sha512),
+            (self.blake2, Algorithm::Blake2b256),
+        ];
         all.into_iter().filter_map(|(wanted, algorithm)| wanted.then_some(algorithm))
     }
 }
@@ -71,6 +79,7 @@ impl FromIterator<(Algorithm, Vec<u8>)> for Sums {
                 Algorithm::Md5 => sums.md5 = sum.try_into().ok(),
                 Algorithm::Sha1 => sums.sha1 = sum.try_into().ok(),
                 Algorithm::Sha512 => sums.sha512 = sum.try_into().ok(),
+                Algorithm::Blake2b256 => sums.blake2 = sum.try_into().ok(),
                 Algorithm::Sha256 => {}
             }
         }
@@ -85,6 +94,7 @@ impl Sums {
             Algorithm::Md5 => self.md5.map(|sum| hex(&sum)),
             Algorithm::Sha1 => self.sha1.map(|sum| hex(&sum)),
             Algorithm::Sha512 => self.sha512.map(|sum| hex(&sum)),
+            Algorithm::Blake2b256 => self.blake2.map(|sum| hex(&sum)),
             Algorithm::Sha256 => None,
         }
     }
@@ -104,6 +114,7 @@ impl Sums {
             md5: bytes(Algorithm::Md5).and_then(|sum| sum.try_into().ok()),
             sha1: bytes(Algorithm::Sha1).and_then(|sum| sum.try_into().ok()),
             sha512: bytes(Algorithm::Sha512).and_then(|sum| sum.try_into().ok()),
+            blake2: bytes(Algorithm::Blake2b256).and_then(|sum| sum.try_into().ok()),
         }
     }
 }
@@ -114,7 +125,7 @@ mod tests {
 
     #[test]
     fn sums_survive_being_kept() {
-        let sums = Sums { md5: Some([1; 16]), sha1: Some([2; 20]), sha512: Some([3; 64]) };
+        let sums = Sums { md5: Some([1; 16]), sha1: Some([2; 20]), sha512: Some([3; 64]), blake2: Some([4; 32]) };
         assert_eq!(Sums::of_attributes(&Json::Object(sums.attributes()).to_string()), sums);
         for odd in ["", "[]", "{\"md5\":7}", "{\"md5\":\"00\"}"] {
             assert_eq!(Sums::of_attributes(odd), Sums::default(), "{odd}");

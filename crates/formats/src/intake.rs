@@ -72,6 +72,8 @@ pub struct Wanted {
     pub sha1: bool,
     /// SHA-512.
     pub sha512: bool,
+    /// BLAKE2b with 256 bits.
+    pub blake2: bool,
 }
 
 /// What was computed; those that were not wanted are `None`.
@@ -83,6 +85,8 @@ pub struct Sums {
     pub sha1: Option<[u8; 20]>,
     /// SHA-512.
     pub sha512: Option<[u8; 64]>,
+    /// BLAKE2b with 256 bits.
+    pub blake2: Option<[u8; 32]>,
 }
 
 /// Something to read from at any place.

@@ -20,6 +20,7 @@ pub mod npm;
 pub mod oci;
 mod operation;
 mod packing;
+pub mod pypi;
 pub mod raw;
 mod say;
 mod setup;
@@ -204,7 +205,7 @@ pub trait Format: Send + Sync {
 }
 
 /// Every format, in alphabetical order.
-pub const ALL: [&dyn Format; 6] = [&cargo::Cargo, &go::Go, &maven::Maven, &npm::Npm, &oci::Oci, &raw::Raw];
+pub const ALL: [&dyn Format; 7] = [&cargo::Cargo, &go::Go, &maven::Maven, &npm::Npm, &oci::Oci, &pypi::Pypi, &raw::Raw];
 
 /// The format whose client calls itself so.
 pub fn by_client(user_agent: &str) -> Option<&'static dyn Format> {

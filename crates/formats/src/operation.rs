@@ -111,6 +111,8 @@ pub enum Operation {
     Catalogue(Catalogue),
     /// An answer that needs nothing but the repository's place; see [`crate::Format::say`].
     Say(View),
+    /// An answer that the address and the headers alone decide.
+    Tell(Answer),
     /// Who may publish a package that there is; see [`crate::Format::writers`].
     Writers(PackageAt, View),
     /// A body to be taken in: it decides what happens.
@@ -135,6 +137,7 @@ impl Operation {
             | Self::Version(..)
             | Self::Catalogue(_)
             | Self::Say(_)
+            | Self::Tell(_)
             | Self::Leave(..)
             | Self::Tokens(_) => Role::Read,
             Self::Store(_) | Self::Writers(..) | Self::Receive(_) => Role::Write,

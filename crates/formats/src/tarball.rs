@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-use model::Refusal;
+use model::{Code, Refusal};
 
 /// What stands before a member's bytes, at most.
 const HEAD: u64 = 1 << 20;
@@ -30,24 +30,23 @@ impl<R: Read> Read for Metered<R> {
 }
 
 /// Shows each member to `visit`, which must refuse what is neither a file nor a folder. Returns the source, where the
-/// archive has ended. `broken` says that an archive cannot be read.
+/// archive has ended.
 pub(crate) fn each<R: Read>(
     source: R,
-    broken: impl Fn(io::Error) -> Refusal,
     mut visit: impl FnMut(&mut tar::Entry<'_, Metered<R>>) -> Result<(), Refusal>,
 ) -> Result<R, Refusal> {
     let left = Rc::new(Cell::new(HEAD));
     let mut archive = tar::Archive::new(Metered { source, left: Rc::clone(&left) });
-    let mut members = archive.entries().map_err(&broken)?;
+    let mut members = archive.entries().map_err(broken)?;
     loop {
         left.set(HEAD);
         let Some(member) = members.next() else { break };
-        let mut member = member.map_err(&broken)?;
+        let mut member = member.map_err(broken)?;
         left.set(u64::MAX);
-        one_name(&mut member).map_err(&broken)?;
+        one_name(&mut member).map_err(broken)?;
         visit(&mut member)?;
         // What is left of it would count as the head of the next one.
-        io::copy(&mut member, &mut io::sink()).map_err(&broken)?;
+        io::copy(&mut member, &mut io::sink()).map_err(broken)?;
     }
     Ok(archive.into_inner().source)
 }
@@ -74,10 +73,34 @@ fn odd(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
+/// What follows the end of the archive must be nothing: some readers go on after one empty block.
+pub(crate) fn expect_zeros(rest: &mut impl Read) -> Result<(), Refusal> {
+    let mut block = [0; 8192];
+    loop {
+        let count = rest.read(&mut block).map_err(broken)?;
+        let read = block.get(..count).unwrap_or_default();
+        if read.iter().any(|byte| *byte != 0) {
+            return Err(contradiction("the archive goes on after its end"));
+        }
+        if count == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// The archive is not as such archives are.
+pub(crate) fn broken(error: io::Error) -> Refusal {
+    contradiction(format!("the archive cannot be read: {error}"))
+}
+
+/// The package contradicts itself or what is said of it.
+pub(crate) fn contradiction(why: impl Into<String>) -> Refusal {
+    Refusal::new(Code::Unprocessable, why.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Code;
 
     fn append(archive: &mut tar::Builder<Vec<u8>>, kind: tar::EntryType, name: &str, content: &[u8]) {
         let mut header = tar::Header::new_ustar();
@@ -94,8 +117,8 @@ mod tests {
         append(&mut archive, tar::EntryType::Regular, "a/file", &[b'x'; 700]);
         append(&mut archive, tar::EntryType::Regular, "a/last", b"");
         let bytes = archive.into_inner().expect("ended");
-        let (mut names, broken) = (Vec::new(), |error: io::Error| Refusal::new(Code::Unprocessable, error.to_string()));
-        let read = each(bytes.as_slice(), broken, |member| {
+        let mut names = Vec::new();
+        let read = each(bytes.as_slice(), |member| {
             names.push(String::from_utf8_lossy(&member.path_bytes()).into_owned());
             Ok(())
         });

@@ -20,6 +20,11 @@ const CENTRAL: u32 = 0x0201_4b50;
 const LOCAL: u32 = 0x0403_4b50;
 const DESCRIPTOR: u32 = 0x0807_4b50;
 
+/// The flag that says that a name is UTF-8.
+const UTF8: u16 = 0x800;
+/// The extra field with another name.
+const OTHER_NAME: u16 = 0x7075;
+
 const END_LENGTH: u64 = 22;
 const LOCATOR64_LENGTH: u64 = 20;
 const END64_LENGTH: u64 = 56;
@@ -283,6 +288,9 @@ impl Member {
         let extra = text(source, lengths.1)?;
         text(source, lengths.2)?;
         let Ok(name) = String::from_utf8(name) else { return form("has a name that is not UTF-8") };
+        if (!name.is_ascii() && flags & UTF8 == 0) || has_other_name(&extra) {
+            return form(format!("has a name that not everybody reads alike, {}", name.escape_debug()));
+        }
         let mut long = [size, packed, header];
         if !widen(&mut long, &extra) {
             return form(format!("says twice how long {} is", name.escape_debug()));
@@ -319,7 +327,12 @@ impl Member {
         let rest = read_at(bytes, self.header + 30, name + extra)?;
         let (name, extra) = rest.split_at(usize::try_from(name).unwrap_or(usize::MAX).min(rest.len()));
         let mut long = [size, packed];
-        if flags != self.flags || method != self.method || name != self.name.as_bytes() || !widen(&mut long, extra) {
+        if flags != self.flags
+            || method != self.method
+            || name != self.name.as_bytes()
+            || has_other_name(extra)
+            || !widen(&mut long, extra)
+        {
             return differ(self);
         }
         let [size, packed] = long;
@@ -359,6 +372,20 @@ fn kind(name: &str, made: u16, attributes: u32) -> Kind {
         (0 | 0o100_000, false) => Kind::File,
         _ => Kind::Other,
     }
+}
+
+/// Whether an extra field gives a member another name: some readers take that one.
+fn has_other_name(extra: &[u8]) -> bool {
+    let mut rest = Fields(extra);
+    while let (Some(id), Some(length)) = (rest.u16(), rest.u16()) {
+        if id == OTHER_NAME {
+            return true;
+        }
+        if rest.take(usize::from(length)).is_none() {
+            return false;
+        }
+    }
+    false
 }
 
 /// Replaces the values that are too long for their fields by those in the extra field. Whether all

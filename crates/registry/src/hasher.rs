@@ -1,5 +1,6 @@
 //! Checksums that are being computed.
 
+use blake2::Blake2b256;
 use formats::Algorithm;
 use md5::Md5;
 use sha1::Sha1;
@@ -11,6 +12,7 @@ pub(crate) enum Hasher {
     Sha1(Sha1),
     Sha256(Sha256),
     Sha512(Sha512),
+    Blake2b256(Blake2b256),
 }
 
 impl Hasher {
@@ -20,6 +22,7 @@ impl Hasher {
             Algorithm::Sha1 => Self::Sha1(Sha1::new()),
             Algorithm::Sha256 => Self::Sha256(Sha256::new()),
             Algorithm::Sha512 => Self::Sha512(Sha512::new()),
+            Algorithm::Blake2b256 => Self::Blake2b256(Blake2b256::new()),
         }
     }
 
@@ -29,6 +32,7 @@ impl Hasher {
             Self::Sha1(hasher) => hasher.update(bytes),
             Self::Sha256(hasher) => hasher.update(bytes),
             Self::Sha512(hasher) => hasher.update(bytes),
+            Self::Blake2b256(hasher) => hasher.update(bytes),
         }
     }
 
@@ -38,6 +42,7 @@ impl Hasher {
             Self::Sha1(hasher) => hasher.finalize().to_vec(),
             Self::Sha256(hasher) => hasher.finalize().to_vec(),
             Self::Sha512(hasher) => hasher.finalize().to_vec(),
+            Self::Blake2b256(hasher) => hasher.finalize().to_vec(),
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::index::Manifest;
 use super::{Cargo, is_name, normal};
-use crate::tarball;
+use crate::tarball::{self, broken, contradiction};
 use crate::{
     Answer, Format, Intake, NewFile, PackageAt, Piece, Plan, Release, ReleaseFile, Source, StagedFile, Wanted,
 };
@@ -264,10 +264,9 @@ impl SentDependency {
 /// `Cargo.toml` that says the same.
 fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
     let folder = format!("{}-{}", sent.name, sent.vers);
-    let broken = |error: std::io::Error| contradiction(format!("the archive cannot be read: {error}"));
     let unpacked = flate2::read::GzDecoder::new(&mut archive.bytes).take(UNPACKED + 1);
     let (mut count, mut stated, mut paths) = (0, None, HashSet::new());
-    let rest = tarball::each(unpacked, broken, |member| {
+    let rest = tarball::each(unpacked, |member| {
         count += 1;
         if count > MEMBERS {
             return Err(contradiction(format!("the archive has more than {MEMBERS} members")));
@@ -342,8 +341,4 @@ impl Sent {
 
 fn malformed(why: impl Into<String>) -> Refusal {
     Refusal::new(Code::BadRequest, why.into())
-}
-
-fn contradiction(why: impl Into<String>) -> Refusal {
-    Refusal::new(Code::Unprocessable, why.into())
 }

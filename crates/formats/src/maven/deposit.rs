@@ -40,7 +40,7 @@ impl File {
     fn begin(&mut self, out: &mut Vec<Piece>) {
         if !self.begun {
             self.begun = true;
-            let sums = Wanted { md5: true, sha1: true, sha512: true };
+            let sums = Wanted { md5: true, sha1: true, sha512: true, ..Wanted::default() };
             out.push(Piece::Begin(NewFile { sums, ..NewFile::default() }));
         }
     }

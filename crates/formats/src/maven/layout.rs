@@ -69,10 +69,13 @@ pub(super) fn line(version: &str) -> Option<&str> {
     version.strip_suffix(SNAPSHOT).filter(|front| front.is_empty() || front.ends_with('-'))
 }
 
+/// What clients of this layout compute.
+const CHECKSUMS: [Algorithm; 4] = [Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
+
 /// A path without its checksum's suffix, and which checksum it is.
 pub(super) fn checksum(path: &str) -> (&str, Option<Algorithm>) {
     let ending = |algorithm: &Algorithm| path.strip_suffix(algorithm.word())?.strip_suffix('.');
-    let found = Algorithm::ALL.into_iter().find_map(|algorithm| Some((ending(&algorithm)?, Some(algorithm))));
+    let found = CHECKSUMS.into_iter().find_map(|algorithm| Some((ending(&algorithm)?, Some(algorithm))));
     found.unwrap_or((path, None))
 }
 

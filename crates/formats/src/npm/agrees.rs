@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use model::Refusal;
 use serde_json::{Map, Value as Json};
 
-use super::archive::{Archive, contradiction};
+use super::archive::Archive;
 use super::names::clean;
+use crate::tarball::contradiction;
 
 type Object = Map<String, Json>;
 type Pairs = BTreeMap<String, String>;

@@ -1,12 +1,12 @@
 //! A look into an archive: what its `package.json` says, and what installing it does.
 
-use std::io::{self, BufReader, Read};
+use std::io::{BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
-use model::{Code, EntryPath, Refusal};
+use model::{EntryPath, Refusal};
 use serde_json::{Map, Value as Json};
 
-use crate::tarball;
+use crate::tarball::{self, broken, contradiction, expect_zeros};
 
 /// The longest `package.json`, in bytes.
 const PACKAGE_JSON: u64 = 4 << 20;
@@ -34,7 +34,7 @@ pub(super) fn look(bytes: impl Read) -> Result<Archive, Refusal> {
     // All members of a gzip file are read, as npm's clients do.
     let unpacked = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, bytes)).take(UNPACKED + 1);
     let mut found = Found::default();
-    let mut rest = tarball::each(unpacked, broken, |member| found.member(member))?;
+    let mut rest = tarball::each(unpacked, |member| found.member(member))?;
     expect_zeros(&mut rest)?;
     if rest.limit() == 0 {
         return Err(contradiction(format!("the archive unpacks to more than {UNPACKED} bytes")));
@@ -48,21 +48,6 @@ pub(super) fn look(bytes: impl Read) -> Result<Archive, Refusal> {
     };
     let (files, unpacked, shrinkwrap, gyp) = (found.files, found.unpacked, found.shrinkwrap, found.gyp);
     Ok(Archive { package, files, unpacked, shrinkwrap, gyp })
-}
-
-/// What follows the end of the archive must be nothing: some readers go on after one empty block.
-fn expect_zeros(rest: &mut impl Read) -> Result<(), Refusal> {
-    let mut block = [0; 8192];
-    loop {
-        let count = rest.read(&mut block).map_err(broken)?;
-        let read = block.get(..count).unwrap_or_default();
-        if read.iter().any(|byte| *byte != 0) {
-            return Err(contradiction("the archive goes on after its end"));
-        }
-        if count == 0 {
-            return Ok(());
-        }
-    }
 }
 
 #[derive(Default)]
@@ -129,12 +114,4 @@ fn text(member: &mut tar::Entry<'_, impl Read>) -> Result<Vec<u8>, Refusal> {
         return Err(contradiction(format!("package.json may have at most {PACKAGE_JSON} bytes")));
     }
     Ok(text)
-}
-
-fn broken(error: io::Error) -> Refusal {
-    contradiction(format!("the archive cannot be read: {error}"))
-}
-
-pub(super) fn contradiction(why: impl Into<String>) -> Refusal {
-    Refusal::new(Code::Unprocessable, why.into())
 }

@@ -177,7 +177,7 @@ impl Body {
             if self.archives > 1 {
                 return Err(malformed("the body has two archives"));
             }
-            let sums = Wanted { sha1: true, sha512: true, md5: false };
+            let sums = Wanted { sha1: true, sha512: true, ..Wanted::default() };
             out.push(Piece::Begin(NewFile { sums, ..NewFile::default() }));
             self.data = Some(Data::Archive(Base64::default()));
         } else if name.ends_with(".sigstore") && self.said.provenance.is_none() {

@@ -11,12 +11,15 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use super::agrees::agrees;
-use super::archive::{Archive, contradiction, look};
+use super::archive::{Archive, look};
 use super::body::{Body, Said};
 use super::names::{archive, clean, is_name, normal, tag};
 use super::scan::malformed;
 use super::{Npm, done};
-use crate::{Change, Format, Intake, PackageAt, Piece, Plan, Release, ReleaseFile, Seen, Source, StagedFile, What};
+use crate::tarball::contradiction;
+use crate::{
+    Change, Format, Intake, PackageAt, Piece, Plan, Release, ReleaseFile, Seen, Source, StagedFile, What, strict,
+};
 
 /// What is known of an archive beside its bytes: the attributes of its entry.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -231,7 +234,7 @@ impl Put {
         let Some(text) = self.said.provenance.take() else { return Ok(None) };
         let odd = |why: &str| contradiction(format!("the provenance of {} {version} {why}", self.name));
         let text = String::from_utf8(text).map_err(|_| odd("is not UTF-8"))?;
-        let parsed: Json = crate::strict::read(text.as_bytes()).map_err(|_| odd("is not JSON"))?;
+        let parsed: Json = strict::read(text.as_bytes()).map_err(|_| odd("is not JSON"))?;
         if predicate(&parsed).is_none() {
             return Err(odd("holds no statement"));
         }

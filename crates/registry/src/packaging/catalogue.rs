@@ -1,7 +1,10 @@
 //! Lists of packages in a format's shape.
 
-use formats::{Catalogue, Document, Format, Listed, Site};
+use std::sync::Arc;
 
+use formats::{Catalogue, Format, Listed, Site};
+
+use super::documents::Shown;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::versions::format_of;
@@ -17,11 +20,11 @@ type Listing = (Vec<Listed>, bool);
 
 impl Grant<Read> {
     /// A list of the packages that have a published version, in the format's shape.
-    pub async fn catalogue(&self, asked: &Catalogue, site: &Site<'_>) -> Result<Document> {
+    pub async fn catalogue(&self, asked: &Catalogue, site: &Site<'_>) -> Result<Arc<Shown>> {
         let format = format_of(self.repo())?;
         let (packages, more) = self.listed(asked, format).await?;
         let document = format.catalogue(asked, &packages, more, site);
-        document.ok_or_else(|| Error::not_found("the list"))
+        Ok(Arc::new(Shown::new(document.ok_or_else(|| Error::not_found("the list"))?, None)))
     }
 
     async fn listed(&self, asked: &Catalogue, format: &dyn Format) -> Result<Listing> {

@@ -25,14 +25,14 @@ pub struct Shown {
     media_type: &'static str,
     body: Bytes,
     digest: Sha256Digest,
-    changed_at: Timestamp,
+    changed_at: Option<Timestamp>,
     gzip: OnceLock<Option<Bytes>>,
     /// By the number of their algorithm.
-    pub(super) sums: [OnceLock<String>; 4],
+    pub(super) sums: [OnceLock<String>; 5],
 }
 
 impl Shown {
-    pub(super) fn new(document: Document, changed_at: Timestamp) -> Self {
+    pub(super) fn new(document: Document, changed_at: Option<Timestamp>) -> Self {
         let body = Bytes::from(document.body);
         let digest = Sha256Digest(Sha256::digest(&body).into());
         Self {
@@ -60,8 +60,8 @@ impl Shown {
         self.digest
     }
 
-    /// When what it tells of last changed.
-    pub fn changed_at(&self) -> Timestamp {
+    /// When what it tells of last changed, where that is known.
+    pub fn changed_at(&self) -> Option<Timestamp> {
         self.changed_at
     }
 
@@ -170,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn others_go_on_while_a_long_document_is_compressed() {
         let body: Vec<u8> = (0..4_000_000u32).flat_map(|number| number.to_string().into_bytes()).collect();
-        let shown = Arc::new(Shown::new(Document { media_type: "text/plain", body }, Timestamp(0)));
+        let shown = Arc::new(Shown::new(Document { media_type: "text/plain", body }, Some(Timestamp(0))));
         let (packed, went_on) = tokio::join!(shown.gzip(), async { shown.gzip.get().is_none() });
         assert!(went_on, "the only worker was held until it was done");
         assert_eq!(packed.as_ref(), shown.gzip().await.as_ref());

@@ -142,7 +142,7 @@ impl Grant<Read> {
         };
         let document = format_of(self.repo())?.assemble(view, &head, &[], site);
         let document = document.ok_or_else(|| Error::not_found(&at.name))?;
-        Ok(Arc::new(Shown::new(document, changed_at(&head))))
+        Ok(Arc::new(Shown::new(document, Some(changed_at(&head)))))
     }
 
     async fn assemble(
@@ -165,7 +165,7 @@ impl Grant<Read> {
             vec![None; head.versions.len()]
         };
         let document = format.assemble(view, &head, &fragments, site).ok_or_else(|| Error::not_found(&head.name))?;
-        Ok(Shown::new(document, changed_at(&head)))
+        Ok(Shown::new(document, Some(changed_at(&head))))
     }
 
     async fn describe(&self, package: PackageId, version: &str, view: View, site: &Site<'_>) -> Result<Shown> {
@@ -175,7 +175,7 @@ impl Grant<Read> {
         let inside = self.store().read(async |session| facts::inside(session, one.id).await).await?;
         let whole = whole(one.clone(), inside);
         let document = format.version(view, &head, &whole, site).ok_or_else(|| Error::not_found(version))?;
-        Ok(Shown::new(document, changed_at(&head)))
+        Ok(Shown::new(document, Some(changed_at(&head))))
     }
 
     /// The package with its published versions; with `only`, the version of this name or ref.

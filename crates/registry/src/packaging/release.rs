@@ -3,7 +3,7 @@
 use blobs::Received;
 use bytes::Bytes;
 use formats::{Answer, PackageAt, Release, ReleaseFile, Seen, Source, Sums};
-use model::{Code, EntryPath, RefName, Sha256Digest};
+use model::{Code, EntryPath, Reason, RefName, Refusal, Sha256Digest};
 use store::packages::Coordinate;
 use store::perform::{self, Perform};
 use store::refs::NewRef;
@@ -68,18 +68,30 @@ fn named(file: &NewFile) -> (EntryPath, Sha256Digest) {
 }
 
 impl Grant<Write> {
-    /// A conflict with what is the same, file by file, is none where the format says so.
+    /// A conflict with what is the same, file by file, is none where the format says so. If one of the files is there
+    /// with other bytes, that is what is said, whatever else is in the way.
     async fn unless_repeated(&self, files: &[(EntryPath, Sha256Digest)], error: Error) -> Result<()> {
         if files.is_empty() || error.code() != Some(Code::Conflict) || !format_of(self.repo())?.repeats() {
             return Err(error);
         }
         let grant = self.to_read();
+        let (mut missing, mut others) = (false, Vec::new());
         for (location, digest) in files {
-            if grant.find(location).await.map(|found| found.digest()).ok() != Some(*digest) {
-                return Err(error);
+            match grant.find(location).await {
+                Ok(found) if found.digest() == *digest => {}
+                Ok(_) => others.extend(location.segments().last()),
+                Err(_) => missing = true,
             }
         }
-        Ok(())
+        // What belongs to a file has the longer name.
+        match others.into_iter().min_by_key(|name| name.len()) {
+            Some(name) => {
+                let why = format!("{name} already exists: published files never change");
+                Err(Refusal::new(Code::Conflict, why).because(Reason::Taken).into())
+            }
+            None if missing => Err(error),
+            None => Ok(()),
+        }
     }
 
     /// The release in the terms of the store; what is made of it here is staged too.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use formats::{Answer, Document, Site};
+use formats::{Answer, Site};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use registry::{Caller, Grant, Read, Shown};
@@ -60,7 +60,9 @@ pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts)
     };
     let headers = response.headers_mut();
     headers.insert(header::ETAG, tag.header());
-    headers.insert(header::LAST_MODIFIED, http_date(shown.changed_at()));
+    if let Some(changed_at) = shown.changed_at() {
+        headers.insert(header::LAST_MODIFIED, http_date(changed_at));
+    }
     let cache = if grant.repo().anonymous_read { "public, no-cache" } else { "private, no-cache" };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
@@ -94,11 +96,6 @@ fn takes_gzip(parts: &Parts) -> bool {
         }
     }
     star
-}
-
-/// Answers with a list that was made for this request.
-pub(super) fn plain(document: Document) -> Response {
-    say(Answer { status: 200, media_type: document.media_type, body: document.body, headers: Vec::new() })
 }
 
 /// Answers with a few words of the format.

@@ -130,11 +130,15 @@ async fn perform(
             let shown = readable.version_document(&package, &version, view, &place.site()).await?;
             documents::show(&shown, readable, parts).await
         }
-        Operation::Catalogue(asked) => Ok(documents::plain(readable.catalogue(&asked, &place.site()).await?)),
+        Operation::Catalogue(asked) => {
+            let shown = readable.catalogue(&asked, &place.site()).await?;
+            documents::show(&shown, readable, parts).await
+        }
         Operation::Say(view) => {
             let said = format.say(view, &place.site());
             said.map(documents::say).ok_or_else(|| Problem::not_found("there is nothing here"))
         }
+        Operation::Tell(said) => Ok(documents::say(said)),
         Operation::Writers(package, view) => {
             let grant = call.authorize::<Write>(&readable.repo().key).await?;
             let said = format.writers(view, &grant.writers(&package).await?);

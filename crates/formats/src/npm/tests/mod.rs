@@ -90,6 +90,7 @@ fn take<'b>(
         md5: None,
         sha1: Some(sha1::Sha1::digest(&bytes).into()),
         sha512: Some(sha2::Sha512::digest(&bytes).into()),
+        ..Sums::default()
     };
     let staged = StagedFile {
         length: bytes.len() as u64,
