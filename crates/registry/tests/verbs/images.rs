@@ -116,23 +116,27 @@ async fn a_manifest_is_a_fixed_number_of_statements_and_three_for_each_blob() {
         let engine = bench.registry.store().engine();
         let shared = u64::from(bench.registry.shares_its_database());
         Box::pin(push(&bench, "first", "layer")).await;
-        let cost_of = async |tag: &str, held: usize, note: &str| {
-            blobs(&bench, &BLOBS[..held]).await;
+        let again = async |tag: &str, held: usize, note: &str| {
             let before = written(&bench.registry).await;
             push_manifest(&bench, tag, &BLOBS[..held], note).await;
             written(&bench.registry).await - before - shared
         };
+        let cost_of = async |tag: &str, held: usize, note: &str| {
+            blobs(&bench, &BLOBS[..held]).await;
+            again(tag, held, note).await
+        };
         let new_tag = [cost_of("a", 1, "1").await, cost_of("b", 2, "2").await, cost_of("c", 8, "3").await];
         assert_eq!(new_tag, [NEW + 3, NEW + 6, NEW + 24], "{engine:?}");
         let moved = cost_of("a", 1, "4").await;
-        let again = (cost_of("a", 1, "4").await, cost_of("c", 8, "3").await);
-        assert_eq!((moved, again), (NEW + 3 + 1, (AGAIN + 2, AGAIN + 16)), "{engine:?}: a tag that moves, or not");
+        // Who pushes the same again sees that the blobs are there.
+        let same = (again("a", 1, "4").await, again("c", 8, "3").await);
+        assert_eq!((moved, same), (NEW + 3 + 1, (AGAIN + 2, AGAIN + 16)), "{engine:?}: a tag that moves, or not");
     }
 }
 
 /// Statements of a new manifest with a new tag, beside those of its blobs, and of one that is there.
 const NEW: u64 = 18;
-const AGAIN: u64 = 15;
+const AGAIN: u64 = 13;
 
 #[tokio::test]
 async fn a_push_costs_the_same_beside_ten_thousand_tags() {
