@@ -96,10 +96,12 @@ async fn builds_of_a_snapshot_appear_one_after_the_other() -> Result<()> {
 async fn plain_puts_appear_after_a_quiet_period() -> Result<()> {
     let (wire, rita) = open(Backing::Scaled, "2").await?;
     let (jar, sources) = (format!("{DEMO}.jar"), format!("{DEMO}-sources.jar"));
+    let begun = Instant::now();
     for path in [&jar, &sources] {
         wire.desk.admin.put(&wire.at(path)).body("bytes").send().await?.expect(&[201])?;
     }
-    let begun = Instant::now();
+    let early = visible(&wire, &rita, &[&jar, &sources, INDEX]).await?;
+    assert!(early == 0 || begun.elapsed() >= Duration::from_secs(2), "{early} are there after {:?}", begun.elapsed());
     loop {
         // The one that was sent first is asked for first: with it, the other is there.
         let first = visible(&wire, &rita, &[&jar]).await?;

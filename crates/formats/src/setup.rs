@@ -77,6 +77,22 @@ mod tests {
     }
 
     #[test]
+    fn without_tls_clients_are_told_so_and_with_it_not() {
+        let all = |server| {
+            let place = Place { server, key: "libs" };
+            crate::ALL.map(|format| format.setups(&place)).concat()
+        };
+        let plain = |setup: &Setup| {
+            ["tls-verify=false", "plain-http", "unsafeHttp", "isAllowInsecure", "http:"]
+                .iter()
+                .any(|word| setup.text.contains(word))
+        };
+        assert!(!all("https://host:8443").iter().any(plain));
+        let with_words = all("http://host:8080").iter().filter(|setup| plain(setup)).count();
+        assert!(with_words >= 12, "{with_words}");
+    }
+
+    #[test]
     fn every_format_tells_its_clients_and_no_two_setups_are_one() {
         let place = Place { server: "https://host", key: "libs" };
         for format in crate::ALL {

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::stored;
 use crate::maven::deposit::{self, hex_of};
-use crate::maven::{module, pom};
-use crate::{Algorithm, Intake, Piece, Plan, StagedFile, Sums};
+use crate::maven::{Maven, module, pom};
+use crate::{Algorithm, Asked, Format, Intake, Method, Operation, PackageAt, Piece, Plan, StagedFile, Sums};
 
 fn pom(bytes: &[u8], path: &str) -> Result<(), String> {
     let read = pom::Pom::parse(bytes).and_then(|pom| pom.agrees(&stored(path)));
@@ -124,6 +124,30 @@ fn a_file_is_published_under_its_coordinates() {
     assert_eq!(file.location.as_str(), "com/example/demo/1.1-SNAPSHOT/demo-1.1-20260101.101010-3.jar");
     assert_eq!(Sums::of_attributes(file.attributes.as_deref().expect("sums")).sha1, Some([7; 20]));
     assert!(put(AT, &project(&GAV.replace("1.0", "2")), 7).is_err());
+}
+
+/// The index of an artifact is the end of its deployments; nothing else is.
+#[test]
+fn the_index_of_an_artifact_completes_its_deployments() {
+    let intake = |path: &str| match Maven.parse(&Asked::plain(Method::Put, path)) {
+        Ok(Operation::Receive(intake)) => intake,
+        other => panic!("{path}: {other:?}"),
+    };
+    let demo = PackageAt { namespace: "com.example".to_owned(), name: "demo".to_owned() };
+    let completes = |path: &str| intake(path).plan(&mut []).expect("a plan").completes;
+    assert_eq!(completes("com/example/demo/maven-metadata.xml"), Some(demo.clone()));
+    for path in [
+        "com/example/demo/maven-metadata.xml.sha1",
+        "com/example/demo/1.1-SNAPSHOT/maven-metadata.xml",
+        "com/example/demo/1.1-SNAPSHOT/maven-metadata.xml.md5",
+    ] {
+        assert_eq!(completes(path), None, "{path}");
+        assert!(intake(path).belongs_to().is_none());
+    }
+    let (jar, build) = (intake(AT), "1.1-20260101.101010-3");
+    assert_eq!(jar.belongs_to(), Some((&demo, "1.0")));
+    let snapshot = intake(&format!("com/example/demo/1.1-SNAPSHOT/demo-{build}.jar"));
+    assert_eq!(snapshot.belongs_to(), Some((&demo, build)));
 }
 
 /// A ZIP archive with stored or deflated members.
