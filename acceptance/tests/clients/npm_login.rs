@@ -37,7 +37,10 @@ async fn npm_logs_in_through_a_browser() -> Result<()> {
     let shown = browser.get(&page).send().await?.expect(&[200])?;
     assert!(shown.text().contains("<form method=\"post\">") && shown.text().contains("<code>npm</code>"));
     assert!(shown.header("content-security-policy").unwrap_or_default().contains("form-action 'self'"));
-    assert_eq!((shown.header("cache-control"), shown.header("referrer-policy")), (Some("no-store"), Some("no-referrer")));
+    assert_eq!(
+        (shown.header("cache-control"), shown.header("referrer-policy")),
+        (Some("no-store"), Some("no-referrer"))
+    );
     for (token, status, words) in [
         ("not-a-token", 401, "the token is unknown"),
         (stranger.as_str(), 404, "the repository npm was not found"),
