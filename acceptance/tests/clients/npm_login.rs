@@ -74,6 +74,10 @@ async fn a_login_begun_here_is_confirmed_there_and_fetched_once() -> Result<()> 
         Ok((path(&begun.string("/loginUrl")?)?, path(&begun.string("/doneUrl")?)?))
     };
     let ask = async |http: &Http, done: &str| http.get(done).header("User-Agent", NPM).send().await;
+    // Not every client says its name.
+    let nameless = one.post("/repository/npm/-/v1/login").send().await?.expect(&[200])?;
+    one.get(&path(&nameless.string("/doneUrl")?)?).send().await?.expect(&[202])?;
+    one.get("/repository/npm/-/v1/done/file").send().await?.expect(&[401])?;
     let (page, done) = begin(&one).await?;
     let waits = ask(&two, &done).await?.expect(&[202])?;
     assert!(waits.header("retry-after").is_some_and(|seconds| seconds.parse::<u8>().is_ok_and(|seconds| seconds > 0)));
