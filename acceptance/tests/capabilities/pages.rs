@@ -103,3 +103,40 @@ async fn no_page_makes_the_console_complain() -> Result<()> {
     browser.value("console.error('a mistake')")?;
     ensure(browser.complaints()?.iter().any(|one| one.contains("a mistake")), "and whatever else goes wrong")
 }
+
+#[tokio::test]
+async fn a_login_is_confirmed_in_a_browser() -> Result<()> {
+    let site = Site::embedded().await?;
+    let body = json!({"repoKey": "js", "format": "npm", "repoType": "local"});
+    ask(site.admin.post("/v1/repos").json(&body)).await?.expect(&[201])?;
+    let begin = site.server.http()?.post("/repository/js/-/v1/login").header("User-Agent", "npm/11.19.1");
+    let begun = ask(begin.json(&json!({}))).await?.expect(&[200])?;
+    let mut browser = Browser::open()?;
+    browser.visit(&begun.string("/loginUrl")?)?;
+    silent(&mut browser, "the page")?;
+    let type_in = |token: &str| {
+        format!(
+            "{{ document.getElementById('token').value = {}; document.querySelector('form').requestSubmit() }}",
+            json!(token)
+        )
+    };
+    browser.value(&type_in("guess"))?;
+    arrived(&mut browser, "document.querySelector('[role=alert]')?.textContent.includes('unknown')").await?;
+    browser.value(&type_in(site.admin.token()))?;
+    arrived(&mut browser, "document.querySelector('h1')?.textContent === 'Logged in'").await?;
+    let done = begun.string("/doneUrl")?;
+    let done = done.split_once("/repository/").map(|(_, rest)| format!("/repository/{rest}")).unwrap_or_default();
+    let fetched = ask(site.server.http()?.get(&done).header("User-Agent", "npm/11.19.1")).await?.expect(&[200])?;
+    ensure(fetched.string("/token")?.starts_with("aft_"), fetched.text())
+}
+
+/// Waits until `expression` is true on the page that comes: between two pages there is none to ask.
+async fn arrived(browser: &mut Browser, expression: &str) -> Result<()> {
+    for _ in 0..600 {
+        if browser.value(expression).is_ok_and(|found| found == true) {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    browser.until(expression)
+}

@@ -1,8 +1,9 @@
 //! A person's desk: a server with one repository, a home folder, and commands that know nothing else.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use acceptance::server::{Backing, Persona, Server, binary};
 use acceptance::{Result, Trouble, environment, nursery, scratch, tree};
@@ -129,10 +130,45 @@ impl Deed {
         }
     }
 
+    /// Starts it and waits for a line that begins with `start`. Returns that line, and what is under way.
+    pub(crate) fn until_it_says(mut self, start: &str) -> Result<(String, Underway)> {
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let name = format!("{:?}", self.command);
+        let mut child = nursery::spawn(self.command)?;
+        let said = child.stdout.take().ok_or_else(|| Trouble::new("a pipe that is none"))?;
+        let mut underway = Underway { name, child, said: BufReader::new(said) };
+        let mut line = String::new();
+        while underway.said.read_line(&mut line)? > 0 {
+            if line.starts_with(start) {
+                return Ok((line, underway));
+            }
+            line.clear();
+        }
+        Err(Trouble::new(format!("it ended before it said {start:?}:\n{:?}", underway.works())))
+    }
+
     fn run(mut self) -> Result<(bool, String, String)> {
         let name = format!("{:?}", self.command);
         let done = self.command.output().map_err(|error| Trouble::new(format!("{name}: {error}")))?;
         let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         Ok((done.status.success(), name, said))
+    }
+}
+
+/// A command that runs.
+pub(crate) struct Underway {
+    name: String,
+    child: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl Underway {
+    /// It must come to a good end. Returns what it said since.
+    pub(crate) fn works(mut self) -> Result<String> {
+        let mut said = String::new();
+        self.said.read_to_string(&mut said)?;
+        let done = self.child.wait_with_output()?;
+        said.push_str(&String::from_utf8_lossy(&done.stderr));
+        if done.status.success() { Ok(said) } else { Err(Trouble::new(format!("{} failed:\n{said}", self.name))) }
     }
 }

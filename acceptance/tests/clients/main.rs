@@ -11,6 +11,8 @@ mod maven_atomic;
 mod maven_wire;
 mod node;
 mod npm;
+mod npm_login;
+mod npm_many;
 mod npm_others;
 mod npm_wire;
 mod oci;

@@ -42,6 +42,9 @@ async fn follow(backing: Backing) -> Result<()> {
     tags(&run, &desk, &token)?;
     let found = run(&token, &["search", "@acme/", "--json"])?.works()?;
     assert!(found.contains("\"@acme/tool\""), "{found}");
+    for args in [["access", "get", "status", "@acme/tool"], ["owner", "add", "bob", "@acme/tool"]] {
+        run(&token, &args)?.fails_saying(&["not offered here", "bindings of the repository"])?;
+    }
     let audit = client(&desk, "clean", &reader, "npm")?.args(["audit"]).at(desk.home.join("app"));
     assert!(audit.works()?.contains("found 0 vulnerabilities"));
     withdraw(&run, &desk, &token).await

@@ -112,7 +112,12 @@ fn service(asked: &Asked<'_>, rest: &[&str]) -> Result<Operation, ParseError> {
             }
             _ => Err(ParseError::Method("DELETE")),
         },
-        ["v1", "login"] | ["npm", "v1", ..] | ["user" | "org" | "team", ..] => Ok(Operation::Say(NOT_OFFERED)),
+        // Who may see and publish, and from where: settings of the public registry.
+        ["package", _, "access" | "collaborators" | "visibility" | "trust"]
+        | ["package", _, _, "access" | "collaborators" | "visibility" | "trust"]
+        | ["v1", "login"]
+        | ["npm", "v1", ..]
+        | ["user" | "org" | "team", ..] => Ok(Operation::Say(NOT_OFFERED)),
         _ => Err(ParseError::Unknown),
     }
 }

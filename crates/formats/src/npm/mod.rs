@@ -128,8 +128,9 @@ impl Format for Npm {
                 Some(Answer::json(&json!({"actions": [], "advisories": {}, "muted": [], "metadata": metadata})))
             }
             (NOT_OFFERED, _) => {
-                let why = "profiles, organisations, teams, hooks and registry keys are not offered here: who may do what \
-                    is decided by bindings and tokens, which are managed through /v1";
+                let why = "profiles, organisations, teams, owners, access settings, trusted publishers and registry keys are \
+                    not offered here: who may do what is decided by the bindings of the repository and by tokens, \
+                    which are managed through /v1";
                 Some(Answer { status: 404, ..Answer::json(&json!({"error": why, "code": "not_found"})) })
             }
             _ => None,

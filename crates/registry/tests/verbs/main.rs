@@ -7,6 +7,7 @@ mod deployments;
 mod direct;
 mod folders;
 mod images;
+mod logins;
 mod packages;
 mod packaging;
 mod parts;

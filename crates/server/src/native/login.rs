@@ -2,7 +2,7 @@
 //! a new token that dies with the one used.
 //!
 //! The native requests that are understood without credentials, also beside old ones that have ended. Which format
-//! they are in is told by the client's name alone, so that nothing is learned about repositories without a token.
+//! they are in is told by the request alone, so that nothing is learned about repositories without a token.
 
 use axum::body::Body;
 use axum::extract::FromRequestParts;
@@ -11,7 +11,7 @@ use formats::{Format, LoginStep, Logins};
 use futures_util::StreamExt;
 use http::header;
 use http::request::Parts;
-use registry::Read;
+use registry::{Read, TokenSecret};
 
 use super::documents::say;
 use super::{asked, map, text};
@@ -25,18 +25,27 @@ const BODY: usize = 16 << 10;
 
 /// How this request logs in, and to what.
 pub(super) struct LoggingIn {
-    format: &'static dyn Format,
+    pub(super) format: &'static dyn Format,
     logins: &'static dyn Logins,
     step: LoginStep,
 }
 
-/// How this request logs in, if it does.
+/// How this request logs in, if it does. Not every client says its name when it does: without one the address
+/// tells, where a request without credentials, or to this address, could have no other meaning.
 pub(super) fn of(parts: &Parts) -> Option<LoggingIn> {
-    let format = formats::by_client(text(parts, &header::USER_AGENT)?)?;
-    let logins = format.logins()?;
     let address = map::address(parts.uri.path())?;
-    let step = logins.step(&asked(parts, address.rest)?)?;
-    Some(LoggingIn { format, logins, step })
+    let asked = asked(parts, address.rest)?;
+    let in_format = |format: &'static dyn Format| {
+        let logins = format.logins()?;
+        Some(LoggingIn { format, logins, step: logins.step(&asked)? })
+    };
+    match formats::by_client(text(parts, &header::USER_AGENT).unwrap_or_default()) {
+        Some(format) => in_format(format),
+        None => formats::ALL.into_iter().find_map(in_format).filter(|login| match &login.step {
+            LoginStep::Ask(name) => name.expose().rsplit('/').next().is_some_and(TokenSecret::looks_like),
+            LoginStep::Password | LoginStep::Begin => !parts.headers.contains_key(header::AUTHORIZATION),
+        }),
+    }
 }
 
 /// The whole of a short body.

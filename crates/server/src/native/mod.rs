@@ -42,8 +42,9 @@ use crate::problem::Problem;
 pub(crate) async fn serve(State(app): State<App>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     if let Some(login) = login::of(&parts) {
+        let format = Some(login.format);
         let answer = login.answer(&app, &mut parts, body).await;
-        return answer.unwrap_or_else(|problem| Refused::from(problem).respond(&parts));
+        return answer.unwrap_or_else(|problem| Refused { problem, format }.respond(&parts));
     }
     if let Some(response) = presumed(&app, &mut parts).await {
         return response;

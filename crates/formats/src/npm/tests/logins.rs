@@ -116,3 +116,23 @@ fn tokens_have_their_addresses() {
     assert_eq!(named.expose(), "abc");
     assert!(matches!(parse(Method::Get, "-/npm/v1/tokens/token/abc"), Err(ParseError::Method("DELETE"))));
 }
+
+#[test]
+fn what_is_not_offered_says_so_and_what_there_is_instead() {
+    for rest in [
+        "-/package/@acme%2ftool/visibility",
+        "-/package/tool/access",
+        "-/package/tool/collaborators",
+        "-/package/@acme%2ftool/trust",
+        "-/org/acme/user",
+        "-/user/org.couchdb.user:bob",
+        "-/npm/v1/user",
+        "-/npm/v1/keys",
+    ] {
+        let Ok(Operation::Say(view)) = Npm.parse(&Asked::plain(Method::Get, rest)) else { panic!("{rest}") };
+        let said = Npm.say(view, &Site { base: "", auth_required: true, subject: None }).expect("an answer");
+        // Clients go on without these when there are none: 404, and no other status.
+        assert_eq!(said.status, 404, "{rest}");
+        assert!(String::from_utf8_lossy(&said.body).contains("bindings of the repository"), "{rest}");
+    }
+}
