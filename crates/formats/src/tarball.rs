@@ -4,6 +4,76 @@ use std::io::{self, Read};
 
 use model::{Code, Refusal};
 
+/// The longest extension of a member's header, in bytes: whoever reads archives keeps it in memory.
+const EXTENSION: u64 = 1 << 20;
+const BLOCK: usize = 512;
+
+/// The bytes of an archive on their way to its reader: headers whose extensions are endless are an error before they
+/// are read.
+pub(crate) struct Guarded<R> {
+    source: R,
+    block: [u8; BLOCK],
+    filled: usize,
+    /// Bytes until the next header.
+    behind: u64,
+}
+
+impl<R> Guarded<R> {
+    pub(crate) fn new(source: R) -> Self {
+        Self { source, block: [0; BLOCK], filled: 0, behind: 0 }
+    }
+
+    pub(crate) fn into_inner(self) -> R {
+        self.source
+    }
+
+    fn see(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            if self.behind > 0 {
+                let count = usize::try_from(self.behind).unwrap_or(usize::MAX).min(bytes.len());
+                self.behind -= count as u64;
+                bytes = bytes.get(count..).unwrap_or_default();
+                continue;
+            }
+            let count = bytes.len().min(BLOCK - self.filled);
+            let (now, rest) = bytes.split_at(count);
+            self.block.iter_mut().skip(self.filled).zip(now).for_each(|(to, from)| *to = *from);
+            self.filled += count;
+            bytes = rest;
+            if self.filled == BLOCK {
+                self.filled = 0;
+                self.header()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn header(&mut self) -> io::Result<()> {
+        if self.block.iter().all(|byte| *byte == 0) {
+            return Ok(());
+        }
+        let header = tar::Header::from_byte_slice(&self.block);
+        let (kind, size) = (header.entry_type(), header.entry_size()?);
+        let extends = kind.is_gnu_longname()
+            || kind.is_gnu_longlink()
+            || kind.is_pax_local_extensions()
+            || kind.is_pax_global_extensions();
+        if extends && size > EXTENSION {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "what extends a header is too long"));
+        }
+        self.behind = size.checked_next_multiple_of(BLOCK as u64).unwrap_or(u64::MAX);
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Guarded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(into)?;
+        self.see(into.get(..count).unwrap_or_default())?;
+        Ok(count)
+    }
+}
+
 /// What follows the end of the archive must be nothing: some readers go on after one empty block.
 pub(crate) fn expect_zeros(rest: &mut impl Read) -> Result<(), Refusal> {
     let mut block = [0; 8192];

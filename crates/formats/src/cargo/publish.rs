@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::index::Manifest;
 use super::{Cargo, is_name, normal};
+use crate::tarball::Guarded;
 use crate::{
     Answer, Format, Intake, NewFile, PackageAt, Piece, Plan, Release, ReleaseFile, Source, StagedFile, Wanted,
 };
@@ -265,7 +266,7 @@ fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
     let folder = format!("{}-{}", sent.name, sent.vers);
     let broken = |error: std::io::Error| contradiction(format!("the archive cannot be read: {error}"));
     let unpacked = flate2::read::GzDecoder::new(&mut archive.bytes).take(UNPACKED + 1);
-    let mut members = tar::Archive::new(unpacked);
+    let mut members = tar::Archive::new(Guarded::new(unpacked));
     let (mut stated, mut paths) = (None, HashSet::new());
     for (count, member) in members.entries().map_err(broken)?.enumerate() {
         if count >= MEMBERS {
@@ -292,7 +293,7 @@ fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
             stated = Some(text);
         }
     }
-    if members.into_inner().limit() == 0 {
+    if members.into_inner().into_inner().limit() == 0 {
         return Err(contradiction(format!("the archive unpacks to more than {UNPACKED} bytes")));
     }
     stated.ok_or_else(|| contradiction("the archive has no Cargo.toml")).and_then(|text| sent.agrees(&text))

@@ -6,7 +6,7 @@ use flate2::read::MultiGzDecoder;
 use model::{EntryPath, Refusal};
 use serde_json::{Map, Value as Json};
 
-use crate::tarball::{broken, contradiction, expect_zeros, same_size};
+use crate::tarball::{Guarded, broken, contradiction, expect_zeros, same_size};
 
 /// The longest `package.json`, in bytes.
 const PACKAGE_JSON: u64 = 4 << 20;
@@ -33,14 +33,14 @@ pub(super) struct Archive {
 pub(super) fn look(bytes: impl Read) -> Result<Archive, Refusal> {
     // All members of a gzip file are read, as npm's clients do.
     let unpacked = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, bytes)).take(UNPACKED + 1);
-    let mut tar = tar::Archive::new(unpacked);
+    let mut tar = tar::Archive::new(Guarded::new(unpacked));
     let mut found = Found::default();
     for member in tar.entries().map_err(broken)? {
         found.member(&mut member.map_err(broken)?)?;
     }
     let mut rest = tar.into_inner();
     expect_zeros(&mut rest)?;
-    if rest.limit() == 0 {
+    if rest.into_inner().limit() == 0 {
         return Err(contradiction(format!("the archive unpacks to more than {UNPACKED} bytes")));
     }
     let text = found.package.ok_or_else(|| contradiction("the archive has no package.json"))?;
