@@ -13,3 +13,4 @@ mod npm;
 mod npm_others;
 mod npm_wire;
 mod oci;
+mod pypi;

@@ -12,18 +12,19 @@ use super::metadata::{self, Metadata};
 use super::names::joins;
 use super::wheel::{self, Looked, is_sound, unpacked};
 use crate::StagedFile;
-use crate::tarball::{broken, contradiction, expect_zeros, same_path, same_size};
+use crate::tarball::{Guarded, broken, contradiction, expect_zeros, same_path, same_size};
 use crate::zip::Kind;
 
-/// Members at most.
+/// Members at most, and the bytes of their paths together.
 const MEMBERS: usize = 100_000;
+const PATHS: usize = 32 << 20;
 
 /// Reads an archive of the kind `.tar.gz` once.
 pub(super) fn look(archive: &mut StagedFile) -> Result<Looked, Refusal> {
     let most = unpacked(archive.length);
     // All members of a gzip file are read, as Python does.
     let source = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, &mut archive.bytes)).take(most + 1);
-    let mut tar = tar::Archive::new(source);
+    let mut tar = tar::Archive::new(Guarded::new(source));
     let (mut seen, mut total) = (Seen::default(), 0u64);
     let too_large = || Refusal::new(Code::PayloadTooLarge, format!("the archive unpacks to more than {most} bytes"));
     for member in tar.entries().map_err(broken)? {
@@ -36,7 +37,7 @@ pub(super) fn look(archive: &mut StagedFile) -> Result<Looked, Refusal> {
     }
     let mut rest = tar.into_inner();
     expect_zeros(&mut rest)?;
-    if rest.limit() == 0 {
+    if rest.into_inner().limit() == 0 {
         return Err(too_large());
     }
     seen.end()
@@ -62,6 +63,7 @@ struct Seen {
     /// The paths, and whether each is a folder.
     paths: HashMap<String, bool>,
     links: HashSet<String>,
+    named: usize,
     info: Option<Vec<u8>>,
 }
 
@@ -111,8 +113,9 @@ impl Seen {
         if !is_sound(path) {
             return Err(named("is no path that stays in its folder".to_owned()));
         }
-        if self.paths.len() >= MEMBERS {
-            return Err(contradiction(format!("the archive has more than {MEMBERS} members")));
+        self.named += path.len();
+        if self.paths.len() >= MEMBERS || self.named > PATHS {
+            return Err(contradiction(format!("the archive has more than {MEMBERS} members, or too long paths")));
         }
         let top = path.split('/').next().unwrap_or_default();
         if self.top.is_empty() {

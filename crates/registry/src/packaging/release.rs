@@ -72,19 +72,23 @@ impl Grant<Write> {
             return Err(error);
         }
         let grant = self.to_read();
-        let mut missing = false;
+        let (mut missing, mut others) = (false, Vec::new());
         for (location, digest) in files {
             match grant.find(location).await {
                 Ok(found) if found.digest() == *digest => {}
-                Ok(_) => {
-                    let name = location.segments().last().unwrap_or_default();
-                    let why = format!("{name} already exists: published files never change");
-                    return Err(Error::refuse(Code::Conflict, why));
-                }
+                Ok(_) => others.extend(location.segments().last()),
                 Err(_) => missing = true,
             }
         }
-        if missing { Err(error) } else { Ok(()) }
+        // What belongs to a file has the longer name.
+        match others.into_iter().min_by_key(|name| name.len()) {
+            Some(name) => {
+                let why = format!("{name} already exists: published files never change");
+                Err(Error::refuse(Code::Conflict, why))
+            }
+            None if missing => Err(error),
+            None => Ok(()),
+        }
     }
 
     /// `places`: where the bytes of the release are, those that are made here too.

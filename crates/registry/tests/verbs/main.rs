@@ -6,6 +6,7 @@ mod bench;
 mod direct;
 mod folders;
 mod images;
+mod joining;
 mod packages;
 mod packaging;
 mod parts;
