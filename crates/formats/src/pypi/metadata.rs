@@ -4,7 +4,7 @@
 
 use std::str::FromStr as _;
 
-use model::Refusal;
+use model::{Code, Refusal};
 use pep440_rs::{Version, VersionSpecifiers};
 use serde_json::{Map, Value as Json, json};
 
@@ -14,7 +14,9 @@ use crate::tarball::contradiction;
 /// The longest metadata, in bytes.
 pub(super) const LONGEST: u64 = 8 << 20;
 /// The longest description that a project's JSON shows, in bytes; the rest is in the metadata file.
-const SHOWN: usize = 256 << 10;
+const SHOWN: usize = 64 << 10;
+/// All other fields together, in bytes, and how many there may be.
+const FIELDS: (usize, usize) = (512 << 10, 20_000);
 
 /// Fields that may stand there once, and what a project's JSON calls them.
 const SINGLE: [(&str, &str); 16] = [
@@ -72,6 +74,12 @@ impl Metadata {
         let text = std::str::from_utf8(text).map_err(|_| odd("is not UTF-8".to_owned()))?;
         let (head, body) = cut(text);
         let fields = fields(head).map_err(odd)?;
+        let told =
+            fields.iter().filter(|(name, _)| name != "description").map(|(name, value)| name.len() + value.len());
+        if told.sum::<usize>() > FIELDS.0 {
+            let why = format!("{place} may have at most {} bytes beside the description", FIELDS.0);
+            return Err(Refusal::new(Code::PayloadTooLarge, why));
+        }
         let single = |key: &str| -> Result<Option<&str>, Refusal> {
             let mut found = fields.iter().filter(|(name, _)| name == key).map(|(_, value)| value.as_str());
             let first = found.next();
@@ -143,6 +151,9 @@ fn fields(head: &str) -> Result<Vec<(String, String)>, String> {
             let start: String = line.chars().take(60).collect();
             return Err(format!("has a line in its head that is no field: {}", start.escape_debug()));
         };
+        if fields.len() >= FIELDS.1 {
+            return Err(format!("has more than {} fields", FIELDS.1));
+        }
         fields.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     Ok(fields)
@@ -156,7 +167,8 @@ fn info(fields: &[(String, String)], body: &str) -> Map<String, Json> {
     let of = |key: &'static str| fields.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str());
     let mut info = Map::new();
     for (key, word) in SINGLE {
-        info.insert(word.to_owned(), json!(of(key).next().filter(|text| !text.is_empty() && *text != "UNKNOWN")));
+        let text = of(key).next().filter(|text| !text.is_empty() && *text != "UNKNOWN");
+        info.insert(word.to_owned(), json!(text.filter(|text| text.len() <= SHOWN)));
     }
     for (key, word) in MANY.into_iter().filter(|(key, _)| *key != "project-url") {
         let values: Vec<&str> = of(key).collect();

@@ -15,8 +15,9 @@ use crate::StagedFile;
 use crate::tarball::{self, broken, contradiction, expect_zeros};
 use crate::zip::Kind;
 
-/// Members at most.
+/// Members at most, and the bytes of their paths together.
 const MEMBERS: usize = 100_000;
+const PATHS: usize = 32 << 20;
 
 /// Reads an archive of the kind `.tar.gz` once.
 pub(super) fn look(archive: &mut StagedFile) -> Result<Looked, Refusal> {
@@ -59,6 +60,7 @@ struct Seen {
     /// The paths, and whether each is a folder.
     paths: HashMap<String, bool>,
     links: HashSet<String>,
+    named: usize,
     info: Option<Vec<u8>>,
 }
 
@@ -106,8 +108,9 @@ impl Seen {
         if !is_sound(path) {
             return Err(named("is no path that stays in its folder".to_owned()));
         }
-        if self.paths.len() >= MEMBERS {
-            return Err(contradiction(format!("the archive has more than {MEMBERS} members")));
+        self.named += path.len();
+        if self.paths.len() >= MEMBERS || self.named > PATHS {
+            return Err(contradiction(format!("the archive has more than {MEMBERS} members, or too long paths")));
         }
         let top = path.split('/').next().unwrap_or_default();
         if self.top.is_empty() {

@@ -7,6 +7,7 @@ mod deployments;
 mod direct;
 mod folders;
 mod images;
+mod joining;
 mod logins;
 mod packages;
 mod packaging;

@@ -72,7 +72,7 @@ async fn the_same_again_is_fine_and_something_else_is_not() {
         assert_eq!(refused(&grant, &format!("{JAR}.md5"), &[b'0'; 32]).await, Some(Code::Unprocessable));
 
         let reading = grant.to_read();
-        for algorithm in Algorithm::ALL {
+        for algorithm in [Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512] {
             let at = format!("{JAR}.{}", algorithm.word());
             let sum = read(&reading, &at).await;
             put(&grant, &at, sum.to_uppercase().as_bytes()).await.expect("the checksum of what is there");

@@ -271,7 +271,15 @@ fn broken_and_endless_source_distributions_are_refused() {
     header.set_cksum();
     bomb.write_all(header.as_bytes()).expect("written");
     bomb.write_all(&[0; 1 << 16]).expect("written");
+    let mut name = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::GNULongName);
+    header.set_size(2 << 20);
+    header.set_cksum();
+    name.append(&header, &*vec![b'x'; 2 << 20]).expect("added");
+    let name = name.into_inner().expect("ended").finish().expect("packed");
     for (name, archive, code) in [
+        ("an endless name", name, Code::Unprocessable),
         ("no gzip", b"hello".to_vec(), Code::Unprocessable),
         ("cut", whole[..whole.len() / 2].to_vec(), Code::Unprocessable),
         ("a second archive behind", [whole.as_slice(), &second].concat(), Code::Unprocessable),
@@ -280,6 +288,7 @@ fn broken_and_endless_source_distributions_are_refused() {
     ] {
         let refusal = publish(&fields(&SDIST), "demo_lib-1.0.tar.gz", &archive).expect_err(name);
         assert_eq!(refusal.code, code, "{name}: {}", refusal.detail);
+        assert_eq!(refusal.detail.contains("extends a header"), name == "an endless name", "{}", refusal.detail);
     }
 }
 
