@@ -25,7 +25,7 @@ pub struct Target {
 
 /// All of them. `…-request`: an address and a body as they come in. `…-package`: what is inside of a package,
 /// framed, packed and signed correctly so that changes reach the innermost parser.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "cargo-request", run: packages::cargo::request, seeds: packages::cargo::requests },
     Target { name: "cargo-package", run: packages::cargo::package, seeds: packages::cargo::seeds },
     Target { name: "go-request", run: packages::go::request, seeds: packages::go::requests },
@@ -36,6 +36,8 @@ pub const TARGETS: [Target; 12] = [
     Target { name: "npm-package", run: packages::npm::package, seeds: packages::npm::seeds },
     Target { name: "oci-address", run: images::address, seeds: images::addresses },
     Target { name: "oci-manifest", run: images::manifest, seeds: images::manifests },
+    Target { name: "pypi-request", run: packages::pypi::request, seeds: packages::pypi::requests },
+    Target { name: "pypi-package", run: packages::pypi::package, seeds: packages::pypi::seeds },
     Target { name: "raw-request", run: packages::raw::request, seeds: packages::raw::requests },
     Target { name: "names", run: names::names, seeds: names::seeds },
 ];

@@ -4,6 +4,7 @@ pub(crate) mod cargo;
 pub(crate) mod go;
 pub(crate) mod maven;
 pub(crate) mod npm;
+pub(crate) mod pypi;
 pub(crate) mod raw;
 
 use crate::request::write;

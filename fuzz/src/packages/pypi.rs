@@ -1,0 +1,95 @@
+//! Python distributions.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use formats::pypi::Pypi;
+use sha2::Digest as _;
+
+use crate::{archive, request};
+
+pub(crate) fn request(bytes: &[u8]) -> bool {
+    request::run(&Pypi, bytes)
+}
+
+pub(crate) fn requests() -> Vec<Vec<u8>> {
+    let accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.1";
+    let mut all = vec![
+        request::write("GET simple/", accept, "", b""),
+        request::write("GET simple/demo-lib/", "text/html", "", b""),
+        request::write("GET pypi/demo-lib/1.0/json", "*/*", "", b""),
+        request::write("GET packages/demo-lib/1.0/demo_lib-1.0.tar.gz", "*/*", "", b""),
+    ];
+    all.extend(seeds().iter().map(|seed| put(seed)));
+    all
+}
+
+/// A distribution: its file's name, then its files. A wheel that has no `RECORD` gets one that is true.
+pub(crate) fn package(text: &[u8]) -> bool {
+    request(&put(text))
+}
+
+fn put(text: &[u8]) -> Vec<u8> {
+    let parts = archive::read(text);
+    let file = String::from_utf8_lossy(parts.said).replace(['"', '\r', '\n'], "_");
+    let stem = file.trim_end_matches(".tar.gz").trim_end_matches(".zip");
+    let cut = if file.ends_with(".whl") { stem.split_once('-') } else { stem.rsplit_once('-') };
+    let (name, rest) = cut.unwrap_or_default();
+    let version = rest.split('-').next().unwrap_or_default();
+    let (kind, python, content) = if file.ends_with(".whl") {
+        ("bdist_wheel", file.split('-').nth(2).unwrap_or_default(), wheel(parts.members))
+    } else if file.ends_with(".zip") {
+        ("sdist", "source", archive::zip(&parts.members))
+    } else {
+        ("sdist", "source", archive::tgz(&parts.members))
+    };
+    let fields = [
+        (":action", "file_upload"),
+        ("protocol_version", "1"),
+        ("name", name),
+        ("version", version),
+        ("filetype", kind),
+        ("pyversion", python),
+    ];
+    request::write("POST legacy/", "*/*", "multipart/form-data; boundary=xYz", &form(&fields, &file, &content))
+}
+
+fn form(fields: &[(&str, &str)], file: &str, content: &[u8]) -> Vec<u8> {
+    let head = |about: &str| format!("--xYz\r\nContent-Disposition: form-data; {about}\r\n\r\n");
+    let fields = fields.iter().map(|(name, value)| format!("{}{value}\r\n", head(&format!("name=\"{name}\""))));
+    let open = head(&format!("name=\"content\"; filename=\"{file}\""));
+    [fields.collect::<String>().as_bytes(), open.as_bytes(), content, b"\r\n--xYz--\r\n"].concat()
+}
+
+fn wheel(members: Vec<(&[u8], &[u8])>) -> Vec<u8> {
+    let folder = members.iter().find_map(|(name, _)| name.strip_suffix(b"/METADATA")).unwrap_or_default();
+    let own = [folder, b"/RECORD"].concat();
+    let digest = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(bytes));
+    let lines = members.iter().flat_map(|(name, content)| {
+        [*name, format!(",sha256={},{}\n", digest(content), content.len()).as_bytes()].concat()
+    });
+    let record: Vec<u8> = lines.chain(own.iter().copied()).chain(*b",,\n").collect();
+    let mut all = members.clone();
+    if !members.iter().any(|(name, _)| name.ends_with(b"RECORD")) {
+        all.push((&own, &record));
+    }
+    archive::zip(&all)
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let metadata = "Metadata-Version: 2.4\nName: Demo.Lib\nVersion: 1.0rc1\nSummary: a\n folded line\n\
+        Requires-Python: >=3.8,<4\nRequires-Dist: left (>=1.0) ; extra == 'x'\nProvides-Extra: x\n\
+        Project-URL: Home, https://x.example\nDescription-Content-Type: text/markdown\n\n# Demo\n";
+    let bare = "Metadata-Version: 1.2\nName: demo-lib\nVersion: 1.0\n";
+    vec![
+        archive::write(
+            "demo_lib-1.0rc1-cp311-cp311-manylinux_2_17_x86_64.whl",
+            &[
+                ("demo_lib/__init__.py", "x = 1\n"),
+                ("demo_lib-1.0rc1.dist-info/METADATA", metadata),
+                ("demo_lib-1.0rc1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: cp311-cp311-manylinux_2_17_x86_64\n"),
+            ],
+        ),
+        archive::write("demo_lib-1.0.tar.gz", &[("demo_lib-1.0/PKG-INFO", bare), ("demo_lib-1.0/setup.py", "")]),
+        archive::write("demo-lib-1.0.zip", &[("demo-lib-1.0/PKG-INFO", bare)]),
+    ]
+}
