@@ -2,6 +2,7 @@
 
 mod content;
 mod hostile;
+mod life;
 mod lists;
 mod manifests;
 mod programs;
