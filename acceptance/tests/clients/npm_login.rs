@@ -61,6 +61,20 @@ async fn npm_logs_in_through_a_browser() -> Result<()> {
     Ok(())
 }
 
+/// pnpm asks for its token without saying its name.
+#[tokio::test]
+async fn pnpm_logs_in_through_a_browser() -> Result<()> {
+    let desk = Desk::open(Backing::Embedded, "npm").await?;
+    let rita = desk.token("rita", &["repo:npm:read"]).await?;
+    desk.write("home/.npmrc", format!("registry={}/\n", desk.url()?))?;
+    let run = |args: &[&str]| -> Result<Deed> { Ok(client(&desk, "home", "none", "pnpm")?.args(args.iter().copied())) };
+    let (url, login) = run(&["login"])?.until_it_says("http")?;
+    submit(&desk.server.http()?, &path(&url)?, &rita).await?.expect(&[200])?;
+    login.works()?;
+    assert_eq!(run(&["whoami"])?.works()?.trim(), "rita");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_login_begun_here_is_confirmed_there_and_fetched_once() -> Result<()> {
     let server = Server::plan(Backing::Scaled).apis(2).start().await?;
