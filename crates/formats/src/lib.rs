@@ -10,6 +10,7 @@ pub mod cargo;
 mod change;
 mod checksum;
 mod content;
+mod extra;
 mod facts;
 mod fields;
 pub mod go;

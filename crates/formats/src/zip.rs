@@ -10,7 +10,10 @@ use std::io::{self, BufReader, Read, SeekFrom, Take};
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
+use model::{Code, Refusal};
+
 use crate::ReadSeek;
+use crate::extra::{LONG, has_other_name, widen};
 use crate::fields::{Fields, read_at, text};
 
 const END: u32 = 0x0605_4b50;
@@ -22,14 +25,10 @@ const DESCRIPTOR: u32 = 0x0807_4b50;
 
 /// The flag that says that a name is UTF-8.
 const UTF8: u16 = 0x800;
-/// The extra field with another name.
-const OTHER_NAME: u16 = 0x7075;
 
 const END_LENGTH: u64 = 22;
 const LOCATOR64_LENGTH: u64 = 20;
 const END64_LENGTH: u64 = 56;
-/// What stands for "see the extra field" in the short fields.
-const LONG: u64 = 0xffff_ffff;
 /// Sizes of the data descriptors that there are: short and long, without and with a signature.
 const DESCRIPTORS: [u64; 4] = [12, 16, 20, 24];
 
@@ -45,6 +44,19 @@ pub(crate) enum ZipError {
     /// Its bytes could not be read.
     #[error("the archive cannot be read: {0}")]
     Read(#[from] io::Error),
+}
+
+impl From<ZipError> for Refusal {
+    fn from(error: ZipError) -> Self {
+        match error {
+            ZipError::Size(_) => Self::new(Code::PayloadTooLarge, error.to_string()),
+            // Where the bytes are kept, not what they are.
+            ZipError::Read(ref cause) if cause.kind() == io::ErrorKind::Other => {
+                Self::new(Code::ServiceUnavailable, "the received archive cannot be read back: try again")
+            }
+            ZipError::Form(_) | ZipError::Read(_) => Self::new(Code::Unprocessable, error.to_string()),
+        }
+    }
 }
 
 fn form<T>(why: impl Into<String>) -> Result<T, ZipError> {
@@ -372,40 +384,4 @@ fn kind(name: &str, made: u16, attributes: u32) -> Kind {
         (0 | 0o100_000, false) => Kind::File,
         _ => Kind::Other,
     }
-}
-
-/// Whether an extra field gives a member another name: some readers take that one.
-fn has_other_name(extra: &[u8]) -> bool {
-    let mut rest = Fields(extra);
-    while let (Some(id), Some(length)) = (rest.u16(), rest.u16()) {
-        if id == OTHER_NAME {
-            return true;
-        }
-        if rest.take(usize::from(length)).is_none() {
-            return false;
-        }
-    }
-    false
-}
-
-/// Replaces the values that are too long for their fields by those in the extra field. Whether all
-/// that were announced are there, once.
-fn widen<const N: usize>(values: &mut [u64; N], extra: &[u8]) -> bool {
-    let mut rest = Fields(extra);
-    let mut seen = false;
-    while let (Some(id), Some(length)) = (rest.u16(), rest.u16()) {
-        let Some(field) = rest.take(usize::from(length)) else { return false };
-        if id != 1 {
-            continue;
-        }
-        if std::mem::replace(&mut seen, true) {
-            return false;
-        }
-        let mut field = Fields(field);
-        for value in values.iter_mut().filter(|value| **value == LONG) {
-            let Some(long) = field.u64() else { return false };
-            *value = long;
-        }
-    }
-    seen || values.iter().all(|value| *value != LONG)
 }

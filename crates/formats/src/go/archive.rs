@@ -2,7 +2,7 @@
 //!
 //! Source: the Go Modules Reference, "Module zip files", and the rules of `golang.org/x/mod/zip`.
 
-use std::io::{self, Read as _};
+use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -48,7 +48,7 @@ pub(super) fn check(
         return Err(too_large());
     }
     let prefix = format!("{path}@{text}/");
-    let members = zip::members(&mut archive.bytes, archive.length, &LIMITS).map_err(refused)?;
+    let members = zip::members(&mut archive.bytes, archive.length, &LIMITS)?;
     let (mut tree, mut lines, mut go_mod) = (Tree::default(), Vec::with_capacity(members.len()), None);
     for member in &members {
         let named = |why: &str| contradiction(format!("{} in the archive {why}", member.name.escape_debug()));
@@ -113,11 +113,10 @@ fn check_special(inside: &str, member: &Member) -> Result<(), (Code, &'static st
 
 /// Reads a member to its end, and keeps it where that is wanted.
 fn read(archive: &mut StagedFile, member: &Member, mut kept: Option<&mut Vec<u8>>) -> Result<[u8; 32], Refusal> {
-    let told = |error: io::Error| refused(ZipError::Read(error));
-    let mut source = zip::open(&mut archive.bytes, member).map_err(told)?;
+    let mut source = zip::open(&mut archive.bytes, member).map_err(ZipError::Read)?;
     let (mut hasher, mut buffer) = (Sha256::new(), [0; 16 << 10]);
     loop {
-        let count = source.read(&mut buffer).map_err(told)?;
+        let count = source.read(&mut buffer).map_err(ZipError::Read)?;
         let piece = buffer.get(..count).unwrap_or_default();
         if piece.is_empty() {
             return Ok(hasher.finalize().into());
@@ -141,18 +140,6 @@ fn sum(lines: &mut [(&str, [u8; 32])]) -> String {
 
 pub(super) fn too_large() -> Refusal {
     Refusal::new(Code::PayloadTooLarge, "the archive of a module may have at most 500 MiB")
-}
-
-pub(super) fn refused(error: ZipError) -> Refusal {
-    match error {
-        ZipError::Form(_) => contradiction(error.to_string()),
-        ZipError::Size(_) => Refusal::new(Code::PayloadTooLarge, error.to_string()),
-        // Where the bytes are kept, not what they are.
-        ZipError::Read(ref cause) if cause.kind() == io::ErrorKind::Other => {
-            Refusal::new(Code::ServiceUnavailable, "the received archive cannot be read back: try again")
-        }
-        ZipError::Read(_) => contradiction(error.to_string()),
-    }
 }
 
 pub(super) fn contradiction(why: impl Into<String>) -> Refusal {

@@ -7,7 +7,7 @@ use std::io::{Read as _, Write};
 
 use model::{Code, EntryPath, Refusal};
 
-use super::archive::{LARGEST, LARGEST_TEXT, LIMITS, contradiction, refused, too_large};
+use super::archive::{LARGEST, LARGEST_TEXT, LIMITS, contradiction, too_large};
 use super::modfile;
 use super::names::{check_file, check_module, check_pair};
 use super::tree::Tree;
@@ -22,7 +22,7 @@ const VERSION_CONTROL: [&str; 4] = [".bzr", ".git", ".hg", ".svn"];
 
 impl Packing for Go {
     fn place(&self, archive: &mut dyn ReadSeek, length: u64) -> Result<EntryPath, Refusal> {
-        let members = zip::members(archive, length, &LIMITS).map_err(refused)?;
+        let members = zip::members(archive, length, &LIMITS)?;
         let first = members.first().ok_or_else(|| contradiction("the archive has no files"))?;
         let named = first.name.split_once('@').and_then(|(path, rest)| Some((path, rest.split_once('/')?.0)));
         let (path, version) = named.ok_or_else(|| {

@@ -2,7 +2,7 @@
 //!
 //! Source: the binary distribution format, "File contents".
 
-use std::io::{self, Read as _};
+use std::io::Read as _;
 
 use model::{Code, Refusal};
 use pep440_rs::Version;
@@ -56,7 +56,7 @@ pub(super) fn look(archive: &mut StagedFile) -> Result<Looked, Refusal> {
 /// The members of an archive, all of them files and folders with sound names.
 pub(super) fn members(archive: &mut StagedFile) -> Result<Vec<Member>, Refusal> {
     let limits = Limits { members: 100_000, directory: 32 << 20, unpacked: unpacked(archive.length) };
-    let members = zip::members(&mut archive.bytes, archive.length, &limits).map_err(refused)?;
+    let members = zip::members(&mut archive.bytes, archive.length, &limits)?;
     for member in &members {
         let named = |why: &str| contradiction(format!("{} in the archive {why}", member.name.escape_debug()));
         if member.kind == Kind::Other {
@@ -141,19 +141,18 @@ pub(super) fn text(archive: &mut StagedFile, member: &Member, most: u64) -> Resu
         return Err(Refusal::new(Code::PayloadTooLarge, why));
     }
     let mut text = Vec::new();
-    let mut source = zip::open(&mut archive.bytes, member).map_err(|error| refused(error.into()))?;
-    source.read_to_end(&mut text).map_err(|error| refused(error.into()))?;
+    let mut source = zip::open(&mut archive.bytes, member).map_err(ZipError::Read)?;
+    source.read_to_end(&mut text).map_err(ZipError::Read)?;
     Ok(text)
 }
 
 /// Reads a member to its end.
 fn check(archive: &mut StagedFile, member: &Member, record: &Record) -> Result<(), Refusal> {
-    let told = |error: io::Error| refused(ZipError::Read(error));
     let mut hasher = record.hasher(&member.name)?;
-    let mut source = zip::open(&mut archive.bytes, member).map_err(told)?;
+    let mut source = zip::open(&mut archive.bytes, member).map_err(ZipError::Read)?;
     let mut buffer = [0; 16 << 10];
     loop {
-        let count = source.read(&mut buffer).map_err(told)?;
+        let count = source.read(&mut buffer).map_err(ZipError::Read)?;
         if count == 0 {
             break;
         }
@@ -162,16 +161,4 @@ fn check(archive: &mut StagedFile, member: &Member, record: &Record) -> Result<(
         }
     }
     hasher.map_or(Ok(()), |hasher| record.check(&member.name, hasher, member.size))
-}
-
-pub(super) fn refused(error: ZipError) -> Refusal {
-    match error {
-        ZipError::Form(_) => contradiction(error.to_string()),
-        ZipError::Size(_) => Refusal::new(Code::PayloadTooLarge, error.to_string()),
-        // Where the bytes are kept, not what they are.
-        ZipError::Read(ref cause) if cause.kind() == io::ErrorKind::Other => {
-            Refusal::new(Code::ServiceUnavailable, "the received archive cannot be read back: try again")
-        }
-        ZipError::Read(_) => contradiction(error.to_string()),
-    }
 }

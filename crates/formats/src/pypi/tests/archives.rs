@@ -14,6 +14,8 @@ fn refused(members: &[(String, Vec<u8>)]) -> (Code, String) {
     (refusal.code, refusal.detail)
 }
 
+type Sent<'a> = Vec<(&'a str, &'a str)>;
+
 const SDIST: [(&str, &str); 2] = [("filetype", "sdist"), ("pyversion", "source")];
 
 fn sdist(members: &[Entry<'_>]) -> Result<Plan, Refusal> {
@@ -50,7 +52,7 @@ fn a_source_distribution_is_published_without_a_metadata_file() {
 fn contradictions_name_both() {
     let wheel = sound_wheel();
     let zeros = "0".repeat(64);
-    let cases: [(&str, Vec<(&str, &str)>, &str, &[&str]); 8] = [
+    let cases: [(&str, Sent<'_>, &str, &[&str]); 8] = [
         ("name", fields(&[("name", "other")]), FILE, &["name other", "Demo.Lib"]),
         ("version", fields(&[("version", "2.0")]), FILE, &["version 2.0", "says 1.0"]),
         ("the file's name", fields(&[]), "other-1.0-py3-none-any.whl", &["other-1.0", "Demo.Lib 1.0"]),
