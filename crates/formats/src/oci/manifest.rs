@@ -13,6 +13,9 @@ use crate::Named;
 pub const LONGEST: usize = 4 << 20;
 /// References of one manifest at most.
 const REFERENCES: usize = 4000;
+/// Annotations of a manifest that belongs to another, in bytes at most: a list of referrers repeats them, those of
+/// hundreds of manifests at once.
+const ANNOTATIONS: usize = 64 << 10;
 /// The longest media type, in bytes (RFC 6838 allows 127 on each side of the slash).
 const MEDIA_TYPE: usize = 255;
 
@@ -95,6 +98,11 @@ impl Manifest {
             return Err(invalid("schemaVersion must be 2: manifests of the first schema are not taken"));
         }
         let subject = text.subject.as_ref().map(Descriptor::name).transpose()?;
+        let annotated = text.annotations.iter().flatten().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        if subject.is_some() && annotated > ANNOTATIONS {
+            let why = format!("a manifest with a subject may have at most {ANNOTATIONS} bytes of annotations");
+            return Err(invalid(why));
+        }
         for child in text.manifests.iter().flatten() {
             child.name()?;
         }

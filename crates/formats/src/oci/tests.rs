@@ -102,6 +102,16 @@ fn what_readers_could_read_in_two_ways_is_refused() {
 }
 
 #[test]
+fn a_list_of_referrers_cannot_be_made_of_megabytes() {
+    let mut long = with("annotations", json!({"a": "x".repeat(64 << 10)}));
+    assert!(parse(&long, IMAGE).is_ok(), "nobody repeats these");
+    long["subject"] = descriptor(IMAGE, "ee", 3);
+    assert!(parse(&long, IMAGE).expect_err("too long").detail.contains("annotations"));
+    long["annotations"]["a"] = json!("x".repeat(60 << 10));
+    assert!(parse(&long, IMAGE).is_ok());
+}
+
+#[test]
 fn contradictions_and_nonsense_are_refused() {
     let wrong = [
         (image(), INDEX),
