@@ -23,7 +23,7 @@ impl Taken {
         let answer = std::mem::take(&mut self.plan.answer);
         let changes = std::mem::take(&mut self.plan.changes);
         if let Some(package) = &self.plan.completes {
-            self.grant.complete_deployments(package).await?;
+            Box::pin(self.grant.complete_deployments(package)).await?;
         }
         let release = self.plan.release.take();
         let allowed = self.grant.to_read().allow_changes(changes).await;
