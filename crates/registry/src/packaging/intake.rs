@@ -15,7 +15,7 @@ pub struct Receiving {
     intake: Box<dyn Intake>,
     open: Option<Staging>,
     staged: StagedFiles,
-    pulse: Option<Pulse>,
+    pulse: Option<Box<Pulse>>,
 }
 
 /// A body that was understood, ready to be performed.
@@ -29,7 +29,7 @@ impl Grant<Write> {
     /// Begins to take a body in.
     pub fn take_in(&self, intake: Box<dyn Intake>) -> Receiving {
         let staged = StagedFiles::new(self.registry().blobs());
-        let pulse = Pulse::of(self, intake.as_ref());
+        let pulse = Pulse::of(self, intake.as_ref()).map(Box::new);
         Receiving { grant: self.clone(), intake, open: None, staged, pulse }
     }
 }
@@ -38,7 +38,8 @@ impl Receiving {
     /// Takes the next bytes. After an error the body is not wanted any more.
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
         if let Some(pulse) = &mut self.pulse {
-            pulse.beat(&self.grant).await?;
+            // Seldom there: it must not make the future of every body larger.
+            Box::pin(pulse.beat(&self.grant)).await?;
         }
         let mut pieces = Vec::new();
         self.intake.push(bytes, &mut pieces)?;

@@ -30,7 +30,7 @@ impl Taken {
         let read = self.grant.to_read();
         let allowed = read.allow_changes(std::mem::take(&mut self.plan.changes)).await?;
         if let Some(package) = &self.plan.completes {
-            self.grant.complete_deployments(package).await?;
+            Box::pin(self.grant.complete_deployments(package)).await?;
         }
         let release = match self.plan.release.take() {
             Some(release) => Some(self.grant.write_of(release, &mut self.staged).await?),
