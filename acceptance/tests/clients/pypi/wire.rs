@@ -31,8 +31,11 @@ fn bytes_of(mut file: std::fs::File) -> Result<Vec<u8>> {
 
 const BOUNDARY: &str = "a-boundary";
 
+/// A field of a form and its value.
+type Field<'a> = (&'a str, &'a str);
+
 /// The body of an upload.
-fn form(fields: &[(&str, &str)], file: &str, content: &[u8]) -> Vec<u8> {
+fn form(fields: &[Field<'_>], file: &str, content: &[u8]) -> Vec<u8> {
     let own = [(":action", "file_upload"), ("protocol_version", "1"), ("name", "greeting"), ("version", "1.0")];
     let kind = [("filetype", "bdist_wheel"), ("pyversion", "py3")];
     let own = own.into_iter().chain(kind).filter(|(name, _)| !fields.iter().any(|(known, _)| known == name));
@@ -188,7 +191,7 @@ async fn attestations_are_kept_with_the_file_that_they_are_about() -> Result<()>
 async fn what_contradicts_itself_is_refused_in_words_and_leaves_nothing() -> Result<()> {
     let (desk, wheel) = opened().await?;
     let zeros = "0".repeat(64);
-    let cases: [(&[(&str, &str)], &str, u16, &str); 9] = [
+    let cases: [(&[Field<'_>], &str, u16, &str); 9] = [
         (&[("name", "other")], FILE, 422, "the form says name other, the archive says greeting"),
         (&[("version", "2.0")], FILE, 422, "the form says version 2.0, the archive says 1.0"),
         (&[("filetype", "sdist")], FILE, 422, "filetype sdist"),
