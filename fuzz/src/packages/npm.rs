@@ -23,7 +23,14 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
         "DELETE -/package/tool/dist-tags/beta",
         "GET -/whoami",
         "DELETE tool/-rev/7-1",
+        "POST -/v1/login",
+        "GET -/v1/done/1700000000/secret",
+        "GET -/npm/v1/tokens?after=01a1fee7-17ff-76c4-829b-f319fb9995e1",
+        "DELETE -/npm/v1/tokens/token/01a1fee7-17ff-76c4-829b-f319fb9995e1",
     ]);
+    let token = br#"{"password":"secret","name":"ci","packages_all":true,"packages_and_scopes_permission":"read-only",
+        "readonly":false,"cidr_whitelist":[],"expires":7}"#;
+    all.push(request::write("POST -/npm/v1/tokens", "*/*", "application/json", token));
     let login = br#"{"_id":"org.couchdb.user:alice","name":"alice","password":"secret","type":"user","roles":[]}"#;
     all.push(request::write("PUT -/user/org.couchdb.user:alice", "*/*", "application/json", login));
     all.push(request::write("PUT -/package/tool/dist-tags/beta", "*/*", "application/json", b"\"1.0.0\""));
