@@ -13,6 +13,7 @@ mod names;
 mod project;
 mod record;
 mod sdist;
+mod setup;
 mod simple;
 mod upload;
 mod wheel;
@@ -24,7 +25,8 @@ use names::{normal, release_of};
 use serde_json::json;
 
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Operation, ParseError, Refused, Site, VersionFacts, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Operation, ParseError, Place, Refused, Setup, Site,
+    VersionFacts, View,
 };
 
 /// The format of wheels and source distributions.
@@ -53,9 +55,8 @@ impl Format for Pypi {
         true
     }
 
-    /// A file that nobody looked into is none.
-    fn takes_drafts(&self) -> bool {
-        false
+    fn setups(&self, place: &Place<'_>) -> Vec<Setup> {
+        setup::all(place)
     }
 
     fn repeats(&self) -> bool {
