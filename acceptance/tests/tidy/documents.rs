@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 use acceptance::{Result, tree};
 
@@ -124,6 +125,16 @@ fn every_seeded_defect_and_its_test_are_documented() -> Result<()> {
 
     let page = tree::text(HOW_WE_TEST)?;
     keep(|file| file.starts_with("kit/seeded-defects.d/"), |file, text| undocumented(file, text, &page))
+}
+
+/// A defect that cannot be planted any more proves nothing.
+#[test]
+fn every_seeded_defect_fits_the_code() -> Result<()> {
+    for file in tree::files()?.iter().filter(|file| file.starts_with("kit/seeded-defects.d/")) {
+        let fits = Command::new("git").args(["apply", "--check", file]).current_dir(tree::root()).output()?;
+        assert!(fits.status.success(), "{file}: {}", String::from_utf8_lossy(&fits.stderr));
+    }
+    Ok(())
 }
 
 fn undocumented(file: &str, patch: &str, page: &str) -> Vec<String> {
