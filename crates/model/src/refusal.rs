@@ -92,6 +92,8 @@ impl Code {
 pub enum Reason {
     /// The name is taken, for ever.
     Taken,
+    /// A file is there already, with other bytes.
+    OtherBytes,
     /// What is asked for was made from a state that has changed meanwhile: looking again may help.
     Changed,
 }

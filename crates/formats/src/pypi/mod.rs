@@ -108,7 +108,7 @@ impl Format for Pypi {
     /// Clients that are told to skip what is there already take 409 for that, whatever its words: other conflicts
     /// need another status.
     fn refuse(&self, refused: &Refused<'_>) -> Option<Answer> {
-        if refused.status != 409 || refused.reason == Some(Reason::Taken) {
+        if refused.status != 409 || refused.reason == Some(Reason::OtherBytes) {
             return None;
         }
         let body = json!({

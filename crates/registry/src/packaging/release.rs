@@ -87,7 +87,7 @@ impl Grant<Write> {
         match others.into_iter().min_by_key(|name| name.len()) {
             Some(name) => {
                 let why = format!("{name} already exists: published files never change");
-                Err(Refusal::new(Code::Conflict, why).because(Reason::Taken).into())
+                Err(Refusal::new(Code::Conflict, why).because(Reason::OtherBytes).into())
             }
             None if missing => Err(error),
             None => Ok(()),

@@ -150,10 +150,11 @@ fn the_list_names_projects_as_people_write_them() {
 #[test]
 fn only_files_that_are_there_are_a_conflict_to_clients() {
     let refuse = |status, detail, reason| Pypi.refuse(&Refused { status, code: "conflict", detail, reason });
-    let taken = Some(model::Reason::Taken);
-    assert!(refuse(409, "demo-1.0.tar.gz already exists: published files never change", taken).is_none());
+    let there = Some(model::Reason::OtherBytes);
+    assert!(refuse(409, "demo-1.0.tar.gz already exists: published files never change", there).is_none());
     assert!(refuse(403, "no", None).is_none());
-    let sealed = refuse(409, "demo already exists 1.0 is sealed: it takes no more files", None).expect("an answer");
+    let sealed = refuse(409, "demo already exists 1.0 is sealed: it takes no more files", Some(model::Reason::Taken))
+        .expect("an answer");
     assert_eq!((sealed.status, sealed.media_type), (400, "application/problem+json"));
 }
 

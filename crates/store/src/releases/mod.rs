@@ -1,14 +1,14 @@
 //! A release: a version with its files, its metadata and its refs, or more files for one that is
 //! still open. The write behind every package manager's publish.
 
-use std::collections::HashSet;
+mod files;
 
 use model::state::VersionState;
-use model::{Code, EntryPath, PackageId, RefPattern, RepoId, Sha256Digest, VersionId, VersionName};
+use model::{EntryPath, PackageId, RefPattern, RepoId, Sha256Digest, VersionId, VersionName};
 use serde_json::json;
 
-use crate::admission::{self, Allowance, Limits};
-use crate::blobs::{self, NewBlob};
+use crate::admission::Limits;
+use crate::blobs::NewBlob;
 use crate::deployments::{self, Gather};
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
@@ -17,7 +17,7 @@ use crate::refs::{self, NewRef};
 use crate::session::Tx;
 use crate::store::Write;
 use crate::versions::{self, SealLater, Version};
-use crate::{args, entries, locations, repositories, subjects};
+use crate::{args, repositories};
 
 /// Publishes a version whole, or lets files join it: all of it in one transaction.
 #[derive(Clone, Debug)]
@@ -252,140 +252,12 @@ impl PublishRelease {
         )))
     }
 
-    /// Makes new bytes known and locks those that are here already, in the order of their digests.
-    /// Returns the files that there will be.
-    async fn keep(&self, tx: &mut Tx<'_>) -> Result<Vec<&NewFile>> {
-        let mut files = Vec::with_capacity(self.files.len());
-        for file in &self.files {
-            match &file.bytes {
-                Bytes::New(blob) => {
-                    blobs::keep(tx, blob, self.act.at).await?;
-                }
-                Bytes::Held { digest, size, required } => match entries::held(tx, self.repo, *digest).await? {
-                    Some(length) if length == *size => {}
-                    Some(length) => {
-                        let why = format!("sha256:{digest} has {length} bytes here, not {size}");
-                        return Err(Error::refuse(Code::Unprocessable, why));
-                    }
-                    None if *required => return Err(Error::not_found(&format!("sha256:{digest}"))),
-                    None => continue,
-                },
-            }
-            files.push(file);
-        }
-        Ok(files)
-    }
-
-    /// Puts the files into a new version and publishes it, or begins to gather more.
-    async fn put<'f>(&self, tx: &mut Tx<'_>, package: PackageId, files: &[&'f NewFile]) -> Result<Vec<&'f NewFile>> {
-        self.enter(tx, self.id, files).await?;
-        self.charge(tx, self.id, files).await?;
-        match self.gather {
-            Some(gather) => deployments::begin(tx, &self.act, self.repo, self.id, gather).await?,
-            None => self.publish(tx, files.len() == self.files.len()).await?,
-        }
-        self.expect_no_twin(tx, package, self.id).await?;
-        if let Some(subject) = &self.subject {
-            subjects::put(tx, package, subject, self.id).await?;
-        }
-        locations::occupy_all(tx, self.id, files.len() as u64, false).await?;
-        Ok(files.to_vec())
-    }
-
-    /// Puts more files into a version that is published or gathers them.
-    async fn join<'f>(
-        &self,
-        tx: &mut Tx<'_>,
-        package: PackageId,
-        version: VersionId,
-        files: Vec<&'f NewFile>,
-    ) -> Result<Vec<&'f NewFile>> {
-        self.enter(tx, version, &files).await?;
-        self.charge(tx, version, &files).await?;
-        for file in &files {
-            let location = file.location.as_str();
-            locations::occupy(tx, self.repo, location, package, version, &file.path, false).await?;
-        }
-        Ok(files)
-    }
-
-    /// What was not here when the version was published and is here now joins it, until nothing is
-    /// missing: then it is sealed. Returns what joined.
-    async fn complete<'f>(
-        &self,
-        tx: &mut Tx<'_>,
-        package: PackageId,
-        version: VersionId,
-        mut files: Vec<&'f NewFile>,
-    ) -> Result<Vec<&'f NewFile>> {
-        let sql = "SELECT e.path FROM versions v JOIN entries e ON e.version_id = v.id
-             WHERE v.id = $1 AND v.sealed_at IS NULL";
-        let known = tx.rows(sql, args![version]).await?;
-        let known: HashSet<String> = known.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
-        let (open, whole) = (!known.is_empty(), files.len() == self.files.len());
-        files.retain(|file| open && !known.contains(file.path.as_str()));
-        let joined = self.join(tx, package, version, files).await?;
-        if open && whole {
-            let sql = "UPDATE versions SET sealed_at = $2 WHERE id = $1";
-            tx.execute(sql, args![version, self.act.at]).await?;
-        }
-        Ok(joined)
-    }
-
-    /// From now on the version holds what its files need of the bytes allowance, not the pins.
-    async fn charge(&self, tx: &mut Tx<'_>, version: VersionId, files: &[&NewFile]) -> Result<()> {
-        let needed: u64 = files.iter().map(|file| file.bytes.named().1).sum();
-        let (held, tenant) = (self.release_pins(tx, version).await?, self.act.tenant);
-        if held > needed {
-            return admission::give_back(tx, tenant, Allowance::Bytes, held - needed).await;
-        }
-        let spread = self.act.event.0.as_u128();
-        admission::take(tx, tenant, Allowance::Bytes, needed - held, &self.limits, spread).await
-    }
-
-    /// Removes the pins of what the version has. Returns what they held of the bytes allowance.
-    async fn release_pins(&self, tx: &mut Tx<'_>, version: VersionId) -> Result<u64> {
-        if !self.files.iter().any(|file| matches!(file.bytes, Bytes::Held { .. })) {
-            return Ok(0);
-        }
-        let sql = "DELETE FROM pins WHERE repo_id = $1
-             AND digest IN (SELECT digest FROM entries WHERE version_id = $2) RETURNING charged";
-        let rows = tx.rows(sql, args![self.repo, version]).await?;
-        rows.iter().map(|row| row.get::<u64>(0)).sum()
-    }
-
     async fn bring_back(&self, tx: &mut Tx<'_>, version: VersionId) -> Result<()> {
         let act = &self.act;
         refs::end_all_of(tx, act, version, |name| self.fixed.iter().any(|pattern| pattern.matches(name))).await?;
         tx.execute("UPDATE versions SET state = 'published' WHERE id = $1", args![version]).await?;
         let sql = "UPDATE tombstones SET to_at = $2, to_event = $3 WHERE version_id = $1 AND to_at IS NULL";
         tx.execute(sql, args![version, act.at, act.event]).await.map(drop)
-    }
-
-    async fn enter(&self, tx: &mut Tx<'_>, version: VersionId, files: &[&NewFile]) -> Result<()> {
-        let act = &self.act;
-        let sql = "INSERT INTO entries (version_id, path, repo_id, location, digest, size, media_type, attributes,
-             added_at, added_event) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
-        for file in files {
-            let (digest, size) = file.bytes.named();
-            let (path, location) = (&file.path, &file.location);
-            let args = args![
-                version,
-                *path,
-                self.repo,
-                *location,
-                digest,
-                size,
-                file.media_type,
-                file.attributes,
-                act.at,
-                act.event
-            ];
-            if tx.execute(sql, args).await? == 0 {
-                return Err(Error::taken(format!("{path} already exists: published files never change")));
-            }
-        }
-        Ok(())
     }
 
     /// `whole`: nothing was left out. What is not whole stays open for what is missing.
