@@ -179,11 +179,17 @@ impl store::Write for Reading {
     type Out = u64;
 
     async fn apply(&self, tx: &mut store::Tx<'_>) -> store::Result<u64> {
+        let before = rows_read(tx).await?;
         self.0.apply(tx).await?;
-        let sql = "SELECT CAST(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) AS BIGINT)
-             FROM pg_stat_xact_user_tables WHERE relname IN ('packages', 'versions', 'refs')";
-        tx.row(sql, &[]).await?.ok_or_else(|| store::Error::Defect("no sum".to_owned()))?.get(0)
+        Ok(rows_read(tx).await? - before)
     }
+}
+
+/// The counters also hold what earlier transactions of the connection have read lately.
+async fn rows_read(tx: &mut store::Tx<'_>) -> store::Result<u64> {
+    let sql = "SELECT CAST(coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0) AS BIGINT)
+         FROM pg_stat_xact_user_tables WHERE relname IN ('packages', 'versions', 'refs')";
+    tx.row(sql, &[]).await?.ok_or_else(|| store::Error::Defect("no sum".to_owned()))?.get(0)
 }
 
 #[tokio::test]
