@@ -127,6 +127,16 @@ fn every_seeded_defect_and_its_test_are_documented() -> Result<()> {
     keep(|file| file.starts_with("kit/seeded-defects.d/"), |file, text| undocumented(file, text, &page))
 }
 
+#[test]
+fn the_readme_leads_to_the_page_of_every_format() -> Result<()> {
+    let readme = tree::text("README.md")?;
+    let pages = tree::files()?.into_iter().filter(|file| file.starts_with("docs/formats/"));
+    for page in pages.filter(|page| !page.ends_with("adding-a-format.md")) {
+        assert!(readme.contains(&format!("({page})")), "README.md has no link to {page}");
+    }
+    Ok(())
+}
+
 /// A defect that cannot be planted any more proves nothing.
 #[test]
 fn every_seeded_defect_fits_the_code() -> Result<()> {

@@ -95,7 +95,8 @@ impl TenantGrant<TenantAdmin> {
     /// Makes a repository. 409 when the key is in use or retired.
     pub async fn create_repository(&self, new: NewRepository) -> Result<Repository> {
         let Some(format) = formats::by_key(&new.format) else {
-            return Err(Error::bad_request(format!("there is no format {}", new.format)));
+            let known = formats::ALL.map(|format| format.key()).join(", ");
+            return Err(Error::bad_request(format!("there is no format {}; there are {known}", new.format)));
         };
         if new.kind != RepoKind::Local {
             return Err(Error::bad_request("only local repositories can be made in this version"));
