@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::fetch::Entries;
 use crate::identity::{Identities, Recognised, identities};
 use crate::notes::Notes;
-use crate::packaging::Documents;
+use crate::packaging::{Documents, Pointers};
 use crate::remembered::Remembered;
 use crate::tokens::Minted;
 use crate::uses::Uses;
@@ -71,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) recognised: Recognised,
     pub(crate) entries: Entries,
     pub(crate) documents: Documents,
+    pub(crate) pointers: Pointers,
     pub(crate) notes: Notes,
     pub(crate) uses: Uses,
     pub(crate) repositories: Remembered<RepoKey, Repository>,
@@ -110,6 +111,7 @@ impl Registry {
             recognised,
             entries,
             documents,
+            pointers: Pointers::default(),
             notes,
             uses,
             repositories,

@@ -250,18 +250,18 @@ pub async fn names(session: &mut Session<'_>, package: PackageId, after: &str, l
     session.rows(sql, args![package, *after, limit]).await?.iter().map(|row| row.get(0)).collect()
 }
 
-/// The name of the published version that a ref of a package points at: one statement.
+/// The package, and the name of the published version that a ref of it points at: one statement.
 pub async fn pointed(
     session: &mut Session<'_>,
     repo: RepoId,
     (namespace, package): (&str, &str),
     name: &str,
-) -> Result<Option<String>> {
-    let sql = "SELECT v.version FROM packages p JOIN refs r ON r.package_id = p.id AND r.to_at IS NULL
+) -> Result<Option<(PackageId, String)>> {
+    let sql = "SELECT p.id, v.version FROM packages p JOIN refs r ON r.package_id = p.id AND r.to_at IS NULL
          JOIN versions v ON v.id = r.version_id
          WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3 AND r.name = $4 AND v.state = 'published'";
     let row = session.row(sql, args![repo, *package, *namespace, *name]).await?;
-    row.map(|row| row.get(0)).transpose()
+    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
 /// Ends a ref. 404 when it is not in force.

@@ -87,7 +87,12 @@ impl From<Error> for Failure {
             Error::Problem(problem) => from_problem(problem),
             Error::Address(_) => Self::usage(error.to_string()),
             Error::Connect { .. } => {
-                Self::new(error.to_string()).advise("is the server running, and is its address right? see --server")
+                let message = error.to_string();
+                let advice = match message.contains("certificate") {
+                    true => "is it the server's own authority that signed its certificate? see --ca-file",
+                    false => "is the server running, and is its address right? see --server",
+                };
+                Self::new(message).advise(advice)
             }
             _ => Self::new(error.to_string()),
         }

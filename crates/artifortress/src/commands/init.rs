@@ -114,7 +114,11 @@ fn bootstrap_token(context: &Context, config: &Config) -> Result<Secret<String>,
         return Ok(token.clone());
     }
     let path = config.server.data.join("bootstrap-token");
-    if Path::exists(&path) { token_file(&path) } else { ask(context, "Bootstrap token") }
+    if Path::exists(&path) {
+        return token_file(&path);
+    }
+    let advice = format!("there is no {}: name the server's folder with --data, or set ARTIFORTRESS_BOOTSTRAP_TOKEN", path.display());
+    ask(context, "Bootstrap token").map_err(|failure| failure.advise(advice))
 }
 
 async fn make_repository(client: &Client, key: &str) -> Result<(), Failure> {

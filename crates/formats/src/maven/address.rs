@@ -78,17 +78,32 @@ fn put(path: &str) -> Result<Operation, ParseError> {
     }))
 }
 
-/// A release is withdrawn by its folder.
+/// A release is withdrawn by its folder, a build of a snapshot by any of its files.
 fn withdraw(path: &str) -> Result<Operation, ParseError> {
+    if let Ok(Stored { group, artifact, base, build, .. }) = Stored::parse(path) {
+        if build == base {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            return Err(ParseError::Query(format!("a release is withdrawn whole, by its folder: {folder}/")));
+        }
+        return Ok(withdrawing(group, artifact, build));
+    }
     let folder = path.strip_suffix('/').unwrap_or(path);
     EntryPath::parse(folder)?;
     let folders: Vec<&str> = folder.split('/').collect();
     let [group @ .., artifact, version] = folders.as_slice() else { return Err(ParseError::Method("GET, HEAD, PUT")) };
     let plain = !group.is_empty() && group.iter().all(|part| !part.contains('.'));
-    if !plain || line(version).is_some() || check_version(version).is_err() {
+    if plain && line(version).is_some() {
+        let why = format!("builds of {version} are withdrawn one by one, each by one of its files");
+        return Err(ParseError::Query(why));
+    }
+    if !plain || check_version(version).is_err() {
         return Err(ParseError::Method("GET, HEAD, PUT"));
     }
-    let package = PackageAt { namespace: group.join("."), name: (*artifact).to_owned() };
-    let what = What::Withdraw { version: (*version).to_owned(), repeated: false };
-    Ok(Operation::Change(vec![Change { package, what }], Answer { status: 204, ..Answer::default() }))
+    Ok(withdrawing(group.join("."), (*artifact).to_owned(), (*version).to_owned()))
+}
+
+fn withdrawing(namespace: String, name: String, version: String) -> Operation {
+    let what = What::Withdraw { version, repeated: false };
+    let change = Change { package: PackageAt { namespace, name }, what };
+    Operation::Change(vec![change], Answer { status: 204, ..Answer::default() })
 }

@@ -114,7 +114,12 @@ fn addresses_become_operations() {
     assert!(asked(Method::Put, "a/c/1.0/c-1.0.jar.sha1.md5").is_err());
     assert!(asked(Method::Put, "maven-metadata.xml").is_err());
     assert!(asked(Method::Delete, "a/c/1.0/").expect("a change").contains("Withdraw"));
-    assert_eq!(asked(Method::Delete, "a/c/1-SNAPSHOT"), Err(ParseError::Method("GET, HEAD, PUT")));
+    let build = asked(Method::Delete, "a/c/1-SNAPSHOT/c-1-20240101.010101-1.jar").expect("a change");
+    assert!(build.contains("Withdraw { version: \"1-20240101.010101-1\""), "{build}");
+    for (path, why) in [("a/c/1.0/c-1.0.jar", "by its folder: a/c/1.0/"), ("a/c/1-SNAPSHOT/", "one by one")] {
+        let refused = asked(Method::Delete, path).expect_err(path).to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
     assert!(matches!(asked(Method::Post, "a"), Err(ParseError::Method(_))));
 }
 

@@ -8,6 +8,7 @@ mod deployments;
 mod documents;
 mod indexes;
 mod intake;
+mod pointers;
 mod related;
 mod release;
 mod staging;
@@ -17,4 +18,5 @@ pub use documents::Shown;
 pub use intake::{Receiving, Taken};
 
 pub(crate) use documents::Documents;
+pub(crate) use pointers::Pointers;
 pub(crate) use staging::Staging;

@@ -1,7 +1,7 @@
-//! What stands beside the versions of a package: refs by name, and versions that belong to others.
+//! What stands beside the versions of a package: the names of refs, and versions that belong to others.
 
 use formats::PackageAt;
-use model::{RefName, VersionId};
+use model::VersionId;
 use store::subjects::Belonging;
 
 use crate::authorize::{Grant, Read};
@@ -12,16 +12,6 @@ use crate::error::{Error, Result};
 const PAGE: u32 = 200;
 
 impl Grant<Read> {
-    /// The name of the published version that a ref points at: one statement. 404 when there is none.
-    pub async fn pointed(&self, at: &PackageAt, name: &RefName) -> Result<String> {
-        let repo = self.repo_id();
-        let look = async |session: &mut store::Session<'_>| {
-            store::refs::pointed(session, repo, (&at.namespace, &at.name), name.as_str()).await
-        };
-        let found = self.store().read(look).await?;
-        found.ok_or_else(|| Error::not_found(&format!("{}:{name}", at.name)))
-    }
-
     /// The refs in force of a package after the name `after`, in the order of their bytes. 404 when there
     /// is no such package.
     pub async fn ref_names(&self, at: &PackageAt, after: &str, limit: u32) -> Result<Vec<String>> {

@@ -61,8 +61,10 @@ async fn a_pull_costs_a_statement_for_a_tag_and_one_for_each_blob() {
 
     let sent = store::statements_sent;
     let before = sent();
-    assert_eq!(grant.pointed(&package, &tag).await.expect("a version"), name.to_string());
+    assert_eq!(*grant.pointed(&package, &tag).await.expect("a version"), name.to_string());
     assert_eq!(sent() - before, 1, "tag");
+    assert_eq!(*grant.pointed(&package, &tag).await.expect("a version"), name.to_string());
+    assert_eq!(sent() - before, 1, "a tag is remembered");
     grant.find(&path).await.expect("the manifest");
     assert_eq!(sent() - before, 1, "a manifest by digest is remembered");
     grant.find_named(&named(b"layer")).await.expect("the layer");
@@ -71,6 +73,28 @@ async fn a_pull_costs_a_statement_for_a_tag_and_one_for_each_blob() {
     assert_eq!(sent() - before, 3, "referrers");
     grant.ref_names(&package, "", 100).await.expect("a list");
     assert_eq!(sent() - before, 5, "tags");
+}
+
+#[tokio::test]
+async fn a_remembered_tag_is_seen_to_move_to_end_and_to_come_back() {
+    let bench = Bench::sqlite().await;
+    bench.repository_of("oci", "images", RepoSettings::default()).await;
+    let (package, tag) = (PackageAt::named("app"), RefName::parse("v1").expect("a tag"));
+    let grant = bench.grant::<Read>(&repo_key("images")).await;
+    let change = |what| grant.change(vec![formats::Change { package: package.clone(), what }]);
+    for round in 0..3 {
+        let name = Box::pin(push_manifest(&bench, "v1", &[], &round.to_string())).await.to_string();
+        for _ in 0..2 {
+            assert_eq!(*grant.pointed(&package, &tag).await.expect("a version"), name, "{round}");
+        }
+        if round == 1 {
+            change(formats::What::Drop { name: tag.clone() }).await.expect("ended");
+            grant.pointed(&package, &tag).await.expect_err("it has ended");
+        }
+    }
+    let last = grant.pointed(&package, &tag).await.expect("a version").to_string();
+    change(formats::What::Withdraw { version: last, repeated: false }).await.expect("withdrawn");
+    grant.pointed(&package, &tag).await.expect_err("what it pointed at is gone");
 }
 
 #[tokio::test]
