@@ -51,6 +51,10 @@ async fn every_guide_shows_what_the_program_prints() -> Result<()> {
                 as_shown(&text)
             );
             assert_eq!(said(&["--client", &client, "--file", &file])?, format!("{text}\n"), "one alone is bare");
+            let (_, end) = file
+                .rsplit_once('/')
+                .map_or(("", file.as_str()), |(folder, _)| file.split_at(folder.rfind('/').map_or(0, |at| at + 1)));
+            assert_eq!(said(&["--client", &client, "--file", end])?, format!("{text}\n"), "{end} is enough");
             assert!(whole.contains(&format!("{file}\n{text}\n")), "all of it, under headings: {whole}");
         }
     }

@@ -104,7 +104,7 @@ fn title(setup: &Setup) -> String {
     format!("{}: {}", setup.clients.join(", "), setup.file)
 }
 
-/// Whether a path is meant by its whole or by its last part.
+/// Whether a path is meant by its whole or by its last parts.
 fn is_file(path: &str, asked: &str) -> bool {
-    path == asked || path.rsplit('/').next() == Some(asked)
+    path.strip_suffix(asked).is_some_and(|front| front.is_empty() || front.ends_with('/'))
 }
