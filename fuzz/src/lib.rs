@@ -12,6 +12,14 @@ mod packages;
 mod publish;
 mod request;
 
+use formats::cargo::Cargo;
+use formats::go::Go;
+use formats::maven::Maven;
+use formats::npm::Npm;
+use formats::pypi::Pypi;
+use formats::raw::Raw;
+use request::run;
+
 /// One door for hostile bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
@@ -26,19 +34,31 @@ pub struct Target {
 /// All of them. `…-request`: an address and a body as they come in. `…-package`: what is inside of a package,
 /// framed, packed and signed correctly so that changes reach the innermost parser.
 pub const TARGETS: [Target; 14] = [
-    Target { name: "cargo-request", run: packages::cargo::request, seeds: packages::cargo::requests },
-    Target { name: "cargo-package", run: packages::cargo::package, seeds: packages::cargo::seeds },
-    Target { name: "go-request", run: packages::go::request, seeds: packages::go::requests },
-    Target { name: "go-package", run: packages::go::package, seeds: packages::go::seeds },
-    Target { name: "maven-request", run: packages::maven::request, seeds: packages::maven::requests },
-    Target { name: "maven-package", run: packages::maven::package, seeds: packages::maven::seeds },
-    Target { name: "npm-request", run: packages::npm::request, seeds: packages::npm::requests },
-    Target { name: "npm-package", run: packages::npm::package, seeds: packages::npm::seeds },
+    Target { name: "cargo-request", run: |bytes| run(&Cargo, bytes), seeds: packages::cargo::requests },
+    Target {
+        name: "cargo-package",
+        run: |text| run(&Cargo, &packages::cargo::put(text)),
+        seeds: packages::cargo::seeds,
+    },
+    Target { name: "go-request", run: |bytes| run(&Go, bytes), seeds: packages::go::requests },
+    Target { name: "go-package", run: |text| run(&Go, &packages::go::put(text)), seeds: packages::go::seeds },
+    Target { name: "maven-request", run: |bytes| run(&Maven, bytes), seeds: packages::maven::requests },
+    Target {
+        name: "maven-package",
+        run: |text| run(&Maven, &packages::maven::put(text)),
+        seeds: packages::maven::seeds,
+    },
+    Target { name: "npm-request", run: |bytes| run(&Npm, bytes), seeds: packages::npm::requests },
+    Target {
+        name: "npm-package",
+        run: |text| packages::npm::put(text).is_some_and(|put| run(&Npm, &put)),
+        seeds: packages::npm::seeds,
+    },
     Target { name: "oci-address", run: images::address, seeds: images::addresses },
     Target { name: "oci-manifest", run: images::manifest, seeds: images::manifests },
-    Target { name: "pypi-request", run: packages::pypi::request, seeds: packages::pypi::requests },
-    Target { name: "pypi-package", run: packages::pypi::package, seeds: packages::pypi::seeds },
-    Target { name: "raw-request", run: packages::raw::request, seeds: packages::raw::requests },
+    Target { name: "pypi-request", run: |bytes| run(&Pypi, bytes), seeds: packages::pypi::requests },
+    Target { name: "pypi-package", run: |text| run(&Pypi, &packages::pypi::put(text)), seeds: packages::pypi::seeds },
+    Target { name: "raw-request", run: |bytes| run(&Raw, bytes), seeds: packages::raw::requests },
     Target { name: "names", run: names::names, seeds: names::seeds },
 ];
 

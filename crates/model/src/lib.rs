@@ -6,6 +6,7 @@ pub mod access;
 pub mod ambient;
 pub mod digest;
 pub mod ids;
+pub mod json;
 pub mod names;
 pub mod network;
 pub mod refusal;

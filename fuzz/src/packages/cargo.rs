@@ -1,12 +1,6 @@
 //! Crates.
 
-use formats::cargo::Cargo;
-
 use crate::{archive, request};
-
-pub(crate) fn request(bytes: &[u8]) -> bool {
-    request::run(&Cargo, bytes)
-}
 
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let mut all = super::plain(&[
@@ -23,11 +17,7 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
 }
 
 /// A package: its metadata as the client sends it, then its files.
-pub(crate) fn package(text: &[u8]) -> bool {
-    request(&put(text))
-}
-
-fn put(text: &[u8]) -> Vec<u8> {
+pub(crate) fn put(text: &[u8]) -> Vec<u8> {
     let parts = archive::read(text);
     let (packed, length) = (archive::tgz(&parts.members), |part: &[u8]| u32::try_from(part.len()).expect("short"));
     let (said, file) = (length(parts.said).to_le_bytes(), length(&packed).to_le_bytes());

@@ -1,12 +1,6 @@
 //! Go modules.
 
-use formats::go::Go;
-
 use crate::{archive, request};
-
-pub(crate) fn request(bytes: &[u8]) -> bool {
-    request::run(&Go, bytes)
-}
 
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let mut all = super::plain(&[
@@ -21,11 +15,7 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
 }
 
 /// A module: the address at which it is published, then its files.
-pub(crate) fn package(text: &[u8]) -> bool {
-    request(&put(text))
-}
-
-fn put(text: &[u8]) -> Vec<u8> {
+pub(crate) fn put(text: &[u8]) -> Vec<u8> {
     let parts = archive::read(text);
     let address = format!("PUT {}.zip", String::from_utf8_lossy(parts.said));
     request::write(&address, "*/*", "", &archive::zip(&parts.members))

@@ -1,12 +1,6 @@
 //! Maven artifacts.
 
-use formats::maven::Maven;
-
 use crate::{archive, request};
-
-pub(crate) fn request(bytes: &[u8]) -> bool {
-    request::run(&Maven, bytes)
-}
 
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let mut all = super::plain(&[
@@ -21,11 +15,7 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
 }
 
 /// A file: its address, then the members of an archive, or one member that is the whole file.
-pub(crate) fn package(text: &[u8]) -> bool {
-    request(&put(text))
-}
-
-fn put(text: &[u8]) -> Vec<u8> {
+pub(crate) fn put(text: &[u8]) -> Vec<u8> {
     let parts = archive::read(text);
     let path = String::from_utf8_lossy(parts.said);
     let whole = parts.members.first().map_or_else(Vec::new, |(_, content)| content.to_vec());

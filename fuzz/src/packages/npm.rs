@@ -2,15 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use formats::npm::Npm;
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
 use crate::{archive, request};
-
-pub(crate) fn request(bytes: &[u8]) -> bool {
-    request::run(&Npm, bytes)
-}
 
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let mut all = super::plain(&[
@@ -39,11 +34,7 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
 }
 
 /// A package: what is said of the version, then the files of its archive.
-pub(crate) fn package(text: &[u8]) -> bool {
-    put(text).is_some_and(|put| request(&put))
-}
-
-fn put(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn put(text: &[u8]) -> Option<Vec<u8>> {
     let parts = archive::read(text);
     let mut version: Value = serde_json::from_slice(parts.said).ok().filter(Value::is_object)?;
     let (name, number) = (version["name"].as_str()?.to_owned(), version["version"].as_str()?.to_owned());

@@ -2,14 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use formats::pypi::Pypi;
 use sha2::Digest as _;
 
 use crate::{archive, request};
-
-pub(crate) fn request(bytes: &[u8]) -> bool {
-    request::run(&Pypi, bytes)
-}
 
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.1";
@@ -24,11 +19,7 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
 }
 
 /// A distribution: its file's name, then its files. A wheel that has no `RECORD` gets one that is true.
-pub(crate) fn package(text: &[u8]) -> bool {
-    request(&put(text))
-}
-
-fn put(text: &[u8]) -> Vec<u8> {
+pub(crate) fn put(text: &[u8]) -> Vec<u8> {
     let parts = archive::read(text);
     let file = String::from_utf8_lossy(parts.said).replace(['"', '\r', '\n'], "_");
     let stem = file.trim_end_matches(".tar.gz").trim_end_matches(".zip");

@@ -80,6 +80,11 @@ fn foreign_layers_need_not_be_here() {
     );
 }
 
+/// An object with so many keys.
+fn keys(count: usize) -> Json {
+    (0..count).map(|number| (number.to_string(), json!(1))).collect::<serde_json::Map<_, _>>().into()
+}
+
 #[test]
 fn what_readers_could_read_in_two_ways_is_refused() {
     let text = image().to_string();
@@ -95,10 +100,13 @@ fn what_readers_could_read_in_two_ways_is_refused() {
         text.replacen("\"layers\"", "\"annotations\":{\"a\":\"b\",\"a\":\"c\"},\"layers\"", 1),
         text.replacen("\"layers\"", "\"x\":[{\"a\":1,\"a\":1}],\"layers\"", 1),
         format!("{text}{{}}"),
+        text.replacen("\"layers\"", &format!("\"x\":{}1{},\"layers\"", "[".repeat(65), "]".repeat(65)), 1),
+        with("x", keys(4001)).to_string(),
     ] {
         let refused = Manifest::parse(bad.as_bytes(), IMAGE).expect_err(&bad);
         assert_eq!(refused.code, Code::Unprocessable);
     }
+    Manifest::parse(with("x", keys(4000)).to_string().as_bytes(), IMAGE).expect("so many may be");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::body::body_problem;
-use super::{strict, words};
+use super::words;
 use crate::problem::Problem;
 
 /// The whole body must arrive within this time.
@@ -114,7 +114,11 @@ async fn gather(mut body: Body, max: usize) -> Result<Vec<u8>, Problem> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    strict::check(bytes).map_err(|fault| refuse(&fault.path, fault.detail))?;
+    if std::str::from_utf8(bytes).is_err() {
+        return Err(refuse("", "the body is not UTF-8".to_owned()));
+    }
+    model::json::walk(bytes, &mut |_, _, _| Ok(()))
+        .map_err(|fault| refuse(&fault.path, words::of_json(&fault.error)))?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| refuse(error.path().to_string().trim_matches(['.', '?']), words::of_json(error.inner())))

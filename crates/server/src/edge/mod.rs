@@ -28,7 +28,6 @@ pub(crate) mod query;
 pub mod range;
 pub mod rate;
 mod scan;
-mod strict;
 mod tls;
 mod wire;
 mod words;

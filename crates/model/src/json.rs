@@ -1,39 +1,57 @@
-//! A first walk over JSON, before any type sees it: UTF-8, depth, duplicate keys, lone surrogates,
-//! numbers out of range, trailing bytes. What passes means the same to every reader.
+//! JSON from strangers: a first walk, before any type sees it: depth, keys that are there twice, lone surrogates, numbers
+//! out of range, trailing bytes. What passes means the same to every reader. Nothing of it is kept.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use super::words;
-
 /// Deepest nesting of arrays and objects.
-pub(crate) const MAX_DEPTH: usize = 64;
+pub const MAX_DEPTH: usize = 64;
 
 /// What is wrong and where.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+#[derive(Debug)]
+pub struct Fault {
     /// A path such as `scopes[2].repo`; empty for the root.
-    pub(crate) path: String,
-    pub(crate) detail: String,
+    pub path: String,
+    /// What; its place in the text stands behind.
+    pub error: serde_json::Error,
 }
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.is_empty() {
+            true => self.error.fmt(f),
+            false => write!(f, "{}: {}", self.path.escape_debug(), self.error),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Fault {
+    fn from(error: serde_json::Error) -> Self {
+        Self { path: String::new(), error }
+    }
+}
+
+/// A step to a value.
+#[derive(Debug)]
+pub enum Step {
+    /// The value of a key.
+    Key(String),
+    /// The value at a place in a list.
+    Index(usize),
+}
+
+/// Asked of every key: the steps to its object, how many keys that had before, and the key. An error refuses it.
+pub type Watch<'w> = dyn FnMut(&[Step], usize, &str) -> Result<(), String> + 'w;
 
 /// Walks the whole document.
-pub(crate) fn check(bytes: &[u8]) -> Result<(), Fault> {
-    let root = |detail: String| Fault { path: String::new(), detail };
-    let text = std::str::from_utf8(bytes).map_err(|_| root("the body is not UTF-8".to_owned()))?;
-    let mut reader = serde_json::Deserializer::from_str(text);
+pub fn walk(bytes: &[u8], watch: &mut Watch<'_>) -> Result<(), Fault> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
     let mut trail = Vec::new();
-    if let Err(error) = (Walk { trail: &mut trail }).deserialize(&mut reader) {
-        return Err(Fault { path: render(&trail), detail: words::of_json(&error) });
-    }
-    reader.end().map_err(|error| root(words::of_json(&error)))
-}
-
-enum Step {
-    Key(String),
-    Index(usize),
+    let done = Walk { trail: &mut trail, watch }.deserialize(&mut reader);
+    done.map_err(|error| Fault { path: render(&trail), error })?;
+    Ok(reader.end()?)
 }
 
 fn render(trail: &[Step]) -> String {
@@ -50,11 +68,12 @@ fn render(trail: &[Step]) -> String {
 }
 
 /// Visits one value. The trail keeps its last step when an error passes, so it names the place.
-struct Walk<'a> {
+struct Walk<'a, 'w> {
     trail: &'a mut Vec<Step>,
+    watch: &'a mut Watch<'w>,
 }
 
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
+impl<'de> DeserializeSeed<'de> for Walk<'_, '_> {
     type Value = ();
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -62,8 +81,8 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     }
 }
 
-impl Walk<'_> {
-    fn descend<E: de::Error>(&mut self) -> Result<(), E> {
+impl Walk<'_, '_> {
+    fn descend<E: de::Error>(&self) -> Result<(), E> {
         if self.trail.len() < MAX_DEPTH {
             return Ok(());
         }
@@ -71,7 +90,7 @@ impl Walk<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Walk<'_> {
+impl<'de> Visitor<'de> for Walk<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,11 +121,11 @@ impl<'de> Visitor<'de> for Walk<'_> {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         self.descend()?;
         for index in 0.. {
             self.trail.push(Step::Index(index));
-            let more = items.next_element_seed(Walk { trail: self.trail })?;
+            let more = items.next_element_seed(Walk { trail: self.trail, watch: self.watch })?;
             self.trail.pop();
             if more.is_none() {
                 break;
@@ -115,15 +134,17 @@ impl<'de> Visitor<'de> for Walk<'_> {
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         self.descend()?;
         let mut seen = HashSet::new();
         while let Some(key) = fields.next_key::<String>()? {
+            let fine = (self.watch)(self.trail, seen.len(), &key);
             self.trail.push(Step::Key(key.clone()));
+            fine.map_err(de::Error::custom)?;
             if !seen.insert(key) {
                 return Err(de::Error::custom("this key appears twice"));
             }
-            fields.next_value_seed(Walk { trail: self.trail })?;
+            fields.next_value_seed(Walk { trail: self.trail, watch: self.watch })?;
             self.trail.pop();
         }
         Ok(())
@@ -134,6 +155,10 @@ impl<'de> Visitor<'de> for Walk<'_> {
 mod tests {
     use super::*;
 
+    fn check(bytes: &[u8]) -> Result<(), Fault> {
+        walk(bytes, &mut |_, _, _| Ok(()))
+    }
+
     fn fault(text: &str) -> Fault {
         check(text.as_bytes()).unwrap_err()
     }
@@ -141,7 +166,7 @@ mod tests {
     #[test]
     fn plain_json_passes() {
         for good in ["null", "[]", "{}", r#"{"a":[1,-2,3.5e3,"\ud83d\ude00",{"a":true}],"b":{"a":null}}"#, " 1 "] {
-            assert_eq!(check(good.as_bytes()), Ok(()), "{good}");
+            assert!(check(good.as_bytes()).is_ok(), "{good}");
         }
     }
 
@@ -154,8 +179,8 @@ mod tests {
     #[test]
     fn depth_is_bounded_long_before_the_stack() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(check(nested(MAX_DEPTH).as_bytes()), Ok(()));
-        assert!(fault(&nested(MAX_DEPTH + 1)).detail.contains("nested deeper"));
+        assert!(check(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert!(fault(&nested(MAX_DEPTH + 1)).error.to_string().contains("nested deeper"));
         assert!(check("[".repeat(100_000).as_bytes()).is_err());
         assert!(check(r#"{"a":"#.repeat(100_000).as_bytes()).is_err());
     }
