@@ -54,19 +54,30 @@ pub(crate) fn each<R: Read>(
 /// Of several names, and of a name and a size that are given twice, each reader believes another one.
 fn one_name(member: &mut tar::Entry<'_, impl Read>) -> io::Result<()> {
     let (name, size) = (member.path_bytes().into_owned(), member.header().entry_size()?);
+    let link = member.link_name_bytes().map(|link| link.into_owned());
+    // Readers that know no other header than the new one put this in front of the name.
+    let prefixed = member.header().as_ustar().is_none() && member.header().as_bytes().get(345) != Some(&0);
+    if prefixed {
+        return Err(two_names(&name));
+    }
     for extension in member.pax_extensions()?.into_iter().flatten() {
         let extension = extension?;
         let same = match extension.key_bytes() {
             b"path" => extension.value_bytes() == name,
             b"size" => extension.value().ok().and_then(|value| value.parse().ok()) == Some(size),
-            _ => true,
+            b"linkpath" => Some(extension.value_bytes()) == link.as_deref(),
+            // These give a member another name and another size, to those who know them.
+            key => !key.starts_with(b"GNU.sparse."),
         };
         if !same {
-            let name = String::from_utf8_lossy(&name).escape_debug().to_string();
-            return Err(odd(format!("{name} has two names or sizes")));
+            return Err(two_names(&name));
         }
     }
     Ok(())
+}
+
+fn two_names(name: &[u8]) -> io::Error {
+    odd(format!("{} has two names or sizes", String::from_utf8_lossy(name).escape_debug()))
 }
 
 fn odd(why: String) -> io::Error {
@@ -163,6 +174,18 @@ mod tests {
         ] {
             read(|archive| append(archive, T::XHeader, "x", &pax(records))).expect_err("two of them");
         }
+        for records in [&[("GNU.sparse.name", "a/other")][..], &[("linkpath", "a/one"), ("linkpath", "../two")]] {
+            read(|archive| append(archive, T::XHeader, "x", &pax(records))).expect_err("another name");
+        }
+        let prefixed = read(|archive| {
+            let mut header = tar::Header::new_gnu();
+            header.set_path("a/file").expect("a path");
+            header.as_mut_bytes()[345..350].copy_from_slice(b"../up");
+            header.set_size(0);
+            header.set_cksum();
+            archive.append(&header, &b""[..]).expect("added");
+        });
+        assert!(prefixed.expect_err("two names").contains("two names"));
         // What one reader takes for a harmless file is the package's description for another one.
         let twice = read(|archive| {
             append(archive, T::GNULongName, "././@LongLink", b"a/README");

@@ -216,9 +216,20 @@ impl Directory {
         let end = length - tail + at as u64;
         let long = counts.1 == 0xffff || size == LONG || start == LONG;
         let (members, size, start, end) = if long {
+            let told = (u64::from(counts.1), size, start);
             let (members, size, start, end64) = Self::long(bytes, end)?;
+            let agrees = |short: u64, none: u64, long: u64| short == none || short == long;
+            if !agrees(told.0, 0xffff, members) || !agrees(told.1, LONG, size) || !agrees(told.2, LONG, start) {
+                return form("has two ends that contradict each other");
+            }
             (members, size, start, end64)
         } else {
+            // Some readers take a long end wherever one stands.
+            if end - start.min(end) >= LOCATOR64_LENGTH
+                && read_at(bytes, end - LOCATOR64_LENGTH, 4)? == LOCATOR64.to_le_bytes()
+            {
+                return form("has a long end that its end does not call for");
+            }
             (u64::from(counts.1), size, start, end)
         };
         if disks != (0, 0) || counts.0 != counts.1 {

@@ -1,6 +1,6 @@
 //! Publishing: two lengths, a JSON text and an archive; the archive has the last word.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::Read as _;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -265,7 +265,7 @@ impl SentDependency {
 fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
     let folder = format!("{}-{}", sent.name, sent.vers);
     let unpacked = flate2::read::GzDecoder::new(&mut archive.bytes).take(UNPACKED + 1);
-    let (mut count, mut stated, mut paths) = (0, None, HashSet::new());
+    let (mut count, mut stated, mut paths) = (0, None, HashMap::new());
     let rest = tarball::each(unpacked, |member| {
         count += 1;
         if count > MEMBERS {
@@ -278,16 +278,21 @@ fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
         let Some(inside) = inside else {
             return Err(contradiction(format!("{} lies outside {folder}/", path.escape_debug())));
         };
-        if !(member.header().entry_type().is_file() || member.header().entry_type().is_dir()) {
+        let (file, folder) = (member.header().entry_type().is_file(), member.header().entry_type().is_dir());
+        if !(file || folder) {
             return Err(contradiction(format!("{} is neither a file nor a folder", path.escape_debug())));
         }
-        if !inside.is_empty() && !paths.insert(twin(inside)) && member.header().entry_type().is_file() {
+        // Only folders may come again.
+        if !inside.is_empty() && paths.insert(twin(inside), folder).is_some_and(|before| !(before && folder)) {
             let path = path.escape_debug();
             return Err(contradiction(format!("{path} collides with another path, at least where case is ignored")));
         }
-        if inside == "Cargo.toml" {
+        if inside == "Cargo.toml" && file {
             let mut text = String::new();
             member.by_ref().take(CARGO_TOML + 1).read_to_string(&mut text).map_err(broken)?;
+            if text.len() as u64 > CARGO_TOML {
+                return Err(contradiction(format!("Cargo.toml in the archive has more than {CARGO_TOML} bytes")));
+            }
             stated = Some(text);
         }
         Ok(())

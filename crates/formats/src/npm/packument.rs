@@ -51,11 +51,11 @@ pub(super) fn version(view: View, facts: &VersionFacts, site: &Site<'_>) -> Opti
     }
     if view == ABBREVIATED {
         object.retain(|key, _| NEEDED.contains(&key.as_str()));
-        if known.has_install_script {
-            object.insert("hasInstallScript".to_owned(), Json::Bool(true));
-        }
     } else {
         object.insert("_id".to_owned(), json!(format!("{name}@{version}")));
+    }
+    if known.has_install_script {
+        object.insert("hasInstallScript".to_owned(), Json::Bool(true));
     }
     if known.has_shrinkwrap {
         object.insert("_hasShrinkwrap".to_owned(), Json::Bool(true));

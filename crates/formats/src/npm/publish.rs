@@ -37,8 +37,19 @@ pub(super) struct Known {
 }
 
 /// What the server knows better, or what nobody reads in an index.
-const NOT_KEPT: [&str; 9] =
-    ["_id", "_npmUser", "_attachments", "_rev", "deprecated", "dist", "readme", "_resolved", "_from"];
+const NOT_KEPT: [&str; 11] = [
+    "_id",
+    "_npmUser",
+    "_attachments",
+    "_rev",
+    "deprecated",
+    "dist",
+    "readme",
+    "_resolved",
+    "_from",
+    "hasInstallScript",
+    "_hasShrinkwrap",
+];
 
 /// A PUT to a package, under way.
 #[derive(Debug)]

@@ -20,8 +20,8 @@ use crate::edge::rate::{Class, Key};
 use crate::edge::{Context, body_problem};
 use crate::problem::Problem;
 
-/// The longest body, in bytes.
-const BODY: usize = 16 << 10;
+/// The longest body of a login, a form or a wish for a token, in bytes.
+const BODY: usize = 64 << 10;
 
 /// How this request logs in, and to what.
 pub(super) struct LoggingIn {

@@ -78,7 +78,7 @@ async fn presumed(app: &App, parts: &mut Parts) -> Option<Response> {
         Ok(found) => found?,
         // The database was waited for once: the long way would wait again.
         Err(error) if error.code() == Some(Code::ServiceUnavailable) => {
-            return Some(Problem::from(error).into_response());
+            return Some(Refused::from(Problem::from(error)).respond(parts));
         }
         Err(_) => return None,
     };
@@ -89,7 +89,7 @@ async fn presumed(app: &App, parts: &mut Parts) -> Option<Response> {
         },
         Err(problem) => Err(problem),
     };
-    Some(answer.unwrap_or_else(IntoResponse::into_response))
+    Some(answer.unwrap_or_else(|problem| Refused { problem, format: Some(format) }.respond(parts)))
 }
 
 async fn answer(app: &App, call: &Call, parts: &Parts, body: Body) -> Result<Response, Refused> {
@@ -114,29 +114,31 @@ async fn perform(
     body: Body,
 ) -> Result<Response, Problem> {
     let call = readable.call();
-    let place = Place::of(readable, parts)?;
+    let place = || Place::of(readable, parts);
     match parse(format, parts, rest)? {
         Operation::Fetch(path) => fetch::fetch(readable, &path, parts).await,
         Operation::List(folder) => list::list(readable, folder, parts).await,
         Operation::Index(package, view) => {
-            let shown = readable.index(&package, view, &place.site()).await?;
+            let shown = readable.index(&package, view, &place()?.site()).await?;
             documents::show(&shown, readable, parts).await
         }
         Operation::Part(package, part, view) => {
-            let shown = readable.part(&package, &part, view, &place.site()).await?;
+            let shown = readable.part(&package, &part, view, &place()?.site()).await?;
             documents::show(&shown, readable, parts).await
         }
-        Operation::Checksum(of, algorithm) => checksum::checksum(readable, *of, algorithm, &place.site(), parts).await,
+        Operation::Checksum(of, algorithm) => {
+            checksum::checksum(readable, *of, algorithm, &place()?.site(), parts).await
+        }
         Operation::Version(package, version, view) => {
-            let shown = readable.version_document(&package, &version, view, &place.site()).await?;
+            let shown = readable.version_document(&package, &version, view, &place()?.site()).await?;
             documents::show(&shown, readable, parts).await
         }
         Operation::Catalogue(asked) => {
-            let shown = readable.catalogue(&asked, &place.site()).await?;
+            let shown = readable.catalogue(&asked, &place()?.site()).await?;
             documents::show(&shown, readable, parts).await
         }
         Operation::Say(view) => {
-            let said = format.say(view, &place.site());
+            let said = format.say(view, &place()?.site());
             said.map(documents::say).ok_or_else(|| Problem::not_found("there is nothing here"))
         }
         Operation::Tell(said) => Ok(documents::say(said)),

@@ -5,22 +5,21 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use formats::oci::{NOBODY, Right, rights, token_answer};
-use futures_util::StreamExt;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, header};
 use model::{Role, Scope, ScopeRepo};
 use registry::Call;
 
+use super::super::bounded;
 use super::super::documents::say;
 use super::{Refused, not_possible};
 use crate::app::App;
-use crate::edge::{Context, body_problem};
+use crate::edge::Context;
+use crate::edge::rate::{Class, Key};
 use crate::problem::Problem;
 
 /// How long a token lives: longer than an upload or download usually takes.
 const LIFE: Duration = Duration::from_secs(3600);
-/// The longest form, in bytes.
-const FORM: usize = 64 << 10;
 
 pub(super) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Response, Refused> {
     let context = parts.extensions.get::<Context>();
@@ -32,6 +31,7 @@ pub(super) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Respo
     };
     let headers = form.credentials(parts)?;
     if !headers.contains_key(header::AUTHORIZATION) {
+        app.spend(Key::Address(context.client), Class::Request)?;
         let issued = app.registry.ambient().now().to_seconds();
         return Ok(fresh(say(token_answer(NOBODY, LIFE.as_secs(), &issued))));
     }
@@ -40,18 +40,6 @@ pub(super) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Respo
     let now = app.registry.ambient().now();
     let seconds = minted.expires_at.since(now).as_secs();
     Ok(fresh(say(token_answer(minted.secret.text(), seconds, &now.to_seconds()))))
-}
-
-/// A short body.
-async fn bounded(body: Body) -> Result<Vec<u8>, Problem> {
-    let (mut pieces, mut bytes) = (body.into_data_stream(), Vec::new());
-    while let Some(piece) = pieces.next().await {
-        bytes.extend_from_slice(&piece.map_err(|error| body_problem(&error))?);
-        if bytes.len() > FORM {
-            return Err(Problem::payload_too_large(format!("a form may have at most {FORM} bytes")));
-        }
-    }
-    Ok(bytes)
 }
 
 fn fresh(mut response: Response) -> Response {
