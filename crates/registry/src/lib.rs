@@ -77,7 +77,7 @@ pub use ops::OpsSummary;
 pub use packaging::{Receiving, Shown, Taken as TakenIn};
 pub use presume::Presumed;
 pub use registry::{Registry, Settings};
-pub use repositories::{NewRepository, RepoChange, RepoSettings};
+pub use repositories::{NewRepository, RepoChange, RepoSettings, SettingsChange};
 pub use rules::Rule;
 pub use secret::{TokenSecret, content_hash, hash_secret};
 pub use store::publish::Replace;

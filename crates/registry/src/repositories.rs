@@ -4,6 +4,7 @@ use formats::Format;
 use model::state::RepoKind;
 use model::{RefName, RefPattern, RepoKey, Role, Subject};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
 use store::repositories::{
     Binding, CreateRepository, Repository, RetireRepository, SetBinding, UpdateRepository, bindings, list,
 };
@@ -48,6 +49,12 @@ impl RepoSettings {
 
     /// The settings as they are kept; 400 where a repository of this format cannot have them.
     fn text(&self, format: &'static dyn Format) -> Result<String> {
+        self.check(format)?;
+        serde_json::to_string(self).map_err(|error| Error::Defect(error.to_string()))
+    }
+
+    /// Each is judged by itself, so that some of them can be changed without a look at the others.
+    fn check(&self, format: &'static dyn Format) -> Result<()> {
         if self.atomic_deploy && !format.has_deployments() {
             let why = format!("atomicDeploy is not for the format {}: its versions appear whole", format.key());
             return Err(Error::bad_request(why));
@@ -55,7 +62,33 @@ impl RepoSettings {
         if self.immutable_refs.len() > PATTERNS {
             return Err(Error::bad_request(format!("immutableRefs has at most {PATTERNS} patterns")));
         }
-        serde_json::to_string(self).map_err(|error| Error::Defect(error.to_string()))
+        Ok(())
+    }
+}
+
+/// Some of the settings: what is not named stays as it is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Map<String, Json>")]
+pub struct SettingsChange {
+    named: Map<String, Json>,
+    /// What the named ones mean, the others at their defaults.
+    meant: RepoSettings,
+}
+
+impl SettingsChange {
+    /// The named ones; 400 where a repository of this format cannot have them.
+    fn named_for(self, format: &'static dyn Format) -> Result<Map<String, Json>> {
+        self.meant.check(format)?;
+        Ok(self.named)
+    }
+}
+
+impl TryFrom<Map<String, Json>> for SettingsChange {
+    type Error = serde_json::Error;
+
+    fn try_from(named: Map<String, Json>) -> std::result::Result<Self, serde_json::Error> {
+        let meant = RepoSettings::deserialize(Json::Object(named.clone()))?;
+        Ok(Self { named, meant })
     }
 }
 
@@ -85,8 +118,8 @@ pub struct RepoChange {
     pub description: Option<String>,
     /// Whether everybody may read.
     pub anonymous_read: Option<bool>,
-    /// Settings.
-    pub settings: Option<RepoSettings>,
+    /// Settings; those that are not named stay as they are too.
+    pub settings: Option<SettingsChange>,
     /// The ordered rule list as JSON.
     pub rules: Option<String>,
 }
@@ -153,7 +186,7 @@ impl Grant<Admin> {
             expected_revision: change.expected_revision,
             description: change.description,
             anonymous_read: change.anonymous_read,
-            settings: change.settings.map(|settings| settings.text(format)).transpose()?,
+            settings: change.settings.map(|settings| settings.named_for(format)).transpose()?,
             rules: change.rules,
         };
         Ok(self.store().write(write).await?)

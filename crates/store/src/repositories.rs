@@ -2,7 +2,7 @@
 
 use model::state::RepoKind;
 use model::{RepoId, RepoKey, Role, Subject, TenantId, Timestamp};
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 
 use crate::args;
 use crate::error::{Error, Result};
@@ -195,8 +195,8 @@ pub struct UpdateRepository {
     pub description: Option<String>,
     /// Whether everybody may read.
     pub anonymous_read: Option<bool>,
-    /// JSON.
-    pub settings: Option<String>,
+    /// Settings to put in place of those of the same name; the others stay.
+    pub settings: Option<Map<String, Json>>,
     /// JSON: the ordered rule list.
     pub rules: Option<String>,
 }
@@ -206,18 +206,12 @@ impl Write for UpdateRepository {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64> {
         let act = &self.act;
+        let settings = self.merged(tx).await?;
         let sql = "UPDATE repositories SET description = coalesce($2, description), anonymous_read = coalesce($3, anonymous_read),
              settings = coalesce($4, settings), rules = coalesce($5, rules), revision = revision + 1, updated_at = $6
              WHERE id = $1 AND retired_at IS NULL AND revision = coalesce($7, revision) RETURNING revision";
-        let args = args![
-            self.id,
-            self.description,
-            self.anonymous_read,
-            self.settings,
-            self.rules,
-            act.at,
-            self.expected_revision
-        ];
+        let args =
+            args![self.id, self.description, self.anonymous_read, settings, self.rules, act.at, self.expected_revision];
         let Some(row) = tx.row(sql, args).await? else {
             return Err(Error::refuse(model::Code::PreconditionFailed, "the repository has changed since it was read"));
         };
@@ -229,6 +223,18 @@ impl Write for UpdateRepository {
         record(tx, act, "repo.updated", On { repo: Some(self.id), kind: "repository", id: &id }, &detail).await?;
         tx.touch_config().await?;
         row.get(0)
+    }
+}
+
+impl UpdateRepository {
+    async fn merged(&self, tx: &mut Tx<'_>) -> Result<Option<String>> {
+        let Some(named) = &self.settings else { return Ok(None) };
+        let row = tx.row("SELECT settings FROM repositories WHERE id = $1 FOR UPDATE", args![self.id]).await?;
+        let Some(kept) = row.map(|row| row.get::<String>(0)).transpose()? else { return Ok(None) };
+        let kept: Option<Map<String, Json>> = serde_json::from_str(&kept).ok();
+        let mut merged = kept.ok_or_else(|| Error::Defect("settings are no object".to_owned()))?;
+        merged.extend(named.clone());
+        Ok(Some(Json::Object(merged).to_string()))
     }
 }
 

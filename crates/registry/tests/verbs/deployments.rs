@@ -6,6 +6,7 @@ use bytes::Bytes;
 use formats::{Asked, Method, Operation, PackageAt, Site};
 use model::{Code, RepoKey};
 use registry::{Call, Read, Registry, RepoSettings, Result, Worker, WorkerSettings, Write};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::bench::{Bench, code, content, path};
@@ -15,6 +16,7 @@ both! {
     others_see_nothing_and_then_all;
     signs_of_life_keep_a_slow_deployment_together;
     of_many_deployers_one_wins;
+    settings_that_are_not_named_stay;
     the_setting_is_for_formats_that_know_the_end;
     nobody_reaches_in_from_the_side;
 }
@@ -173,10 +175,25 @@ async fn of_many_deployers_one_wins(bench: &Bench) {
     assert_eq!(bench.used().await.0, 40);
 }
 
+fn setting(named: serde_json::Value) -> registry::RepoChange {
+    let settings = serde_json::from_value(named).expect("settings");
+    registry::RepoChange { settings: Some(settings), ..registry::RepoChange::default() }
+}
+
+async fn settings_that_are_not_named_stay(bench: &Bench) {
+    let immutable_refs = vec![model::RefPattern::parse("v*").expect("a pattern")];
+    let key = bench.repository_of("oci", "images", RepoSettings { immutable_refs, ..RepoSettings::default() }).await;
+    let admin = bench.grant::<registry::Admin>(&key).await;
+    admin.update_repository(setting(json!({"sparseManifests": true}))).await.expect("changed");
+    let kept = async || RepoSettings::of(bench.grant::<registry::Read>(&key).await.repo()).expect("settings");
+    assert!(kept().await.sparse_manifests && kept().await.immutable_refs.len() == 1);
+    admin.update_repository(setting(json!({"immutableRefs": []}))).await.expect("changed");
+    assert!(kept().await.sparse_manifests && kept().await.immutable_refs.is_empty());
+}
+
 async fn the_setting_is_for_formats_that_know_the_end(bench: &Bench) {
-    let settings = RepoSettings { atomic_deploy: true, ..RepoSettings::default() };
     let repo = bench.repository("files", false).await;
-    let change = registry::RepoChange { settings: Some(settings), ..registry::RepoChange::default() };
+    let change = setting(json!({"atomicDeploy": true}));
     let admin = bench.grant::<registry::Admin>(&repo).await;
     assert_eq!(code(admin.update_repository(change.clone()).await), Code::BadRequest);
     let maven = bench.repository_of("maven", "libs", RepoSettings::default()).await;
@@ -184,7 +201,7 @@ async fn the_setting_is_for_formats_that_know_the_end(bench: &Bench) {
     let dora = bench.somebody("dora", &["repo:libs:write"]).await;
     put(&dora, &maven, &format!("{DEMO}.jar"), b"jar").await.expect("gathered");
     // Switched off, what was begun is gathered to its end.
-    let off = registry::RepoChange { settings: Some(RepoSettings::default()), ..registry::RepoChange::default() };
+    let off = setting(json!({"atomicDeploy": false}));
     bench.grant::<registry::Admin>(&maven).await.update_repository(off).await.expect("changed");
     let dora = bench.somebody("dora", &["repo:libs:write"]).await;
     put(&dora, &maven, &format!("{DEMO}-sources.jar"), b"src").await.expect("gathered");

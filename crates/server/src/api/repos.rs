@@ -4,7 +4,9 @@ use axum::Json as Answer;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use model::state::RepoKind;
 use model::{RepoKey, Role, TenantRole, Timestamp};
-use registry::{Admin, Binding, NewRepository, Read, RepoChange, RepoSettings, Repository, TenantAdmin};
+use registry::{
+    Admin, Binding, NewRepository, Read, RepoChange, RepoSettings, Repository, SettingsChange, TenantAdmin,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -196,14 +198,14 @@ async fn read(Repo(grant): Repo<Read>) -> Result<Tagged<RepoView>, Problem> {
     Ok(tagged(repo.revision, RepoView::of(repo)?))
 }
 
-/// Changes to a repository: what is absent stays as it is.
+/// Changes to a repository: what is absent stays as it is, also among the settings.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ChangeBody {
     description: Option<String>,
     anonymous_read: Option<bool>,
     #[schema(value_type = Option<Object>)]
-    settings: Option<RepoSettings>,
+    settings: Option<SettingsChange>,
 }
 
 async fn change(
