@@ -146,7 +146,7 @@ fn fields(head: &str) -> Result<Vec<(String, String)>, String> {
         let field = line.split_once(':').filter(|(name, _)| is_field(name));
         let Some((name, value)) = field else {
             // What is left behind the last line end; an empty line in front would end the head for others.
-            if line.is_empty() && !fields.is_empty() {
+            if line.is_empty() && (!fields.is_empty() || head.is_empty()) {
                 continue;
             }
             let start: String = line.chars().take(60).collect();
