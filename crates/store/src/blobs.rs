@@ -242,6 +242,11 @@ pub(crate) async fn lock(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option
     Ok(Some(Locked { length: row.get(0)?, condemned: row.get::<Option<Timestamp>>(1)?.is_some() }))
 }
 
+/// The blob's length, if it is known.
+pub(crate) async fn length(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
+    tx.row("SELECT length FROM blobs WHERE digest = $1", args![digest]).await?.map(|row| row.get(0)).transpose()
+}
+
 /// Locks the blob's row. Its length, when it has a good copy.
 pub(crate) async fn lock_good(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
     let Some(locked) = lock(tx, digest).await? else { return Ok(None) };

@@ -182,16 +182,29 @@ impl Appear {
              published_event = $3 WHERE id = $1";
         tx.execute(sql, args![self.version, act.at, act.event]).await?;
         versions::schedule_seal(tx, act, self.repo, self.version, Some(self.seal)).await?;
-        for new in refs {
-            refs::point(tx, act, version.package, new, self.version).await?;
-        }
+        let pointed = self.point(tx, version, refs).await?;
         let id = self.version.to_string();
         let detail = json!({
             "packageName": version.at.name, "version": version.version, "entries": files,
-            "deployedBy": version.created_by, "refs": refs.iter().map(|new| &new.name).collect::<Vec<_>>(),
+            "deployedBy": version.created_by, "refs": pointed,
         });
         let on = On { repo: Some(self.repo), kind: "version", id: &id };
         record(tx, act, "package.version.published", on, &detail).await?;
         packages::raise(tx, version.package).await
+    }
+
+    /// Points the refs at the version. One that has been fixed elsewhere meanwhile stays there: the files were taken,
+    /// so they appear. Returns the names of the others.
+    async fn point<'r>(&self, tx: &mut Tx<'_>, version: &Version, refs: &'r [NewRef]) -> Result<Vec<&'r RefName>> {
+        packages::lock(tx, version.package).await?;
+        let mut pointed = Vec::new();
+        for new in refs {
+            let before = refs::find(tx, version.package, new.name.as_str()).await?;
+            if refs::expect_loose(before.as_ref(), new.fixed).is_ok() {
+                refs::point(tx, &self.act, version.package, new, self.version).await?;
+                pointed.push(&new.name);
+            }
+        }
+        Ok(pointed)
     }
 }

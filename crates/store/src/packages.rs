@@ -137,9 +137,10 @@ pub(crate) async fn raise(tx: &mut Tx<'_>, package: PackageId) -> Result<()> {
     Ok(())
 }
 
-/// Locks the package: what is decided about its refs and paths is decided one at a time.
+/// Locks the package: what is decided about its refs and paths is decided one at a time. Versions that are on their way
+/// into it hold its row against those who would take it away: this must not wait for them, as they wait for this.
 pub(crate) async fn lock(tx: &mut Tx<'_>, package: PackageId) -> Result<()> {
-    tx.row("SELECT generation FROM packages WHERE id = $1 FOR UPDATE", args![package]).await.map(drop)
+    tx.row("SELECT generation FROM packages WHERE id = $1 FOR NO KEY UPDATE", args![package]).await.map(drop)
 }
 
 #[cfg(test)]

@@ -70,10 +70,10 @@ impl Write for Perform {
 }
 
 impl Perform {
-    /// Where others write too: locks the versions that are changed in the order of their ids, so that two
-    /// requests that change the same ones do not wait for each other.
+    /// Where others write too: locks the versions that are changed in the order of their ids, and before their package,
+    /// so that two requests that change the same ones do not wait for each other.
     async fn lock(&self, tx: &mut Tx<'_>) -> Result<()> {
-        if tx.is_lite() || self.changes.len() < 2 {
+        if tx.is_lite() || (self.changes.len() < 2 && self.seen.is_none()) {
             return Ok(());
         }
         let new = self.release.as_ref().map(|release| release.id);
@@ -91,7 +91,8 @@ impl Perform {
 impl Seen {
     /// From here to the commit nobody else changes what readers see of the package.
     async fn check(&self, tx: &mut Tx<'_>) -> Result<()> {
-        let sql = "SELECT generation FROM packages WHERE repo_id = $1 AND name = $2 AND namespace = $3 FOR UPDATE";
+        let sql = "SELECT generation FROM packages WHERE repo_id = $1 AND name = $2 AND namespace = $3
+             FOR NO KEY UPDATE";
         let found = tx.row(sql, args![self.repo, self.name, self.namespace]).await?;
         let found: Option<u64> = found.map(|row| row.get(0)).transpose()?;
         match found {

@@ -146,7 +146,7 @@ impl PublishFile {
         if self.replace == Replace::Anything {
             return Ok(());
         }
-        tx.row("SELECT generation FROM packages WHERE id = $1 FOR UPDATE", args![package]).await?;
+        packages::lock(tx, package).await?;
         let found = locations::find(tx, self.repo, self.path.as_str()).await?;
         let there = found.filter(|found| found.state == VersionState::Published).map(|found| found.digest);
         let holds = match &self.replace {

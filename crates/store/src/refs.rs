@@ -214,7 +214,8 @@ pub(crate) async fn point(
     Ok(true)
 }
 
-fn expect_loose(before: Option<&Ref>, fixed: bool) -> Result<()> {
+/// Refuses to move a ref that stays where it is.
+pub(crate) fn expect_loose(before: Option<&Ref>, fixed: bool) -> Result<()> {
     match before {
         Some(before) if fixed => Err(Error::conflict(format!(
             "{} points at {}, and the repository's setting immutableRefs keeps it there",

@@ -35,12 +35,15 @@ pub(crate) async fn holds(tx: &mut Tx<'_>, place: &str) -> Result<bool> {
     Ok(tx.row("SELECT 1 FROM trash WHERE place = $1", args![*place]).await?.is_some())
 }
 
+/// Inline copies are at no place; without saying so, no index helps.
+const SHARED: &str = "SELECT 1 FROM copies WHERE place = $1 AND kind <> 'inline' LIMIT 1";
+
 /// Hands a place over for deletion unless a copy lives there. Locks it: of two who remove the last two
 /// copies, the later one sees that nothing is left.
 pub(crate) async fn discard_unless_shared(tx: &mut Tx<'_>, place: &str, at: Timestamp) -> Result<()> {
     lock_place(tx, place).await?;
     // A statement of its own: what was committed while the lock was waited for must be seen.
-    if tx.row("SELECT 1 FROM copies WHERE place = $1 LIMIT 1", args![*place]).await?.is_none() {
+    if tx.row(SHARED, args![*place]).await?.is_none() {
         crate::blobs::discard(tx, place, at).await?;
     }
     Ok(())

@@ -45,7 +45,9 @@ impl Taken {
             Ok(changes) => changes,
             Err(error) => {
                 // What cannot be found may be what has changed: that is said first.
-                read.store().write(Perform { seen, ..Perform::default() }).await?;
+                if seen.is_some() {
+                    read.store().write(Perform { seen, ..Perform::default() }).await?;
+                }
                 return Err(error);
             }
         };

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use model::{Code, PackageId, VersionId};
+use model::{Code, PackageId, Timestamp, VersionId};
 
 use super::{Bytes, NewFile, PublishRelease};
 use crate::admission::{self, Allowance};
@@ -42,7 +42,7 @@ impl PublishRelease {
         package: PackageId,
         files: &[&'f NewFile],
     ) -> Result<Vec<&'f NewFile>> {
-        self.enter(tx, self.id, files).await?;
+        self.enter(tx, self.id, files, self.act.at).await?;
         self.charge(tx, self.id, files).await?;
         match self.gather {
             Some(gather) => deployments::begin(tx, &self.act, self.repo, self.id, gather).await?,
@@ -64,13 +64,22 @@ impl PublishRelease {
         version: VersionId,
         files: Vec<&'f NewFile>,
     ) -> Result<Vec<&'f NewFile>> {
-        self.enter(tx, version, &files).await?;
+        let at = if files.is_empty() { self.act.at } else { self.after_all(tx, version).await? };
+        self.enter(tx, version, &files, at).await?;
         self.charge(tx, version, &files).await?;
         for file in &files {
             let location = file.location.as_str();
             locations::occupy(tx, self.repo, location, package, version, &file.path, false).await?;
         }
         Ok(files)
+    }
+
+    /// Now, but later than all that is there, whatever clocks say: what is made of a version's files is known by their
+    /// youngest.
+    async fn after_all(&self, tx: &mut Tx<'_>, version: VersionId) -> Result<Timestamp> {
+        let youngest = tx.row("SELECT max(added_at) FROM entries WHERE version_id = $1", args![version]).await?;
+        let youngest = youngest.map(|row| row.get::<Option<Timestamp>>(0)).transpose()?.flatten();
+        Ok(youngest.map_or(self.act.at, |youngest| Timestamp(youngest.0 + 1).max(self.act.at)))
     }
 
     /// What was not here when the version was published and is here now joins it, until nothing is
@@ -118,8 +127,7 @@ impl PublishRelease {
         rows.iter().map(|row| row.get::<u64>(0)).sum()
     }
 
-    async fn enter(&self, tx: &mut Tx<'_>, version: VersionId, files: &[&NewFile]) -> Result<()> {
-        let act = &self.act;
+    async fn enter(&self, tx: &mut Tx<'_>, version: VersionId, files: &[&NewFile], at: Timestamp) -> Result<()> {
         let sql = "INSERT INTO entries (version_id, path, repo_id, location, digest, size, media_type, attributes,
              added_at, added_event) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
         for file in files {
@@ -134,8 +142,8 @@ impl PublishRelease {
                 size,
                 file.media_type,
                 file.attributes,
-                act.at,
-                act.event
+                at,
+                self.act.event
             ];
             if tx.execute(sql, args).await? == 0 {
                 return Err(Error::taken(format!("{path} already exists: published files never change")));

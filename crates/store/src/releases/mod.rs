@@ -152,6 +152,9 @@ impl Write for PublishRelease {
             }
         };
         if self.hides(begun) {
+            for new in &self.refs {
+                refs::expect_loose(refs::find(tx, package, new.name.as_str()).await?.as_ref(), new.fixed)?;
+            }
             deployments::keep_refs(tx, version, &self.refs).await?;
             if let (Begun::Gathers(version), Some(gather)) = (begun, self.gather) {
                 deployments::prolong(tx, version, gather.until).await?;

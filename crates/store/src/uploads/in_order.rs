@@ -166,6 +166,10 @@ impl Write for Finish {
             }
             charged = ended.received.bytes;
         }
+        if blobs::is_pinned(tx, self.repo, self.blob.digest).await? {
+            // Something will be given back: all of the allowance before the blob, as everywhere.
+            admission::lock(tx, act.tenant, Allowance::Bytes).await?;
+        }
         let missing = self.blob.length.saturating_sub(charged);
         let spread = act.event.0.as_u128();
         admission::take(tx, act.tenant, Allowance::Bytes, missing, &self.limits, spread).await?;
@@ -254,12 +258,15 @@ impl Write for Mount {
         if !blobs::within_reach(tx, act.tenant, self.digest, &self.reach).await? {
             return Ok(false);
         }
-        let Some(length) = blobs::lock_good(tx, self.digest).await? else { return Ok(false) };
-        if !blobs::within_reach(tx, act.tenant, self.digest, &self.reach).await? {
+        let Some(length) = blobs::length(tx, self.digest).await? else { return Ok(false) };
+        let spread = act.event.0.as_u128();
+        // The allowance before the blob, as everywhere.
+        admission::take(tx, act.tenant, Allowance::Bytes, length, &self.limits, spread).await?;
+        let good = blobs::lock_good(tx, self.digest).await?.is_some();
+        if !good || !blobs::within_reach(tx, act.tenant, self.digest, &self.reach).await? {
+            admission::undo(tx, act.tenant, Allowance::Bytes, length, spread).await?;
             return Ok(false);
         }
-        let spread = act.event.0.as_u128();
-        admission::take(tx, act.tenant, Allowance::Bytes, length, &self.limits, spread).await?;
         blobs::revive(tx, self.digest).await?;
         let paid = blobs::pin(tx, self.repo, self.digest, self.pin_until, length).await?;
         admission::undo(tx, act.tenant, Allowance::Bytes, paid, spread).await?;
