@@ -48,6 +48,12 @@ impl Hashing {
         Ok(meter.end())
     }
 
+    /// Waits for the portion before; what was measured until now.
+    pub(crate) async fn so_far(&mut self) -> Result<Measured> {
+        self.idle = self.rest().await?;
+        Ok(self.idle.so_far())
+    }
+
     async fn rest(&mut self) -> Result<Meter> {
         match self.busy.take() {
             Some(work) => Ok(work.await?),

@@ -87,6 +87,15 @@ impl Meter {
         self.in_block = 0;
     }
 
+    /// What was measured so far, going on afterwards.
+    pub(crate) fn so_far(&self) -> Measured {
+        let mut sums = self.sums.clone();
+        if self.in_block > 0 {
+            sums.push(self.crc.finalize());
+        }
+        Measured { digest: Sha256Digest(self.sha256.clone().finalize().into()), length: self.length, sums }
+    }
+
     pub(crate) fn end(mut self) -> Measured {
         if self.in_block > 0 {
             self.end_block();

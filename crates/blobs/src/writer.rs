@@ -6,7 +6,7 @@ use bytes::Bytes;
 use model::{Ambient, Timestamp};
 
 use crate::batch::Batch;
-use crate::blobs::Blobs;
+use crate::blobs::{Blobs, Place};
 use crate::copy::{Body, Expect, Received};
 use crate::disk::Stage;
 use crate::error::{Error, Result};
@@ -160,6 +160,36 @@ impl Writer {
         }
     }
 
+    /// Ends a chunk of `length` bytes, where that is known: everything so far is durable under its key when this
+    /// returns. Where the store can, a writer comes back that goes on with it; dropped, or after an error, it
+    /// leaves what was there when it came back.
+    pub async fn pause(mut self, length: Option<u64>) -> Result<(Received, Option<Self>)> {
+        if self.broken || self.inline.is_some() || !matches!(self.blobs.place, Place::Disk(_)) {
+            return Ok((self.finish(Expect { sha256: None, length }).await?, None));
+        }
+        check_length(length, self.received)?;
+        // From here to the end a caller that drops this future loses the writer and with it what came.
+        let sink = self.sink.take().unwrap_or_else(|| self.blobs.sink(self.key.clone(), self.now));
+        let Sink::Disk(mut stage) = sink else { return Err(Error::Broken) };
+        let rest = self.batch.take();
+        let (fed, flushed) = tokio::join!(self.hashing.feed(Arc::clone(&rest)), stage.flush(rest));
+        fed?;
+        flushed?;
+        let measured = self.hashing.so_far().await?;
+        stage.keep().await?;
+        self.sink = Some(Sink::Disk(stage));
+        (self.received, self.limit) = (0, u64::MAX);
+        Ok((Received::new(measured, Body::Stored { key: self.key.clone() }), Some(self)))
+    }
+
+    /// Takes back what came since the file had `length` bytes.
+    pub async fn take_back_to(mut self, length: u64) -> Result<()> {
+        match self.sink.take() {
+            Some(Sink::Disk(stage)) => stage.take_back_to(length).await,
+            _ => Ok(()),
+        }
+    }
+
     async fn finish_inline(self, expect: Expect) -> Result<Received> {
         let bytes = self.batch.into_bytes();
         let measured = self.hashing.end_with(Arc::new([bytes.clone()])).await?;
@@ -190,14 +220,19 @@ impl Writer {
         expect: Expect,
         received: u64,
     ) -> Result<Measured> {
-        if let Some(expected) = expect.length.filter(|expected| *expected != received) {
-            return Err(Error::Length { expected, actual: received });
-        }
+        check_length(expect.length, received)?;
         let (measured, flushed) = tokio::join!(hashing.end_with(Arc::clone(&rest)), sink.flush(rest));
         let measured = measured?;
         flushed?;
         expect.check(&measured)?;
         Ok(measured)
+    }
+}
+
+fn check_length(expected: Option<u64>, actual: u64) -> Result<()> {
+    match expected.filter(|expected| *expected != actual) {
+        Some(expected) => Err(Error::Length { expected, actual }),
+        None => Ok(()),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::notes::Notes;
 use crate::packaging::{Documents, Pointers};
 use crate::remembered::Remembered;
 use crate::tokens::Minted;
+use crate::uploads::OpenFiles;
 use crate::uses::Uses;
 
 /// Repositories remembered at most.
@@ -74,6 +75,7 @@ pub(crate) struct Inner {
     pub(crate) pointers: Pointers,
     pub(crate) notes: Notes,
     pub(crate) uses: Uses,
+    pub(crate) open_files: OpenFiles,
     pub(crate) repositories: Remembered<RepoKey, Repository>,
     /// Tokens that clients were given to go on with.
     pub(crate) for_a_while: Remembered<(TokenId, Vec<Scope>), Minted>,
@@ -114,6 +116,7 @@ impl Registry {
             pointers: Pointers::default(),
             notes,
             uses,
+            open_files: OpenFiles::default(),
             repositories,
             for_a_while: Remembered::new(FOR_A_WHILE),
         };

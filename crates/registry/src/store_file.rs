@@ -136,11 +136,16 @@ impl Registry {
     /// find it in the log.
     pub(crate) async fn abandon(&self, place: Option<blobs::Key>, error: &store::Error) {
         let Some(key) = place else { return };
-        if matches!(error, store::Error::Unknown | store::Error::Poisoned(_)) {
+        if !is_certain(error) {
             return;
         }
         if let Err(error) = self.blobs().remove(&key).await {
             tracing::warn!(%error, key = key.as_str(), "refused bytes could not be removed; the sweep will");
         }
     }
+}
+
+/// Whether nothing was changed for sure: the row of bytes that are refused does not exist.
+pub(crate) fn is_certain(error: &store::Error) -> bool {
+    !matches!(error, store::Error::Unknown | store::Error::Poisoned(_))
 }

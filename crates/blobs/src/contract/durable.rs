@@ -73,6 +73,38 @@ async fn a_failure_at_any_step_is_told_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_chunk_is_synced_and_one_that_fails_spoils_nothing() {
+    use Step::{Create, Rename, Sync, SyncFolder, Write};
+    for step in [Write, Sync] {
+        let subject = Subject::disk().await;
+        let disk = disk(&subject);
+        drop(store(&subject.blobs, &content(MIB)).await);
+        drop(disk.steps.taken());
+        let mut writer = subject.blobs.chunk_writer(&Ambient::system());
+        writer.write(content(100)).await.expect("taken");
+        let (file, open) = writer.pause(None).await.expect("durable");
+        let taken: Vec<_> = disk.steps.taken().into_iter().filter(|step| *step != SyncFolder).collect();
+        assert!(taken.starts_with(&[Create, Write, Sync, Rename]), "{taken:?}");
+        let mut open = open.expect("open");
+        open.write(content(200)).await.expect("taken");
+        let (longer, open) = open.pause(None).await.expect("durable");
+        assert_eq!(disk.steps.taken(), [Write, Sync]);
+        let mut open = open.expect("open");
+        disk.steps.fail(Some((step, Errno::NOSPC)));
+        // The failure shows here or at the end: portions are written behind.
+        let _ = open.write(content(3 * MIB)).await;
+        assert!(matches!(open.pause(None).await, Err(Error::Full | Error::Broken)), "{step:?}");
+        disk.steps.fail(None);
+        let copy = longer.copy().expect("stored");
+        assert_eq!((file.length, copy.length), (100, 300));
+        while subject.blobs.exists(&copy.key).await.expect("a look") != Some(300) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(fetch(&subject.blobs, &copy).await.expect("good").len(), 300);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removal_that_is_not_durable_is_told() {
     let subject = Subject::disk().await;
     let copy = store(&subject.blobs, &content(10)).await;

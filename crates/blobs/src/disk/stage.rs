@@ -61,6 +61,20 @@ impl Stage {
         spawn_blocking(move || file.publish()).await?
     }
 
+    /// Gives the file its key and goes on with it: what is flushed by now stays, whatever comes of the rest.
+    pub(crate) async fn keep(&mut self) -> Result<()> {
+        let file = self.rest().await?;
+        self.state = State::Ready(spawn_blocking(move || file.keep()).await??);
+        Ok(())
+    }
+
+    /// Takes back what was kept last: of what came, only the first `length` bytes stay.
+    pub(crate) async fn take_back_to(mut self, length: u64) -> Result<()> {
+        let mut file = self.rest().await?;
+        file.kept = Some(length);
+        Ok(())
+    }
+
     async fn work(&mut self, act: impl FnOnce(&mut StagedFile) -> Result<()> + Send + 'static) -> Result<()> {
         let made = match &self.state {
             State::Unmade => None,
@@ -87,13 +101,16 @@ impl Stage {
     }
 }
 
-/// A file in the staging folder; it disappears when dropped, unless it was published.
+/// A file in the staging folder; it disappears when dropped, unless it was published. One that is kept under its key loses
+/// what came after that.
 struct StagedFile {
     disk: Arc<Disk>,
     key: Key,
     path: String,
     file: Option<OwnedFd>,
     written: u64,
+    /// How much of it lies under its key for good.
+    kept: Option<u64>,
 }
 
 impl StagedFile {
@@ -102,7 +119,7 @@ impl StagedFile {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let create = || rustix::fs::openat(&disk.root, path.as_str(), flags, Mode::from_raw_mode(0o640));
         match disk.steps.take(Step::Create, create) {
-            Ok(file) => Ok(Self { disk, key, path, file: Some(file), written: 0 }),
+            Ok(file) => Ok(Self { disk, key, path, file: Some(file), written: 0, kept: None }),
             Err(Errno::EXIST) => Err(Error::KeyTaken),
             Err(errno) => Err(errno.into()),
         }
@@ -135,9 +152,28 @@ impl StagedFile {
     }
 
     fn publish(mut self) -> Result<()> {
-        self.disk.publish(&self.path, &self.key)?;
+        if self.kept.is_none() {
+            self.disk.publish(&self.path, &self.key)?;
+        }
         self.file = None;
         Ok(())
+    }
+
+    fn keep(mut self) -> Result<Self> {
+        if self.kept.is_none() {
+            self.disk.publish(&self.path, &self.key)?;
+        }
+        self.kept = Some(self.written);
+        Ok(self)
+    }
+
+    /// The name goes at once. It may have been published and taken back: then it is gone already.
+    fn forget_name(&self) {
+        if let Err(errno) = rustix::fs::unlinkat(&self.disk.root, self.path.as_str(), AtFlags::empty())
+            && errno != Errno::NOENT
+        {
+            tracing::warn!(path = self.path, error = %errno, "a staged file stays behind until the next sweep");
+        }
     }
 }
 
@@ -153,15 +189,24 @@ fn begin_write_back(file: &OwnedFd, start: u64, end: u64) {
 impl Drop for StagedFile {
     fn drop(&mut self) {
         let Some(file) = self.file.take() else { return };
-        // The name goes at once. Freeing a large file takes long and happens when it is closed: not on this thread.
-        // It may have been published and taken back: then its name is gone already.
-        if let Err(errno) = rustix::fs::unlinkat(&self.disk.root, self.path.as_str(), AtFlags::empty())
-            && errno != Errno::NOENT
-        {
-            tracing::warn!(path = self.path, error = %errno, "a staged file stays behind until the next sweep");
-        }
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn_blocking(move || drop(file));
+        let surplus = match self.kept {
+            None => {
+                self.forget_name();
+                None
+            }
+            kept => kept.filter(|kept| *kept != self.written),
+        };
+        // Freeing a large file takes long and happens when it is cut or closed: not on this thread.
+        let free = move || {
+            if let Some(kept) = surplus
+                && let Err(errno) = rustix::fs::ftruncate(&file, kept)
+            {
+                tracing::warn!(error = %errno, "refused bytes stay at the end of a file until it is removed");
+            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(free)),
+            Err(_) => free(),
         }
     }
 }

@@ -7,14 +7,14 @@ use model::{Code, RepoKey, Sha256Digest, UploadId};
 use store::blobs::{NewBlob, NewBody, Reach};
 use store::pins::LetGo;
 use store::uploads::Part;
-use store::uploads::in_order::{Append, Begin, Ended, Finish, GiveUp, Mount, Received};
+use store::uploads::in_order::{Append, Begin, Ended, Finish, GiveUp, Grown, Mount, Received};
 
 use crate::authorize::{Grant, Promote, Read, Write};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
 use crate::packaging::Staging;
 use crate::registry::Registry;
-use crate::store_file::stored_place;
+use crate::store_file::{is_certain, stored_place};
 use crate::to_the_end::to_the_end;
 
 impl Registry {
@@ -89,7 +89,8 @@ impl Grant<Write> {
         if length.is_some_and(|length| length > left) {
             return Err(blobs::Error::TooLong { limit }.into());
         }
-        let writer = self.registry().blobs().chunk_writer(self.ambient()).at_most(left);
+        let open = self.registry().inner.open_files.take(id, at);
+        let writer = open.unwrap_or_else(|| self.registry().blobs().chunk_writer(self.ambient())).at_most(left);
         Ok(IncomingChunk { grant: self.clone(), upload: id, at, length, writer })
     }
 
@@ -104,13 +105,17 @@ impl Grant<Write> {
             }
             _ => self.put_together(id, received, &parts, content).await,
         };
-        if done.as_ref().is_err_and(|error| error.code() == Some(Code::UploadVerificationFailed)) {
-            self.give_up(id, "verification_failed").await?;
+        match &done {
+            Ok(()) => self.registry().inner.open_files.close(id),
+            Err(error) if error.code() == Some(Code::UploadVerificationFailed) => {
+                self.give_up(id, "verification_failed").await?;
+            }
+            Err(_) => {}
         }
         done
     }
 
-    /// The only chunk is the blob: nothing is read or copied again.
+    /// The only file is the blob: nothing is read or copied again.
     async fn adopt(&self, upload: UploadId, received: Received, part: &Part, wanted: Sha256Digest) -> Result<()> {
         if part.digest != wanted {
             return Err(blobs::Error::Digest { expected: wanted, actual: part.digest }.into());
@@ -159,7 +164,9 @@ impl Grant<Write> {
     /// Gives an upload up. 404 once it has ended.
     pub async fn give_up(&self, upload: UploadId, reason: &str) -> Result<()> {
         let write = GiveUp { act: self.act(), repo: self.repo_id(), upload, reason: reason.to_owned() };
-        Ok(self.store().write(write).await?)
+        self.store().write(write).await?;
+        self.registry().inner.open_files.close(upload);
+        Ok(())
     }
 
     /// Takes a blob from `from`, or with `None` from anywhere, where the caller may read it. `false`: it
@@ -203,14 +210,14 @@ impl IncomingChunk {
         if self.writer.received() == 0 {
             return Ok(self.at);
         }
-        let expect = blobs::Expect { sha256: None, length: self.length };
-        let received = self.writer.finish(expect).await.map_err(|error| match error {
+        let length = self.writer.received();
+        let (file, open) = self.writer.pause(self.length).await.map_err(|error| match error {
             blobs::Error::Length { expected, actual } => {
                 Error::bad_request(format!("the chunk has {actual} bytes, not {expected} as declared"))
             }
             other => other.into(),
         })?;
-        let Body::Stored { key } = &received.body else {
+        let Body::Stored { key } = &file.body else {
             return Err(Error::Defect("a chunk was not stored".to_owned()));
         };
         let (grant, act) = (&self.grant, self.grant.act());
@@ -218,21 +225,44 @@ impl IncomingChunk {
             repo: grant.repo_id(),
             upload: self.upload,
             at: self.at,
-            place: key.as_str().to_owned(),
-            length: received.length,
-            digest: received.digest,
-            sums: received.sums.iter().flat_map(|sum| sum.to_le_bytes()).collect(),
+            length,
+            file: Grown {
+                place: key.as_str().to_owned(),
+                length: file.length,
+                digest: file.digest,
+                sums: file.sums.iter().flat_map(|sum| sum.to_le_bytes()).collect(),
+            },
             expires_at: act.at.plus(grant.settings().upload_session),
             longest: grant.settings().max_upload,
             limits: grant.settings().limits,
             act,
         };
         match grant.store().write(write).await {
-            Ok(now) => Ok(now.bytes),
+            Ok(now) => {
+                if let Some(open) = open {
+                    grant.registry().inner.open_files.put(self.upload, now.bytes, open);
+                }
+                Ok(now.bytes)
+            }
             Err(error) => {
-                grant.registry().abandon(Some(key.clone()), &error).await;
+                grant.registry().refuse_chunk(key, file.length - length, open, &error).await;
                 Err(error.into())
             }
+        }
+    }
+}
+
+impl Registry {
+    /// Takes back the last chunk of a file that had `before` bytes without it, unless it may have been entered after all.
+    async fn refuse_chunk(&self, file: &Key, before: u64, open: Option<Writer>, error: &store::Error) {
+        match open {
+            Some(open) if before > 0 && is_certain(error) => {
+                if let Err(error) = open.take_back_to(before).await {
+                    tracing::warn!(%error, key = file.as_str(), "a refused chunk stays until the upload ends");
+                }
+            }
+            Some(_) if before > 0 => {}
+            _ => self.abandon(Some(file.clone()), error).await,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod commit;
 mod complete;
 mod in_order;
+mod open_files;
 mod parts;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::registry::Registry;
 
 pub use in_order::{IncomingBlob, IncomingChunk};
+pub(crate) use open_files::OpenFiles;
 pub use parts::{IncomingPart, PartOffer, ReceivedPart};
 
 /// How long somebody who verifies an upload is believed to be alive without saying so.
@@ -83,6 +85,7 @@ impl Registry {
         let events = (0..limit).map(|_| self.ambient().id()).collect();
         let expired = self.store().write(ExpireUploads { act: self.act(), events }).await?;
         for upload in &expired {
+            self.inner.open_files.close(upload.id);
             self.give_up_direct(upload).await;
         }
         Ok(expired.len() as u64)

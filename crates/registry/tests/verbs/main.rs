@@ -3,6 +3,7 @@
 
 mod bench;
 
+mod chunks;
 mod deployments;
 mod direct;
 mod folders;

@@ -1,6 +1,6 @@
 //! Uploads whose bytes come in order, in as many chunks as the client likes, and whose digest comes last.
-//! Chunks are parts: each durable when it is answered, so a session survives restarts and goes on at
-//! any replica.
+//! Chunks are durable when they are answered, so a session survives restarts and goes on at any replica. A part is a
+//! file: it grows by the chunks that come to the process that made it.
 
 use model::state::UploadState;
 use model::{Code, RepoId, Sha256Digest, Timestamp, UploadId};
@@ -22,8 +22,8 @@ use crate::store::Write;
 pub struct Received {
     /// Bytes.
     pub bytes: u64,
-    /// The number of the last chunk.
-    pub chunks: u32,
+    /// How many files they lie in.
+    pub files: u32,
 }
 
 /// What has come of an upload so far.
@@ -31,7 +31,7 @@ pub async fn received(session: &mut Session<'_>, upload: UploadId) -> Result<Rec
     let sql = "SELECT CAST(coalesce(sum(length), 0) AS BIGINT), coalesce(max(part_number), 0) FROM upload_parts
          WHERE upload_id = $1";
     let row = session.row(sql, args![upload]).await?.ok_or_else(|| Error::Defect("no sum".to_owned()))?;
-    Ok(Received { bytes: row.get(0)?, chunks: row.get(1)? })
+    Ok(Received { bytes: row.get(0)?, files: row.get(1)? })
 }
 
 /// Begins an upload whose digest comes last. Takes one from the sessions allowance.
@@ -76,20 +76,29 @@ pub struct Append {
     pub upload: UploadId,
     /// Where the chunk begins.
     pub at: u64,
-    /// Its key in the blob store.
-    pub place: String,
     /// Its length in bytes, at least 1.
     pub length: u64,
-    /// Its digest.
-    pub digest: Sha256Digest,
-    /// A checksum per MiB.
-    pub sums: Vec<u8>,
+    /// The file that it made, or went on with, as it is now.
+    pub file: Grown,
     /// When the upload ends by itself unless more comes.
     pub expires_at: Timestamp,
     /// The most bytes that an upload may have.
     pub longest: u64,
     /// The limits to use where the tenant has none of its own.
     pub limits: Limits,
+}
+
+/// A file that chunks are written to.
+#[derive(Clone, Debug)]
+pub struct Grown {
+    /// Its key in the blob store.
+    pub place: String,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Its digest.
+    pub digest: Sha256Digest,
+    /// A checksum per MiB.
+    pub sums: Vec<u8>,
 }
 
 impl Write for Append {
@@ -104,20 +113,36 @@ impl Write for Append {
             let why = format!("the next byte is number {}, not {}", so_far.bytes, self.at);
             return Err(Error::refuse(Code::InvalidRange, why));
         }
-        let now = Received { bytes: so_far.bytes.saturating_add(self.length), chunks: so_far.chunks + 1 };
-        if now.bytes > self.longest || now.chunks > PARTS {
+        let bytes = so_far.bytes.saturating_add(self.length);
+        let files = so_far.files + u32::from(self.file.length == self.length);
+        if bytes > self.longest || files > PARTS {
             let why = format!("an upload has at most {} bytes in {PARTS} chunks", self.longest);
             return Err(Error::refuse(Code::PayloadTooLarge, why));
         }
         admission::take(tx, act.tenant, Allowance::Bytes, self.length, &self.limits, act.event.0.as_u128()).await?;
-        let sql = "INSERT INTO upload_parts (upload_id, part_number, place, length, digest, sums)
-             VALUES ($1, $2, $3, $4, $5, $6)";
-        tx.execute(sql, args![self.upload, now.chunks, self.place, self.length, self.digest, self.sums]).await?;
+        self.keep(tx, files).await?;
+        let now = received(tx, self.upload).await?;
+        if now != (Received { bytes, files }) {
+            return Err(Error::Defect(format!("{bytes} bytes in {files} files became {now:?}")));
+        }
         let sql = "UPDATE uploads SET state = 'parts_uploading', expires_at = $2 WHERE id = $1";
         tx.execute(sql, args![self.upload, self.expires_at]).await?;
-        let detail = json!({"partNumber": now.chunks, "length": self.length, "digest": self.digest});
+        let detail = json!({"partNumber": files, "offset": self.at, "length": self.length});
         tell(tx, act, self.repo, self.upload, "upload.part.received", &detail).await?;
         Ok(now)
+    }
+}
+
+impl Append {
+    /// A new file, or the last one, longer. Any other is left alone.
+    async fn keep(&self, tx: &mut Tx<'_>, number: u32) -> Result<()> {
+        let file = &self.file;
+        let sql = "INSERT INTO upload_parts (upload_id, part_number, place, length, digest, sums)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (place) DO UPDATE
+             SET length = excluded.length, digest = excluded.digest, sums = excluded.sums
+             WHERE upload_parts.upload_id = excluded.upload_id AND upload_parts.part_number = excluded.part_number";
+        let args = args![self.upload, number, file.place, file.length, file.digest, file.sums];
+        tx.execute(sql, args).await.map(drop)
     }
 }
 
@@ -147,7 +172,7 @@ pub struct Ended {
     pub upload: UploadId,
     /// What had come when the bytes were looked at.
     pub received: Received,
-    /// Whether the blob is the only chunk itself, and not a copy made of the chunks.
+    /// Whether the blob is the only file itself, and not a copy made of the files.
     pub in_place: bool,
 }
 
@@ -196,7 +221,7 @@ impl Finish {
     async fn end(&self, tx: &mut Tx<'_>, ended: &Ended) -> Result<()> {
         admission::give_back(tx, self.act.tenant, Allowance::Sessions, 1).await?;
         if ended.in_place {
-            // The chunk is the blob now, or went to the trash because the blob was here already.
+            // The file is the blob now, or went to the trash because the blob was here already.
             tx.execute("DELETE FROM upload_parts WHERE upload_id = $1", args![ended.upload]).await?;
         } else {
             discard_parts(tx, ended.upload, self.act.at).await?;

@@ -17,7 +17,7 @@ use deployments::{
 };
 use engines::{Bench, LIMITS};
 use in_order::{
-    a_published_blob_is_not_let_go, chunks_come_in_order_and_become_a_blob, only_readers_of_a_holder_can_mount,
+    a_file_grows_with_its_upload, a_published_blob_is_not_let_go, chunks_come_in_order_and_become_a_blob, only_readers_of_a_holder_can_mount,
     what_an_upload_took_is_given_back,
 };
 use model::state::MarkKind;
@@ -46,6 +46,7 @@ both! {
     fixed_refs_stay;
     versions_that_belong_to_another_are_found;
     chunks_come_in_order_and_become_a_blob;
+    a_file_grows_with_its_upload;
     what_an_upload_took_is_given_back;
     only_readers_of_a_holder_can_mount;
     a_published_blob_is_not_let_go;
