@@ -9,8 +9,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::error::{Error, Result};
 use crate::sums::BLOCK;
 
-/// What one permit stands for.
+/// What one permit stands for, and the smallest buffer. Others have two, four, eight and sixteen of it.
 const UNIT: usize = 64 << 10;
+/// How many sizes there are: the last one is a block.
+const SIZES: usize = 5;
+const _: () = assert!(UNIT << (SIZES - 1) == BLOCK as usize);
 /// How long a read waits for memory before it gives up.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long unused buffers are kept.
@@ -21,13 +24,16 @@ pub(crate) struct Pool {
     permits: Arc<Semaphore>,
     /// How many permits there are, lent ones included.
     units: usize,
-    free: Mutex<Vec<Vec<u8>>>,
+    /// By size.
+    free: Mutex<[Vec<Vec<u8>>; SIZES]>,
     trimming: AtomicBool,
 }
 
 /// A buffer on loan. It goes back when dropped, also from inside a `Bytes`.
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
+    /// How much of it is wanted.
+    length: usize,
     filled: usize,
     pool: Arc<Pool>,
     _permit: OwnedSemaphorePermit,
@@ -68,22 +74,22 @@ impl Pool {
     }
 
     fn lend(self: &Arc<Self>, length: usize, permit: OwnedSemaphorePermit) -> Buffer {
-        let used = if length == BLOCK as usize { self.lock().pop() } else { None };
-        let bytes = used.unwrap_or_else(|| vec![0; length]);
-        Buffer { bytes, filled: 0, pool: Arc::clone(self), _permit: permit }
+        let size = size_of(length);
+        let used = self.lock().get_mut(size).and_then(Vec::pop);
+        let bytes = used.unwrap_or_else(|| vec![0; UNIT << size]);
+        Buffer { bytes, length, filled: 0, pool: Arc::clone(self), _permit: permit }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, [Vec<Vec<u8>>; SIZES]> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a whole-block buffer for the next reader and sees to it that it is not kept for ever.
+    /// Keeps a buffer for the next reader and sees to it that it is not kept for ever.
     fn give_back(self: &Arc<Self>, bytes: Vec<u8>) {
-        if bytes.len() != BLOCK as usize {
-            return;
-        }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        self.lock().push(bytes);
+        if let Some(free) = self.lock().get_mut(size_of(bytes.len())) {
+            free.push(bytes);
+        }
         if !self.trimming.swap(true, Ordering::AcqRel) {
             let pool = Arc::clone(self);
             runtime.spawn(async move { pool.trim().await });
@@ -95,9 +101,8 @@ impl Pool {
         loop {
             tokio::time::sleep(REST).await;
             let mut free = self.lock();
-            let keep = free.len() / 2;
-            free.truncate(keep);
-            if free.is_empty() {
+            free.iter_mut().for_each(|free| free.truncate(free.len() / 2));
+            if free.iter().all(Vec::is_empty) {
                 self.trimming.store(false, Ordering::Release);
                 return;
             }
@@ -117,14 +122,19 @@ impl std::fmt::Debug for Pool {
     }
 }
 
+/// The number of the smallest size that holds `length` bytes, at most one block.
+fn size_of(length: usize) -> usize {
+    (length.div_ceil(UNIT).max(1).next_power_of_two().trailing_zeros() as usize).min(SIZES - 1)
+}
+
 fn units(length: usize) -> u32 {
-    u32::try_from(length.div_ceil(UNIT).max(1)).unwrap_or(u32::MAX)
+    1 << size_of(length)
 }
 
 impl Buffer {
     /// What is not filled yet of the wanted length.
     pub(crate) fn rest(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.filled..]
+        &mut self.bytes[self.filled..self.length]
     }
 
     /// How much is filled.
@@ -134,7 +144,7 @@ impl Buffer {
 
     /// Counts the first `count` bytes of the rest as filled.
     pub(crate) fn fill(&mut self, count: usize) {
-        self.filled = (self.filled + count).min(self.bytes.len());
+        self.filled = (self.filled + count).min(self.length);
     }
 }
 
@@ -168,8 +178,21 @@ mod tests {
         assert_eq!(pool.get(BLOCK as usize).await.expect("memory").as_ref().as_ptr(), address);
         drop(two);
         assert_eq!(pool.lent(), 0);
-        assert_eq!(pool.lock().len(), 2);
+        assert_eq!(pool.lock()[SIZES - 1].len(), 2);
         tokio::time::sleep(REST * 4).await;
-        assert_eq!(pool.lock().len(), 0);
+        assert!(pool.lock().iter().all(Vec::is_empty));
+    }
+
+    #[tokio::test]
+    async fn a_buffer_is_used_again_for_what_it_holds() {
+        let pool = Pool::new(2 * BLOCK as usize);
+        for (length, size, lent) in [(0, 0, 1), (1, 0, 1), (UNIT, 0, 1), (UNIT + 1, 1, 2), (5 * UNIT, 3, 8), (1 << 20, 4, 16)] {
+            let mut buffer = pool.get(length).await.expect("memory");
+            assert_eq!((size_of(length), buffer.rest().len(), pool.lent()), (size, length, lent * UNIT));
+            buffer.fill(usize::MAX / 2);
+            assert_eq!((buffer.as_ref().len(), buffer.rest().len()), (length, 0));
+        }
+        let free = pool.lock().each_ref().map(Vec::len);
+        assert_eq!(free, [1, 1, 0, 1, 1], "the smallest one three times");
     }
 }

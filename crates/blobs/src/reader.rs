@@ -96,6 +96,11 @@ impl Reader {
         self.range.end - self.range.start
     }
 
+    /// Whether nothing is left to read: what comes next, if anything, is the last piece and is here.
+    pub fn is_read(&self) -> bool {
+        self.next >= self.end
+    }
+
     /// The next bytes of the range, at most 1 MiB, all of them checked; `None` at the end.
     pub async fn next_block(&mut self) -> Result<Option<Bytes>> {
         match self.first.take() {

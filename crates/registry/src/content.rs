@@ -48,7 +48,10 @@ impl Content {
 
     /// Whether the rest is one piece that is in memory already.
     pub fn is_in_memory(&self) -> bool {
-        matches!(self.current, Source::Inline(_))
+        match &self.current {
+            Source::Inline(_) => true,
+            Source::Stored(_, reader) => reader.is_read(),
+        }
     }
 
     /// The next piece, or `None` at the end. After an error nothing more comes.
