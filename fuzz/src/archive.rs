@@ -33,6 +33,12 @@ pub(crate) fn read(text: &[u8]) -> Parts<'_> {
     Parts { said, members }
 }
 
+/// Takes the content of a first member without a name.
+pub(crate) fn unnamed<'a>(members: &mut Vec<(&'a [u8], &'a [u8])>) -> Option<&'a [u8]> {
+    let (name, _) = members.first()?;
+    name.is_empty().then(|| members.remove(0).1)
+}
+
 /// A gzip file of a tar archive. A name too long for its header is cut.
 pub(crate) fn tgz(members: &[(&[u8], &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::none()));

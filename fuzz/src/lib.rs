@@ -10,6 +10,7 @@ mod images;
 mod names;
 mod packages;
 mod publish;
+mod render;
 mod request;
 
 use formats::cargo::Cargo;
