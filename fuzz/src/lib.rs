@@ -2,7 +2,8 @@
 //!
 //! A target takes any bytes and panics when a promise is broken. [`TARGETS`] names them all, each with
 //! seeds that reach deep. `make test` replays the seeds with random changes and runs each target for a
-//! moment under libFuzzer; `kit/fuzz` runs them for as long as you like.
+//! moment under libFuzzer; `kit/fuzz` runs them for as long as you like. What the edge reads of a request (headers,
+//! queries, heads) has properties beside its code.
 #![expect(clippy::panic, clippy::expect_used, reason = "a broken promise is a panic: that is what is looked for")]
 
 mod archive;
