@@ -34,14 +34,15 @@ pub struct Target {
 }
 
 /// All of them. `…-request`: an address and a body as they come in. `…-package`: what is inside of a package,
-/// framed, packed and signed correctly so that changes reach the innermost parser.
-pub const TARGETS: [Target; 14] = [
+/// framed, packed and signed correctly so that changes reach the innermost parser. `…-tar`: an archive, headers and all.
+pub const TARGETS: [Target; 15] = [
     Target { name: "cargo-request", run: |bytes| run(&Cargo, bytes), seeds: packages::cargo::requests },
     Target {
         name: "cargo-package",
         run: |text| run(&Cargo, &packages::cargo::put(text)),
         seeds: packages::cargo::seeds,
     },
+    Target { name: "cargo-tar", run: |tar| run(&Cargo, &packages::cargo::put_tar(tar)), seeds: packages::cargo::tars },
     Target { name: "go-request", run: |bytes| run(&Go, bytes), seeds: packages::go::requests },
     Target { name: "go-package", run: |text| run(&Go, &packages::go::put(text)), seeds: packages::go::seeds },
     Target { name: "maven-request", run: |bytes| run(&Maven, bytes), seeds: packages::maven::requests },
