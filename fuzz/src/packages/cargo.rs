@@ -49,32 +49,26 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Members as they come, with names too long for their headers, and with extended headers.
+/// Names that are too long for old headers, in both ways, and extended headers.
 pub(crate) fn tars() -> Vec<Vec<u8>> {
     let manifest = &b"[package]\nname = \"tool\"\nversion = \"1.0.0\"\n"[..];
-    let named = |builder: &mut tar::Builder<Vec<u8>>, mut header: tar::Header, name: &str, content: &[u8]| {
+    let (own, long, size) = ("tool-1.0.0/Cargo.toml", "a/".repeat(60), manifest.len().to_string());
+    let members = [(own, manifest), (&format!("tool-1.0.0/{long}b"), b"x")];
+    vec![
+        tar(&tar::Header::new_ustar(), &[], &members),
+        tar(&tar::Header::new_gnu(), &[], &members),
+        tar(&tar::Header::new_ustar(), &[("path", own.as_bytes()), ("size", size.as_bytes())], &[("x", manifest)]),
+    ]
+}
+
+/// A tar archive: `extended` belongs to its first member.
+fn tar(header: &tar::Header, extended: &[(&str, &[u8])], members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.append_pax_extensions(extended.iter().copied()).expect("in memory");
+    for (name, content) in members {
+        let mut header = header.clone();
         header.set_size(content.len() as u64);
-        builder.append_data(&mut header, name, content).expect("in memory");
-    };
-    let own = "tool-1.0.0/Cargo.toml";
-    let fill: [&dyn Fn(&mut tar::Builder<Vec<u8>>); 3] = [
-        &|builder| named(builder, tar::Header::new_ustar(), own, manifest),
-        &|builder| {
-            let long = format!("tool-1.0.0/{}", "a/".repeat(60));
-            named(builder, tar::Header::new_gnu(), &format!("{long}b"), b"x");
-            named(builder, tar::Header::new_gnu(), own, manifest);
-        },
-        &|builder| {
-            let size = manifest.len().to_string();
-            builder.append_pax_extensions([("path", own.as_bytes()), ("size", size.as_bytes())]).expect("in memory");
-            named(builder, tar::Header::new_ustar(), "x", manifest);
-        },
-    ];
-    fill.iter()
-        .map(|fill| {
-            let mut builder = tar::Builder::new(Vec::new());
-            fill(&mut builder);
-            builder.into_inner().expect("in memory")
-        })
-        .collect()
+        builder.append_data(&mut header, name, *content).expect("in memory");
+    }
+    builder.into_inner().expect("in memory")
 }
