@@ -33,9 +33,15 @@ pub(crate) fn read(text: &[u8]) -> Parts<'_> {
     Parts { said, members }
 }
 
+/// Takes the content of a first member without a name.
+pub(crate) fn unnamed<'a>(members: &mut Vec<(&'a [u8], &'a [u8])>) -> Option<&'a [u8]> {
+    let (name, _) = members.first()?;
+    name.is_empty().then(|| members.remove(0).1)
+}
+
 /// A gzip file of a tar archive. A name too long for its header is cut.
 pub(crate) fn tgz(members: &[(&[u8], &[u8])]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::none()));
+    let mut builder = tar::Builder::new(Vec::new());
     for (name, content) in members {
         let mut header = tar::Header::new_ustar();
         let name = &name[..name.len().min(99)];
@@ -45,7 +51,27 @@ pub(crate) fn tgz(members: &[(&[u8], &[u8])]) -> Vec<u8> {
         header.set_cksum();
         builder.append(&header, *content).expect("in memory");
     }
-    builder.into_inner().and_then(GzEncoder::finish).expect("in memory")
+    gzip(&builder.into_inner().expect("in memory"))
+}
+
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::none());
+    gzip.write_all(bytes).and_then(|()| gzip.finish()).expect("in memory")
+}
+
+/// A tar archive whose headers have true checksums, so that changes of them are read.
+pub(crate) fn summed(tar: &[u8]) -> Vec<u8> {
+    let (mut tar, mut at) = (tar.to_vec(), 0);
+    while let Some(block) = tar.get_mut(at..at + 512) {
+        let mut header = tar::Header::from_byte_slice(block).clone();
+        if block.iter().any(|&byte| byte != 0) {
+            header.set_cksum();
+            block.copy_from_slice(header.as_bytes());
+        }
+        let size = usize::try_from(header.entry_size().unwrap_or(0)).unwrap_or(usize::MAX).min(1 << 24);
+        at += 512 + size.next_multiple_of(512);
+    }
+    tar
 }
 
 /// A zip archive whose members are stored as they are. Source: APPNOTE 6.3, sections 4.3.7, 4.3.12, 4.3.16.

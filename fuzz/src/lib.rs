@@ -2,7 +2,8 @@
 //!
 //! A target takes any bytes and panics when a promise is broken. [`TARGETS`] names them all, each with
 //! seeds that reach deep. `make test` replays the seeds with random changes and runs each target for a
-//! moment under libFuzzer; `kit/fuzz` runs them for as long as you like.
+//! moment under libFuzzer; `kit/fuzz` runs them for as long as you like. What the edge reads of a request (headers,
+//! queries, heads) has properties beside its code.
 #![expect(clippy::panic, clippy::expect_used, reason = "a broken promise is a panic: that is what is looked for")]
 
 mod archive;
@@ -10,6 +11,7 @@ mod images;
 mod names;
 mod packages;
 mod publish;
+mod render;
 mod request;
 
 use formats::cargo::Cargo;
@@ -32,14 +34,15 @@ pub struct Target {
 }
 
 /// All of them. `…-request`: an address and a body as they come in. `…-package`: what is inside of a package,
-/// framed, packed and signed correctly so that changes reach the innermost parser.
-pub const TARGETS: [Target; 14] = [
+/// framed, packed and signed correctly so that changes reach the innermost parser. `…-tar`: an archive, headers and all.
+pub const TARGETS: [Target; 15] = [
     Target { name: "cargo-request", run: |bytes| run(&Cargo, bytes), seeds: packages::cargo::requests },
     Target {
         name: "cargo-package",
         run: |text| run(&Cargo, &packages::cargo::put(text)),
         seeds: packages::cargo::seeds,
     },
+    Target { name: "cargo-tar", run: |tar| run(&Cargo, &packages::cargo::put_tar(tar)), seeds: packages::cargo::tars },
     Target { name: "go-request", run: |bytes| run(&Go, bytes), seeds: packages::go::requests },
     Target { name: "go-package", run: |text| run(&Go, &packages::go::put(text)), seeds: packages::go::seeds },
     Target { name: "maven-request", run: |bytes| run(&Maven, bytes), seeds: packages::maven::requests },

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use formats::{
-    Asked, FileFacts, Format, Head, Intake, Method, NewFile, Operation, Piece, Plan, Release, ReleaseFile, Site,
-    Source, StagedFile, Sums, VersionFacts, VersionHead, Wanted,
+    Asked, Claim, Format, Intake, Method, NewFile, Operation, Piece, Plan, Release, StagedFile, Sums, Wanted,
 };
-use model::{EntryPath, PackageName, Sha256Digest, Timestamp, VersionId};
+use model::{EntryPath, PackageName, Refusal, Sha256Digest};
 use sha2::Digest as _;
 
-/// Indexes and answers are asked for with every number that a format might use.
-const VIEWS: std::ops::Range<u8> = 0..16;
+use crate::render::render;
+
+/// What a body says of a file that is here already, and what it wants done.
+type Taken = (Option<Claim>, Plan);
 
 /// Takes a body in twice, at once and in small pieces: both find the same. Then the plan is made and looked at.
 /// Whether there is one.
@@ -26,7 +26,7 @@ pub(crate) fn accept(format: &dyn Format, whole: Box<dyn Intake>, cut: Box<dyn I
         refused || format!("{one:?}") == format!("{other:?}"),
         "pieces of {size} bytes mean {other:?}, not {one:?}"
     );
-    let Some(Ok(plan)) = one else { return false };
+    let Some(Ok((_, plan))) = one else { return false };
     if let Some(release) = &plan.release {
         check(format, release);
         render(format, release);
@@ -35,10 +35,7 @@ pub(crate) fn accept(format: &dyn Format, whole: Box<dyn Intake>, cut: Box<dyn I
 }
 
 /// `None`: what was announced of a file is wrong, which is the registry's to say.
-fn plan<'b>(
-    mut intake: Box<dyn Intake>,
-    pieces: impl Iterator<Item = &'b [u8]>,
-) -> Option<Result<Plan, model::Refusal>> {
+fn plan<'b>(mut intake: Box<dyn Intake>, pieces: impl Iterator<Item = &'b [u8]>) -> Option<Result<Taken, Refusal>> {
     let mut out = Vec::new();
     for piece in pieces {
         if let Err(refusal) = intake.push(Bytes::copy_from_slice(piece), &mut out) {
@@ -49,10 +46,8 @@ fn plan<'b>(
         return Some(Err(refusal));
     }
     let mut files = stage(out)?;
-    if intake.claim().is_some() {
-        return None;
-    }
-    Some(intake.plan(&mut files))
+    let claim = intake.claim();
+    Some(intake.plan(&mut files).map(|plan| (claim, plan)))
 }
 
 fn stage(pieces: Vec<Piece>) -> Option<Vec<StagedFile>> {
@@ -80,7 +75,7 @@ fn staged((new, content): (NewFile, Vec<u8>)) -> Option<StagedFile> {
     })
 }
 
-fn digest(bytes: &[u8]) -> Sha256Digest {
+pub(crate) fn digest(bytes: &[u8]) -> Sha256Digest {
     Sha256Digest(sha2::Sha256::digest(bytes).into())
 }
 
@@ -119,59 +114,5 @@ fn reachable(format: &dyn Format, location: &EntryPath) {
     match format.parse(&Asked::plain(Method::Get, &address)) {
         Ok(Operation::Fetch(found)) => assert_eq!(&found, location, "it would be looked for elsewhere"),
         other => panic!("{location} cannot be fetched: {other:?}"),
-    }
-}
-
-fn render(format: &dyn Format, release: &Release) {
-    let site = Site { base: "https://host.example/repository/libs", auth_required: true, subject: None };
-    let facts = facts(release);
-    let head = Head {
-        namespace: release.package.namespace.clone(),
-        name: release.package.name.clone(),
-        display: release.display.clone(),
-        generation: 7,
-        versions: vec![facts.head.clone()],
-        refs: release.refs.iter().map(|name| (name.to_string(), release.version.to_string())).collect(),
-        around: Vec::new(),
-    };
-    for view in VIEWS {
-        let fragment = format.fragment(view, &facts, &site).map(Arc::from);
-        let documents = [format.assemble(view, &head, &[fragment], &site), format.version(view, &head, &facts, &site)];
-        for document in documents.into_iter().flatten().filter(|document| document.media_type.contains("json")) {
-            let lines = document.body.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-            let whole = serde_json::from_slice::<serde_json::Value>(&document.body).is_ok();
-            let mut lines = lines.map(serde_json::from_slice::<serde_json::Value>);
-            assert!(whole || lines.all(|line| line.is_ok()), "a document of JSON is JSON");
-        }
-    }
-}
-
-fn facts(release: &Release) -> VersionFacts {
-    let head = VersionHead {
-        id: VersionId(Default::default()),
-        version: release.version.to_string(),
-        published_at: Timestamp(1_700_000_000_000_000),
-        changed_at: Timestamp(1_700_000_000_000_000),
-        yanked: Some("it is \"bad\" <b>".to_owned()),
-        deprecated: Some("use another & better".to_owned()),
-        unlisted: false,
-    };
-    let files = release.files.iter().map(file_facts).collect();
-    VersionFacts { head, manifest: release.manifest.clone(), files }
-}
-
-fn file_facts(file: &ReleaseFile) -> FileFacts {
-    let (digest, size) = match &file.source {
-        Source::Derived(bytes) => (digest(bytes), bytes.len() as u64),
-        Source::Staged(_) => (Sha256Digest([7; 32]), 100),
-        Source::Held { size, .. } => (Sha256Digest([8; 32]), *size),
-    };
-    FileFacts {
-        path: file.path.to_string(),
-        location: file.location.to_string(),
-        digest,
-        size,
-        attributes: file.attributes.clone(),
-        added_at: Timestamp(1_700_000_000_000_000),
     }
 }

@@ -55,10 +55,8 @@ fn answer(format: &dyn Format, operation: Operation, asked: &Asked<'_>, body: &[
             let _ = format.looks_inside(view);
             true
         }
-        Operation::Part(_, part, _) => {
-            let _ = format.belongs("1.0.0", &part);
-            true
-        }
+        Operation::Part(_, part, _) => !format.belongs("1.0.0", &part),
+        Operation::Checksum(of, _) => answer(format, *of, asked, body),
         _ => true,
     }
 }

@@ -158,6 +158,59 @@ mod tests {
         assert!(read(&archive(&twice)).is_none(), "one name twice");
     }
 
+    /// A whole archive in two: its directory's place and length, and its bytes without the end.
+    fn without_end(whole: &[u8]) -> (u64, u64, Vec<u8>) {
+        let (rest, end) = whole.split_at(whole.len() - 22);
+        let number = |at: usize| u64::from(u32::from_le_bytes(end[at..at + 4].try_into().expect("four bytes")));
+        (number(16), number(12), rest.to_vec())
+    }
+
+    /// A long end that stands at `at`, with its locator. Source: APPNOTE 6.3, sections 4.3.14 and 4.3.15.
+    fn long_end(at: u64, members: u64, length: u64, start: u64) -> Vec<u8> {
+        let end = [&b"PK\x06\x06"[..], &44u64.to_le_bytes(), &[45, 0, 45, 0], &[0; 8]].concat();
+        let said = [members, members, length, start].map(u64::to_le_bytes).concat();
+        [&end, &said, &b"PK\x06\x07\0\0\0\0"[..], &at.to_le_bytes(), &1u32.to_le_bytes()].concat()
+    }
+
+    fn short_end(members: u16, length: u64, start: u64) -> Vec<u8> {
+        let short = |long: u64| u32::try_from(long).expect("short").to_le_bytes();
+        let count = members.to_le_bytes();
+        [&b"PK\x05\x06\0\0\0\0"[..], &count, &count, &short(length), &short(start), &[0; 2]].concat()
+    }
+
+    #[test]
+    fn two_ends_say_the_same() {
+        let (start, length, rest) = without_end(&archive(&[("a/b".to_owned(), b"hello".to_vec())]));
+        let at = rest.len() as u64;
+        let none = u64::from(u32::MAX);
+        let with = |said: (u64, u64, u64), short: (u16, u64, u64)| {
+            let (long, short) = (long_end(at, said.0, said.1, said.2), short_end(short.0, short.1, short.2));
+            read(&[rest.as_slice(), &long, &short].concat()).is_some()
+        };
+        let said = (1, length, start);
+        assert!(
+            with(said, (0xffff, none, none)) && with(said, (0xffff, length, start)) && with(said, (1, length, none))
+        );
+        for short in [(2, length, none), (0xffff, length + 1, start), (0xffff, length, start + 1), (0xffff, 0, none)] {
+            assert!(!with(said, short), "{short:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_end_that_nothing_asks_for_is_refused() {
+        // It hides in the comment of the last member: readers that look for it take another directory.
+        let (start, length, mut rest) = without_end(&archive(&[("a/b".to_owned(), b"hello".to_vec())]));
+        let commented = |rest: &mut Vec<u8>, comment: &[u8]| {
+            let at = usize::try_from(start).expect("short") + 32;
+            rest[at..at + 2].copy_from_slice(&u16::try_from(comment.len()).expect("short").to_le_bytes());
+            let length = length + comment.len() as u64;
+            read(&[rest.as_slice(), comment, &short_end(1, length, start)].concat()).is_some()
+        };
+        let fake = long_end(rest.len() as u64, 0, 0, start);
+        assert!(commented(&mut rest, &vec![b'x'; fake.len()]));
+        assert!(!commented(&mut rest, &fake));
+    }
+
     proptest! {
         #[test]
         fn what_was_written_is_read(files in prop::collection::btree_map("[a-zA-Z0-9/äß.]{1,20}[a-z]", prop::collection::vec(any::<u8>(), 0..200), 0..6)) {

@@ -19,9 +19,17 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
 /// A package: its metadata as the client sends it, then its files.
 pub(crate) fn put(text: &[u8]) -> Vec<u8> {
     let parts = archive::read(text);
-    let (packed, length) = (archive::tgz(&parts.members), |part: &[u8]| u32::try_from(part.len()).expect("short"));
-    let (said, file) = (length(parts.said).to_le_bytes(), length(&packed).to_le_bytes());
-    request::write("PUT api/v1/crates/new", "*/*", "", &[&said, parts.said, &file, &packed].concat())
+    publish(parts.said, &archive::tgz(&parts.members))
+}
+
+/// The crate `tool` in a tar archive.
+pub(crate) fn put_tar(tar: &[u8]) -> Vec<u8> {
+    publish(br#"{"name":"tool","vers":"1.0.0"}"#, &archive::gzip(&archive::summed(tar)))
+}
+
+fn publish(said: &[u8], packed: &[u8]) -> Vec<u8> {
+    let length = |part: &[u8]| u32::try_from(part.len()).expect("short").to_le_bytes();
+    request::write("PUT api/v1/crates/new", "*/*", "", &[&length(said), said, &length(packed), packed].concat())
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -39,4 +47,28 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             &[("Tool_x-2.0.0-rc.1+b/Cargo.toml", "[package]\nname='Tool_x'\nversion='2.0.0-rc.1+b'\n")],
         ),
     ]
+}
+
+/// Names that are too long for old headers, in both ways, and extended headers.
+pub(crate) fn tars() -> Vec<Vec<u8>> {
+    let manifest = &b"[package]\nname = \"tool\"\nversion = \"1.0.0\"\n"[..];
+    let (own, long, size) = ("tool-1.0.0/Cargo.toml", "a/".repeat(60), manifest.len().to_string());
+    let members = [(own, manifest), (&format!("tool-1.0.0/{long}b"), b"x")];
+    vec![
+        tar(&tar::Header::new_ustar(), &[], &members),
+        tar(&tar::Header::new_gnu(), &[], &members),
+        tar(&tar::Header::new_ustar(), &[("path", own.as_bytes()), ("size", size.as_bytes())], &[("x", manifest)]),
+    ]
+}
+
+/// A tar archive: `extended` belongs to its first member.
+fn tar(header: &tar::Header, extended: &[(&str, &[u8])], members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.append_pax_extensions(extended.iter().copied()).expect("in memory");
+    for (name, content) in members {
+        let mut header = header.clone();
+        header.set_size(content.len() as u64);
+        builder.append_data(&mut header, name, *content).expect("in memory");
+    }
+    builder.into_inner().expect("in memory")
 }

@@ -9,7 +9,11 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
         "GET com/example/maven-metadata.xml",
         "GET com/example/demo/1.0/demo-1.0-sources.jar.sha512",
         "GET com/example/demo/1.0-SNAPSHOT/demo-1.0-20240101.010101-1.jar",
+        "DELETE com/example/demo/1.0/",
+        "PUT com/example/demo/maven-metadata.xml",
     ]);
+    let sum = format!("{}  demo-1.0.jar\n", "ab".repeat(20));
+    all.push(request::write("PUT com/example/demo/1.0/demo-1.0.jar.sha1", "*/*", "text/plain", sum.as_bytes()));
     all.extend(seeds().iter().map(|seed| put(seed)));
     all
 }

@@ -29,13 +29,19 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
     let login = br#"{"_id":"org.couchdb.user:alice","name":"alice","password":"secret","type":"user","roles":[]}"#;
     all.push(request::write("PUT -/user/org.couchdb.user:alice", "*/*", "application/json", login));
     all.push(request::write("PUT -/package/tool/dist-tags/beta", "*/*", "application/json", b"\"1.0.0\""));
+    let update = br#"{"_id":"tool","_rev":"7-1","name":"tool","dist-tags":{"latest":"1.0.0"},
+        "versions":{"1.0.0":{"name":"tool","version":"1.0.0","deprecated":"use another"}}}"#;
+    for address in ["PUT tool", "PUT tool/-rev/7-1"] {
+        all.push(request::write(address, "*/*", "application/json", update));
+    }
     all.extend(seeds().iter().filter_map(|seed| put(seed)));
     all
 }
 
-/// A package: what is said of the version, then the files of its archive.
+/// A package: what is said of the version, then the files of its archive. A first file without a name is its provenance.
 pub(crate) fn put(text: &[u8]) -> Option<Vec<u8>> {
-    let parts = archive::read(text);
+    let mut parts = archive::read(text);
+    let provenance = archive::unnamed(&mut parts.members).map(String::from_utf8_lossy);
     let mut version: Value = serde_json::from_slice(parts.said).ok().filter(Value::is_object)?;
     let (name, number) = (version["name"].as_str()?.to_owned(), version["version"].as_str()?.to_owned());
     let packed = archive::tgz(&parts.members);
@@ -43,10 +49,13 @@ pub(crate) fn put(text: &[u8]) -> Option<Vec<u8>> {
     version["dist"] = json!({"integrity": integrity, "tarball": format!("https://x.example/{name}.tgz")});
     let file =
         json!({"content_type": "application/octet-stream", "data": STANDARD.encode(&packed), "length": packed.len()});
-    let body = json!({
+    let mut body = json!({
         "_id": name, "name": name, "dist-tags": {"latest": number}, "versions": {number.clone(): version}, "access": null,
         "_attachments": {format!("{name}-{number}.tgz"): file},
     });
+    if let Some(provenance) = provenance {
+        body["_attachments"][format!("{name}-{number}.sigstore")] = json!({"data": provenance});
+    }
     let address = format!("PUT {}", name.replace('/', "%2f").replace(['\n', '?'], "_"));
     Some(request::write(&address, "application/json", "application/json", body.to_string().as_bytes()))
 }
@@ -62,7 +71,14 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             full,
             &[("package/package.json", full), ("package/bin/tool.js", "x"), ("package/README.md", "# x")],
         ),
+        archive::write(bare, &[("", &statement()), ("package/package.json", bare)]),
         archive::write(bare, &[("package/package.json", bare)]),
         archive::write(bare, &[("tool/package.json", bare), ("tool/binding.gyp", "{}")]),
     ]
+}
+
+/// A provenance statement in its bundle.
+fn statement() -> String {
+    let payload = STANDARD.encode(r#"{"_type":"x","predicateType":"https://slsa.dev/provenance/v1","predicate":{}}"#);
+    format!(r#"{{"mediaType":"x","dsseEnvelope":{{"payload":"{payload}","payloadType":"y","signatures":[]}}}}"#)
 }

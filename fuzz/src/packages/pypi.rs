@@ -1,7 +1,7 @@
 //! Python distributions.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::Digest as _;
 
 use crate::{archive, request};
@@ -18,9 +18,11 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
     all
 }
 
-/// A distribution: its file's name, then its files. A wheel that has no `RECORD` gets one that is true.
+/// A distribution: its file's name, then its files. A wheel that has no `RECORD` gets one that is true. A first file
+/// without a name is what an attestation says, in which `SHA256` stands for the file's.
 pub(crate) fn put(text: &[u8]) -> Vec<u8> {
-    let parts = archive::read(text);
+    let mut parts = archive::read(text);
+    let attested = archive::unnamed(&mut parts.members).map(String::from_utf8_lossy);
     let file = String::from_utf8_lossy(parts.said).replace(['"', '\r', '\n'], "_");
     let stem = file.trim_end_matches(".tar.gz").trim_end_matches(".zip");
     let cut = if file.ends_with(".whl") { stem.split_once('-') } else { stem.rsplit_once('-') };
@@ -33,15 +35,25 @@ pub(crate) fn put(text: &[u8]) -> Vec<u8> {
     } else {
         ("sdist", "source", archive::tgz(&parts.members))
     };
+    let attestations = attested.map(|statement| attestations(&statement, &content)).unwrap_or_default();
     let fields = [
+        ("attestations", attestations.as_str()),
         (":action", "file_upload"),
         ("protocol_version", "1"),
         ("name", name),
         ("version", version),
         ("filetype", kind),
         ("pyversion", python),
+        ("gpg_signature", if attestations.is_empty() { "" } else { "-----BEGIN PGP SIGNATURE-----\n" }),
     ];
     request::write("POST legacy/", "*/*", "multipart/form-data; boundary=xYz", &form(&fields, &file, &content))
+}
+
+fn attestations(statement: &str, file: &[u8]) -> String {
+    let statement = STANDARD.encode(statement.replace("SHA256", &crate::publish::digest(file).hex()));
+    format!(
+        r#"[{{"version":1,"verification_material":{{}},"envelope":{{"signature":"AAAA","statement":"{statement}"}}}}]"#
+    )
 }
 
 fn form(fields: &[(&str, &str)], file: &str, content: &[u8]) -> Vec<u8> {
@@ -71,6 +83,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         Requires-Python: >=3.8,<4\nRequires-Dist: left (>=1.0) ; extra == 'x'\nProvides-Extra: x\n\
         Project-URL: Home, https://x.example\nDescription-Content-Type: text/markdown\n\n# Demo\n";
     let bare = "Metadata-Version: 1.2\nName: demo-lib\nVersion: 1.0\n";
+    let statement = r#"{"_type":"x","subject":[{"name":"demo_lib-1.0.tar.gz","digest":{"sha256":"SHA256"}}],
+        "predicateType":"y"}"#;
     vec![
         archive::write(
             "demo_lib-1.0rc1-cp311-cp311-manylinux_2_17_x86_64.whl",
@@ -81,6 +95,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             ],
         ),
         archive::write("demo_lib-1.0.tar.gz", &[("demo_lib-1.0/PKG-INFO", bare), ("demo_lib-1.0/setup.py", "")]),
+        archive::write("demo_lib-1.0.tar.gz", &[("", statement), ("demo_lib-1.0/PKG-INFO", bare)]),
         archive::write("demo-lib-1.0.zip", &[("demo-lib-1.0/PKG-INFO", bare)]),
     ]
 }

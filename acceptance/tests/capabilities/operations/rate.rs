@@ -6,13 +6,19 @@ use std::time::Duration;
 use acceptance::Result;
 use acceptance::http::Answer;
 use acceptance::server::{Backing, Server};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::json;
 
 use crate::shape::ask;
 use crate::site::{Site, ensure};
 
 async fn limited(requests: &str, logins: &str, more: &[(&str, &str)]) -> Result<Site> {
-    let plan = Server::plan(Backing::Embedded)
+    limited_on(Backing::Embedded, requests, logins, more).await
+}
+
+async fn limited_on(backing: Backing, requests: &str, logins: &str, more: &[(&str, &str)]) -> Result<Site> {
+    let plan = Server::plan(backing)
         .variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", requests)
         .variable("ARTIFORTRESS_RATE_LOGINS_PER_MINUTE", logins);
     let server = more.iter().fold(plan, |plan, (name, value)| plan.variable(name, *value)).start().await?;
@@ -129,6 +135,70 @@ async fn zero_turns_a_limit_off() -> Result<()> {
     for number in 0..200 {
         ask(site.admin.get("/v1/auth/whoami")).await?.expect(&[200])?;
         ask(site.server.http()?.get("/v1/auth/whoami").bearer(&number.to_string())).await?.expect(&[401])?;
+    }
+    Ok(())
+}
+
+/// What `cargo publish` sends of a crate that is nothing but its `Cargo.toml`.
+fn bare_crate() -> Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let manifest = &b"[package]\nname = \"tool\"\nversion = \"1.0.0\"\n"[..];
+    let mut header = tar::Header::new_ustar();
+    header.set_size(manifest.len() as u64);
+    archive.append_data(&mut header, "tool-1.0.0/Cargo.toml", manifest)?;
+    let (said, packed) = (json!({"name": "tool", "vers": "1.0.0"}).to_string(), archive.into_inner()?.finish()?);
+    let long = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    Ok([&long(said.len()), said.as_bytes(), &long(packed.len()), &packed].concat())
+}
+
+/// Scaled out, a read that was made before takes a short way, which counts and refuses for itself.
+#[tokio::test]
+async fn one_read_too_many_is_refused_as_its_client_shows_it() -> Result<()> {
+    let site = limited_on(Backing::Scaled, "10", "20", &[]).await?;
+    site.repository("crates", json!({"format": "cargo"})).await?;
+    site.admin.put("/repository/crates/api/v1/crates/new").body(bare_crate()?).send().await?.expect(&[200])?;
+    let alice = site.person("alice", &["repo:crates:read"]).await?;
+    let mut waits = 0;
+    for _ in 0..30 {
+        let read = alice.get("/repository/crates/dl/tool/1.0.0/download").header("User-Agent", "cargo/1.90.0");
+        let answer = read.send().await?.expect(&[200, 429])?;
+        if answer.status == 429 {
+            waits += 1;
+            ensure(!answer.string("/errors/0/detail")?.is_empty(), answer.text())?;
+            ensure(number(&answer, "retry-after").is_some(), "when to come back")?;
+        }
+    }
+    ensure(waits > 0, "nobody waits")
+}
+
+/// A token for nobody costs as much as any answer to nobody, and so does what is no form. Credentials in a form are
+/// counted for whom they name, not for the address.
+#[tokio::test]
+async fn tokens_without_credentials_are_counted() -> Result<()> {
+    let site = limited("10", "20", &[]).await?;
+    let http = site.server.http()?;
+    let rita = site.person("rita", &["repo:a:read"]).await?;
+    let shown = format!("grant_type=password&username=rita&password={}", rita.token());
+    for _ in 0..6 {
+        http.post("/v2/token").body(shown.clone()).send().await?.expect(&[200])?;
+    }
+    for _ in 0..8 {
+        http.get("/v2/token").send().await?.expect(&[200])?;
+    }
+    for (what, expected) in [("grant_type=password".to_owned(), 200), ("x".repeat((64 << 10) + 1), 413)] {
+        let mut waits = 0;
+        for _ in 0..30 {
+            let answer = http.post("/v2/token").body(what.clone()).send().await?.expect(&[expected, 429])?;
+            let code = if answer.status >= 400 { answer.string("/errors/0/code")? } else { String::new() };
+            let right = match answer.status {
+                413 => code == "SIZE_INVALID",
+                429 => code == "TOOMANYREQUESTS",
+                _ => true,
+            };
+            ensure(right, answer.text())?;
+            waits += u32::from(answer.status == 429);
+        }
+        ensure(waits > 0, format!("{expected}: nobody waits"))?;
     }
     Ok(())
 }

@@ -114,7 +114,8 @@ fn hostile_archives_are_refused_by_name() {
     use tar::EntryType as T;
     let own: Member<'_> = ("a-1.0.0/Cargo.toml", T::Regular, CARGO_TOML.as_bytes());
     let other = CARGO_TOML.replace("\"a\"", "\"b\"");
-    let cases: [(&str, &[Member<'_>], &str); 13] = [
+    let long = format!("{CARGO_TOML}#{}", "x".repeat(1 << 20));
+    let cases: [(&str, &[Member<'_>], &str); 17] = [
         ("nothing", &[], "no Cargo.toml"),
         ("a file outside", &[own, ("b-1.0.0/x", T::Regular, b"")], "lies outside"),
         ("an absolute path", &[own, ("/etc/x", T::Regular, b"")], "lies outside"),
@@ -132,6 +133,18 @@ fn hostile_archives_are_refused_by_name() {
         ),
         ("no TOML", &[("a-1.0.0/Cargo.toml", T::Regular, b"[package")], "cannot be read"),
         ("case twins", &[own, ("a-1.0.0/x", T::Regular, b""), ("a-1.0.0/X", T::Regular, b"")], "collides"),
+        (
+            "a file, then a folder",
+            &[own, ("a-1.0.0/x", T::Regular, b""), ("a-1.0.0/x/", T::Directory, b"")],
+            "collides",
+        ),
+        (
+            "a folder, then a file",
+            &[own, ("a-1.0.0/x/", T::Directory, b""), ("a-1.0.0/x", T::Regular, b"")],
+            "collides",
+        ),
+        ("a folder for a manifest", &[("a-1.0.0/Cargo.toml", T::Directory, CARGO_TOML.as_bytes())], "no Cargo.toml"),
+        ("an endless manifest", &[("a-1.0.0/Cargo.toml", T::Regular, long.as_bytes())], "more than 1048576 bytes"),
     ];
     let metadata = json!({"name": "a", "vers": "1.0.0", "deps": []});
     for (name, members, why) in cases {

@@ -102,6 +102,8 @@ fn parameter<'a>(element: &'a str, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn nets() -> Vec<IpNet> {
@@ -162,5 +164,33 @@ mod tests {
         let bad = [("x-forwarded-host", "a/b@c"), ("x-forwarded-proto", "gopher")];
         let origin = ask("10.0.0.1", &bad, Forwarding::XForwarded);
         assert_eq!((origin.https, origin.host), (None, None));
+    }
+
+    proptest! {
+        /// What a stranger writes in front changes nothing of what the nearest proxy says.
+        #[test]
+        fn the_last_hop_wins_whatever_stands_before_it(before in "[ -~]{0,40}", peer in prop::sample::select(vec!["10.0.0.1", "192.0.2.1"])) {
+            let hop = format!("{before}, 1.1.1.1");
+            let element = format!("{before}, for=1.1.1.1;proto=https");
+            let mut headers = HeaderMap::new();
+            headers.append(FOR.clone(), HeaderValue::try_from(&hop).unwrap());
+            headers.append(header::FORWARDED, HeaderValue::try_from(&element).unwrap());
+            let client = if peer == "10.0.0.1" { "1.1.1.1" } else { peer };
+            for kind in [Forwarding::XForwarded, Forwarding::Rfc7239] {
+                prop_assert_eq!(origin(peer.parse().unwrap(), &headers, &nets(), kind).client.to_string(), client);
+            }
+        }
+
+        #[test]
+        fn no_value_panics(value in "[ -~]{0,60}") {
+            let mut headers = HeaderMap::new();
+            for name in [&FOR, &PROTO, &HOST, &header::FORWARDED] {
+                headers.append(name.clone(), HeaderValue::try_from(&value).unwrap());
+            }
+            for kind in [Forwarding::XForwarded, Forwarding::Rfc7239] {
+                let told = origin("10.0.0.1".parse().unwrap(), &headers, &nets(), kind);
+                prop_assert!(told.host.is_none_or(|host| is_host(host.as_bytes())));
+            }
+        }
     }
 }

@@ -76,6 +76,7 @@ pub(crate) fn refuse(name: &str, detail: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde::Deserialize;
 
     use super::*;
@@ -113,5 +114,19 @@ mod tests {
             assert!(text.contains("bad_request") && text.contains(name), "{query}: {text}");
         }
         assert!(page(&"a&".repeat(101)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_read_back(q in "\\PC{0,20}", limit: u32) {
+            let query = form_urlencoded::Serializer::new(String::new()).append_pair("q", &q).append_pair("limit", &limit.to_string()).finish();
+            prop_assert_eq!(page(&query).unwrap(), Page { limit: Some(limit), q: Some(q.clone()) });
+            prop_assert_eq!(pairs(&query).unwrap(), [("q".to_owned(), q), ("limit".to_owned(), limit.to_string())]);
+        }
+
+        #[test]
+        fn no_text_panics(text in "[ -~é&=%+]{0,60}") {
+            let _ = (pairs(&text).is_ok(), page(&text).is_ok());
+        }
     }
 }

@@ -132,6 +132,8 @@ fn number(value: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const PLAIN: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -184,4 +186,37 @@ mod tests {
         assert_eq!(scan.feed(b"\r\n\r\n", true), None);
         assert_eq!(scan.feed(PLAIN, true), Some(0));
     }
+
+    proptest! {
+        #[test]
+        fn how_the_bytes_arrive_changes_nothing(lines in prop::collection::vec(prop::sample::select(LINES.to_vec()), 0..12), step in 1usize..40) {
+            let bytes = lines.concat().into_bytes();
+            let (mut whole, mut cut) = (HeadScan::new(), HeadScan::new());
+            let at_once = whole.feed(&bytes, false);
+            let in_pieces: Vec<u8> = bytes.chunks(step).filter_map(|part| cut.feed(part, false)).collect();
+            prop_assert_eq!(at_once.as_slice(), in_pieces);
+            prop_assert_eq!((whole.unfinished(), whole.in_first_line()), (cut.unfinished(), cut.in_first_line()));
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), fresh: bool) {
+            let mut scan = HeadScan::new();
+            for part in bytes.chunks(7) {
+                scan.feed(part, fresh);
+            }
+        }
+    }
+
+    /// Pieces of heads and bodies.
+    const LINES: [&str; 9] = [
+        "GET / HTTP/1.1\r\n",
+        "Content-Length: 3\r\n",
+        "content-length:18446744073709551616\n",
+        "Content-Length : 3\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "\r\n",
+        "\n",
+        "\r",
+        "abc",
+    ];
 }

@@ -99,6 +99,8 @@ fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(headers: &[(&str, &str)]) -> Result<Declared, u16> {
@@ -131,5 +133,26 @@ mod tests {
         assert_eq!(read(&[("x-checksum-sha256", "abcd")]).err(), Some(400));
         assert_eq!(read(&[("content-digest", "blake3=:AA==:")]).err(), Some(400));
         assert_eq!(read(&[("content-encoding", "gzip")]).err(), Some(415));
+    }
+
+    proptest! {
+        /// Every way to say a digest means the same one.
+        #[test]
+        fn a_digest_is_the_same_in_every_spelling(digest: [u8; 32]) {
+            let (hex, b64) = (model::digest::hex(&digest), STANDARD.encode(digest));
+            let said = [
+                ("x-checksum-sha256", hex), ("content-digest", format!("sha-256=:{b64}:")),
+                ("repr-digest", format!(" sha-256=:{b64}:")), ("digest", format!("SHA-256={b64}")),
+            ];
+            let said: Vec<(&str, &str)> = said.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            prop_assert_eq!(read(&said).expect("they agree").sha256, Some(Sha256Digest(digest)));
+        }
+
+        #[test]
+        fn no_value_panics(value in "[ -~]{0,80}") {
+            for name in ["x-checksum-sha1", "content-md5", "content-digest", "digest", "content-length", "content-type"] {
+                prop_assert!(matches!(read(&[(name, &value)]), Ok(_) | Err(400)));
+            }
+        }
     }
 }

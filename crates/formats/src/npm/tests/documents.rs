@@ -76,6 +76,27 @@ fn a_packument_has_true_times_and_our_addresses() {
     assert_eq!((&short["modified"], &short["dist-tags"]["latest"]), (&full["time"]["modified"], &json!("2.0.0")));
 }
 
+/// What the client says of it does not count.
+#[test]
+fn what_installing_does_is_read_from_the_archive() {
+    for truth in [false, true] {
+        let said = json!({"name": "a", "version": "1.0.0", "hasInstallScript": !truth, "_hasShrinkwrap": !truth});
+        let manifest = said.to_string();
+        let mut members = vec![("package/package.json", manifest.as_bytes())];
+        members
+            .extend([("package/binding.gyp", &b"{}"[..]), ("package/npm-shrinkwrap.json", b"{}")].repeat(truth.into()));
+        let release = publish(&publishing(&said, &packed(&members))).expect("a plan").release.expect("a release");
+        let mut one = facts(head("1.0.0", 1), release.files[0].attributes.as_deref());
+        (one.manifest, one.files[0].path) = (release.manifest, release.files[0].path.to_string());
+        for (view, key) in
+            [FULL, ABBREVIATED].into_iter().flat_map(|view| [(view, "hasInstallScript"), (view, "_hasShrinkwrap")])
+        {
+            let shown = packument(view, std::slice::from_ref(&one), &[]).expect("a packument");
+            assert_eq!(shown["versions"]["1.0.0"].get(key), truth.then_some(&json!(true)), "{view:?} {key}");
+        }
+    }
+}
+
 #[test]
 fn what_is_unlisted_is_not_there() {
     let hidden = VersionHead { unlisted: true, ..head("1.0.0", 1) };

@@ -93,7 +93,9 @@ fn metadata_must_be_read_in_one_way() {
         ("a line that is no field", odd("Name:", "hello\nName:"), "no field: hello"),
         ("a field with a space", odd("Name:", "Name : x\nName:"), "no field"),
         ("two descriptions", odd("Name:", "Description: a\nName:") + "\nanother\n", "two descriptions"),
-        ("no metadata at all", String::new(), "does not say"),
+        ("an empty line in front", format!("\n{METADATA}"), "no field"),
+        ("an empty line in front, as some write it", format!("\r\n{METADATA}"), "no field"),
+        ("no metadata at all", String::new(), "does not say name"),
     ];
     for (name, metadata, why) in cases {
         // The version's line is the second match of its key.

@@ -24,6 +24,11 @@ const LIFE: Duration = Duration::from_secs(3600);
 pub(super) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Response, Refused> {
     let context = parts.extensions.get::<Context>();
     let context = context.ok_or_else(|| Problem::internal_error("the request did not come through the edge"))?;
+    // Who shows nothing pays before the body is read, and gets it back for credentials in the form.
+    let (address, shows) = (Key::Address(context.client), parts.headers.contains_key(header::AUTHORIZATION));
+    if !shows {
+        app.spend(address, Class::Request)?;
+    }
     let form = match parts.method {
         Method::GET | Method::HEAD => Form::of(parts.uri.query().unwrap_or_default().as_bytes()),
         Method::POST => Form::of(&bounded(body).await?),
@@ -31,9 +36,11 @@ pub(super) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Respo
     };
     let headers = form.credentials(parts)?;
     if !headers.contains_key(header::AUTHORIZATION) {
-        app.spend(Key::Address(context.client), Class::Request)?;
         let issued = app.registry.ambient().now().to_seconds();
         return Ok(fresh(say(token_answer(NOBODY, LIFE.as_secs(), &issued))));
+    }
+    if !shows {
+        app.limiter.refund(address, Class::Request);
     }
     let call = app.begin(&headers, context).await?;
     let minted = call.mint_for_a_while(wanted(&call, &form)?, LIFE, "container client").await?;
