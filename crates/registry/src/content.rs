@@ -1,6 +1,7 @@
 //! Reading bytes from whichever copy is good.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use model::{Code, CopyId, Sha256Digest};
@@ -39,6 +40,30 @@ impl Content {
             Self { registry: registry.clone(), digest, rest, current: Source::Inline(None), others, trouble: None };
         content.advance().await?;
         Ok(content)
+    }
+
+    /// Bytes that were read and checked before.
+    pub(crate) fn in_memory(
+        registry: &Registry,
+        digest: Sha256Digest,
+        bytes: &Bytes,
+        range: Option<Range<u64>>,
+    ) -> Self {
+        let rest = range.unwrap_or(0..bytes.len() as u64);
+        let current = Source::Inline(Some(cut(bytes, &rest)));
+        let others = Vec::new().into_iter();
+        Self { registry: registry.clone(), digest, rest, current, others, trouble: None }
+    }
+
+    /// The same bytes, and for those who come later a copy of them in `place`, where they are here in one piece that
+    /// is not in memory anyhow.
+    pub(crate) async fn keep_in(mut self, place: &OnceLock<Bytes>) -> Result<Self> {
+        if !matches!(&self.current, Source::Stored(_, reader) if reader.is_read()) {
+            return Ok(self);
+        }
+        // A copy of exactly this length: read buffers are lent, and larger.
+        let bytes = Bytes::from(self.next().await?.unwrap_or_default().to_vec());
+        Ok(Self::in_memory(&self.registry, self.digest, place.get_or_init(|| bytes), None))
     }
 
     /// The number of bytes still to come.
@@ -105,12 +130,16 @@ pub(crate) fn lost(digest: Sha256Digest) -> Error {
     )
 }
 
+fn cut(bytes: &Bytes, range: &Range<u64>) -> Bytes {
+    let at = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+    bytes.slice(at(range.start)..at(range.end))
+}
+
 async fn open_copy(registry: &Registry, copy: &CopyOf, rest: Range<u64>) -> blobs::Result<Source> {
     match &copy.bytes {
         CopyBytes::Inline(bytes, sums) => {
             blobs::check_inline(bytes, sums)?;
-            let cut = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-            Ok(Source::Inline(Some(bytes.slice(cut(rest.start)..cut(rest.end)))))
+            Ok(Source::Inline(Some(cut(bytes, &rest))))
         }
         CopyBytes::Stored(stored) => {
             let reader = registry.blobs().open(stored, Some(rest)).await?;

@@ -1,7 +1,7 @@
 //! Opening what is at a path.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use blobs::BlobCopy;
 use bytes::Bytes;
@@ -16,6 +16,9 @@ use crate::authorize::{Grant, Read};
 use crate::content::{Content, lost};
 use crate::error::{Error, Result};
 use crate::registry::Registry;
+
+/// Files up to this length are kept in memory with their entry once they were read, in bytes.
+const HOT: u64 = 128 << 10;
 
 /// What is at a path, ready to be opened.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ pub(crate) struct Entry {
     sums: Sums,
     copies: Vec<CopyOf>,
     gathered: bool,
+    /// The bytes of a short file that lies elsewhere, as they were read and checked.
+    hot: OnceLock<Bytes>,
 }
 
 /// A good copy.
@@ -61,8 +66,10 @@ pub(crate) struct Weight;
 
 impl quick_cache::Weighter<EntryKey, (Stamps, Arc<Entry>)> for Weight {
     fn weight(&self, key: &EntryKey, value: &(Stamps, Arc<Entry>)) -> u64 {
+        // What may be kept later weighs from the beginning.
         let bytes = |copy: &CopyOf| match &copy.bytes {
             CopyBytes::Inline(bytes, _) => bytes.len(),
+            CopyBytes::Stored(copy) if copy.length <= HOT => copy.length as usize,
             CopyBytes::Stored(copy) => copy.sums.len() * 8,
         };
         (key.1.len() + 300 + value.1.copies.iter().map(bytes).sum::<usize>()) as u64
@@ -166,6 +173,7 @@ impl Entry {
             sums: located.attributes.as_deref().map(Sums::of_attributes).unwrap_or_default(),
             copies,
             gathered: located.state == VersionState::Draft,
+            hot: OnceLock::new(),
         })
     }
 }
@@ -254,7 +262,13 @@ impl Found {
 
     /// Opens `range` of the bytes (`None`: all). The first block is checked before this returns.
     pub async fn open(&self, range: Option<Range<u64>>) -> Result<Content> {
-        Content::open(&self.registry, self.entry.digest, self.entry.size, self.entry.copies.clone(), range).await
+        let entry = &*self.entry;
+        if let Some(bytes) = entry.hot.get() {
+            return Ok(Content::in_memory(&self.registry, entry.digest, bytes, range));
+        }
+        let whole = range.is_none();
+        let content = Content::open(&self.registry, entry.digest, entry.size, entry.copies.clone(), range).await?;
+        if whole && entry.size <= HOT { content.keep_in(&entry.hot).await } else { Ok(content) }
     }
 
     /// Opens any blob that the repository may serve.
@@ -278,6 +292,7 @@ impl Found {
             sums: Sums::default(),
             copies,
             gathered: false,
+            hot: OnceLock::new(),
         };
         Ok(Self { entry: Arc::new(entry), registry: registry.clone() })
     }
