@@ -166,8 +166,9 @@ impl Write for Finish {
             }
             charged = ended.received.bytes;
         }
-        if blobs::is_pinned(tx, self.repo, self.blob.digest).await? {
-            // Something will be given back: all of the allowance before the blob, as everywhere.
+        let pinned = self.session.is_some() && blobs::is_pinned(tx, self.repo, self.blob.digest).await?;
+        if pinned {
+            // What came in the session will be given back: all of the allowance before the blob.
             admission::lock(tx, act.tenant, Allowance::Bytes).await?;
         }
         let missing = self.blob.length.saturating_sub(charged);
@@ -179,8 +180,12 @@ impl Write for Finish {
         }
         let charged = self.blob.length.max(charged);
         let paid = blobs::pin(tx, self.repo, self.blob.digest, self.pin_until, charged).await?;
-        if paid > 0 {
-            admission::give_back(tx, act.tenant, Allowance::Bytes, paid).await?;
+        match &self.session {
+            None => admission::undo(tx, act.tenant, Allowance::Bytes, paid, spread).await?,
+            Some(_) if pinned => admission::give_back(tx, act.tenant, Allowance::Bytes, paid).await?,
+            // Somebody else has pinned it since.
+            Some(_) if paid > 0 => return Err(crate::pg::again()),
+            Some(_) => {}
         }
         if let Some(ended) = &self.session {
             self.end(tx, ended).await?;
