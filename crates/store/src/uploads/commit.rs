@@ -103,18 +103,9 @@ impl Write for FinishCommit {
         let upload = lock(tx, self.repo, self.upload).await?;
         expect_held(&upload, self.by)?;
         let Announced { digest, length } = upload.announced()?;
-        let pinned = blobs::is_pinned(tx, self.repo, self.blob.digest).await?;
-        if pinned {
-            // Something will be given back: allowance before blob, as everywhere.
-            admission::lock(tx, upload.tenant, Allowance::Bytes).await?;
-        }
         blobs::keep(tx, &self.blob, act.at).await?;
-        let paid = blobs::pin(tx, self.repo, self.blob.digest, self.pin_until, length).await?;
-        if pinned {
-            admission::give_back(tx, upload.tenant, Allowance::Bytes, paid).await?;
-        } else if paid > 0 {
-            // Somebody else has pinned it since.
-            return Err(crate::pg::again());
+        if !blobs::pin(tx, self.repo, self.blob.digest, self.pin_until, length).await? {
+            admission::give_back(tx, upload.tenant, Allowance::Bytes, length).await?;
         }
         admission::give_back(tx, upload.tenant, Allowance::Sessions, 1).await?;
         super::end::discard_parts(tx, self.upload, act.at).await?;

@@ -11,8 +11,9 @@ use store::packages::Coordinate;
 use store::perform::{Change, Perform, Seen};
 use store::publish::{PublishFile, Replace};
 use store::refs::{Expected, NewRef, PutRef};
-use store::releases::{PublishRelease, Released};
-use store::uploads::in_order::{Ended, Mount, Received};
+use store::releases::{Bytes, PublishRelease, Released};
+use store::uploads::CreateUpload;
+use store::uploads::in_order::{Ended, Finish, Mount, Received};
 use store::{Result, Tx, Write};
 use tokio::sync::Semaphore;
 
@@ -48,19 +49,25 @@ async fn together<W: Write>(bench: &Bench, writes: Vec<W>) -> u32 {
     applied.load(Ordering::SeqCst)
 }
 
-/// One write of several kinds.
-enum Either<A, B> {
-    One(A),
-    Other(B),
+/// Writes that take of one allowance for the same bytes.
+enum Any {
+    File(PublishFile),
+    Release(PublishRelease),
+    Finish(Finish),
+    Mount(Mount),
+    Create(CreateUpload),
 }
 
-impl<A: Write, B: Write> Write for Either<A, B> {
+impl Write for Any {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         match self {
-            Self::One(write) => write.apply(tx).await.map(drop),
-            Self::Other(write) => write.apply(tx).await.map(drop),
+            Self::File(write) => write.apply(tx).await.map(drop),
+            Self::Release(write) => write.apply(tx).await.map(drop),
+            Self::Finish(write) => write.apply(tx).await,
+            Self::Mount(write) => write.apply(tx).await.map(drop),
+            Self::Create(write) => write.apply(tx).await.map(drop),
         }
     }
 }
@@ -91,24 +98,73 @@ pub(super) async fn uploads_of_the_same_bytes_do_not_stop_each_other(bench: &mut
     assert_eq!(together(bench, fresh).await, 16, "the pin is new for the first of them");
     assert_eq!(bench.count(USED).await, 8);
     upload(bench, repo, 7, 4).await;
+    bench.store.write(release(bench, repo, "0", &[("0", 0)])).await.expect("a release");
+    let before = bench.count(USED).await;
     let mut writes = Vec::new();
-    for number in 0..18 {
-        let mount = Mount {
-            act: bench.act(),
-            repo,
-            digest: Sha256Digest([7; 32]),
-            reach: Reach { every: true, keys: Default::default() },
-            pin_until: Timestamp(i64::MAX),
-            limits: LIMITS,
-        };
-        writes.push(match number % 3 {
-            0 => Either::One(finish(bench, repo, None, 7, 4)),
-            1 => Either::One(finish(bench, repo, Some(in_order(bench, repo).await), 7, 4)),
-            _ => Either::Other(mount),
+    for number in 0..24 {
+        writes.push(match number % 6 {
+            0 => Any::Finish(finish(bench, repo, None, 7, 4)),
+            1 => Any::Finish(finish(bench, repo, Some(in_order(bench, repo).await), 7, 4)),
+            2 => Any::Mount(mount(bench, repo, 7)),
+            3 => Any::Create(announcement(bench, repo, 7)),
+            4 => Any::File(file(bench, repo, &format!("file-{number}"), 7)),
+            _ => Any::Release(holding(bench, repo, number)),
         });
     }
-    assert_eq!(together(bench, writes).await, 18, "none was run again");
-    assert_eq!(bench.count(USED).await, 12, "each repository pays once for each blob");
+    assert_eq!(together(bench, writes).await, 24, "none was run again");
+    assert_eq!(bench.count(USED).await, before + 4 * 7 + 4 * 4, "what is published, and nothing more for the pin");
+}
+
+fn announcement(bench: &Bench, repo: RepoId, digest: u8) -> CreateUpload {
+    CreateUpload {
+        act: bench.act(),
+        id: bench.ambient.id(),
+        repo,
+        digest: Sha256Digest([digest; 32]),
+        length: 4,
+        expires_at: Timestamp(i64::MAX),
+        reach: Reach { every: true, ..Reach::default() },
+        pin_until: Timestamp(i64::MAX),
+        limits: LIMITS,
+    }
+}
+
+fn file(bench: &Bench, repo: RepoId, path: &str, digest: u8) -> PublishFile {
+    PublishFile {
+        act: bench.act(),
+        repo,
+        package: Coordinate {
+            kind: "raw".to_owned(),
+            namespace: String::new(),
+            name: path.to_owned(),
+            display_name: path.to_owned(),
+        },
+        new_package: bench.ambient.id(),
+        version: bench.ambient.id(),
+        path: EntryPath::parse(path).expect("a path"),
+        media_type: None,
+        blob: bench.blob(NewBody::Inline(vec![digest; 4]), digest, 4),
+        overwrite: true,
+        replace: Replace::Nothing,
+        limits: LIMITS,
+    }
+}
+
+fn mount(bench: &Bench, repo: RepoId, digest: u8) -> Mount {
+    let reach = Reach { every: true, ..Reach::default() };
+    let (act, pin_until, digest) = (bench.act(), Timestamp(i64::MAX), Sha256Digest([digest; 32]));
+    Mount { act, repo, digest, reach, pin_until, limits: LIMITS }
+}
+
+/// A version with a file of its own and one that others upload at the same time.
+fn holding(bench: &Bench, repo: RepoId, number: u8) -> PublishRelease {
+    let mut holding = release(bench, repo, &number.to_string(), &[(&format!("{number}-shared"), 7)]);
+    for file in &mut holding.files {
+        file.bytes = Bytes::New(bench.blob(NewBody::Inline(vec![7; 4]), 7, 4));
+    }
+    let own = release(bench, repo, &number.to_string(), &[(&format!("{number}-own"), number + 100)]);
+    holding.files.extend(own.files);
+    holding
 }
 
 /// A session in which all has come.
@@ -187,24 +243,8 @@ async fn a_version_on_its_way_stops_nobody() {
     bench.store.write(next).await.expect("a ref moves");
     let seen = seen(&bench, repo, point(&bench, repo, &first, "old")).await;
     bench.store.write(seen).await.expect("what was seen is still so");
-    let file = PublishFile {
-        act: bench.act(),
-        repo,
-        package: Coordinate {
-            kind: "raw".to_owned(),
-            namespace: String::new(),
-            name: "tool".to_owned(),
-            display_name: "Tool".to_owned(),
-        },
-        new_package: bench.ambient.id(),
-        version: bench.ambient.id(),
-        path: EntryPath::parse("new").expect("a path"),
-        media_type: None,
-        blob: bench.blob(NewBody::Inline(vec![3; 3]), 3, 3),
-        overwrite: true,
-        replace: Replace::Nothing,
-        limits: LIMITS,
-    };
+    let mut file = file(&bench, repo, "new", 3);
+    file.package.name = "tool".to_owned();
     bench.store.write(file).await.expect("a path is decided about");
     assert_eq!(other.end().await, 1);
 }
