@@ -97,7 +97,8 @@ pub async fn usage(session: &mut Session<'_>, tenant: TenantId) -> Result<Usage>
     Ok(Usage { storage_bytes: row.get(0)?, upload_sessions: row.get(1)?, pending_jobs: row.get(2)? })
 }
 
-/// Takes `amount` of an allowance or refuses with 429. `spread` picks the shard: any number that
+/// Takes `amount` of an allowance or refuses with 429. Blobs are locked before allowances, bytes before sessions: whoever
+/// holds a shard waits for shards alone. `spread` picks the shard: any number that
 /// differs between concurrent callers.
 pub(crate) async fn take(
     tx: &mut Tx<'_>,
@@ -149,18 +150,12 @@ async fn take_by_sharing_out(
     Ok(())
 }
 
-/// Undoes what [`take`] took in this very transaction: its shard is locked already, no other is.
-pub(crate) async fn undo(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance, amount: u64, spread: u128) -> Result<()> {
-    let sql = "UPDATE allowances SET used = used - $4 WHERE tenant_id = $1 AND kind = $2 AND shard = $3";
-    let shard = shard(tx, spread);
-    if amount > 0 {
-        tx.execute(sql, args![tenant, *what.word(), shard, amount]).await?;
-    }
-    Ok(())
-}
-
-/// Gives `amount` back; what was taken in one shard may be given back in others.
+/// Gives `amount` back; what was taken in one shard may be given back in others. The same order as
+/// [`take`].
 pub(crate) async fn give_back(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance, amount: u64) -> Result<()> {
+    if amount == 0 {
+        return Ok(());
+    }
     let mut rest = amount;
     let used = locked_shards(tx, tenant, what).await?;
     let sql = "UPDATE allowances SET used = used - $4 WHERE tenant_id = $1 AND kind = $2 AND shard = $3";
@@ -172,11 +167,6 @@ pub(crate) async fn give_back(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance
         }
     }
     Ok(())
-}
-
-/// Locks an allowance: for those who will give back after locking something else.
-pub(crate) async fn lock(tx: &mut Tx<'_>, tenant: TenantId, what: Allowance) -> Result<()> {
-    locked_shards(tx, tenant, what).await.map(drop)
 }
 
 /// What each shard has used, locked in order, so that two transactions cannot wait for each other.

@@ -242,11 +242,6 @@ pub(crate) async fn lock(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option
     Ok(Some(Locked { length: row.get(0)?, condemned: row.get::<Option<Timestamp>>(1)?.is_some() }))
 }
 
-/// The blob's length, if it is known.
-pub(crate) async fn length(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
-    tx.row("SELECT length FROM blobs WHERE digest = $1", args![digest]).await?.map(|row| row.get(0)).transpose()
-}
-
 /// Locks the blob's row. Its length, when it has a good copy.
 pub(crate) async fn lock_good(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
     let Some(locked) = lock(tx, digest).await? else { return Ok(None) };
@@ -260,24 +255,24 @@ pub(crate) async fn revive(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<()> 
     tx.execute(sql, args![digest]).await.map(drop)
 }
 
-/// Keeps a locked blob for a repository at least until then. `charged` is what the caller took of
-/// the bytes allowance for it: whoever removes the pin passes it on or gives it back. Returns what of it
-/// is to be given back at once: a blob that is pinned there already is paid for.
+/// Keeps a locked blob for a repository at least until then. Whether the pin is new: then the caller takes `charged` of
+/// the bytes allowance for it, and whoever removes the pin passes it on or gives it back. A blob that is pinned there
+/// already is paid for.
 pub(crate) async fn pin(
     tx: &mut Tx<'_>,
     repo: RepoId,
     digest: Sha256Digest,
     until: Timestamp,
     charged: u64,
-) -> Result<u64> {
+) -> Result<bool> {
     let new = "INSERT INTO pins (repo_id, digest, until, charged) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
     if tx.execute(new, args![repo, digest, until, charged]).await? == 1 {
-        return Ok(0);
+        return Ok(true);
     }
     let known =
         "UPDATE pins SET until = CASE WHEN until > $3 THEN until ELSE $3 END WHERE repo_id = $1 AND digest = $2";
     match tx.execute(known, args![repo, digest, until]).await? {
-        1 => Ok(charged),
+        1 => Ok(false),
         // A version was published with it since the statement before.
         _ => Err(crate::pg::again()),
     }
@@ -292,12 +287,6 @@ pub(crate) async fn held_in(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Digest)
                     WHERE e.digest = $2 AND e.repo_id = $1 AND v.state IN ('draft', 'published'))
          OR EXISTS (SELECT 1 FROM manifests m JOIN versions v ON v.id = m.version_id
                     WHERE m.blob_digest = $2 AND v.repo_id = $1 AND v.state IN ('draft', 'published')))";
-    Ok(tx.row(sql, args![repo, digest]).await?.is_some())
-}
-
-/// Whether the blob is pinned for `repo`, as far as can be seen without a lock.
-pub(crate) async fn is_pinned(tx: &mut Tx<'_>, repo: RepoId, digest: Sha256Digest) -> Result<bool> {
-    let sql = "SELECT 1 FROM pins WHERE repo_id = $1 AND digest = $2";
     Ok(tx.row(sql, args![repo, digest]).await?.is_some())
 }
 

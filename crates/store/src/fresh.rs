@@ -15,6 +15,7 @@ const STRIPES: usize = 1 << 14;
 /// The counters of one embedded store.
 pub struct Fresh {
     writes: AtomicU64,
+    lists: AtomicU64,
     auth: AtomicU64,
     config: AtomicU64,
     copies: AtomicU64,
@@ -41,7 +42,7 @@ impl Default for Fresh {
     fn default() -> Self {
         let packages = std::iter::repeat_with(AtomicU64::default).take(STRIPES).collect();
         let zero = AtomicU64::default;
-        Self { writes: zero(), auth: zero(), config: zero(), copies: zero(), packages }
+        Self { writes: zero(), lists: zero(), auth: zero(), config: zero(), copies: zero(), packages }
     }
 }
 
@@ -66,6 +67,11 @@ impl Fresh {
         Stamp(self.writes.load(Ordering::Acquire))
     }
 
+    /// All packages, of whatever repository.
+    pub fn lists(&self) -> Stamp {
+        Stamp(self.lists.load(Ordering::Acquire))
+    }
+
     /// One package (and those that share its stripe).
     pub fn package(&self, id: PackageId) -> Stamp {
         Stamp(self.packages[stripe(id)].load(Ordering::Acquire))
@@ -81,6 +87,9 @@ impl Fresh {
         }
         if touched.config {
             self.config.fetch_add(1, Ordering::AcqRel);
+        }
+        if !touched.packages.is_empty() {
+            self.lists.fetch_add(1, Ordering::AcqRel);
         }
         for package in &touched.packages {
             self.packages[stripe(*package)].fetch_add(1, Ordering::AcqRel);
@@ -113,11 +122,12 @@ mod tests {
     fn a_stamp_holds_until_its_package_is_touched() {
         let fresh = Fresh::default();
         let package = PackageId(uuid::Uuid::from_u128(7));
-        let before = (fresh.package(package), fresh.auth());
+        let before = (fresh.package(package), fresh.auth(), fresh.lists());
         fresh.apply(&Touched { config: true, ..Touched::default() });
-        assert_eq!((fresh.package(package), fresh.auth()), before);
+        assert_eq!((fresh.package(package), fresh.auth(), fresh.lists()), before);
         fresh.apply(&Touched { packages: vec![package], ..Touched::default() });
         assert_ne!(fresh.package(package), before.0);
+        assert_ne!(fresh.lists(), before.2);
         assert_eq!(fresh.auth(), before.1);
     }
 }

@@ -1,6 +1,6 @@
 //! Pins: bytes that were received for a repository and that no version has entered yet.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use model::{RepoId, Sha256Digest, TenantId, Timestamp};
 use serde_json::json;
@@ -48,7 +48,6 @@ impl Write for LetGo {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let (act, id) = (&self.act, self.digest.to_string());
-        admission::lock(tx, act.tenant, Allowance::Bytes).await?;
         lock_blob(tx, self.digest).await?;
         let sql = "SELECT v.state FROM entries e JOIN versions v ON v.id = e.version_id
              WHERE e.digest = $1 AND e.repo_id = $2 ORDER BY v.state = 'published' DESC LIMIT 1";
@@ -81,13 +80,9 @@ impl Write for Expire {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64> {
         let act = &self.act;
-        let (mut dropped, mut unused) = (0u64, 0u64);
+        let (mut dropped, mut unused) = (0u64, BTreeMap::new());
         let all = self.due(tx).await?;
         let looked_at = all.len() as u64;
-        // Allowance before blob, as everywhere.
-        for tenant in all.iter().map(|due| due.tenant).collect::<BTreeSet<_>>() {
-            admission::lock(tx, tenant, Allowance::Bytes).await?;
-        }
         for due in all {
             lock_blob(tx, due.digest).await?;
             if needed(tx, due.repo, due.digest).await? {
@@ -98,12 +93,16 @@ impl Write for Expire {
             let sql = "DELETE FROM pins WHERE repo_id = $1 AND digest = $2 AND until <= $3 RETURNING charged";
             let Some(row) = tx.row(sql, args![due.repo, due.digest, act.at]).await? else { continue };
             let charged: u64 = row.get(0)?;
-            admission::give_back(tx, due.tenant, Allowance::Bytes, charged).await?;
-            (dropped, unused) = (dropped + 1, unused + charged);
+            *unused.entry(due.tenant).or_default() += charged;
+            dropped += 1;
+        }
+        // Blobs before allowances, as everywhere.
+        for (tenant, charged) in &unused {
+            admission::give_back(tx, *tenant, Allowance::Bytes, *charged).await?;
         }
         if dropped > 0 {
             let id = act.tenant.to_string();
-            let detail = json!({"pins": dropped, "bytesGivenBack": unused});
+            let detail = json!({"pins": dropped, "bytesGivenBack": unused.values().sum::<u64>()});
             record(tx, act, "upload.pins.expired", On { repo: None, kind: "tenant", id: &id }, &detail).await?;
         }
         Ok(looked_at)

@@ -81,9 +81,9 @@ impl Write for PublishFile {
             return Ok(healed);
         }
         let there = self.number_there(tx, package).await?;
+        let copy_kept = blobs::keep(tx, &self.blob, act.at).await?;
         admission::take(tx, act.tenant, Allowance::Bytes, self.blob.length, &self.limits, act.event.0.as_u128())
             .await?;
-        let copy_kept = blobs::keep(tx, &self.blob, act.at).await?;
         let name = self.insert(tx, package, there.unwrap_or(0)).await?;
         locations::occupy(tx, self.repo, self.path.as_str(), package, self.version, &self.path, self.overwrite).await?;
         let id = self.version.to_string();

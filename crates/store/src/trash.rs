@@ -69,3 +69,23 @@ impl Write for Removed {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SHARED;
+    use crate::args;
+
+    /// Whatever the number of copies: the index by place is made for this question.
+    #[tokio::test]
+    async fn whether_a_place_is_shared_is_found_by_its_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (options, ambient) =
+            (crate::Options::Sqlite { path: folder.path().join("truth.db") }, model::Ambient::system());
+        let store = crate::Store::open(&options, &ambient).await.expect("a store");
+        let sql: &'static str = Box::leak(format!("EXPLAIN QUERY PLAN {SHARED}").into_boxed_str());
+        let look = async |session: &mut crate::Session<'_>| session.rows(sql, args!["p".to_owned()]).await;
+        let steps = store.read(look).await.expect("a plan");
+        let steps: Vec<String> = steps.iter().map(|step| step.get(3).expect("words")).collect();
+        assert!(steps.iter().all(|step| step.starts_with("SEARCH copies USING")), "{steps:?}");
+    }
+}

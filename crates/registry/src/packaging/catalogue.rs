@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use formats::{Catalogue, Format, Listed, Site};
 
-use super::documents::Shown;
+use super::documents::{DocumentKey, Of, Shown};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::versions::format_of;
@@ -19,8 +19,34 @@ const BRIEF: usize = 16 << 10;
 type Listing = (Vec<Listed>, bool);
 
 impl Grant<Read> {
-    /// A list of the packages that have a published version, in the format's shape.
+    /// A list of the packages that have a published version, in the format's shape. That of all packages is remembered:
+    /// embedded it costs no statement, on PostgreSQL one.
     pub async fn catalogue(&self, asked: &Catalogue, site: &Site<'_>) -> Result<Arc<Shown>> {
+        if asked.limit.is_some() || asked.skip > 0 || !asked.prefix.is_empty() || !asked.after.is_empty() {
+            return self.list(asked, site).await;
+        }
+        let (of, state) = (Of::All(self.repo_id()), self.state_of_all().await?);
+        let key = DocumentKey { of, state, view: asked.view, only: "".into(), base: site.base.into() };
+        let documents = &self.registry().inner.documents;
+        let make = async {
+            // It is never closed.
+            let _turn = documents.lists.acquire().await;
+            self.list(asked, site).await
+        };
+        documents.shown.get_or_insert_async(&key, make).await
+    }
+
+    /// What a list of all packages must be as young as.
+    async fn state_of_all(&self) -> Result<u64> {
+        if let Some(fresh) = self.store().fresh() {
+            return Ok(fresh.lists().number());
+        }
+        let repo = self.repo_id();
+        let look = async |session: &mut store::Session<'_>| store::packages::state_of_all(session, repo).await;
+        Ok(self.store().read(look).await?)
+    }
+
+    async fn list(&self, asked: &Catalogue, site: &Site<'_>) -> Result<Arc<Shown>> {
         let format = format_of(self.repo())?;
         let (packages, more) = self.listed(asked, format).await?;
         let document = format.catalogue(asked, &packages, more, site);

@@ -12,12 +12,16 @@ use model::{PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 use store::Stamp;
+use tokio::sync::Semaphore;
 
 /// Shorter documents are not compressed: it would not save a packet.
 const WORTH_COMPRESSING: usize = 1200;
 
 /// Up to this length compressing is cheaper than handing it over.
 const AT_ONCE: usize = 64 << 10;
+
+/// Lists of all packages that are made at the same time.
+const LISTS: usize = 2;
 
 /// A document as it is shown.
 #[derive(Debug)]
@@ -90,13 +94,22 @@ fn compress(body: &Bytes) -> Option<Bytes> {
 /// What a document depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct DocumentKey {
-    pub(super) package: PackageId,
-    /// The state of the package: its generation, or embedded the stamp of its counter.
+    pub(super) of: Of,
+    /// The state of what it tells of: its generation, or embedded the stamp of its counter.
     pub(super) state: u64,
     pub(super) view: View,
     /// The version or the part that was asked for; empty for the whole index.
     pub(super) only: Box<str>,
     pub(super) base: Box<str>,
+}
+
+/// What a document tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Of {
+    /// A package.
+    Package(PackageId),
+    /// All packages of a repository.
+    All(RepoId),
 }
 
 /// What a fragment depends on: a published version changes only in its marks and its added files.
@@ -144,6 +157,8 @@ pub(crate) struct Documents {
     pub(super) ids: Cache<(RepoId, PackageAt), PackageId>,
     pub(super) shown: Cache<DocumentKey, Arc<Shown>, Weight>,
     pub(super) fragments: Cache<FragmentKey, Option<Arc<[u8]>>, Weight>,
+    /// Who makes a list of all packages: each holds all of them in memory, and a connection most of the time.
+    pub(super) lists: Semaphore,
     /// Refs of other packages, embedded only: believed while nothing at all is written.
     pub(super) around: Cache<(RepoId, Around), (Stamp, RefsAround)>,
 }
@@ -157,6 +172,7 @@ impl Documents {
         Self {
             ids: Cache::new(10_000),
             around: Cache::new(1000),
+            lists: Semaphore::new(LISTS),
             shown: Cache::with_weighter(1000, bytes / 2, Weight),
             fragments: Cache::with_weighter(1000, bytes / 2, Weight),
         }

@@ -9,7 +9,7 @@ use model::state::MarkKind;
 use model::{Code, PackageId, Timestamp, VersionId};
 use store::{Fresh, facts};
 
-use super::documents::{DocumentKey, FragmentKey, RefsAround, Shown};
+use super::documents::{DocumentKey, FragmentKey, Of, RefsAround, Shown};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::versions::format_of;
@@ -69,7 +69,13 @@ impl Grant<Read> {
         };
         let state = if around.is_empty() { state } else { mixed(state, &around) };
         let only = wanted.word();
-        let key = DocumentKey { package, state, view, only: only.unwrap_or_default().into(), base: site.base.into() };
+        let key = DocumentKey {
+            of: Of::Package(package),
+            state,
+            view,
+            only: only.unwrap_or_default().into(),
+            base: site.base.into(),
+        };
         let documents = &self.registry().inner.documents;
         let make = async {
             let made = match wanted {

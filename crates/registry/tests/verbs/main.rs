@@ -9,6 +9,7 @@ mod direct;
 mod folders;
 mod images;
 mod joining;
+mod lists;
 mod logins;
 mod packages;
 mod packaging;

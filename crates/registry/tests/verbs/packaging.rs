@@ -175,6 +175,18 @@ async fn of_many_who_saw_one_state_one_wins(bench: &Bench) {
     }
 }
 
+/// Whoever tells of no state that it has seen learns what is wrong without a write.
+async fn what_cannot_be_found_is_said_without_a_write(bench: &Bench) {
+    bench.repository_of("npm", "js", RepoSettings::default()).await;
+    take(bench, release("1.0.0")).await.expect("published");
+    bench.registry.store().stop("a test: nothing is written any more");
+    let changes = || vec![deprecate("9.9.9", Some("old"))];
+    assert_eq!(code(take(bench, Plan { changes: changes(), ..Plan::default() }).await), Code::NotFound);
+    let seen = Some(Seen { package: tool(), state: 1 });
+    let looks = take(bench, Plan { changes: changes(), seen, ..Plan::default() }).await;
+    assert!(looks.is_err_and(|error| error.code() != Some(Code::NotFound)), "here it looks whether that is still so");
+}
+
 /// The second change of each request meets a ref that never moves.
 async fn a_request_is_done_whole_or_not_at_all(bench: &Bench) {
     let immutable_refs = vec![model::RefPattern::parse("v*").expect("a pattern")];
@@ -290,6 +302,7 @@ async fn a_login_dies_with_its_logout_and_with_its_parent(bench: &Bench) {
 both! {
     what_was_made_from_another_state_is_refused;
     of_many_who_saw_one_state_one_wins;
+    what_cannot_be_found_is_said_without_a_write;
     a_request_is_done_whole_or_not_at_all;
     a_dropped_publish_leaves_nothing_behind;
     a_version_is_withdrawn_twice_and_never_again_published;

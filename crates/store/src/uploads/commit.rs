@@ -103,14 +103,9 @@ impl Write for FinishCommit {
         let upload = lock(tx, self.repo, self.upload).await?;
         expect_held(&upload, self.by)?;
         let Announced { digest, length } = upload.announced()?;
-        if blobs::is_pinned(tx, self.repo, self.blob.digest).await? {
-            // Something will be given back: allowance before blob, as everywhere.
-            admission::lock(tx, upload.tenant, Allowance::Bytes).await?;
-        }
         blobs::keep(tx, &self.blob, act.at).await?;
-        let paid = blobs::pin(tx, self.repo, self.blob.digest, self.pin_until, length).await?;
-        if paid > 0 {
-            admission::give_back(tx, upload.tenant, Allowance::Bytes, paid).await?;
+        if !blobs::pin(tx, self.repo, self.blob.digest, self.pin_until, length).await? {
+            admission::give_back(tx, upload.tenant, Allowance::Bytes, length).await?;
         }
         admission::give_back(tx, upload.tenant, Allowance::Sessions, 1).await?;
         super::end::discard_parts(tx, self.upload, act.at).await?;

@@ -43,12 +43,12 @@ impl Write for CreateUpload {
     type Out = Upload;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Upload> {
-        let (act, spread) = (&self.act, self.act.event.0.as_u128());
+        let act = &self.act;
         repositories::expect_living(tx, self.repo).await?;
-        admission::take(tx, act.tenant, Allowance::Bytes, self.length, &self.limits, spread).await?;
         let deduped = self.deduplicate(tx).await?;
         if !deduped {
-            admission::take(tx, act.tenant, Allowance::Sessions, 1, &self.limits, spread).await?;
+            self.take(tx, Allowance::Bytes, self.length).await?;
+            self.take(tx, Allowance::Sessions, 1).await?;
         }
         let (state, ended) =
             if deduped { (UploadState::Committed, Some(act.at)) } else { (UploadState::Initiated, None) };
@@ -78,6 +78,11 @@ impl Write for CreateUpload {
 }
 
 impl CreateUpload {
+    async fn take(&self, tx: &mut Tx<'_>, what: Allowance, amount: u64) -> Result<()> {
+        let spread = self.act.event.0.as_u128();
+        admission::take(tx, self.act.tenant, what, amount, &self.limits, spread).await
+    }
+
     async fn deduplicate(&self, tx: &mut Tx<'_>) -> Result<bool> {
         // Bytes out of reach must look like bytes that do not exist: the same statement, and no lock to wait for.
         let tenant = self.act.tenant;
@@ -95,9 +100,9 @@ impl CreateUpload {
             )));
         }
         blobs::revive(tx, self.digest).await?;
-        let paid = blobs::pin(tx, self.repo, self.digest, self.pin_until, self.length).await?;
-        let spread = self.act.event.0.as_u128();
-        admission::undo(tx, self.act.tenant, Allowance::Bytes, paid, spread).await?;
+        if blobs::pin(tx, self.repo, self.digest, self.pin_until, self.length).await? {
+            self.take(tx, Allowance::Bytes, self.length).await?;
+        }
         Ok(true)
     }
 }

@@ -182,30 +182,25 @@ impl Write for Finish {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let act = &self.act;
         repositories::expect_living(tx, self.repo).await?;
-        let mut charged = 0;
+        let mut taken = 0;
         if let Some(ended) = &self.session {
             let upload = lock(tx, self.repo, ended.upload).await?;
             upload.expect_in_order()?;
             if received(tx, ended.upload).await? != ended.received {
                 return Err(Error::conflict("more bytes came while the upload was being ended"));
             }
-            charged = ended.received.bytes;
+            taken = ended.received.bytes;
         }
-        if blobs::is_pinned(tx, self.repo, self.blob.digest).await? {
-            // Something will be given back: all of the allowance before the blob, as everywhere.
-            admission::lock(tx, act.tenant, Allowance::Bytes).await?;
-        }
-        let missing = self.blob.length.saturating_sub(charged);
-        let spread = act.event.0.as_u128();
-        admission::take(tx, act.tenant, Allowance::Bytes, missing, &self.limits, spread).await?;
         blobs::keep(tx, &self.blob, act.at).await?;
         if let Some(sha512) = &self.sha512 {
             blobs::also_named(tx, "sha512", sha512, self.blob.digest).await?;
         }
-        let charged = self.blob.length.max(charged);
-        let paid = blobs::pin(tx, self.repo, self.blob.digest, self.pin_until, charged).await?;
-        if paid > 0 {
-            admission::give_back(tx, act.tenant, Allowance::Bytes, paid).await?;
+        let needed = self.blob.length.max(taken);
+        if blobs::pin(tx, self.repo, self.blob.digest, self.pin_until, needed).await? {
+            let spread = act.event.0.as_u128();
+            admission::take(tx, act.tenant, Allowance::Bytes, needed - taken, &self.limits, spread).await?;
+        } else {
+            admission::give_back(tx, act.tenant, Allowance::Bytes, taken).await?;
         }
         if let Some(ended) = &self.session {
             self.end(tx, ended).await?;
@@ -283,18 +278,15 @@ impl Write for Mount {
         if !blobs::within_reach(tx, act.tenant, self.digest, &self.reach).await? {
             return Ok(false);
         }
-        let Some(length) = blobs::length(tx, self.digest).await? else { return Ok(false) };
-        let spread = act.event.0.as_u128();
-        // The allowance before the blob, as everywhere.
-        admission::take(tx, act.tenant, Allowance::Bytes, length, &self.limits, spread).await?;
-        let good = blobs::lock_good(tx, self.digest).await?.is_some();
-        if !good || !blobs::within_reach(tx, act.tenant, self.digest, &self.reach).await? {
-            admission::undo(tx, act.tenant, Allowance::Bytes, length, spread).await?;
+        let Some(length) = blobs::lock_good(tx, self.digest).await? else { return Ok(false) };
+        if !blobs::within_reach(tx, act.tenant, self.digest, &self.reach).await? {
             return Ok(false);
         }
         blobs::revive(tx, self.digest).await?;
-        let paid = blobs::pin(tx, self.repo, self.digest, self.pin_until, length).await?;
-        admission::undo(tx, act.tenant, Allowance::Bytes, paid, spread).await?;
+        if blobs::pin(tx, self.repo, self.digest, self.pin_until, length).await? {
+            let spread = act.event.0.as_u128();
+            admission::take(tx, act.tenant, Allowance::Bytes, length, &self.limits, spread).await?;
+        }
         let id = self.digest.to_string();
         let on = On { repo: Some(self.repo), kind: "blob", id: &id };
         record(tx, act, "upload.mounted", on, &json!({"digest": self.digest, "length": length})).await?;

@@ -145,6 +145,32 @@ pub(crate) async fn a_folder_of_gathered_files_is_not_listed(bench: &mut Bench) 
     assert_eq!(listed().await, 1);
 }
 
+/// Two who want the same fixed ref are both published: it stays with the first that appears, and who comes later is
+/// told when it sends its files.
+pub(crate) async fn a_fixed_ref_stays_with_the_first_of_two_deployments(bench: &mut Bench) {
+    let repo = bench.repository("libs").await;
+    let until = bench.ambient.now();
+    let wanting = |version: &str, digest| {
+        let mut wanting = gathering(bench, release(bench, repo, version, &[(version, digest)]), until);
+        let name = RefName::parse("stable").expect("a name");
+        wanting.refs = vec![NewRef { id: bench.ambient.id(), name, fixed: true }];
+        wanting
+    };
+    let (one, two) = (wanting("1.0", 1), wanting("2.0", 2));
+    let first = bench.store.write(one.clone()).await.expect("gathered");
+    let second = bench.store.write(two.clone()).await.expect("gathered: nothing points yet");
+    for (done, release) in [(&first, &one), (&second, &two)] {
+        let complete = appear(bench, done, release, until, false);
+        assert_eq!(bench.store.write(complete).await.expect("complete"), Outcome::Appeared);
+    }
+    assert_eq!(heads(bench, &first).await.len(), 2);
+    let refs = async |session: &mut store::Session<'_>| facts::refs(session, first.package).await;
+    let refs = bench.store.read(refs).await.expect("refs");
+    assert_eq!(refs, [("stable".to_owned(), "1.0".to_owned())]);
+    assert_eq!(code(bench.store.write(wanting("3.0", 3)).await), Code::Conflict);
+    assert_eq!((bench.count(HIDDEN).await, bench.count(LEFT).await), (0, 0), "nothing of it stays");
+}
+
 /// What was withdrawn before it appeared never appears, and its name is taken.
 pub(crate) async fn a_withdrawn_deployment_is_over(bench: &mut Bench) {
     let repo = bench.repository("libs").await;

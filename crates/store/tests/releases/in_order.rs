@@ -19,13 +19,19 @@ pub(super) fn code_of(error: &store::Error) -> Option<Code> {
     }
 }
 
-async fn begin(bench: &Bench, repo: RepoId, expires_at: Timestamp) -> UploadId {
+pub(super) async fn begin(bench: &Bench, repo: RepoId, expires_at: Timestamp) -> UploadId {
     let (act, id) = (bench.act(), bench.ambient.id());
     bench.store.write(Begin { act, id, repo, expires_at, limits: LIMITS }).await.expect("begun");
     id
 }
 
-async fn append(bench: &Bench, repo: RepoId, upload: UploadId, at: u64, length: u64) -> store::Result<Received> {
+pub(super) async fn append(
+    bench: &Bench,
+    repo: RepoId,
+    upload: UploadId,
+    at: u64,
+    length: u64,
+) -> store::Result<Received> {
     let place = format!("blobs/aa/{}", bench.ambient.id::<UploadId>());
     append_to(bench, (repo, upload), at, length, (place, length)).await
 }
@@ -51,7 +57,7 @@ async fn append_to(
     bench.store.write(write).await
 }
 
-fn finish(bench: &Bench, repo: RepoId, session: Option<Ended>, digest: u8, length: u64) -> Finish {
+pub(super) fn finish(bench: &Bench, repo: RepoId, session: Option<Ended>, digest: u8, length: u64) -> Finish {
     let blob = bench.blob(NewBody::Inline(vec![digest; 3]), digest, length);
     let pin_until = Timestamp(i64::MAX);
     Finish { act: bench.act(), repo, session, blob, sha512: Some([digest; 64]), pin_until, limits: LIMITS }

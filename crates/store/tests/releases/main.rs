@@ -6,20 +6,22 @@ mod deployments;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod in_order;
+mod locks;
 
 use again::{
     fixed_refs_stay, the_same_version_comes_again_and_back, versions_that_belong_to_another_are_found,
     what_must_be_held_is, what_was_missing_joins_when_the_version_comes_again,
 };
 use deployments::{
-    a_folder_of_gathered_files_is_not_listed, a_withdrawn_deployment_is_over,
-    what_is_gathered_appears_after_a_quiet_period, what_is_gathered_appears_at_once,
+    a_fixed_ref_stays_with_the_first_of_two_deployments, a_folder_of_gathered_files_is_not_listed,
+    a_withdrawn_deployment_is_over, what_is_gathered_appears_after_a_quiet_period, what_is_gathered_appears_at_once,
 };
 use engines::{Bench, LIMITS};
 use in_order::{
     a_file_grows_with_its_upload, a_published_blob_is_not_let_go, chunks_come_in_order_and_become_a_blob, only_readers_of_a_holder_can_mount,
     what_an_upload_took_is_given_back,
 };
+use locks::{uploads_of_the_same_bytes_do_not_stop_each_other, versions_that_move_one_ref_do_not_stop_each_other};
 use model::state::MarkKind;
 use model::{EntryPath, RefName, RepoId, VersionName};
 use store::blobs::NewBody;
@@ -54,6 +56,9 @@ both! {
     what_is_gathered_appears_after_a_quiet_period;
     a_withdrawn_deployment_is_over;
     a_folder_of_gathered_files_is_not_listed;
+    a_fixed_ref_stays_with_the_first_of_two_deployments;
+    versions_that_move_one_ref_do_not_stop_each_other;
+    uploads_of_the_same_bytes_do_not_stop_each_other;
 }
 
 fn release(bench: &Bench, repo: RepoId, version: &str, files: &[(&str, u8)]) -> PublishRelease {
@@ -143,11 +148,17 @@ async fn files_join_until_the_version_is_sealed(bench: &mut Bench) {
     let first = joining(bench, release(bench, repo, "1.0", &[("a", 1)]));
     let first = bench.store.write(first).await.expect("a release");
     assert_eq!(bench.count("SELECT count(*) FROM jobs WHERE kind = 'version.seal'").await, 1);
-    let before = heads(bench, &first).await[0].changed_at;
-    let second = joining(bench, release(bench, repo, "1.0", &[("b", 2)]));
+    let changed = async || heads(bench, &first).await[0].changed_at;
+    let before = changed().await;
+    let mut second = joining(bench, release(bench, repo, "1.0", &[("b", 2)]));
+    second.act.at = before.plus(std::time::Duration::from_secs(1));
     let second = bench.store.write(second).await.expect("a file that joins");
     assert_eq!((second.begun, second.version), (Begun::Joins(first.version), first.version));
-    assert!(heads(bench, &first).await[0].changed_at >= before);
+    let between = changed().await;
+    let mut third = joining(bench, release(bench, repo, "1.0", &[("d", 5)]));
+    third.act.at = before;
+    bench.store.write(third).await.expect("a file that joins by another clock");
+    assert!(before < between && between < changed().await, "whoever remembers the version sees each change");
     let same = joining(bench, release(bench, repo, "1.0", &[("b", 3)]));
     let same = bench.store.write(same).await.expect_err("a file that is there");
     assert!(same.to_string().contains("b already exists"), "{same}");
@@ -155,7 +166,7 @@ async fn files_join_until_the_version_is_sealed(bench: &mut Bench) {
     let late = joining(bench, release(bench, repo, "1.0", &[("c", 4)]));
     let late = bench.store.write(late).await.expect_err("a late file");
     assert!(late.to_string().contains("is sealed"), "{late}");
-    assert_eq!(bench.count("SELECT count(*) FROM entries").await, 2);
+    assert_eq!(bench.count("SELECT count(*) FROM entries").await, 3);
 }
 
 async fn of_versions_that_count_as_one_only_one_is_published(bench: &mut Bench) {

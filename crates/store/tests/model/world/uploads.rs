@@ -10,7 +10,6 @@ use crate::steps::Outcome;
 impl World {
     pub(super) fn create_upload(&mut self, write: &CreateUpload) -> Outcome {
         self.expect_living(write.repo)?;
-        self.take(write.length, 0, &write.limits)?;
         let known = self.blobs.get(&write.digest).copied();
         let reached = |repo: &Repo| !repo.retired && (write.reach.every || write.reach.keys.contains(&repo.key));
         let shown = self.repos.iter().any(|(id, repo)| reached(repo) && self.shows(*id, write.digest));
@@ -18,15 +17,15 @@ impl World {
             ensure(known == Some(write.length), "conflict")?;
             // A blob that is pinned there already is paid for.
             match self.pins.get_mut(&(write.repo, write.digest)) {
-                Some((until, _)) => {
-                    *until = (*until).max(write.pin_until);
-                    self.used_bytes -= write.length;
+                Some((until, _)) => *until = (*until).max(write.pin_until),
+                None => {
+                    self.take(write.length, 0, &write.limits)?;
+                    self.pins.insert((write.repo, write.digest), (write.pin_until, write.length));
                 }
-                None => drop(self.pins.insert((write.repo, write.digest), (write.pin_until, write.length))),
             }
             UploadState::Committed
         } else {
-            self.take(0, 1, &write.limits)?;
+            self.take(write.length, 1, &write.limits)?;
             UploadState::Initiated
         };
         let upload = Upload { repo: write.repo, state, length: write.length, expires: write.expires_at };
