@@ -1,6 +1,7 @@
 # What a person does here, one word each; `make` alone lists the words.
 
 SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run test demo dev build format lint bench soak tools
 

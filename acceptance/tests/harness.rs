@@ -123,10 +123,11 @@ async fn stand_in(answers: Vec<&'static str>) -> Result<(Http, tokio::task::Join
         for answer in answers {
             let Ok((mut socket, _)) = listener.accept().await else { break };
             let mut text = Vec::new();
-            // A test request is small: it ends when nothing more comes for a moment.
-            while let Ok(Ok(count)) = tokio::time::timeout(Duration::from_millis(200), socket.read_buf(&mut text)).await
-            {
-                if count == 0 || text.ends_with(b"END") || text.ends_with(b"0\r\n\r\n") {
+            // A test request ends with its head, or with what its body says.
+            while let Ok(1..) = socket.read_buf(&mut text).await {
+                let bare = text.starts_with(b"GET") || text.starts_with(b"HEAD");
+                let end: &[u8] = if bare { b"\r\n\r\n" } else { b"0\r\n\r\n" };
+                if [end, b"END", b"END\"}"].iter().any(|end| text.ends_with(end)) {
                     break;
                 }
             }
@@ -169,7 +170,7 @@ async fn the_client_sends_what_it_is_told() -> Result<()> {
     let mut raw = http.connect().await?;
     raw.write_raw(b"BREW /\x00 HTCPCP/1.0\r\nEND").await?;
     assert_eq!(raw.read_answer(false).await?.status, 204);
-    assert!(raw.closes_within(Duration::from_secs(5)).await);
+    assert!(raw.closes().await);
     let heard = task.await?;
     assert!(heard[0].starts_with("PUT /a/%2e%2e/b c HTTP/1.1\r\nHost: 127.0.0.1:"));
     assert!(

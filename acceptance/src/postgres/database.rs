@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::Lock;
 use crate::{Result, Trouble, environment};
 
 /// What an administrator of a cluster can do. Speaks through `psql`: drivers live in the store alone.
@@ -64,6 +65,11 @@ impl Database {
     /// Runs `sql` in it, as [`Admin::sql`] does: to look inside, or to attack what triggers must defend.
     pub fn sql(&self, sql: &str) -> Result<String> {
         psql(&self.url(), sql)
+    }
+
+    /// Locks a table; everybody whom that concerns waits until the lock is dropped.
+    pub fn lock(&self, table: &str, mode: &str) -> Result<Lock> {
+        Lock::take(&self.url(), table, mode)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A private PostgreSQL cluster: made, started, stopped, killed and removed by the tests.
 
 mod database;
+mod lock;
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 pub use database::{Admin, Database};
+pub use lock::Lock;
 
 use crate::{Result, Trouble, environment, nursery, ports::Port, scratch};
 

@@ -19,7 +19,7 @@ pub use plan::{Backing, Plan};
 use process::Process;
 
 use crate::http::{Answer, Http};
-use crate::postgres::Database;
+use crate::postgres::{Database, Lock};
 use crate::{Result, Trouble};
 
 /// How long a server may take until it is ready, and until it has drained.
@@ -92,6 +92,12 @@ impl Server {
         }
     }
 
+    /// Locks a table of PostgreSQL in this mode until the lock is dropped: whoever needs the table waits.
+    pub fn lock(&self, table: &str, mode: &str) -> Result<Lock> {
+        let database = self.database.as_ref().ok_or_else(|| Trouble::new("SQLite locks no tables"))?;
+        database.lock(table, mode)
+    }
+
     /// Who made the first token: tenant admin.
     pub fn admin(&self) -> Result<Persona> {
         let token = self.admin.clone().ok_or_else(|| Trouble::new("this server was started without an admin"))?;
@@ -147,6 +153,22 @@ impl Server {
     /// Everything that the processes have written to their logs so far.
     pub fn log(&self) -> String {
         self.processes.iter().map(Process::log).collect()
+    }
+
+    /// The log, once the request with the correlation id `id` is in it. Lines of the access log may wait for company:
+    /// this one brings all before it.
+    pub async fn logged(&self, id: &str) -> Result<String> {
+        let waiting = async {
+            loop {
+                let log = self.log();
+                if log.contains(id) {
+                    return log;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let log = tokio::time::timeout(PATIENCE, waiting).await;
+        log.map_err(|_| Trouble::new(format!("the log has no line about {id}")))
     }
 
     async fn ready(&mut self) -> Result<()> {

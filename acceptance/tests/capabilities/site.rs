@@ -87,16 +87,3 @@ pub(crate) fn resident(server: &Server) -> Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? * 1024)
 }
-
-/// The log, once the request with this correlation id is in it. Lines of the access log may wait for company: this one
-/// brings all before it.
-pub(crate) async fn logged(server: &Server, id: &str) -> Result<String> {
-    for _ in 0..250 {
-        let log = server.log();
-        if log.contains(id) {
-            return Ok(log);
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    Err(Trouble::new(format!("the log has no line about {id}")))
-}

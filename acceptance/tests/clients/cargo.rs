@@ -19,7 +19,7 @@ async fn crates_on_postgresql_and_s3() -> Result<()> {
 }
 
 async fn follow(backing: Backing) -> Result<()> {
-    let desk = Desk::open(backing, "cargo").await?;
+    let mut desk = Desk::open(backing, "cargo").await?;
     let token = desk.admin.token().to_owned();
     let reader = desk.token("rita", &["repo:cargo:read"]).await?;
     set_up(&desk, "home")?;
@@ -43,8 +43,6 @@ async fn follow(backing: Backing) -> Result<()> {
     let app = desk.home.join("app");
     set_up(&desk, "clean")?;
     cargo(&desk, "clean", &reader)?.args(["build"]).at(&app).works()?;
-    cargo(&desk, "clean", &reader)?.args(["clean"]).at(&app).works()?;
-    cargo(&desk, "clean", &reader)?.args(["build", "--offline"]).at(&app).works()?;
 
     application(&desk, "lost", "no_such_crate = { version = \"1\", registry = \"ours\" }")?;
     let lost = cargo(&desk, "clean", &reader)?.args(["build"]).at(desk.home.join("lost"));
@@ -71,7 +69,13 @@ async fn follow(backing: Backing) -> Result<()> {
     let twin = cargo(&desk, "home", &token)?
         .args(["publish", "--registry", "ours", "--no-verify", "--allow-dirty"])
         .at(desk.home.join("Greeting-Lib"));
-    twin.fails_saying(&["greeting_lib"]).map(drop)
+    twin.fails_saying(&["409 Conflict", "publish as greeting_lib"])?;
+
+    // With nobody to ask.
+    cargo(&desk, "clean", &reader)?.args(["clean"]).at(&app).works()?;
+    let again = cargo(&desk, "clean", &reader)?.args(["build", "--offline"]).at(&app);
+    desk.server.stop()?;
+    again.works().map(drop)
 }
 
 /// A token in the file that Cargo keeps tokens in works as well as one in the environment.

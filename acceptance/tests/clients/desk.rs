@@ -4,10 +4,11 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use acceptance::server::{Backing, Persona, Server, binary};
 use acceptance::{Result, Trouble, environment, nursery, scratch, tree};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A server with one repository of a format, and a home for a client.
 pub(crate) struct Desk {
@@ -45,6 +46,20 @@ impl Desk {
     pub(crate) async fn token(&self, subject: &str, scopes: &[&str]) -> Result<String> {
         let body = json!({"subject": subject, "scopes": scopes});
         self.admin.post("/v1/auth/pats").json(&body).send().await?.expect(&[200])?.string("/token")
+    }
+
+    /// What the repository was asked so far, from the access log: method, path below the repository, status.
+    pub(crate) async fn asked(&self) -> Result<Vec<String>> {
+        static MARKS: AtomicU64 = AtomicU64::new(0);
+        let mark = format!("01a1fd17-0000-7000-8000-{:012}", MARKS.fetch_add(1, Ordering::Relaxed));
+        self.admin.get("/v1/auth/whoami").header("X-Correlation-Id", &mark).send().await?.expect(&[200])?;
+        let (log, root) = (self.server.logged(&mark).await?, format!("/repository/{}", self.key));
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let asked = lines.filter(|line| line["target"] == "access").filter_map(|line| {
+            let path = line["path"].as_str()?.strip_prefix(&root)?;
+            Some(format!("{} {path} {}", line["method"].as_str()?, line["status"]))
+        });
+        Ok(asked.collect())
     }
 
     /// Writes a file below the home.
@@ -118,13 +133,14 @@ impl Deed {
         if success { Ok(said) } else { Err(Trouble::new(format!("{} failed:\n{}", name, said))) }
     }
 
-    /// It must fail and say all of `words`. Returns what it said.
+    /// It must fail and say all of `words`, of which there is one at least. Returns what it said.
     pub(crate) fn fails_saying(self, words: &[&str]) -> Result<String> {
         let (success, name, said) = self.run()?;
         if success {
             return Err(Trouble::new(format!("{} worked:\n{}", name, said)));
         }
-        match words.iter().find(|word| !said.contains(**word)) {
+        match words.iter().find(|word| !says(&said, word)) {
+            None if words.is_empty() => Err(Trouble::new(format!("{name}: what should it say?\n{said}"))),
             None => Ok(said),
             Some(word) => Err(Trouble::new(format!("{} does not say {word:?}:\n{}", name, said))),
         }
@@ -153,6 +169,17 @@ impl Deed {
         let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         Ok((done.status.success(), name, said))
     }
+}
+
+/// Whether a text has this word in it. A number must stand by itself: a port may have any digits.
+fn says(said: &str, word: &str) -> bool {
+    let digit = |character: Option<char>| character.is_some_and(|character| character.is_ascii_digit());
+    let (first, last) = (digit(word.chars().next()), digit(word.chars().next_back()));
+    let alone = |at: usize| {
+        let (before, after) = (&said[..at], &said[at + word.len()..]);
+        !(first && digit(before.chars().next_back()) || last && digit(after.chars().next()))
+    };
+    !word.is_empty() && said.match_indices(word).any(|(at, _)| alone(at))
 }
 
 /// A command that runs.

@@ -20,7 +20,7 @@ async fn modules_on_postgresql_and_s3() -> Result<()> {
 }
 
 async fn follow(backing: Backing) -> Result<()> {
-    let desk = Desk::open(backing, "go").await?;
+    let mut desk = Desk::open(backing, "go").await?;
     let token = desk.admin.token().to_owned();
     let reader = desk.token("rita", &["repo:go:read"]).await?;
     desk.write(".config/go/env", desk.config("go", "env")?)?;
@@ -52,11 +52,16 @@ async fn follow(backing: Backing) -> Result<()> {
     go(&desk, "first")?.args(["mod", "tidy"]).at(&app).works()?;
     let run = |cache: &str| -> Result<Deed> { Ok(go(&desk, cache)?.args(["run", "."]).at(&app)) };
     assert!(run("first")?.works()?.contains(built));
-    assert!(run("first")?.env("GOPROXY", "off").works()?.contains(built), "from its cache");
     assert!(run("clean")?.works()?.contains(built), "with the sums that the first build wrote down");
 
     answers(&desk).await?;
-    withdrawn(&desk, &app).await
+    withdrawn(&desk, &app).await?;
+
+    // With nobody to ask, and of what was withdrawn since.
+    let again = go(&desk, "first")?.args(["run", "."]).at(&app);
+    desk.server.stop()?;
+    assert!(again.works()?.contains(built), "from its cache");
+    Ok(())
 }
 
 /// Four modules, two of which differ in case alone, and a program that needs three.

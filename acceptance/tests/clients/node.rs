@@ -24,7 +24,9 @@ pub(crate) fn set_up(desk: &Desk, home: &str, yarn_1: bool) -> Result<()> {
 pub(crate) fn client(desk: &Desk, home: &str, token: &str, name: &str) -> Result<Deed> {
     let program = if name == "berry" { "yarn" } else { name };
     let program = PathBuf::from(format!("{CLIENTS}/{name}/node_modules/.bin/{program}"));
-    Ok(desk.command(program)?.env("HOME", desk.home.join(home)).env("NPM_TOKEN", token))
+    let deed = desk.command(program)?.env("HOME", desk.home.join(home)).env("NPM_TOKEN", token);
+    // Run by root, Yarn 1 has its cache beside the homes of all.
+    Ok(if name == "yarn" { deed.env("YARN_CACHE_FOLDER", desk.home.join(home).join("cache")) } else { deed })
 }
 
 /// A package with a module and a command in this folder.

@@ -18,7 +18,7 @@ async fn npm_on_postgresql_and_s3() -> Result<()> {
 }
 
 async fn follow(backing: Backing) -> Result<()> {
-    let desk = Desk::open(backing, "npm").await?;
+    let mut desk = Desk::open(backing, "npm").await?;
     let token = desk.admin.token().to_owned();
     let reader = desk.token("rita", &["repo:npm:read"]).await?;
     for home in ["home", "clean"] {
@@ -47,7 +47,16 @@ async fn follow(backing: Backing) -> Result<()> {
     }
     let audit = client(&desk, "clean", &reader, "npm")?.args(["audit"]).at(desk.home.join("app"));
     assert!(audit.works()?.contains("found 0 vulnerabilities"));
-    withdraw(&run, &desk, &token).await
+    withdraw(&run, &desk, &token).await?;
+
+    // With nobody to ask, and of what was withdrawn since.
+    let app = desk.home.join("app");
+    std::fs::remove_dir_all(app.join("node_modules"))?;
+    let again = client(&desk, "clean", &reader, "npm")?.args(["ci", "--offline"]).at(&app);
+    desk.server.stop()?;
+    again.works()?;
+    assert!(app.join("node_modules/greeting/index.js").exists());
+    Ok(())
 }
 
 fn install(desk: &Desk, token: &str, reader: &str) -> Result<()> {
@@ -62,8 +71,6 @@ fn install(desk: &Desk, token: &str, reader: &str) -> Result<()> {
     let lock: Json = serde_json::from_str(&std::fs::read_to_string(app.join("package-lock.json"))?)?;
     let resolved = lock.pointer("/packages/node_modules~1@acme~1tool/resolved").and_then(Json::as_str);
     assert_eq!(resolved, Some(format!("{}/@acme/tool/-/tool-1.0.0.tgz", desk.url()?).as_str()));
-    std::fs::remove_dir_all(app.join("node_modules"))?;
-    run(reader, &["ci", "--offline"])?.works()?;
     assert!(app.join("node_modules/greeting/index.js").exists());
     Ok(())
 }

@@ -23,9 +23,18 @@ struct Client {
     unpublished: &'static [&'static str],
     /// What it says when the version exists.
     taken: &'static str,
-    /// What it says of a deprecated version when it installs it.
-    warning: &'static str,
+    deprecated: Deprecated,
     whoami: Option<&'static [&'static str]>,
+}
+
+/// When a client tells that a version is deprecated.
+enum Deprecated {
+    /// It says this when it installs it.
+    Installing(&'static str),
+    /// It says why when it is told this, and fails.
+    Auditing(&'static [&'static str]),
+    /// It says why when it is asked this.
+    Asked(&'static [&'static str]),
 }
 
 #[tokio::test]
@@ -40,7 +49,7 @@ async fn pnpm() -> Result<()> {
         wrong: &["401"],
         unpublished: &["401"],
         taken: "403",
-        warning: "deprecated",
+        deprecated: Deprecated::Installing("deprecated"),
         whoami: Some(&["whoami"]),
     })
     .await
@@ -58,7 +67,7 @@ async fn yarn_1() -> Result<()> {
         wrong: &["the token is unknown"],
         unpublished: &["the token is unknown"],
         taken: "previously published versions",
-        warning: "use-another-tool",
+        deprecated: Deprecated::Installing("use-another-tool"),
         whoami: None,
     })
     .await
@@ -76,7 +85,7 @@ async fn yarn_berry() -> Result<()> {
         wrong: &["Invalid authentication"],
         unpublished: &["Invalid authentication"],
         taken: "previously published versions",
-        warning: "",
+        deprecated: Deprecated::Auditing(&["npm", "audit", "--all"]),
         whoami: Some(&["npm", "whoami"]),
     })
     .await
@@ -94,14 +103,14 @@ async fn bun() -> Result<()> {
         wrong: &["401"],
         unpublished: &["unable to authenticate"],
         taken: "previously published versions",
-        warning: "",
+        deprecated: Deprecated::Asked(&["info", "@acme/tool"]),
         whoami: Some(&["pm", "whoami"]),
     })
     .await
 }
 
 async fn follow(it: Client) -> Result<()> {
-    let desk = Desk::open(Backing::Embedded, "npm").await?;
+    let mut desk = Desk::open(Backing::Embedded, "npm").await?;
     let token = desk.admin.token().to_owned();
     let reader = desk.token("rita", &["repo:npm:read"]).await?;
     for home in ["home", "clean", "third", "fourth"] {
@@ -131,15 +140,7 @@ async fn follow(it: Client) -> Result<()> {
     run("clean", "app", "not-a-token", &[it.add, "@acme/tool"])?.fails_saying(it.wrong)?;
     run("clean", "app", &reader, &[it.add, "@acme/no-such-tool"])?.fails_saying(it.missing)?;
     run("clean", "app", &reader, &[it.add, "@acme/tool"])?.works()?;
-    let installed = || {
-        ["@acme/tool/index.js", "@acme/tool/package.json"]
-            .iter()
-            .all(|file| desk.home.join("app/node_modules").join(file).exists())
-    };
-    assert!(installed());
-    std::fs::remove_dir_all(desk.home.join("app/node_modules"))?;
-    run("clean", "app", &reader, it.again)?.works()?;
-    assert!(installed());
+    assert!(installed(&desk));
 
     // What npm deprecates and withdraws, the others see.
     let npm =
@@ -148,12 +149,31 @@ async fn follow(it: Client) -> Result<()> {
     desk.write("warned/package.json", r#"{"name":"warned","version":"1.0.0","private":true,"license":"MIT"}"#)?;
     desk.write("warned/yarn.lock", "")?;
     let said = run("third", "warned", &reader, &[it.add, "@acme/tool"])?.works()?;
-    assert!(said.contains(it.warning), "{said}");
-    if it.name == "berry" {
-        run("third", "warned", &reader, &["npm", "audit", "--all"])?.fails_saying(&["use-another-tool"])?;
+    match it.deprecated {
+        Deprecated::Installing(warning) => assert!(said.contains(warning), "{said}"),
+        Deprecated::Auditing(args) => {
+            run("third", "warned", &reader, args)?.fails_saying(&["use-another-tool"]).map(drop)?
+        }
+        Deprecated::Asked(args) => {
+            let told = run("third", "warned", &reader, args)?.works()?;
+            assert!(told.contains("use-another-tool"), "{told}");
+        }
     }
     npm(&["unpublish", "--force", "@acme/tool"])?;
     desk.write("late/package.json", r#"{"name":"late","version":"1.0.0","private":true,"license":"MIT"}"#)?;
     desk.write("late/yarn.lock", "")?;
-    run("fourth", "late", &reader, &[it.add, "@acme/tool"])?.fails_saying(&[]).map(drop)
+    run("fourth", "late", &reader, &[it.add, "@acme/tool"])?.fails_saying(it.missing)?;
+
+    // With nobody to ask, and of what was withdrawn since.
+    std::fs::remove_dir_all(desk.home.join("app/node_modules"))?;
+    let again = run("clean", "app", &reader, it.again)?;
+    desk.server.stop()?;
+    again.works()?;
+    assert!(installed(&desk));
+    Ok(())
+}
+
+fn installed(desk: &Desk) -> bool {
+    let there = |file: &&str| desk.home.join("app/node_modules/@acme/tool").join(file).exists();
+    ["index.js", "package.json"].iter().all(there)
 }

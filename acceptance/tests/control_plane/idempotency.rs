@@ -1,6 +1,5 @@
 //! The same request sent twice, and answers that the client has already.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use acceptance::Result;
@@ -44,16 +43,9 @@ async fn a_key_gives_the_first_answer_again_scaled_out() -> Result<()> {
 /// answer is there for whoever asks again.
 #[tokio::test]
 async fn a_client_that_goes_away_finds_its_answer_later() -> Result<()> {
-    let server = Arc::new(Server::start(Backing::Scaled).await?);
+    let server = Server::start(Backing::Scaled).await?;
     let admin = server.admin()?;
-    let holder = Arc::clone(&server);
-    let hold = "BEGIN; LOCK TABLE repositories IN SHARE MODE; SELECT pg_sleep(3); COMMIT";
-    let held = tokio::task::spawn_blocking(move || holder.sql(hold));
-    until(
-        &server,
-        "SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock' AND granted AND relation = 'repositories'::regclass",
-    )
-    .await?;
+    let lock = server.lock("repositories", "SHARE")?;
     let body = json!({"repoKey": "files"}).to_string();
     let head = format!(
         "POST /v1/repos HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nIdempotency-Key: gone\r\n\
@@ -65,7 +57,7 @@ async fn a_client_that_goes_away_finds_its_answer_later() -> Result<()> {
     client.write_raw(head.as_bytes()).await?;
     until(&server, "SELECT count(*) FROM idempotency").await?;
     drop(client);
-    held.await??;
+    drop(lock);
     let again = || admin.post("/v1/repos").header("Idempotency-Key", "gone").body(body.clone());
     let ask = async || again().header("Content-Type", "application/json").send().await;
     let started = std::time::Instant::now();

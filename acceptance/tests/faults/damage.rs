@@ -161,7 +161,7 @@ async fn a_damaged_pack_is_not_served_and_heals() -> Result<()> {
         }
         Ok::<_, Trouble>(())
     };
-    tokio::time::timeout(std::time::Duration::from_secs(20), packed).await??;
+    tokio::time::timeout(std::time::Duration::from_secs(60), packed).await??;
     let row = patient.server.sql(
         "SELECT c.kind, c.place, c.start FROM copies c JOIN entries e ON e.digest = c.digest
          WHERE e.path = 'damage/first' AND c.kind = 'pack'",

@@ -15,7 +15,7 @@ use crate::truth::readiness;
 /// Until when a request must have been answered while a backing service is away.
 const BOUND: Duration = Duration::from_secs(12);
 /// Until when readiness must have noticed that a service went, or that it came back.
-const NOTICE: Duration = Duration::from_secs(15);
+const NOTICE: Duration = Duration::from_secs(60);
 
 /// Writers at work.
 pub(crate) struct Load {

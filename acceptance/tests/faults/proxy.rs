@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use acceptance::Result;
+use acceptance::{Result, Trouble};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -49,9 +50,15 @@ impl Proxy {
         self.cuts.store(count, Ordering::SeqCst);
     }
 
-    /// How many of them are still to come.
-    pub(crate) fn left(&self) -> u32 {
-        self.cuts.load(Ordering::SeqCst)
+    /// Waits until all of them are cut, half a minute at most.
+    pub(crate) async fn has_cut(&self) -> Result<()> {
+        let waiting = async {
+            while self.cuts.load(Ordering::SeqCst) > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let cut = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+        cut.map_err(|_| Trouble::new(format!("{} commits were not cut", self.cuts.load(Ordering::SeqCst))))
     }
 }
 

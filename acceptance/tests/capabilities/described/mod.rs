@@ -203,7 +203,7 @@ async fn operations(tour: &mut Tour<'_>, site: &Site) -> Result<()> {
     tour.call("GET /v1/admin/ops/summary", &[], Sent::Nothing).await?;
     let audit = "GET /v1/audit?subject=admin&action=repo&order=oldest&limit=5";
     // Events are numbered a moment after they happened, and only then listed.
-    for _ in 0..500 {
+    for _ in 0..3000 {
         let events = tour.call(audit, &[], Sent::Nothing).await?.json()?;
         if events["items"].as_array().is_some_and(|items| !items.is_empty()) {
             break;

@@ -70,7 +70,7 @@ async fn never_a_mix(site: Site) -> Result<()> {
                 let mut connection = Connection::open(address?).await?;
                 let mut seen = 0;
                 let mut reads = 0;
-                while !done.load(Ordering::SeqCst) {
+                while reads < 3 || !done.load(Ordering::SeqCst) {
                     let least = written.load(Ordering::SeqCst);
                     let answer = connection
                         .send(&http.as_ref().map_err(|_| acceptance::Trouble::new("no server"))?.get(path))

@@ -1,18 +1,20 @@
 //! Whoever loses the right to read loses the rest of a body that is on its way, within a second.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use acceptance::Result;
 use acceptance::http::Http;
 use bytes::Bytes;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 
 use crate::shape::ask;
 use crate::site::{Site, ensure, mint};
 
 const SIZE: usize = 24 << 20;
+/// Between two reads of 64 KiB: all of it would take four seconds at least, of which one is allowed.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// How the right to read ends.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,7 @@ async fn ends_are_seen(site: &Site) -> Result<()> {
     Ok(())
 }
 
-/// Reads slowly, takes the right away, reads slowly for another second, then as fast as it goes: how much came.
+/// Reads slowly, and takes the right away meanwhile: how much came.
 async fn interrupted(site: &Site, end: End) -> Result<usize> {
     let subject = format!("{end:?}").to_lowercase();
     let closing = matches!(end, End::Closed);
@@ -58,10 +60,17 @@ async fn interrupted(site: &Site, end: End) -> Result<usize> {
     ask(site.admin.put(&binding).json(&json!({"roles": ["read"]}))).await?.expect(&[200])?;
     let token = mint(&site.admin, &subject, &[]).await?;
     let authorization = if closing { String::new() } else { format!("Authorization: Bearer {}\r\n", token.secret) };
-    let mut socket = TcpStream::connect(site.server.address()?).await?;
+    // With little room, so that the server has most of it yet to send.
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(64 << 10)?;
+    let mut socket = socket.connect(site.server.address()?).await?;
     let head = format!("GET /repository/libs/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{authorization}\r\n");
     socket.write_all(head.as_bytes()).await?;
-    let mut read = slowly(&mut socket, Duration::from_millis(300)).await?;
+    let (mut read, mut buffer) = (0, vec![0; 64 << 10]);
+    while read < SIZE / 16 {
+        read += socket.read(&mut buffer).await?;
+        tokio::time::sleep(PAUSE).await;
+    }
     let admin: &Http = &site.admin;
     let request = match end {
         End::Revoked => admin.post("/v1/auth/pats/revoke").json(&json!({"tokenId": token.id})),
@@ -71,20 +80,11 @@ async fn interrupted(site: &Site, end: End) -> Result<usize> {
         End::Never => admin.get("/v1/repos/libs"),
     };
     ask(request).await?.expect(&[200])?;
-    read += slowly(&mut socket, Duration::from_secs(1)).await?;
-    let mut buffer = vec![0; 1 << 20];
     while let Ok(count @ 1..) = socket.read(&mut buffer).await {
         read += count;
-    }
-    Ok(read)
-}
-
-/// Reads about six megabytes a second.
-async fn slowly(socket: &mut TcpStream, time: Duration) -> Result<usize> {
-    let (began, mut read, mut buffer) = (Instant::now(), 0, vec![0; 64 << 10]);
-    while began.elapsed() < time {
-        read += socket.read(&mut buffer).await.unwrap_or(0);
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        if !matches!(end, End::Never) {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
     Ok(read)
 }

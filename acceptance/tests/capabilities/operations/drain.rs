@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::metrics::series;
 use crate::shape::ask;
 use crate::site::{Site, ensure};
 
@@ -36,16 +37,20 @@ async fn what_is_under_way_is_finished_and_nothing_new_begun() -> Result<()> {
             "PUT /repository/files/new HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 10\r\n\r\nhello"
         );
         upload.write_raw(head.as_bytes()).await?;
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        let began = Instant::now();
+        while !uploading(&site).await? {
+            ensure(began.elapsed() < Duration::from_secs(10), "the upload does not begin")?;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
 
         let pid = site.server.pid("serve").ok_or_else(|| Trouble::new("it does not run"))?;
         nursery::signal_pid(pid, signal)?;
         let began = Instant::now();
         while TcpStream::connect(address).await.is_ok() {
-            ensure(began.elapsed() < Duration::from_secs(5), "it still takes connections")?;
+            ensure(began.elapsed() < Duration::from_secs(10), "it still takes connections")?;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        ensure(idle.closes_within(Duration::from_secs(5)).await, "an idle connection is closed")?;
+        ensure(idle.closes().await, "an idle connection is closed")?;
         ensure(Path::new(&format!("/proc/{pid}")).exists(), "it waits for what is under way")?;
         upload.write_raw(b"world").await?;
         ensure(upload.read_answer(false).await?.status == 201, "the upload is finished")?;
@@ -70,6 +75,11 @@ async fn what_is_under_way_is_finished_and_nothing_new_begun() -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+async fn uploading(site: &Site) -> Result<bool> {
+    let put = |name: &String| name.starts_with("http_requests_inprogress{method=\"PUT\"");
+    Ok(series(site).await?.iter().any(|(name, now)| put(name) && *now > 0.0))
 }
 
 /// Gone, or waiting for its parent to notice.

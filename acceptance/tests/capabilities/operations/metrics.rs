@@ -10,7 +10,7 @@ use crate::shape::ask;
 use crate::site::{Site, ensure};
 
 /// Each series and its value.
-async fn series(site: &Site) -> Result<BTreeMap<String, f64>> {
+pub(super) async fn series(site: &Site) -> Result<BTreeMap<String, f64>> {
     let text = site.server.operations()?.get("/metrics").send().await?.expect(&[200])?.text();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines

@@ -122,10 +122,10 @@ pub(super) fn header(answer: &Answer, name: &str) -> Result<String> {
     answer.header(name).map(str::to_owned).ok_or_else(|| Trouble::new(format!("no {name} in {answer:?}")))
 }
 
-/// The texts in an array.
+/// The texts in an array, which must have nothing else in it.
 pub(super) fn texts(answer: &Answer, pointer: &str) -> Result<Vec<String>> {
     let value = answer.json()?;
-    let list = value.pointer(pointer).and_then(Value::as_array).cloned();
-    let list = list.ok_or_else(|| Trouble::new(format!("no list at {pointer} in {value}")))?;
-    Ok(list.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect())
+    let list = value.pointer(pointer).and_then(Value::as_array);
+    let texts = list.and_then(|list| list.iter().map(|one| one.as_str().map(str::to_owned)).collect());
+    texts.ok_or_else(|| Trouble::new(format!("no list of texts at {pointer} in {value}")))
 }

@@ -48,10 +48,12 @@ async fn poetry_publishes_and_installs() -> Result<()> {
     install(&["install", "--no-root"])?.works()?;
     let program = "import greeting; print(greeting.greet(), greeting.__file__)";
     assert!(run(&desk, &app.join(".venv/bin/python"), program)?.starts_with("42 "));
-    // Again, from the cache: the file is not asked for a second time.
+    // Again, from the cache: it asks whether the index has changed, and for no file a second time.
     std::fs::remove_dir_all(app.join(".venv"))?;
+    let before = desk.asked().await?.len();
     install(&["sync", "--no-root"])?.works()?;
     assert!(run(&desk, &app.join(".venv/bin/python"), program)?.starts_with("42 "));
+    assert_eq!(desk.asked().await?.split_off(before), ["GET /simple/greeting/ 304"]);
 
     install(&["add", "no-such-thing"])?
         .fails_saying(&["Could not find a matching version of package no-such-thing"])?;
