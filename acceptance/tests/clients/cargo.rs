@@ -137,7 +137,7 @@ fn set_up(desk: &Desk, home: &str) -> Result<()> {
 }
 
 /// Cargo with a home of its own and this token.
-fn cargo(desk: &Desk, home: &str, token: &str) -> Result<Deed> {
+pub(crate) fn cargo(desk: &Desk, home: &str, token: &str) -> Result<Deed> {
     let program = PathBuf::from(environment::require("CARGO")?);
     let tools = program.parent().unwrap_or(Path::new("/")).display().to_string();
     let deed = desk.command(&program)?.env("CARGO_HOME", desk.home.join(home));

@@ -17,3 +17,4 @@ mod npm_others;
 mod npm_wire;
 mod oci;
 mod pypi;
+mod real;
