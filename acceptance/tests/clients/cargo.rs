@@ -145,7 +145,7 @@ pub(crate) fn cargo(desk: &Desk, home: &str, token: &str) -> Result<Deed> {
     Ok(deed.env("PATH", format!("{tools}:{path}")).env("CARGO_REGISTRIES_OURS_TOKEN", token))
 }
 
-fn library(desk: &Desk, name: &str, version: &str, more: &str) -> Result<()> {
+pub(crate) fn library(desk: &Desk, name: &str, version: &str, more: &str) -> Result<()> {
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\ndescription = \"d\"\n\
          license = \"MIT\"\n{more}\n[workspace]\n"
@@ -154,7 +154,7 @@ fn library(desk: &Desk, name: &str, version: &str, more: &str) -> Result<()> {
     desk.write(&format!("{name}/src/lib.rs"), "pub fn greet() -> u8 { 42 }\n").map(drop)
 }
 
-fn application(desk: &Desk, name: &str, dependency: &str) -> Result<()> {
+pub(crate) fn application(desk: &Desk, name: &str, dependency: &str) -> Result<()> {
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n[dependencies]\n{dependency}\n"
     );

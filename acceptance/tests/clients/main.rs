@@ -4,6 +4,7 @@
 //! A client that is missing fails the run: `kit/install-tools test` installs them.
 
 mod cargo;
+mod cargo_registries;
 mod desk;
 mod go;
 mod maven;
