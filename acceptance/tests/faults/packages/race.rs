@@ -1,14 +1,14 @@
 //! Sixteen publishers at once, of one version and of sixteen.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use acceptance::http::Answer;
 use acceptance::server::{Backing, Persona};
 use acceptance::{Result, Trouble, environment};
-use bytes::Bytes;
 use tokio::sync::Barrier;
 
-use super::{FORMATS, Format, Sent, Version, compare, start};
+use super::{FORMATS, Format, Sent, Version, compare, listed, start};
 use crate::seed::{Chance, seed};
 use crate::truth::sound;
 
@@ -77,11 +77,22 @@ async fn seen(format: &dyn Format, people: &[Persona], package: &str, wanted: &[
     Ok(())
 }
 
-/// Everybody prepares, connects, waits for the others and then publishes.
+/// Everybody prepares, connects, waits for the others and then publishes. Whoever is told that it is published sees it
+/// at once, in the document that the neighbours' publishes have just changed.
 async fn race(format: &'static dyn Format, people: &[Persona], all: Vec<Version>) -> Result<Vec<(Sent, Answer)>> {
     let start = Arc::new(Barrier::new(all.len()));
-    let racers: Vec<_> = (all.into_iter().zip(people.iter().cycle()))
-        .map(|(of, person)| tokio::spawn(publish(format, person.clone(), of, Arc::clone(&start))))
+    let racers: Vec<_> = (all.into_iter().zip(people.iter().cycle()).zip(people.iter().cycle().skip(1)))
+        .map(|((of, person), reader)| {
+            let (person, reader, start) = (person.clone(), reader.clone(), Arc::clone(&start));
+            tokio::spawn(async move {
+                let (sent, answer) = publish(format, person, of, start).await?;
+                let listed = listed(format, &reader, &sent.0.package).await?;
+                match (200..300).contains(&answer.status) && !listed.contains_key(&sent.0.number) {
+                    true => Err(Trouble::new(format!("{} is published and not listed: {listed:?}", sent.0.number))),
+                    false => Ok((sent, answer)),
+                }
+            })
+        })
         .collect();
     let mut told = Vec::new();
     for racer in racers {
@@ -95,7 +106,7 @@ async fn publish(
     person: Persona,
     of: Version,
     start: Arc<Barrier>,
-) -> Result<((Version, Bytes), Answer)> {
+) -> Result<(Sent, Answer)> {
     let packed = format.pack(&of)?;
     let mut requests = format.publish(&person, &of, &packed);
     let last = requests.pop().ok_or_else(|| Trouble::new("nothing to send"))?;
@@ -108,6 +119,6 @@ async fn publish(
     // Whoever fails lets the others go all the same.
     let prepared = prepared.await;
     start.wait().await;
-    let answer = tokio::time::timeout(std::time::Duration::from_secs(60), prepared?.send(&last)).await??;
+    let answer = tokio::time::timeout(Duration::from_secs(60), prepared?.send(&last)).await??;
     Ok(((of, packed), answer))
 }
