@@ -141,7 +141,7 @@ fn set_up(desk: &Desk, home: &str) -> Result<()> {
 }
 
 /// Cargo with a home of its own and this token.
-fn cargo(desk: &Desk, home: &str, token: &str) -> Result<Deed> {
+pub(crate) fn cargo(desk: &Desk, home: &str, token: &str) -> Result<Deed> {
     let program = PathBuf::from(environment::require("CARGO")?);
     let tools = program.parent().unwrap_or(Path::new("/")).display().to_string();
     let deed = desk.command(&program)?.env("CARGO_HOME", desk.home.join(home));
@@ -149,7 +149,7 @@ fn cargo(desk: &Desk, home: &str, token: &str) -> Result<Deed> {
     Ok(deed.env("PATH", format!("{tools}:{path}")).env("CARGO_REGISTRIES_OURS_TOKEN", token))
 }
 
-fn library(desk: &Desk, name: &str, version: &str, more: &str) -> Result<()> {
+pub(crate) fn library(desk: &Desk, name: &str, version: &str, more: &str) -> Result<()> {
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\ndescription = \"d\"\n\
          license = \"MIT\"\n{more}\n[workspace]\n"
@@ -158,7 +158,7 @@ fn library(desk: &Desk, name: &str, version: &str, more: &str) -> Result<()> {
     desk.write(&format!("{name}/src/lib.rs"), "pub fn greet() -> u8 { 42 }\n").map(drop)
 }
 
-fn application(desk: &Desk, name: &str, dependency: &str) -> Result<()> {
+pub(crate) fn application(desk: &Desk, name: &str, dependency: &str) -> Result<()> {
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n[dependencies]\n{dependency}\n"
     );

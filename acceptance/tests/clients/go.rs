@@ -198,13 +198,13 @@ fn certificate(folder: &std::path::Path) -> Result<()> {
 }
 
 /// Our own program with this token.
-fn ours(desk: &Desk, token: &str) -> Result<Deed> {
+pub(crate) fn ours(desk: &Desk, token: &str) -> Result<Deed> {
     let deed = desk.command(binary()?)?.env("ARTIFORTRESS_SERVER", format!("http://{}", desk.server.address()?));
     Ok(deed.env("ARTIFORTRESS_TOKEN", token))
 }
 
 /// The go command with a module cache of its own. What it compiled may be shared: modules are not in it.
-fn go(desk: &Desk, cache: &str) -> Result<Deed> {
+pub(crate) fn go(desk: &Desk, cache: &str) -> Result<Deed> {
     let deed = desk.command(environment::program("go", &["/usr/local/go/bin"])?)?;
     let deed = deed.env("GOPATH", desk.home.join(cache)).env("GOCACHE", desk.home.join("compiled"));
     Ok(deed.env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=mod").env("CGO_ENABLED", "0"))

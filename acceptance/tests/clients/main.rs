@@ -4,6 +4,7 @@
 //! A client that is missing fails the run: `kit/install-tools test` installs them.
 
 mod cargo;
+mod cargo_registries;
 mod desk;
 mod go;
 mod maven;
@@ -17,3 +18,4 @@ mod npm_others;
 mod npm_wire;
 mod oci;
 mod pypi;
+mod real;

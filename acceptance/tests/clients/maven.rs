@@ -13,7 +13,7 @@ const GET: &str = "org.apache.maven.plugins:maven-dependency-plugin:2.8:get";
 /// The guide whose command the test runs.
 const GUIDE: &str = "docs/formats/maven.md";
 /// Where the system's packages put Maven's own plugins.
-const PLUGINS: &str = "/usr/share/maven-repo";
+pub(crate) const PLUGINS: &str = "/usr/share/maven-repo";
 
 #[tokio::test]
 async fn artifacts_on_sqlite_and_disk() -> Result<()> {
@@ -156,7 +156,7 @@ fn settings(desk: &Desk) -> Result<()> {
 }
 
 /// Maven with this token and a local repository of its own.
-fn mvn(desk: &Desk, token: &str, local: &str) -> Result<Deed> {
+pub(crate) fn mvn(desk: &Desk, token: &str, local: &str) -> Result<Deed> {
     let (settings, local) = (desk.home.join("settings.xml"), desk.home.join(local).display().to_string());
     let deed = desk.command(Path::new("mvn"))?.env("MAVEN_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
     let options = [format!("-Dmaven.repo.local={local}"), settings.display().to_string()];

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::desk::{Deed, Desk};
 
 /// Where `kit/install-tools` puts them, each in a folder of its own.
-const CLIENTS: &str = "/opt/clients/npm";
+pub(crate) const CLIENTS: &str = "/opt/clients/npm";
 
 /// Writes the configuration that our program prints into a home, without patience for a network.
 pub(crate) fn set_up(desk: &Desk, home: &str, yarn_1: bool) -> Result<()> {

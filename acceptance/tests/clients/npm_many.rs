@@ -99,7 +99,14 @@ fn as_npm_sees_it(desk: &Desk) -> Result<()> {
     };
     let versions: Vec<String> = serde_json::from_str(&run(&["view", NAME, "versions", "--json"])?.works()?)?;
     assert_eq!(versions, (0..COUNT).map(number).collect::<Vec<_>>());
-    for (wanted, found) in [("1.9.7", "1.9.7"), ("~1.10.0", "1.10.19"), ("latest", "1.24.19")] {
+    run(&["dist-tag", "add", &format!("{NAME}@1.3.3"), "old"])?.works()?;
+    for (wanted, found) in [
+        ("1.9.7", "1.9.7"),
+        ("~1.10.0", "1.10.19"),
+        ("1.2 || 1.4.x", "1.4.19"),
+        ("old", "1.3.3"),
+        ("latest", "1.24.19"),
+    ] {
         run(&["install", &format!("{NAME}@{wanted}")])?.works()?;
         let text = std::fs::read_to_string(desk.home.join("app/node_modules").join(NAME).join("package.json"))?;
         let installed: Json = serde_json::from_str(&text)?;

@@ -11,6 +11,7 @@ mod full;
 mod kill;
 mod load;
 mod outage;
+mod packages;
 mod postgres;
 mod proxy;
 mod s3;

@@ -169,18 +169,25 @@ pub async fn inside_range(
         let manifest = row.get::<Option<String>>(1)?.unwrap_or_default();
         found.push(Inside { id: row.get(0)?, manifest, files: Vec::new() });
     }
+    // What is withdrawn between the two looks keeps its files; what is published between them is in the second alone.
     let sql = "SELECT e.version_id, e.path, e.location, e.digest, e.size, e.attributes, e.added_at
          FROM versions v JOIN entries e ON e.version_id = v.id
-         WHERE v.package_id = $1 AND v.id >= $2 AND v.id <= $3 AND v.state = 'published' ORDER BY v.id, e.path";
-    let mut versions = found.iter_mut().peekable();
-    for row in session.rows(sql, args![package, from, to]).await? {
-        let id: VersionId = row.get(0)?;
-        while versions.next_if(|version| version.id != id).is_some() {}
-        if let Some(version) = versions.peek_mut() {
-            version.files.push(file(&row)?);
+         WHERE v.package_id = $1 AND v.id >= $2 AND v.id <= $3 ORDER BY v.id, e.path";
+    let rows = session.rows(sql, args![package, from, to]).await?;
+    let files = rows.iter().map(|row| Ok((row.get(0)?, file(row)?)));
+    hand_out(&mut found, files.collect::<Result<Vec<_>>>()?);
+    Ok(found)
+}
+
+/// Gives files to their versions, both in the order of the versions' ids. A file of none of them is left out.
+fn hand_out(versions: &mut [Inside], files: Vec<(VersionId, File)>) {
+    let mut versions = versions.iter_mut().peekable();
+    for (id, file) in files {
+        while versions.next_if(|version| version.id < id).is_some() {}
+        if let Some(version) = versions.peek_mut().filter(|version| version.id == id) {
+            version.files.push(file);
         }
     }
-    Ok(found)
 }
 
 fn file(row: &Row) -> Result<File> {
@@ -198,4 +205,28 @@ fn file(row: &Row) -> Result<File> {
 pub async fn published(session: &mut Session<'_>, package: PackageId) -> Result<Vec<(VersionId, String)>> {
     let sql = "SELECT id, version FROM versions WHERE package_id = $1 AND state = 'published' ORDER BY id";
     session.rows(sql, args![package]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_a_version_that_came_meanwhile_take_nothing_from_the_others() {
+        let id = |number: u128| VersionId(uuid::Uuid::from_u128(number));
+        let file = |path: &str| File {
+            path: path.to_owned(),
+            location: path.to_owned(),
+            digest: Sha256Digest([7; 32]),
+            size: 1,
+            attributes: None,
+            added_at: Timestamp(1),
+        };
+        let version = |number| Inside { id: id(number), manifest: String::new(), files: Vec::new() };
+        let mut versions = [version(2), version(4), version(5), version(8)];
+        let files = [(1, "a"), (2, "b"), (3, "c"), (3, "d"), (4, "e"), (4, "f"), (7, "g"), (8, "h"), (9, "i")];
+        hand_out(&mut versions, files.map(|(number, path)| (id(number), file(path))).to_vec());
+        let paths = versions.map(|version| version.files.into_iter().map(|file| file.path).collect::<String>());
+        assert_eq!(paths, ["b", "ef", "", "h"]);
+    }
 }

@@ -5,7 +5,7 @@ mod hostile;
 mod life;
 mod lists;
 mod manifests;
-mod programs;
+pub(crate) mod programs;
 mod rights;
 mod uploads;
 mod yard;

@@ -145,7 +145,7 @@ async fn podman_and_buildah_push_and_pull() -> Result<()> {
 }
 
 /// A script, in the home, with the clients where they are and their files in the home.
-fn sh(desk: &Desk, script: &str) -> Result<Deed> {
+pub(crate) fn sh(desk: &Desk, script: &str) -> Result<Deed> {
     containers(desk)?;
     let path = format!("{BUILT}:{}", environment::require("PATH")?);
     let deed = desk.command("/bin/sh")?.args(["-e", "-c", script]).env("PATH", path);

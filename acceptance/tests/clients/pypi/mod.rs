@@ -1,7 +1,7 @@
 //! Python: twine hands in and pip installs; uv and poetry do both.
 
 mod poetry;
-mod python;
+pub(crate) mod python;
 mod uv;
 mod wire;
 
@@ -125,14 +125,14 @@ async fn choices(desk: &Desk) -> Result<()> {
 }
 
 /// twine with the configuration of somebody.
-fn twine(desk: &Desk, who: &str, files: &[&str]) -> Result<Deed> {
+pub(crate) fn twine(desk: &Desk, who: &str, files: &[&str]) -> Result<Deed> {
     let deed =
         client(desk, who, "twine")?.args(["upload", "--non-interactive", "--disable-progress-bar", "-r", "ours"]);
     Ok(deed.args(files.iter().copied()))
 }
 
 /// pip for an environment, with the configuration and the cache of somebody.
-fn pip(desk: &Desk, who: &str, python: &Path, words: &[&str]) -> Result<Deed> {
+pub(crate) fn pip(desk: &Desk, who: &str, python: &Path, words: &[&str]) -> Result<Deed> {
     let cache = desk.home.join(who).join("cache");
     let python = python.display().to_string();
     let deed = client(desk, who, "pip")?.env("PIP_CACHE_DIR", cache).args(["--no-input", "--python", &python]);

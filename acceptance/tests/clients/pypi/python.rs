@@ -8,12 +8,12 @@ use serde_json::{Value as Json, json};
 use crate::desk::{Deed, Desk};
 
 /// Where `kit/install-tools` puts them.
-const CLIENTS: &str = "/opt/clients/python/bin";
+pub(crate) const CLIENTS: &str = "/opt/clients/python/bin";
 /// The guide whose configuration the tests run.
 pub(super) const GUIDE: &str = "docs/formats/pypi.md";
 
 /// A client in the home of somebody.
-pub(super) fn client(desk: &Desk, who: &str, name: &str) -> Result<Deed> {
+pub(crate) fn client(desk: &Desk, who: &str, name: &str) -> Result<Deed> {
     let deed = desk.command(Path::new(CLIENTS).join(name))?.env("HOME", desk.home.join(who));
     let deed = deed.env("NO_COLOR", "1").env("COLUMNS", "400").env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
     let deed = deed.env("PIP_CONFIG_FILE", desk.home.join(who).join("pip.conf")).env("PIP_RETRIES", "0");
@@ -27,14 +27,14 @@ pub(super) fn shown(desk: &Desk, kind: &str, number: usize, token: &str) -> Resu
 }
 
 /// The home of somebody with this token: the files that the guide shows.
-pub(super) fn set_up(desk: &Desk, who: &str, token: &str) -> Result<()> {
+pub(crate) fn set_up(desk: &Desk, who: &str, token: &str) -> Result<()> {
     desk.write(&format!("{who}/.pypirc"), shown(desk, "ini", 0, token)?)?;
     desk.write(&format!("{who}/pip.conf"), shown(desk, "ini", 1, token)?)?;
     desk.write(&format!("{who}/.netrc"), shown(desk, "text", 0, token)?).map(drop)
 }
 
 /// An environment without anything in it; what is installed there is seen by its `python`.
-pub(super) fn environment(desk: &Desk, name: &str) -> Result<PathBuf> {
+pub(crate) fn environment(desk: &Desk, name: &str) -> Result<PathBuf> {
     let home = desk.home.join(name);
     let python = desk.command(Path::new(CLIENTS).join("python"))?;
     python.args(["-m", "venv", "--without-pip", &home.display().to_string()]).works()?;
@@ -42,7 +42,7 @@ pub(super) fn environment(desk: &Desk, name: &str) -> Result<PathBuf> {
 }
 
 /// Runs some Python there.
-pub(super) fn run(desk: &Desk, python: &Path, text: &str) -> Result<String> {
+pub(crate) fn run(desk: &Desk, python: &Path, text: &str) -> Result<String> {
     desk.command(python)?.args(["-c", text]).works()
 }
 
