@@ -1,8 +1,8 @@
 //! Servers and people for these tests.
 
 use acceptance::http::{Http, Request};
-use acceptance::server::{Backing, Persona, Plan, Server};
-use acceptance::{Result, Trouble};
+use acceptance::server::{Backing, Persona, Plan, Server, binary};
+use acceptance::{Result, Trouble, nursery};
 use serde_json::{Value, json};
 
 /// The plan of an embedded server without rate limits, so that a test may ask as often as it likes.
@@ -99,4 +99,11 @@ pub(crate) async fn logged(server: &Server, id: &str) -> Result<String> {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     Err(Trouble::new(format!("the log has no line about {id}")))
+}
+
+/// Our program as somebody with this token.
+pub(crate) fn program(server: &Server, token: &str, words: &[&str]) -> Result<std::process::Output> {
+    let mut command = nursery::guarded(&binary()?, "KILL");
+    command.args(words).env_clear().env("HOME", server.data()).env("ARTIFORTRESS_TOKEN", token);
+    Ok(command.env("ARTIFORTRESS_SERVER", format!("http://{}", server.address()?)).output()?)
 }
