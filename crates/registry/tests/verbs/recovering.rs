@@ -65,13 +65,15 @@ async fn a_binding_without_a_token_and_a_token_without_its_binding_are_no_admins
     recover(bench, "admin").await.expect("bob's token gives nothing any more");
 }
 
+/// In rounds: in the first of them most wait for a connection to the database, not for each other.
 async fn of_many_at_once_one_recovers(bench: &Bench) {
-    bench.clock.advance(DAY);
     let subjects: Vec<_> = (0..8).map(|number| format!("owner-{number}")).collect();
-    let all = futures_util::future::join_all(subjects.iter().map(|subject| recover(bench, subject))).await;
-    let won = all.iter().filter(|one| one.is_ok()).count();
-    assert_eq!(won, 1);
-    assert!(all.into_iter().filter(Result::is_err).all(|one| code(one) == Code::Conflict));
+    for _ in 0..5 {
+        bench.clock.advance(7 * DAY);
+        let all = futures_util::future::join_all(subjects.iter().map(|subject| recover(bench, subject))).await;
+        assert_eq!(all.iter().filter(|one| one.is_ok()).count(), 1);
+        assert!(all.into_iter().filter(Result::is_err).all(|one| code(one) == Code::Conflict));
+    }
 }
 
 both! {
