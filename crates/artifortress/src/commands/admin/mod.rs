@@ -25,6 +25,7 @@ use crate::Context;
 
 /// Administer repositories, what is in them, tokens, roles and allowances; read the journal and the state of operations
 #[derive(Args, Debug)]
+#[command(after_help = "When no admin's token is in force any more, see `artifortress recover`.")]
 pub struct Admin {
     #[command(flatten)]
     connection: Connection,

@@ -82,7 +82,10 @@ async fn login(client: &Client, context: &Context) -> Finding {
     }
     match whoami(client).await {
         Ok(who) => Finding::pass(CHECK, format!("you are {}", who["subject"].as_str().unwrap_or("somebody"))),
-        Err(failure) if failure.exit == Exit::Denied => Finding::fail(CHECK, failure.message, "`artifortress login`"),
+        Err(failure) if failure.exit == Exit::Denied => {
+            let action = "`artifortress login`; where no admin is left, `artifortress recover` beside the database";
+            Finding::fail(CHECK, failure.message, action)
+        }
         Err(failure) => Finding::fail(CHECK, failure.message, "look at the server's log"),
     }
 }
