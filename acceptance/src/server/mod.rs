@@ -150,6 +150,11 @@ impl Server {
         self.processes.iter().find(|process| process.command() == name).and_then(Process::pid)
     }
 
+    /// Runs another command of the program to its end, with the settings of the first process.
+    pub fn beside(&self, words: &[&str]) -> Result<std::process::Output> {
+        self.processes.first().ok_or_else(|| Trouble::new("no process"))?.beside(words)
+    }
+
     /// Everything that the processes have written to their logs so far.
     pub fn log(&self) -> String {
         self.processes.iter().map(Process::log).collect()

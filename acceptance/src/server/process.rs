@@ -52,6 +52,13 @@ impl Process {
         }
     }
 
+    /// Another command of its program with its settings, run to its end.
+    pub(super) fn beside(&self, words: &[&str]) -> Result<std::process::Output> {
+        let mut command = nursery::guarded(&self.binary, "KILL");
+        command.args(words).current_dir(&self.folder).env_clear().env("HOME", &self.folder);
+        Ok(command.envs(self.variables.iter().cloned()).output()?)
+    }
+
     /// Starts it unless it runs.
     pub(super) fn start(&mut self) -> Result<()> {
         if self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None))) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use acceptance::Result;
+use acceptance::http::Request;
 use serde_json::{Value, json};
 
 use crate::shape::ask;
@@ -68,7 +69,9 @@ async fn pages_load_everything_from_us() -> Result<()> {
     site.repository("libs", json!({"anonymousRead": true})).await?;
     ask(site.admin.put("/repository/libs/a/b").body("x")).await?.expect(&[201])?;
     let http = site.server.http()?;
-    for page in ["/", "/v1/docs", "/repository/libs/", "/repository/libs/a/"] {
+    let open = json!({"repoKey": "crates", "format": "cargo", "anonymousRead": true});
+    ask(site.admin.post("/v1/repos").json(&open)).await?.expect(&[201])?;
+    for page in ["/", "/v1/docs", "/repository/libs/", "/repository/libs/a/", "/repository/crates/"] {
         let answer = ask(http.get(page).header("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"))
             .await?
             .expect(&[200])?;
@@ -142,4 +145,54 @@ async fn the_root_answers_browsers_and_programs() -> Result<()> {
         ensure(root["timestampUtc"].as_str().is_some_and(|time| time.ends_with('Z')), format!("{root}"))?;
     }
     Ok(())
+}
+
+/// Whoever opens a repository with a browser sees what is in it; programs see what the format has there: nothing.
+#[tokio::test]
+async fn a_browser_sees_the_packages_of_every_repository() -> Result<()> {
+    let site = Site::embedded().await?;
+    let page = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8";
+    for format in ["npm", "pypi", "cargo", "maven", "go", "oci"] {
+        let body = json!({"repoKey": format, "format": format});
+        ask(site.admin.post("/v1/repos").json(&body)).await?.expect(&[201])?;
+        // PyPI has a page of its own, to which its root leads.
+        let at = format!("/repository/{format}/{}", if format == "pypi" { "simple/" } else { "" });
+        let shown = ask(site.admin.get(&at).header("Accept", page)).await?.expect(&[200])?;
+        ensure(shown.header("content-type") == Some("text/html; charset=utf-8"), format!("{format} has a page"))?;
+        ensure(shown.header("vary").is_some_and(|vary| vary.contains("Accept")), format!("{format}: caches know"))?;
+        // Refusals have the shape of the format's own clients.
+        let status = |request: Request| async { Ok::<_, acceptance::Trouble>(request.send().await?.status) };
+        ensure(status(site.admin.put(&at).header("Accept", page).body("")).await? >= 400, "only reading")?;
+        ensure(status(site.server.http()?.get(&at).header("Accept", page)).await? == 401, "whoever may read it")?;
+        let rita = site.person(&format!("rita-{format}"), &["repo:other:read"]).await?;
+        ensure(status(rita.get(&at).header("Accept", page)).await? == 404, "and nobody else")?;
+    }
+    let program = site.admin.get("/repository/go/").header("Accept", "*/*").send().await?;
+    ensure(program.status == 404, "a program is told that there is nothing")?;
+    for number in 0..3 {
+        let digest = push(&site, &format!("team/app-{number}")).await?;
+        ensure(digest.starts_with("sha256:"), "an image")?;
+    }
+    let first = ask(site.admin.get("/repository/oci/?limit=2").header("Accept", page)).await?.expect(&[200])?.text();
+    ensure(first.contains("team/app-0") && first.contains("team/app-1") && !first.contains("team/app-2"), &first)?;
+    let next = first.split("href=\"?cursor=").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    let second = ask(site.admin.get(&format!("/repository/oci/?limit=2&cursor={next}")).header("Accept", page)).await?;
+    let second = second.expect(&[200])?.text();
+    ensure(second.contains("team/app-2") && !second.contains("team/app-1"), &second)
+}
+
+/// The smallest image there is, with a tag.
+async fn push(site: &Site, name: &str) -> Result<String> {
+    let config = "{}";
+    let digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+    let at = format!("/v2/oci/{name}");
+    let upload = format!("{at}/blobs/uploads/?digest={digest}");
+    ask(site.admin.post(&upload).header("Content-Type", "application/octet-stream").body(config))
+        .await?
+        .expect(&[201])?;
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let descriptor = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest, "size": 2});
+    let manifest = json!({"schemaVersion": 2, "mediaType": kind, "config": descriptor, "layers": [descriptor]});
+    let put = site.admin.put(&format!("{at}/manifests/v1")).header("Content-Type", kind).body(manifest.to_string());
+    Ok(ask(put).await?.expect(&[201])?.header("docker-content-digest").unwrap_or_default().to_owned())
 }

@@ -1,10 +1,10 @@
 //! `artifortress client-config`: the program prints what the guides show.
 
-use std::process::Output;
-
-use acceptance::server::{Backing, Server, binary};
-use acceptance::{Result, Trouble, nursery, tree};
+use acceptance::server::{Backing, Server};
+use acceptance::{Result, Trouble, tree};
 use serde_json::Value;
+
+use crate::site::program as run;
 
 /// A page for each format, and the key that its examples use.
 const PAGES: [(&str, &str, &str); 1] = [("raw", "docs/guide/raw-files.md", "files")];
@@ -36,6 +36,8 @@ async fn every_guide_shows_what_the_program_prints() -> Result<()> {
         let as_shown = |text: &str| {
             text.replace(&address, "127.0.0.1:8080")
                 .replace(&format!("repository/{key}"), &format!("repository/{shown}"))
+                // An image's name begins with the key.
+                .replace(&format!("127.0.0.1:8080/{key}/"), "127.0.0.1:8080/oci/")
         };
         let document: Value = serde_json::from_str(&said(&["--json"])?)?;
         assert_eq!(document.pointer("/format").and_then(Value::as_str), Some(format.as_str()));
@@ -84,13 +86,6 @@ async fn what_is_not_there_or_not_allowed_is_said() -> Result<()> {
     assert!(both.starts_with("# yarn1: ~/.npmrc\n") && both.contains("\n\n# yarn1: ~/.yarnrc\nregistry "), "{both}");
     assert!(!both.contains(&token), "a secret is never printed");
     Ok(())
-}
-
-/// Our program as somebody with this token.
-fn run(server: &Server, token: &str, words: &[&str]) -> Result<Output> {
-    let mut command = nursery::guarded(&binary()?, "KILL");
-    command.args(words).env_clear().env("HOME", server.data()).env("ARTIFORTRESS_TOKEN", token);
-    Ok(command.env("ARTIFORTRESS_SERVER", format!("http://{}", server.address()?)).output()?)
 }
 
 /// The contents of all fenced blocks.

@@ -1,8 +1,8 @@
 //! Servers and people for these tests.
 
 use acceptance::http::{Http, Request};
-use acceptance::server::{Backing, Persona, Plan, Server};
-use acceptance::{Result, Trouble};
+use acceptance::server::{Backing, Persona, Plan, Server, binary};
+use acceptance::{Result, Trouble, nursery};
 use serde_json::{Value, json};
 
 /// The plan of an embedded server without rate limits, so that a test may ask as often as it likes.
@@ -86,4 +86,11 @@ pub(crate) fn resident(server: &Server) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     Ok(line.trim().trim_end_matches(" kB").trim().parse::<u64>()? * 1024)
+}
+
+/// Our program as somebody with this token.
+pub(crate) fn program(server: &Server, token: &str, words: &[&str]) -> Result<std::process::Output> {
+    let mut command = nursery::guarded(&binary()?, "KILL");
+    command.args(words).env_clear().env("HOME", server.data()).env("ARTIFORTRESS_TOKEN", token);
+    Ok(command.env("ARTIFORTRESS_SERVER", format!("http://{}", server.address()?)).output()?)
 }

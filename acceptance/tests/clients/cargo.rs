@@ -31,7 +31,7 @@ async fn follow(backing: Backing) -> Result<()> {
             .at(desk.home.join("greeting_lib")))
     };
 
-    publish("not-a-token")?.fails_saying(&["401"])?;
+    publish("not-a-token")?.fails_saying(&["401", "begins with aft_"])?;
     publish(&reader)?.fails_saying(&["403", "role write"])?;
     publish(&token)?.works()?;
     publish(&token)?.fails_saying(&["already exists"])?;
@@ -129,6 +129,10 @@ async fn index(desk: &Desk) -> Result<()> {
     let at = |path: &str| format!("/repository/{}/{path}", desk.key);
     let config = desk.admin.get(&at("config.json")).send().await?.expect(&[200])?;
     assert_eq!(config.string("/dl")?, format!("{}/dl", desk.url()?));
+    // Where clients look whose configuration names no template.
+    let usual = desk.admin.get(&at("api/v1/crates/greeting_lib/0.1.0/download")).send().await?.expect(&[200])?;
+    let ours = desk.admin.get(&at("dl/greeting_lib/0.1.0/download")).send().await?.expect(&[200])?;
+    assert!(!ours.body.is_empty() && usual.body == ours.body && usual.header("etag") == ours.header("etag"));
     let first = desk.admin.get(&at("gr/ee/greeting_lib")).send().await?.expect(&[200])?;
     let tag = first.header("etag").unwrap_or_default().to_owned();
     let again = desk.admin.get(&at("gr/ee/greeting_lib")).header("If-None-Match", &tag).send().await?;

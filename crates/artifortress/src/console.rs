@@ -87,6 +87,26 @@ impl Console {
         self.person_watches
     }
 
+    /// Whether a person who is there says yes to `question`; `None`: nobody is there to be asked.
+    pub fn confirms(&self, question: &str) -> io::Result<Option<bool>> {
+        if !self.person_types {
+            return Ok(None);
+        }
+        let mut err = self.err.lock().unwrap_or_else(PoisonError::into_inner);
+        write!(err, "{question} [y/N] ")?;
+        err.flush()?;
+        let mut answer = String::new();
+        self.input.lock().unwrap_or_else(PoisonError::into_inner).by_ref().take(SECRET_LIMIT).read_line(&mut answer)?;
+        Ok(Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
+    }
+
+    /// The same console with a person at it who types what was given as input.
+    #[cfg(test)]
+    pub fn with_a_person(mut self) -> Self {
+        self.person_types = true;
+        self
+    }
+
     /// Reads a secret: typed without echo when a person is there, else the whole standard input.
     pub fn secret(&self, prompt: &str) -> io::Result<Secret<String>> {
         let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);

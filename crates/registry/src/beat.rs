@@ -13,6 +13,7 @@ use store::sequence::{Advance, LEASE, is_behind};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::admins::watch_admins;
 use crate::error::{Error, Result};
 use crate::jobs;
 use crate::registry::Registry;
@@ -25,8 +26,8 @@ const GATHER: Duration = Duration::from_millis(50);
 const LOOK: Duration = Duration::from_millis(150);
 /// How often the schedule is looked at.
 const SCHEDULE: Duration = Duration::from_secs(30);
-/// How often half-received files of crashed processes are swept.
-const STAGING: Duration = Duration::from_secs(3600);
+/// How often half-received files of crashed processes are swept, and a look is had whether an admin is left.
+const HOURLY: Duration = Duration::from_secs(3600);
 /// Half-received files younger than this may still be growing.
 const STAGING_AGE: Duration = Duration::from_secs(24 * 3600);
 /// After an error of the database, this long is waited.
@@ -51,7 +52,7 @@ pub struct Beat {
     settings: BeatSettings,
     name: String,
     schedule_at: Instant,
-    staging_at: Instant,
+    hourly_at: Instant,
 }
 
 impl Beat {
@@ -59,7 +60,7 @@ impl Beat {
     pub async fn run(registry: Registry, settings: BeatSettings, shutdown: CancellationToken) {
         let name: uuid::Uuid = registry.ambient().id();
         let now = Instant::now();
-        let mut beat = Self { registry, settings, name: name.to_string(), schedule_at: now, staging_at: now };
+        let mut beat = Self { registry, settings, name: name.to_string(), schedule_at: now, hourly_at: now };
         while !shutdown.is_cancelled() {
             let pause = match beat.reign(&shutdown).await {
                 Ok(()) => settings.lease / 3,
@@ -103,7 +104,7 @@ impl Beat {
                 }
                 renew_at = Instant::now() + self.settings.lease / 3;
             }
-            let next = self.schedule_at.min(self.staging_at);
+            let next = self.schedule_at.min(self.hourly_at);
             let next = if held.is_some() { next.min(Instant::now() + LOOK).min(renew_at) } else { next };
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
@@ -139,9 +140,10 @@ impl Beat {
                 self.registry.store().write(Enqueue { jobs, at: self.registry.now() }).await?;
             }
         }
-        if now >= self.staging_at {
-            self.staging_at = now + STAGING;
+        if now >= self.hourly_at {
+            self.hourly_at = now + HOURLY;
             self.sweep_staging().await;
+            watch_admins(&self.registry).await;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! A [`Call`] is one request: who asks, as of which moment. Only [`Call::authorize`] makes a
 //! [`Grant`], and only a grant opens a repository.
 
+mod admins;
 mod audit;
 mod authorize;
 mod beat;

@@ -46,6 +46,8 @@ pub struct OpsSummary {
     pub inline_bytes: u64,
     /// Places whose bytes wait to be deleted.
     pub waiting_trash: u64,
+    /// When the last of the admin tokens in force ends; `None`: there is none.
+    pub last_admin_token_expires_at_utc: Option<Timestamp>,
 }
 
 impl TenantGrant<Auditor> {
@@ -53,6 +55,7 @@ impl TenantGrant<Auditor> {
     pub async fn ops_summary(&self) -> Result<OpsSummary> {
         let (tenant, now) = (self.tenant(), self.registry().now());
         let found = self.store().read(async |session| summary(session, tenant, now).await).await?;
+        let last_admin = self.registry().last_admin().await?;
         let age = |since: Option<Timestamp>| since.map_or(0, |since| now.since(since).as_secs());
         Ok(OpsSummary {
             checked_at_utc: now,
@@ -72,6 +75,7 @@ impl TenantGrant<Auditor> {
             pinned_blobs: found.pins,
             inline_bytes: found.inline_bytes,
             waiting_trash: found.waiting_trash,
+            last_admin_token_expires_at_utc: last_admin.map(|admin| admin.until),
         })
     }
 }

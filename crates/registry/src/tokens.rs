@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use model::{Code, PrincipalId, Scope, Subject, Timestamp, TokenId};
-use store::bootstrap::{ExchangeBootstrap, OfferBootstrap, bootstrap_is_open};
+use store::admins::{LastAdmin, last_admin};
+use store::bootstrap::{ExchangeBootstrap, OfferBootstrap, Recover, bootstrap_is_open};
+use store::events::Act;
 use store::tokens::{
     Basis, HeldScope, MintToken, NewToken, Revoke, RevokeTokens, SetPatPolicy, TokenFilter, TokenInfo, bound_scopes,
     list, pat_policy,
@@ -285,6 +287,26 @@ impl Registry {
         act.correlation = Some(correlation);
         self.store().write(ExchangeBootstrap { act, presented: hash_secret(presented), token }).await?;
         Ok(minted)
+    }
+
+    /// An admin's token for whoever owns the database, while no admin's token is in force; it lives as long as is
+    /// allowed here. No request can ask for it.
+    pub async fn recover(&self, subject: Subject) -> Result<Minted> {
+        let life = Some(Duration::from_secs(u64::from(self.pat_policy().await?.max_ttl_minutes) * 60));
+        let request = TokenRequest { subject, scopes: vec![Scope::everything()], life, name: "recover".to_owned() };
+        let scopes = vec![HeldScope { scope: Scope::everything(), basis: Basis::Grant }];
+        let (token, secret) = self.new_token(&request, scopes, None).await?;
+        // No subject has a space in its name: nobody else is called so.
+        let act = Act { actor: "database owner".to_owned(), ..self.act() };
+        let minted = Minted::of(&token, secret, act.at);
+        self.store().write(Recover { act, token }).await?;
+        Ok(minted)
+    }
+
+    /// Of the admin tokens in force the one that ends last.
+    pub(crate) async fn last_admin(&self) -> Result<Option<LastAdmin>> {
+        let (tenant, now) = (self.tenant(), self.now());
+        Ok(self.store().read(async |session| last_admin(session, tenant, now).await).await?)
     }
 }
 

@@ -99,10 +99,12 @@ pub(crate) fn presented_token(headers: &HeaderMap) -> Result<Option<String>, Pro
         // Cargo sends its token alone; from anybody else that is a slip.
         let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let alone = formats::by_client(agent).is_some_and(formats::Format::sends_bare_tokens);
-        return if alone && registry::TokenSecret::looks_like(text) {
-            Ok(Some(text.to_owned()))
-        } else {
-            Err(refused())
+        return match alone {
+            true if registry::TokenSecret::looks_like(text) => Ok(Some(text.to_owned())),
+            true => Err(challenged(
+                "this is no token of this server: one begins with aft_, and `artifortress admin tokens mint` makes one",
+            )),
+            false => Err(refused()),
         };
     };
     let token = if scheme.eq_ignore_ascii_case("bearer") {

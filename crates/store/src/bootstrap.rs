@@ -1,13 +1,14 @@
-//! The single-use token of the first start.
+//! The single-use token of the first start, and what an owner does whose last admin token has ended.
 
 use model::{Code, TenantId, Timestamp};
 
+use crate::admins::last_admin;
 use crate::args;
 use crate::error::{Error, Result};
 use crate::events::Act;
 use crate::session::{Session, Tx};
 use crate::store::Write;
-use crate::tokens::{NewToken, insert_token};
+use crate::tokens::{NewToken, insert_token_as};
 
 /// Sets the hash of the bootstrap token while nobody has used one. `Ok(false)`: it is used up, or
 /// somebody holds a token already.
@@ -60,10 +61,42 @@ impl Write for ExchangeBootstrap {
         if tx.execute(sql, args![act.tenant, self.presented, act.at]).await? == 0 {
             return Err(Error::refuse(Code::Unauthorized, "the bootstrap token is wrong or has been used"));
         }
-        insert_token(tx, act, &self.token).await?;
-        let sql = "INSERT INTO tenant_bindings (tenant_id, subject, role, created_by, created_at) VALUES ($1, $2, 'admin', $3, $4)
-             ON CONFLICT DO NOTHING";
-        tx.execute(sql, args![act.tenant, self.token.subject, act.actor, act.at]).await?;
-        tx.touch_auth().await
+        make_admin(tx, act, &self.token, "auth.pat.issued").await
     }
+}
+
+/// Mints an admin's token for the owner of the database. Refused while somebody's admin token is in force, and where
+/// the bootstrap token has not been exchanged yet. Of several at once, one mints.
+#[derive(Clone, Debug)]
+pub struct Recover {
+    /// Who and when.
+    pub act: Act,
+    /// The token to mint.
+    pub token: NewToken,
+}
+
+impl Write for Recover {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let act = &self.act;
+        tx.row("SELECT 1 FROM tenants WHERE id = $1 FOR NO KEY UPDATE", args![act.tenant]).await?;
+        if bootstrap_is_open(tx, act.tenant).await? {
+            return Err(Error::conflict("nobody has logged in here yet: the bootstrap token makes the first admin"));
+        }
+        if let Some(admin) = last_admin(tx, act.tenant, act.at).await? {
+            let why = format!("an admin's token is in force until {}: that of {}", admin.until, admin.subject);
+            return Err(Error::conflict(why));
+        }
+        make_admin(tx, act, &self.token, "auth.recovered").await
+    }
+}
+
+/// Stores the token and binds its subject as an admin; `action` is what the journal calls it.
+async fn make_admin(tx: &mut Tx<'_>, act: &Act, token: &NewToken, action: &str) -> Result<()> {
+    insert_token_as(tx, act, token, action).await?;
+    let sql = "INSERT INTO tenant_bindings (tenant_id, subject, role, created_by, created_at) VALUES ($1, $2, 'admin', $3, $4)
+         ON CONFLICT DO NOTHING";
+    tx.execute(sql, args![act.tenant, token.subject, act.actor, act.at]).await?;
+    tx.touch_auth().await
 }

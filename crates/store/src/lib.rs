@@ -5,6 +5,7 @@
 //! its file with its reads and its writes; what truly differs between the engines is in
 //! [`dialect`], `lite` and `pg`.
 
+pub mod admins;
 pub mod admission;
 pub mod audit;
 pub mod blobs;

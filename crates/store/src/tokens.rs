@@ -75,11 +75,11 @@ pub struct TokenInfo {
     pub last_used_at: Option<Timestamp>,
 }
 
-fn scopes(text: &str) -> Result<Vec<HeldScope>> {
+pub(crate) fn scopes(text: &str) -> Result<Vec<HeldScope>> {
     serde_json::from_str(text).map_err(|error| Error::Defect(format!("scopes of a token: {error}")))
 }
 
-fn subject(text: &str) -> Result<Subject> {
+pub(crate) fn subject(text: &str) -> Result<Subject> {
     Subject::parse(text).map_err(|error| Error::Defect(error.to_string()))
 }
 
@@ -201,6 +201,11 @@ pub struct NewToken {
 }
 
 pub(crate) async fn insert_token(tx: &mut Tx<'_>, act: &Act, token: &NewToken) -> Result<()> {
+    insert_token_as(tx, act, token, "auth.pat.issued").await
+}
+
+/// Stores a token; `action` is what the journal calls it.
+pub(crate) async fn insert_token_as(tx: &mut Tx<'_>, act: &Act, token: &NewToken, action: &str) -> Result<()> {
     let principal = ensure_principal(tx, act, token.new_principal, &token.subject).await?;
     let scopes = serde_json::to_string(&token.scopes).map_err(|error| Error::Defect(error.to_string()))?;
     let sql = "INSERT INTO tokens (id, tenant_id, principal_id, hash, name, scopes, parent_id, created_by, created_at, expires_at)
@@ -221,7 +226,7 @@ pub(crate) async fn insert_token(tx: &mut Tx<'_>, act: &Act, token: &NewToken) -
     let id = token.id.to_string();
     let held: Vec<_> = token.scopes.iter().map(|held| held.scope.to_string()).collect();
     let detail = json!({"subject": token.subject, "name": token.name, "scopes": held, "expiresAt": token.expires_at});
-    record(tx, act, "auth.pat.issued", On { repo: None, kind: "token", id: &id }, &detail).await
+    record(tx, act, action, On { repo: None, kind: "token", id: &id }, &detail).await
 }
 
 /// Mints a token. A parent that has died meanwhile refuses.

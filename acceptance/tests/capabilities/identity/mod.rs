@@ -4,6 +4,7 @@ mod bindings;
 mod bootstrap;
 mod credentials;
 mod lifetime;
+mod recovery;
 mod revocation;
 mod secrets;
 mod streaming;

@@ -60,6 +60,10 @@ pub(super) async fn a_token_can_do_no_more_than_its_caller(yard: &Yard) -> Resul
     hers.get(&format!("{image}/manifests/v1")).send().await?.expect(&[200])?;
     let refused = told(hers.post(&begin).body("").send().await?, 401, "DENIED")?;
     assert!(header(&refused, "www-authenticate")?.ends_with("error=\"insufficient_scope\""));
+    let mount = format!("{begin}?mount={}&from={away}", sha256(b"x"));
+    let refused = told(hers.post(&mount).body("").send().await?, 401, "DENIED")?;
+    let alone = format!(",scope=\"repository:{name}:pull,push\",error=\"insufficient_scope\"");
+    assert!(header(&refused, "www-authenticate")?.ends_with(&alone), "one scope, which podman understands");
     told(yard.server.http()?.post(&begin).basic("rita", rita.token()).body("").send().await?, 403, "DENIED")?;
     told(hers.get(&format!("{other}/manifests/v1")).send().await?, 404, "NAME_UNKNOWN")?;
     // What was not asked for is not given, whatever the caller holds.

@@ -15,6 +15,9 @@ use super::table;
 use crate::Context;
 use crate::config::{Config, FewFlags};
 
+const USED: &str = "the bootstrap token works once: was this server set up before? Whoever owns its database and has no \
+                    admin's token in force uses `artifortress recover`";
+
 /// Set up a fresh server: exchange its bootstrap token for the first admin login and make a repository
 ///
 /// The bootstrap token comes from ARTIFORTRESS_BOOTSTRAP_TOKEN (or _FILE), else from `<data>/bootstrap-token` on
@@ -82,7 +85,7 @@ impl Init {
         });
         let call = client.post("/v1/auth/pats").secret_header("X-Bootstrap-Token", bootstrap).json(&body);
         let minted = call.send().await.map_err(|error| match error.status() {
-            Some(401 | 403) => Failure::from(error).advise("the bootstrap token works once: was this server set up before?"),
+            Some(401 | 403) => Failure::from(error).advise(USED),
             _ => error.into(),
         })?;
         let minted: Value = minted.json().await?;

@@ -50,6 +50,7 @@ commands! {
     beat: Beat,
     migrate: Migrate,
     init: Init,
+    recover: Recover,
     login: Login,
     logout: Logout,
     whoami: Whoami,

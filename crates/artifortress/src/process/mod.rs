@@ -15,8 +15,7 @@ mod waiting;
 
 use background::{Background, operate};
 use bootstrap::offer_bootstrap;
-use build::build;
-pub(crate) use build::open_store;
+pub(crate) use build::{build, open_store};
 pub(crate) use life::live;
 pub(crate) use lines::flush as flush_logs;
 use listen::listen;

@@ -16,6 +16,7 @@ mod packaging;
 mod parts;
 mod publishing;
 mod races;
+mod recovering;
 mod refs;
 mod statements;
 mod uploads;

@@ -10,7 +10,7 @@ mod endpoint;
 mod idempotency;
 mod openapi;
 mod ops;
-mod packages;
+pub(crate) mod packages;
 pub mod page;
 mod parameters;
 mod refs;

@@ -83,6 +83,8 @@ struct Counts {
     inline_bytes: u64,
     /// Places whose bytes wait to be deleted.
     waiting_trash: u64,
+    /// When the last of the admin tokens in force ends; `null`: there is none.
+    last_admin_token_expires_at_utc: Option<String>,
 }
 
 async fn summary(

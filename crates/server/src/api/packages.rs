@@ -110,13 +110,15 @@ async fn packages(
 }
 
 /// A cursor of two texts.
-fn pair(paging: &Paging) -> Result<(String, String), Problem> {
+/// The name and namespace that a list of packages goes on after.
+pub(crate) fn pair(paging: &Paging) -> Result<(String, String), Problem> {
     let Some(text) = paging.after()? else { return Ok(Default::default()) };
     serde_json::from_str(&text)
         .map_err(|_| Problem::bad_request("this is not a cursor of ours").field("cursor", "not from nextCursor"))
 }
 
-fn written(cursor: &impl Serialize) -> String {
+/// What [`pair`] reads.
+pub(crate) fn written(cursor: &impl Serialize) -> String {
     serde_json::to_string(cursor).unwrap_or_default()
 }
 

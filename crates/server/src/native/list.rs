@@ -94,17 +94,19 @@ fn page_of_folder(grant: &Grant<Read>, folder: Option<&EntryPath>, page: &Page<C
             "<tr><td><a href=\"./{link}{slash}\">{name}{slash}</a></td><td>{size}</td><td>{at}</td></tr>"
         );
     }
-    let more = page
-        .next_cursor
-        .as_ref()
-        .map(|cursor| format!("<p><a href=\"?cursor={cursor}\">more</a></p>\n"))
-        .unwrap_or_default();
-    let title = escape(&title);
+    framed(&title, ["Name", "Bytes", "Published"], &rows, page.next_cursor.as_deref(), "")
+}
+
+/// A page with a table and the way to the rest of it. `title` is text; `rows` and `note` are markup.
+pub(super) fn framed(title: &str, columns: [&str; 3], rows: &str, next: Option<&str>, note: &str) -> Response {
+    let more = next.map(|cursor| format!("<p><a href=\"?cursor={cursor}\">more</a></p>\n")).unwrap_or_default();
+    let head = columns.map(|column| format!("<th>{column}</th>")).concat();
+    let title = escape(title);
     let html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{title}</title>\
          <link rel=\"stylesheet\" href=\"/assets/page.css\">\
          <link rel=\"icon\" type=\"image/svg+xml\" href=\"/assets/icon.svg\"></head>\n<body><main>\n<h1>{title}</h1>\n\
-         <table>\n<tr><th>Name</th><th>Bytes</th><th>Published</th></tr>\n{rows}</table>\n{more}</main></body>\n</html>\n"
+         {note}<table>\n<tr>{head}</tr>\n{rows}</table>\n{more}</main></body>\n</html>\n"
     );
     crate::ui::page(html)
 }

@@ -14,6 +14,7 @@ mod map;
 pub(crate) mod oci;
 mod receive;
 mod refused;
+mod shelf;
 mod store_file;
 mod stream;
 mod tokens;
@@ -115,7 +116,13 @@ async fn perform(
 ) -> Result<Response, Problem> {
     let call = readable.call();
     let place = || Place::of(readable, parts);
-    match parse(format, parts, rest)? {
+    let operation = match parse(format, parts, rest) {
+        Err(problem) if problem.status() == StatusCode::NOT_FOUND && shelf::is_asked_for(parts, rest) => {
+            return shelf::show(readable, parts).await;
+        }
+        parsed => parsed?,
+    };
+    match operation {
         Operation::Fetch(path) => fetch::fetch(readable, &path, parts).await,
         Operation::List(folder) => list::list(readable, folder, parts).await,
         Operation::Index(package, view) => {

@@ -171,7 +171,7 @@ fn holding(bench: &Bench, repo: RepoId, number: u8) -> PublishRelease {
 async fn in_order(bench: &Bench, repo: RepoId) -> Ended {
     let upload = begin(bench, repo, Timestamp(i64::MAX)).await;
     append(bench, repo, upload, 0, 4).await.expect("a chunk");
-    Ended { upload, received: Received { bytes: 4, chunks: 1 }, in_place: false }
+    Ended { upload, received: Received { bytes: 4, files: 1 }, in_place: false }
 }
 
 /// Runs `first`, says so, and runs `then` when it may.

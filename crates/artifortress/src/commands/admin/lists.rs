@@ -45,7 +45,8 @@ impl Desk<'_> {
         Ok(())
     }
 
-    async fn pages(
+    /// The items of a list: of every page of it, or up to `limit`.
+    pub(super) async fn pages(
         &self,
         target: &str,
         filters: &[(&str, Option<&str>)],

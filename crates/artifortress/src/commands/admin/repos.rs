@@ -2,9 +2,11 @@
 
 use clap::{Args, Subcommand};
 use model::RepoKey;
+use outbound::Request;
 use serde_json::{Map, Value, json};
 
 use super::Desk;
+use super::sure::Sure;
 use crate::commands::failure::Failure;
 use crate::commands::push::repo_key;
 
@@ -45,6 +47,8 @@ pub(super) enum Repos {
         /// Tombstone what is in it
         #[arg(long)]
         tombstone: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
@@ -57,7 +61,7 @@ pub(super) struct Properties {
     /// Whether anyone may read it without logging in
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     anonymous_read: Option<bool>,
-    /// A setting as name=value, the value in JSON or plain text; repeat it
+    /// A setting as name=value, the value in JSON or plain text, a list as `v*,release-*`; repeat it
     #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(String, Value)>,
 }
@@ -95,7 +99,10 @@ impl Repos {
                 desk.perform(call, &format!("repository {key} is made")).await
             }
             Self::Update { key, properties } => update(desk, &key, &properties).await,
-            Self::Delete { key, tombstone } => {
+            Self::Delete { key, tombstone, sure } => {
+                if tombstone {
+                    sure.agreed(desk, &format!("delete repository {key} with everything that is in it"))?;
+                }
                 let call = desk.client.delete(&at(&key));
                 let call = if tombstone { call.query("mode", "tombstone") } else { call };
                 desk.perform(call, &format!("repository {key} is deleted")).await
@@ -111,19 +118,52 @@ async fn update(desk: &Desk<'_>, key: &RepoKey, properties: &Properties) -> Resu
     if body.is_empty() {
         return Err(Failure::usage("name at least one property to change"));
     }
-    let current = desk.client.get(&at(key)).send().await?;
-    let etag = current.header("etag").map(str::to_owned);
-    let call = desk.client.patch(&at(key)).json(&Value::Object(body));
-    let call = etag.iter().fold(call, |call, etag| call.header("If-Match", etag));
+    let call = unless_changed(desk, &at(key), desk.client.patch(&at(key)).json(&Value::Object(body))).await?;
     desk.perform(call, &format!("repository {key} is changed")).await
+}
+
+/// `call` on condition that what is at `place` stays as it is until then.
+pub(super) async fn unless_changed(desk: &Desk<'_>, place: &str, call: Request) -> Result<Request, Failure> {
+    let current = desk.client.get(place).send().await?;
+    let etag = current.header("etag").map(str::to_owned);
+    Ok(etag.iter().fold(call, |call, etag| call.header("If-Match", etag)))
 }
 
 fn at(key: &RepoKey) -> String {
     outbound::path(["v1", "repos", key.as_str()])
 }
 
+/// Settings that are lists of words.
+const LISTS: [&str; 1] = ["immutableRefs"];
+
 fn setting(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+    let value = match LISTS.contains(&name) && !value.trim_start().starts_with('[') {
+        true => value.split(',').map(str::trim).filter(|word| !word.is_empty()).collect(),
+        false => serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned())),
+    };
     Ok((name.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_words_between_commas_or_json() {
+        let cases = [
+            ("immutableRefs=v*", json!(["v*"])),
+            ("immutableRefs=v*, release-*,1", json!(["v*", "release-*", "1"])),
+            ("immutableRefs=[\"v*\", \"a,b\"]", json!(["v*", "a,b"])),
+            ("immutableRefs=", json!([])),
+            ("immutableRefs=1", json!(["1"])),
+            ("allowOverwrite=true", json!(true)),
+            ("other=v*,w", json!("v*,w")),
+        ];
+        for (text, value) in cases {
+            let name = text.split_once('=').map(|(name, _)| name.to_owned());
+            assert_eq!(setting(text).ok(), name.map(|name| (name, value)), "{text}");
+        }
+        assert!(setting("immutableRefs").is_err());
+    }
 }

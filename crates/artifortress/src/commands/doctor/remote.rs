@@ -1,5 +1,7 @@
 //! What can be seen of the server: reach, TLS, clock, readiness, login.
 
+use std::time::Duration;
+
 use model::Timestamp;
 use outbound::{Client, Retry};
 use serde_json::Value;
@@ -27,6 +29,7 @@ pub(super) async fn look(connection: &Connection, context: &Context) -> Vec<Find
     findings.extend(answer.header("date").and_then(|date| skew(date, context.ambient.now())));
     findings.push(ready(&client).await);
     findings.push(login(&client, context).await);
+    findings.extend(admins(&client, context.ambient.now()).await);
     findings
 }
 
@@ -79,9 +82,28 @@ async fn login(client: &Client, context: &Context) -> Finding {
     }
     match whoami(client).await {
         Ok(who) => Finding::pass(CHECK, format!("you are {}", who["subject"].as_str().unwrap_or("somebody"))),
-        Err(failure) if failure.exit == Exit::Denied => Finding::fail(CHECK, failure.message, "`artifortress login`"),
+        Err(failure) if failure.exit == Exit::Denied => {
+            let action = "`artifortress login`; where no admin is left, `artifortress recover` beside the database";
+            Finding::fail(CHECK, failure.message, action)
+        }
         Err(failure) => Finding::fail(CHECK, failure.message, "look at the server's log"),
     }
+}
+
+/// Whether somebody can administer the server in two days' time; only auditors are told.
+async fn admins(client: &Client, now: Timestamp) -> Option<Finding> {
+    const CHECK: &str = "admin tokens";
+    let summary: Value = client.get("/v1/admin/ops/summary").send().await.ok()?.json().await.ok()?;
+    let ends = summary.get("lastAdminTokenExpiresAtUtc")?;
+    let Some(until) = ends.as_str().and_then(Timestamp::parse) else {
+        return Some(Finding::warn(CHECK, "none is in force", "`artifortress recover` beside the database"));
+    };
+    let detail = format!("the last one ends {until}");
+    if until > now.plus(Duration::from_secs(48 * 3600)) {
+        return Some(Finding::pass(CHECK, detail));
+    }
+    let action = "`artifortress admin tokens mint --subject NAME --scope 'repo:*:admin'` for another admin, who renews yours";
+    Some(Finding::warn(CHECK, detail, action))
 }
 
 async fn whoami(client: &Client) -> Result<Value, Failure> {

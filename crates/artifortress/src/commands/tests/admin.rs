@@ -54,7 +54,7 @@ async fn requests_say_what_was_asked_for() {
     person.run(&["admin", "repos", "update", "libs", "--description", "d"]).await.ok();
     assert_eq!(last("PATCH /v1/repos/libs").header("if-match"), Some("\"7\""));
     person.run(&["admin", "repos", "update", "libs"]).await.failed(2, &["at least one"]);
-    person.run(&["admin", "repos", "delete", "libs", "--tombstone"]).await.ok();
+    person.run(&["admin", "repos", "delete", "libs", "--tombstone", "--yes"]).await.ok();
     assert_eq!(last("DELETE /v1/repos/libs").query, "mode=tombstone");
     person.run(&["admin", "bindings", "set", "--repo", "libs", "bob", "read", "write"]).await.ok();
     assert_eq!(last("PUT /v1/repos/libs/bindings/bob").json(), json!({ "roles": ["read", "write"] }));
@@ -87,4 +87,79 @@ async fn the_journal_is_filtered_by_the_server() {
         .ok();
     let asked = registry.seen("GET /v1/audit");
     assert_eq!(asked[1].query, "limit=1&resourceType=version&repo=libs&order=oldest");
+}
+
+#[tokio::test]
+async fn what_is_hard_to_take_back_is_asked_about() {
+    let registry = Registry::start().await;
+    let person = Person::of(&registry);
+    registry.rule(|seen| (seen.method == "DELETE").then(|| Reply { status: 204, ..Reply::default() }));
+    let delete = ["admin", "repos", "delete", "libs", "--tombstone"];
+    let asked = || registry.seen("DELETE /v1/repos/libs").len();
+    person.run(&delete).await.failed(2, &["nobody is at a terminal", "--yes"]);
+    for no in ["", "\n", "n\n", "yep\n"] {
+        person
+            .type_at_a_terminal(no, &delete)
+            .await
+            .failed(1, &["everything that is in it? [y/N]", "nothing was done"]);
+    }
+    assert_eq!(asked(), 0);
+    for yes in ["y\n", "Yes\n"] {
+        person.type_at_a_terminal(yes, &delete).await.ok();
+    }
+    person.run(&["admin", "repos", "delete", "libs"]).await.ok();
+    assert_eq!(asked(), 3);
+}
+
+#[tokio::test]
+async fn versions_are_found_by_name_whatever_became_of_them() {
+    let registry = Registry::start().await;
+    let person = Person::of(&registry);
+    let withdrawn = "/v1/repos/libs/packages/versions";
+    registry.rule(move |seen| match seen.path.as_str() {
+        "/v1/repos/libs/packages/versions/resolve" if seen.query.contains("version=2.0") => {
+            Some(Reply::json(410, &json!({ "status": 410, "code": "gone", "title": "Gone", "detail": "withdrawn" })))
+        }
+        "/v1/repos/libs/packages/versions/resolve" => Some(Reply::json(200, &json!({ "versionId": "v1" }))),
+        path if path == withdrawn => {
+            let items = json!([{ "version": "2.0.1", "versionId": "v3" }, { "version": "2.0", "versionId": "v2" }]);
+            Some(Reply::json(200, &json!({ "items": items, "nextCursor": null })))
+        }
+        "/v1/admin/tenant-admission-policy" if seen.method == "GET" => Some(Reply::json(
+            200,
+            &json!({ "maxLogicalStorageBytes": 1, "maxConcurrentUploadSessions": 2, "maxPendingSearchJobs": 3, "usage": {} }),
+        )),
+        _ => (seen.method != "GET").then(|| Reply::json(200, &json!({}))),
+    });
+    let last = |line: &str| registry.seen(line).pop().unwrap_or_else(|| panic!("{line} was not asked"));
+    let at = |rest: &str| format!("POST /v1/repos/libs/packages/versions/{rest}");
+
+    person.run(&["admin", "versions", "yank", "libs", "tool", "1.0", "--namespace", "@a", "--reason", "r"]).await.ok();
+    assert_eq!(last(&at("v1/yank")).json(), json!({ "reason": "r" }));
+    let resolve = last("GET /v1/repos/libs/packages/versions/resolve");
+    assert_eq!(resolve.query, "name=tool&version=1.0&namespace=%40a");
+    person.run(&["admin", "versions", "unyank", "libs", "tool", "1.0"]).await.ok();
+    last(&at("v1/unyank"));
+    person.run(&["admin", "versions", "deprecate", "libs", "tool", "1.0", "--text", " "]).await.failed(2, &["--text"]);
+    person.run(&["admin", "versions", "undeprecate", "libs", "tool", "1.0"]).await.ok();
+    assert_eq!(last(&at("v1/deprecate")).json(), json!({ "text": "" }));
+    let tombstone = ["admin", "versions", "tombstone", "libs", "tool", "1.0", "--reason", "r"];
+    person.run(&tombstone).await.failed(2, &["withdraw tool 1.0 from libs", "--yes"]);
+    person.run(&[&tombstone[..], &["--retention-days", "3", "--yes"]].concat()).await.ok();
+    assert_eq!(last(&at("v1/tombstone")).json(), json!({ "reason": "r", "retentionDays": 3 }));
+    person.run(&["admin", "versions", "restore", "libs", "tool", "2.0"]).await.ok();
+    last(&at("v2/restore"));
+    person.run(&["admin", "refs", "set", "libs", "tool", "current", "1.0"]).await.ok();
+    assert_eq!(last("PUT /v1/repos/libs/refs").json(), json!({ "name": "current", "versionId": "v1" }));
+    person.run(&["admin", "quotas", "set", "--upload-sessions", "9"]).await.ok();
+    let expected = json!({ "maxLogicalStorageBytes": 1, "maxConcurrentUploadSessions": 9, "maxPendingSearchJobs": 3 });
+    assert_eq!(last("PUT /v1/admin/tenant-admission-policy").json(), expected);
+    person.run(&["admin", "quotas", "set"]).await.failed(2, &["--storage-bytes"]);
+    person.run(&["admin", "jobs", "retry", "j1"]).await.ok();
+    assert_eq!(last("POST /v1/admin/jobs").json(), json!({ "jobId": "j1" }));
+    person.run(&["admin", "jobs", "retry", "--all"]).await.ok();
+    assert_eq!(last("POST /v1/admin/jobs").json(), json!({ "all": true }));
+    person.run(&["admin", "jobs", "retry"]).await.failed(2, &["JOB_ID"]);
+    person.run(&["admin", "token-policy", "set", "--max-ttl-minutes", "60"]).await.ok();
+    assert_eq!(last("PUT /v1/admin/auth/pat-policy").json(), json!({ "maxTtlMinutes": 60 }));
 }

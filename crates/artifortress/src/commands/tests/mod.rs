@@ -13,7 +13,7 @@ use std::sync::Arc;
 use model::{Ambient, ManualClock, SystemRandom, Timestamp};
 
 use crate::Context;
-use crate::console::Console;
+use crate::console::{Console, Written};
 use registry::Registry;
 
 /// The token that the registry knows.
@@ -93,7 +93,15 @@ impl Person {
     }
 
     async fn type_and_run(&self, input: &str, words: &[&str]) -> Outcome {
+        self.run_with(Console::recorded(input), words).await
+    }
+
+    async fn type_at_a_terminal(&self, input: &str, words: &[&str]) -> Outcome {
         let (console, out, err) = Console::recorded(input);
+        self.run_with((console.with_a_person(), out, err), words).await
+    }
+
+    async fn run_with(&self, (console, out, err): (Console, Written, Written), words: &[&str]) -> Outcome {
         let clock = ManualClock::at(Timestamp::parse("2026-01-02T03:04:05Z").expect("a time"));
         let ambient = Ambient::new(Arc::new(clock), Arc::new(SystemRandom));
         let context = Context { environment: self.variables.iter().cloned().collect(), ambient, console };

@@ -54,7 +54,10 @@ impl Refused {
         if response.status() == StatusCode::UNAUTHORIZED {
             let base = parts.extensions.get::<Context>().map(Context::base_url).unwrap_or_default();
             let asked = asked.map(|(at, step)| (at, step, method(&parts.method)));
-            if let Ok(challenge) = HeaderValue::try_from(challenge(&base, asked, from(parts).as_ref(), insufficient)) {
+            // Who shows a token is told of the image alone: podman reads one scope there and complains about two, and a
+            // source that cannot be read is a miss, never this refusal.
+            let from = if insufficient { None } else { from(parts) };
+            if let Ok(challenge) = HeaderValue::try_from(challenge(&base, asked, from.as_ref(), insufficient)) {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
             }
         }
