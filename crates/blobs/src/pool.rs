@@ -186,7 +186,9 @@ mod tests {
     #[tokio::test]
     async fn a_buffer_is_used_again_for_what_it_holds() {
         let pool = Pool::new(2 * BLOCK as usize);
-        for (length, size, lent) in [(0, 0, 1), (1, 0, 1), (UNIT, 0, 1), (UNIT + 1, 1, 2), (5 * UNIT, 3, 8), (1 << 20, 4, 16)] {
+        for (length, size, lent) in
+            [(0, 0, 1), (1, 0, 1), (UNIT, 0, 1), (UNIT + 1, 1, 2), (5 * UNIT, 3, 8), (1 << 20, 4, 16)]
+        {
             let mut buffer = pool.get(length).await.expect("memory");
             assert_eq!((size_of(length), buffer.rest().len(), pool.lent()), (size, length, lent * UNIT));
             buffer.fill(usize::MAX / 2);

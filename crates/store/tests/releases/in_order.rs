@@ -104,7 +104,8 @@ pub(super) async fn a_file_grows_with_its_upload(bench: &mut Bench) {
     let lengths: Vec<_> = parts.iter().map(|part| (part.number, part.place.as_str(), part.length)).collect();
     assert_eq!(lengths, [(1, "blobs/aa/1", 7), (2, "blobs/aa/2", 3)]);
     // Nobody writes to another upload's file, and no file has other bytes than those that came.
-    for (upload, at, place, long) in [(other, 0, "blobs/aa/1", 8), (id, 10, "blobs/aa/2", 5), (id, 10, "blobs/aa/1", 8)] {
+    for (upload, at, place, long) in [(other, 0, "blobs/aa/1", 8), (id, 10, "blobs/aa/2", 5), (id, 10, "blobs/aa/1", 8)]
+    {
         let refused = grow(upload, at, 1, place, long).await.expect_err("a defect");
         assert!(matches!(refused, store::Error::Defect(_)), "{refused:?}");
     }

@@ -18,8 +18,8 @@ use deployments::{
 };
 use engines::{Bench, LIMITS};
 use in_order::{
-    a_file_grows_with_its_upload, a_published_blob_is_not_let_go, chunks_come_in_order_and_become_a_blob, only_readers_of_a_holder_can_mount,
-    what_an_upload_took_is_given_back,
+    a_file_grows_with_its_upload, a_published_blob_is_not_let_go, chunks_come_in_order_and_become_a_blob,
+    only_readers_of_a_holder_can_mount, what_an_upload_took_is_given_back,
 };
 use locks::{uploads_of_the_same_bytes_do_not_stop_each_other, versions_that_move_one_ref_do_not_stop_each_other};
 use model::state::MarkKind;
