@@ -1,5 +1,6 @@
 //! Opening what is at a path.
 
+use std::any::Any;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -41,6 +42,17 @@ pub(crate) struct Entry {
     gathered: bool,
     /// The bytes of a short file that lies elsewhere, as they were read and checked.
     hot: OnceLock<Bytes>,
+    note: Note,
+}
+
+/// What somebody noted about an entry.
+#[derive(Default)]
+struct Note(OnceLock<Arc<dyn Any + Send + Sync>>);
+
+impl std::fmt::Debug for Note {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.get().is_some() { "Note" } else { "no note" })
+    }
 }
 
 /// A good copy.
@@ -72,7 +84,7 @@ impl quick_cache::Weighter<EntryKey, (Stamps, Arc<Entry>)> for Weight {
             CopyBytes::Stored(copy) if copy.length <= HOT => copy.length as usize,
             CopyBytes::Stored(copy) => copy.sums.len() * 8,
         };
-        (key.1.len() + 300 + value.1.copies.iter().map(bytes).sum::<usize>()) as u64
+        (key.1.len() + 700 + value.1.copies.iter().map(bytes).sum::<usize>()) as u64
     }
 }
 
@@ -174,6 +186,7 @@ impl Entry {
             copies,
             gathered: located.state == VersionState::Draft,
             hot: OnceLock::new(),
+            note: Note::default(),
         })
     }
 }
@@ -229,6 +242,13 @@ impl Found {
     /// The version that it belongs to.
     pub fn version(&self) -> VersionId {
         self.entry.version
+    }
+
+    /// What `make` makes of this file, made once for as long as its entry is remembered. Meant for one caller: another
+    /// type than the first one's is made each time. At most a few hundred bytes.
+    pub fn noted<T: Any + Send + Sync>(&self, make: impl Fn() -> T) -> Arc<T> {
+        let note = self.entry.note.0.get_or_init(|| Arc::new(make()));
+        Arc::clone(note).downcast().unwrap_or_else(|_| Arc::new(make()))
     }
 
     /// An address of the object store that serves these bytes for a short while, where an operator
@@ -293,6 +313,7 @@ impl Found {
             copies,
             gathered: false,
             hot: OnceLock::new(),
+            note: Note::default(),
         };
         Ok(Self { entry: Arc::new(entry), registry: registry.clone() })
     }

@@ -86,9 +86,8 @@ pub(super) async fn respond_ourselves(
     kind: HeaderValue,
     cache: HeaderValue,
 ) -> Result<Response, Problem> {
-    let digest = found.digest();
-    let tag = EntityTag::strong(digest.hex()).ok_or_else(|| Problem::internal_error("a digest is no tag"))?;
-    let current = Current { tag: Some(&tag), modified: Some(found.modified_at()) };
+    let fields = found.noted(|| Fields::of(found));
+    let current = fields.current(found);
     let mut response = match evaluate(&parts.method, &parts.headers, current) {
         Outcome::Failed => {
             return Err(Problem::precondition_failed("the file is not in the state that the request names"));
@@ -97,25 +96,51 @@ pub(super) async fn respond_ourselves(
         Outcome::Proceed => content(grant, found, parts, current).await?,
     };
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, tag.header());
-    headers.insert(header::LAST_MODIFIED, http_date(found.modified_at()));
+    headers.insert(header::ETAG, fields.etag.clone());
+    headers.insert(header::LAST_MODIFIED, fields.modified.clone());
     headers.insert(header::CACHE_CONTROL, cache);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_SECURITY_POLICY, ARTIFACT_POLICY);
     if response.status() != StatusCode::NOT_MODIFIED {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, kind);
-        headers.insert(CHECKSUM, text(digest.hex()));
-        headers.insert(REPR_DIGEST, text(format!("sha-256=:{}:", STANDARD.encode(digest.0))));
+        headers.insert(CHECKSUM, fields.checksum.clone());
+        headers.insert(REPR_DIGEST, fields.repr_digest.clone());
     }
     Ok(response)
 }
 
 /// Whether the request's conditions let it proceed to bytes.
 fn proceeds(found: &Found, parts: &Parts) -> bool {
-    let Some(tag) = EntityTag::strong(found.digest().hex()) else { return false };
-    let current = Current { tag: Some(&tag), modified: Some(found.modified_at()) };
-    matches!(evaluate(&parts.method, &parts.headers, current), Outcome::Proceed)
+    let fields = found.noted(|| Fields::of(found));
+    matches!(evaluate(&parts.method, &parts.headers, fields.current(found)), Outcome::Proceed)
+}
+
+/// What every answer says of the file.
+struct Fields {
+    tag: Option<EntityTag>,
+    etag: HeaderValue,
+    modified: HeaderValue,
+    checksum: HeaderValue,
+    repr_digest: HeaderValue,
+}
+
+impl Fields {
+    fn of(found: &Found) -> Self {
+        let digest = found.digest();
+        let tag = EntityTag::strong(digest.hex());
+        Self {
+            etag: tag.as_ref().map_or(HeaderValue::from_static("\"\""), EntityTag::header),
+            tag,
+            modified: http_date(found.modified_at()),
+            checksum: text(digest.hex()),
+            repr_digest: text(format!("sha-256=:{}:", STANDARD.encode(digest.0))),
+        }
+    }
+
+    fn current(&self, found: &Found) -> Current<'_> {
+        Current { tag: self.tag.as_ref(), modified: Some(found.modified_at()) }
+    }
 }
 
 /// Conditions name our tags, which the object store does not know.
