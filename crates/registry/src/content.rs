@@ -1,7 +1,6 @@
 //! Reading bytes from whichever copy is good.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use bytes::Bytes;
 use model::{Code, CopyId, Sha256Digest};
@@ -46,24 +45,18 @@ impl Content {
     pub(crate) fn in_memory(
         registry: &Registry,
         digest: Sha256Digest,
-        bytes: &Bytes,
+        bytes: Bytes,
         range: Option<Range<u64>>,
     ) -> Self {
         let rest = range.unwrap_or(0..bytes.len() as u64);
-        let current = Source::Inline(Some(cut(bytes, &rest)));
+        let current = Source::Inline(Some(cut(&bytes, &rest)));
         let others = Vec::new().into_iter();
         Self { registry: registry.clone(), digest, rest, current, others, trouble: None }
     }
 
-    /// The same bytes, and for those who come later a copy of them in `place`, where they are here in one piece that
-    /// is not in memory anyhow.
-    pub(crate) async fn keep_in(mut self, place: &OnceLock<Bytes>) -> Result<Self> {
-        if !matches!(&self.current, Source::Stored(_, reader) if reader.is_read()) {
-            return Ok(self);
-        }
-        // A copy of exactly this length: read buffers are lent, and larger.
-        let bytes = Bytes::from(self.next().await?.unwrap_or_default().to_vec());
-        Ok(Self::in_memory(&self.registry, self.digest, place.get_or_init(|| bytes), None))
+    /// Whether the rest is one piece that was read just now.
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(&self.current, Source::Stored(_, reader) if reader.is_read())
     }
 
     /// The number of bytes still to come.
@@ -73,10 +66,7 @@ impl Content {
 
     /// Whether the rest is one piece that is in memory already.
     pub fn is_in_memory(&self) -> bool {
-        match &self.current {
-            Source::Inline(_) => true,
-            Source::Stored(_, reader) => reader.is_read(),
-        }
+        matches!(self.current, Source::Inline(_)) || self.is_read()
     }
 
     /// The next piece, or `None` at the end. After an error nothing more comes.

@@ -18,7 +18,7 @@ use crate::content::{Content, lost};
 use crate::error::{Error, Result};
 use crate::registry::Registry;
 
-/// Files up to this length are kept in memory with their entry once they were read, in bytes.
+/// Files up to this length stay in memory once they were read and checked, in bytes.
 const HOT: u64 = 128 << 10;
 
 /// What is at a path, ready to be opened.
@@ -40,8 +40,6 @@ pub(crate) struct Entry {
     sums: Sums,
     copies: Vec<CopyOf>,
     gathered: bool,
-    /// The bytes of a short file that lies elsewhere, as they were read and checked.
-    hot: OnceLock<Bytes>,
     note: Note,
 }
 
@@ -78,10 +76,8 @@ pub(crate) struct Weight;
 
 impl quick_cache::Weighter<EntryKey, (Stamps, Arc<Entry>)> for Weight {
     fn weight(&self, key: &EntryKey, value: &(Stamps, Arc<Entry>)) -> u64 {
-        // What may be kept later weighs from the beginning.
         let bytes = |copy: &CopyOf| match &copy.bytes {
             CopyBytes::Inline(bytes, _) => bytes.len(),
-            CopyBytes::Stored(copy) if copy.length <= HOT => copy.length as usize,
             CopyBytes::Stored(copy) => copy.sums.len() * 8,
         };
         (key.1.len() + 700 + value.1.copies.iter().map(bytes).sum::<usize>()) as u64
@@ -98,6 +94,25 @@ pub(crate) struct Stamps {
 impl Stamps {
     fn of(fresh: &Fresh, package: PackageId) -> Self {
         Self { package: fresh.package(package), copies: fresh.copies() }
+    }
+}
+
+/// Short files that lie elsewhere, by their digest: as they were read and checked.
+pub(crate) struct Hot(Cache<Sha256Digest, Bytes, Length>);
+
+#[derive(Clone)]
+struct Length;
+
+impl quick_cache::Weighter<Sha256Digest, Bytes> for Length {
+    fn weight(&self, _: &Sha256Digest, bytes: &Bytes) -> u64 {
+        100 + bytes.len() as u64
+    }
+}
+
+impl Hot {
+    /// Takes at most about `bytes` of memory.
+    pub(crate) fn new(bytes: u64) -> Self {
+        Self(Cache::with_weighter(256, bytes, Length))
     }
 }
 
@@ -185,7 +200,6 @@ impl Entry {
             sums: located.attributes.as_deref().map(Sums::of_attributes).unwrap_or_default(),
             copies,
             gathered: located.state == VersionState::Draft,
-            hot: OnceLock::new(),
             note: Note::default(),
         })
     }
@@ -283,12 +297,21 @@ impl Found {
     /// Opens `range` of the bytes (`None`: all). The first block is checked before this returns.
     pub async fn open(&self, range: Option<Range<u64>>) -> Result<Content> {
         let entry = &*self.entry;
-        if let Some(bytes) = entry.hot.get() {
+        let hot = &self.registry.inner.hot.0;
+        if !entry.copies.is_empty()
+            && let Some(bytes) = hot.get(&entry.digest)
+        {
             return Ok(Content::in_memory(&self.registry, entry.digest, bytes, range));
         }
         let whole = range.is_none();
-        let content = Content::open(&self.registry, entry.digest, entry.size, entry.copies.clone(), range).await?;
-        if whole && entry.size <= HOT { content.keep_in(&entry.hot).await } else { Ok(content) }
+        let mut content = Content::open(&self.registry, entry.digest, entry.size, entry.copies.clone(), range).await?;
+        if whole && entry.size <= HOT && content.is_read() {
+            let bytes = content.next().await?.unwrap_or_default();
+            // A copy of exactly this length: what is sent now is lent, and longer.
+            hot.insert(entry.digest, Bytes::from(bytes.to_vec()));
+            return Ok(Content::in_memory(&self.registry, entry.digest, bytes, None));
+        }
+        Ok(content)
     }
 
     /// Opens any blob that the repository may serve.
@@ -312,7 +335,6 @@ impl Found {
             sums: Sums::default(),
             copies,
             gathered: false,
-            hot: OnceLock::new(),
             note: Note::default(),
         };
         Ok(Self { entry: Arc::new(entry), registry: registry.clone() })

@@ -10,7 +10,7 @@ use store::repositories::Repository;
 use store::{Stamp, Store};
 
 use crate::error::Result;
-use crate::fetch::Entries;
+use crate::fetch::{Entries, Hot};
 use crate::identity::{Identities, Recognised, identities};
 use crate::notes::Notes;
 use crate::packaging::{Documents, Pointers};
@@ -71,11 +71,12 @@ pub(crate) struct Inner {
     pub(crate) identities: Identities,
     pub(crate) recognised: Recognised,
     pub(crate) entries: Entries,
+    pub(crate) hot: Hot,
     pub(crate) documents: Documents,
     pub(crate) pointers: Pointers,
     pub(crate) notes: Notes,
     pub(crate) uses: Uses,
-    pub(crate) open_files: OpenFiles,
+    pub(crate) open_files: Arc<OpenFiles>,
     pub(crate) repositories: Remembered<RepoKey, Repository>,
     /// Tokens that clients were given to go on with.
     pub(crate) for_a_while: Remembered<(TokenId, Vec<Scope>), Minted>,
@@ -96,7 +97,8 @@ impl Registry {
         // Bytes that could not be synced must not be acknowledged by a row.
         let rows = store.clone();
         blobs.on_poison(move |why| rows.stop(why));
-        let entries = Entries::new(settings.entry_cache);
+        let entries = Entries::new(settings.entry_cache / 2);
+        let hot = Hot::new(settings.entry_cache / 2);
         let documents = Documents::new(settings.entry_cache);
         let identities = identities();
         let repositories = Remembered::new(REPOSITORIES);
@@ -112,11 +114,12 @@ impl Registry {
             identities,
             recognised,
             entries,
+            hot,
             documents,
             pointers: Pointers::default(),
             notes,
             uses,
-            open_files: OpenFiles::default(),
+            open_files: Arc::default(),
             repositories,
             for_a_while: Remembered::new(FOR_A_WHILE),
         };

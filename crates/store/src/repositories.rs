@@ -229,7 +229,7 @@ impl Write for UpdateRepository {
 impl UpdateRepository {
     async fn merged(&self, tx: &mut Tx<'_>) -> Result<Option<String>> {
         let Some(named) = &self.settings else { return Ok(None) };
-        let row = tx.row("SELECT settings FROM repositories WHERE id = $1 FOR UPDATE", args![self.id]).await?;
+        let row = tx.row("SELECT settings FROM repositories WHERE id = $1 FOR NO KEY UPDATE", args![self.id]).await?;
         let Some(kept) = row.map(|row| row.get::<String>(0)).transpose()? else { return Ok(None) };
         let kept: Option<Map<String, Json>> = serde_json::from_str(&kept).ok();
         let mut merged = kept.ok_or_else(|| Error::Defect("settings are no object".to_owned()))?;

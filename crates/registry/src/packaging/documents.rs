@@ -20,6 +20,10 @@ const WORTH_COMPRESSING: usize = 1200;
 /// Up to this length compressing is cheaper than handing it over.
 const AT_ONCE: usize = 64 << 10;
 
+/// How many documents the memory is laid out for: so few that it is not divided, as a part would be too small for a
+/// long one. There may be more of them.
+const FEW: usize = 32;
+
 /// Lists of all packages that are made at the same time.
 const LISTS: usize = 2;
 
@@ -173,7 +177,7 @@ impl Documents {
             ids: Cache::new(10_000),
             around: Cache::new(1000),
             lists: Semaphore::new(LISTS),
-            shown: Cache::with_weighter(1000, bytes / 2, Weight),
+            shown: Cache::with_weighter(FEW, bytes / 2, Weight),
             fragments: Cache::with_weighter(1000, bytes / 2, Weight),
         }
     }
@@ -182,6 +186,22 @@ impl Documents {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_document_is_remembered() {
+        let documents = Documents::new(32 << 20);
+        let body = vec![b'x'; 10 << 20];
+        let shown = Arc::new(Shown::new(Document { media_type: "text/plain", body }, None));
+        let key = DocumentKey {
+            of: Of::Package(PackageId(Default::default())),
+            state: 1,
+            view: 0,
+            only: "".into(),
+            base: "".into(),
+        };
+        documents.shown.insert(key.clone(), shown);
+        assert!(documents.shown.get(&key).is_some());
+    }
 
     #[tokio::test]
     async fn others_go_on_while_a_long_document_is_compressed() {

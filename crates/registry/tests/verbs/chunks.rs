@@ -14,6 +14,7 @@ both! {
     what_is_refused_between_chunks_spoils_nothing;
     of_two_at_the_same_byte_one_is_kept;
     bytes_that_are_not_what_they_are_called_go;
+    the_file_of_an_upload_that_expired_is_closed;
 }
 
 const CHUNK: usize = 700_000;
@@ -122,4 +123,23 @@ async fn bytes_that_are_not_what_they_are_called_go(bench: &Bench) {
     assert_eq!(code(grant.end_in_order(id, &other).await), Code::UploadVerificationFailed);
     assert_eq!(code(grant.received(id).await), Code::NotFound, "it is over");
     assert_eq!((files(bench).await, bench.used().await), (0, (0, 0)));
+}
+
+/// A file that is open takes its space although it was removed.
+async fn the_file_of_an_upload_that_expired_is_closed(bench: &Bench) {
+    let grant = bench.grant::<Write>(&images(bench).await).await;
+    let id = grant.begin_in_order().await.expect("begun");
+    send_all(bench, id, &content(6, CHUNK)).await;
+    let file = bench.registry.blobs().list(Area::Blobs, None, 2).await.expect("a list").remove(0).key.to_string();
+    let is_open = || {
+        let open = std::fs::read_dir("/proc/self/fd").expect("a list").flatten();
+        open.filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|at| at.ends_with(&file))
+    };
+    assert_eq!(is_open(), !bench.registry.shares_its_database());
+    bench.clock.advance(bench.registry.settings().upload_session);
+    assert_eq!(bench.registry.expire_uploads(10).await.expect("swept"), 1);
+    while is_open() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(files(bench).await, 0);
 }

@@ -102,9 +102,9 @@ async fn withdraw_one(bench: &Bench) -> VersionId {
 
 /// What is remembered has its place in the memory of all documents: what is longer is made each time.
 async fn a_list_that_is_too_long_is_not_remembered(bench: &Bench) {
-    filled(bench, 10_000).await;
+    filled(bench, 20_000).await;
     let first = list(bench, &SITE).await;
-    assert_eq!(names(&first), 10_000);
+    assert_eq!(names(&first), 20_000);
     assert!(!Arc::ptr_eq(&list(bench, &SITE).await, &first));
 }
 

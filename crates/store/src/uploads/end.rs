@@ -1,7 +1,9 @@
 //! Uploads that come to nothing: given up, found wrong, expired. What they took is given back.
 
+use std::collections::BTreeMap;
+
 use model::state::UploadState;
-use model::{EventId, RepoId, Timestamp, UploadId};
+use model::{EventId, RepoId, TenantId, Timestamp, UploadId};
 use serde_json::{Value as Json, json};
 
 use super::{Announced, Upload, commit, in_order, lock, upload, upload_columns};
@@ -93,9 +95,19 @@ impl Write for ExpireUploads {
         let limit = self.events.len() as u64;
         let rows = tx.rows(SQL, args![self.act.at, limit]).await?;
         let expired: Vec<Upload> = rows.iter().map(upload).collect::<Result<_>>()?;
+        let mut taken: BTreeMap<TenantId, (u64, u64)> = BTreeMap::new();
         for (upload, event) in expired.iter().zip(&self.events) {
             let act = Act { event: *event, tenant: upload.tenant, ..self.act.clone() };
-            end(tx, &act, upload, "expired", "upload.aborted", &json!({"reason": "expired"})).await?;
+            let (bytes, sessions) = taken.entry(upload.tenant).or_default();
+            *bytes += close(tx, &act, upload, "expired", "upload.aborted", &json!({"reason": "expired"})).await?;
+            *sessions += 1;
+        }
+        // At the end, and all bytes before all sessions: as everybody locks them.
+        for (tenant, (bytes, _)) in &taken {
+            admission::give_back(tx, *tenant, Allowance::Bytes, *bytes).await?;
+        }
+        for (tenant, (_, sessions)) in &taken {
+            admission::give_back(tx, *tenant, Allowance::Sessions, *sessions).await?;
         }
         Ok(expired)
     }
@@ -110,12 +122,17 @@ pub(super) async fn end(
     action: &str,
     detail: &Json,
 ) -> Result<()> {
+    let bytes = close(tx, act, upload, reason, action, detail).await?;
+    admission::give_back(tx, upload.tenant, Allowance::Bytes, bytes).await?;
+    admission::give_back(tx, upload.tenant, Allowance::Sessions, 1).await
+}
+
+/// Ends an open upload. Returns how many bytes of the allowance it took, besides a session.
+async fn close(tx: &mut Tx<'_>, act: &Act, upload: &Upload, reason: &str, action: &str, detail: &Json) -> Result<u64> {
     let taken = match upload.announced {
         Some(announced) => announced.length,
         None => in_order::received(tx, upload.id).await?.bytes,
     };
-    admission::give_back(tx, upload.tenant, Allowance::Bytes, taken).await?;
-    admission::give_back(tx, upload.tenant, Allowance::Sessions, 1).await?;
     discard_parts(tx, upload.id, act.at).await?;
     if let Some(direct) = &upload.direct {
         discard(tx, &direct.key, act.at).await?;
@@ -123,7 +140,8 @@ pub(super) async fn end(
     let sql = "UPDATE uploads SET state = 'aborted', reason = $2, ended_at = $3, busy_until = NULL, busy_by = NULL WHERE id = $1";
     tx.execute(sql, args![upload.id, *reason, act.at]).await?;
     let id = upload.id.to_string();
-    record(tx, act, action, On { repo: Some(upload.repo), kind: "upload", id: &id }, detail).await
+    record(tx, act, action, On { repo: Some(upload.repo), kind: "upload", id: &id }, detail).await?;
+    Ok(taken)
 }
 
 /// Hands the bytes of all parts over for deletion.

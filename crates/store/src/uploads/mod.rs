@@ -1,7 +1,7 @@
 //! Upload sessions: bytes announced by digest and length, received in parts, verified, then pinned
 //! for their repository; or bytes that come in order and tell their digest last ([`in_order`]).
 //!
-//! Locks are always taken in the order upload, bytes allowance, blob, sessions allowance.
+//! Locks are always taken in the order upload, blob, bytes allowance, sessions allowance.
 
 mod commit;
 mod complete;

@@ -12,8 +12,9 @@ use store::perform::{Change, Perform, Seen};
 use store::publish::{PublishFile, Replace};
 use store::refs::{Expected, NewRef, PutRef};
 use store::releases::{Bytes, PublishRelease, Released};
-use store::uploads::CreateUpload;
+use store::repositories::UpdateRepository;
 use store::uploads::in_order::{Ended, Finish, Mount, Received};
+use store::uploads::{CreateUpload, ExpireUploads};
 use store::{Result, Tx, Write};
 use tokio::sync::Semaphore;
 
@@ -247,6 +248,21 @@ async fn a_version_on_its_way_stops_nobody() {
     file.package.name = "tool".to_owned();
     bench.store.write(file).await.expect("a path is decided about");
     assert_eq!(other.end().await, 1);
+    // Nor does it keep anybody from changing the repository.
+    let other = Other::holding(&bench, "SELECT 1 FROM repositories FOR KEY SHARE", "SELECT 1").await;
+    let settings = serde_json::from_str(r#"{"allowOverwrite": true}"#).expect("settings");
+    let (act, expected_revision) = (bench.act(), None);
+    let change = UpdateRepository {
+        act,
+        id: repo,
+        expected_revision,
+        description: None,
+        anonymous_read: None,
+        settings: Some(settings),
+        rules: None,
+    };
+    bench.store.write(change).await.expect("changed");
+    assert_eq!(other.end().await, 1);
 }
 
 /// Versions are locked before their package also by those who say which state they have seen.
@@ -262,12 +278,44 @@ async fn who_has_seen_a_state_locks_versions_first() {
     let write = Counted { write, applied: Arc::clone(&applied) };
     let store = bench.store.clone();
     let waits = tokio::spawn(async move { store.write(write).await });
+    somebody_waits(&bench).await;
+    assert_eq!(other.end().await, 1);
+    waits.await.expect("no panic").expect("a ref");
+    assert_eq!(applied.load(Ordering::SeqCst), 1);
+}
+
+async fn somebody_waits(bench: &Bench) {
     let waiting =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     while bench.count(waiting).await == 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(other.end().await, 1);
-    waits.await.expect("no panic").expect("a ref");
-    assert_eq!(applied.load(Ordering::SeqCst), 1);
+}
+
+/// Of many uploads that end together, all bytes are given back before the first session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_that_expire_give_back_bytes_first() {
+    let bench = Bench::postgres().await;
+    let repo = bench.repository("libs").await;
+    let empty = begin(&bench, repo, Timestamp(1)).await;
+    let other = begin(&bench, repo, Timestamp(1)).await;
+    append(&bench, repo, other, 0, 4).await.expect("a chunk");
+    bench
+        .store
+        .write(super::engines::Raw("UPDATE uploads SET expires_at = 2 WHERE expires_at > 2"))
+        .await
+        .expect("late");
+    let bytes = "SELECT 1 FROM allowances WHERE kind = 'bytes' FOR UPDATE";
+    let sessions = "SELECT 1 FROM allowances WHERE kind = 'sessions' FOR UPDATE";
+    let holder = Other::holding(&bench, bytes, sessions).await;
+    let applied = Arc::new(AtomicU32::new(0));
+    let write = ExpireUploads { act: bench.act(), events: vec![bench.ambient.id(), bench.ambient.id()] };
+    let write = Counted { write, applied: Arc::clone(&applied) };
+    let store = bench.store.clone();
+    let waits = tokio::spawn(async move { store.write(write).await });
+    somebody_waits(&bench).await;
+    assert_eq!(holder.end().await, 1);
+    let ended: Vec<_> = waits.await.expect("no panic").expect("expired").iter().map(|upload| upload.id).collect();
+    assert_eq!((ended, applied.load(Ordering::SeqCst)), (vec![empty, other], 1));
+    assert_eq!(bench.count("SELECT CAST(sum(used) AS BIGINT) FROM allowances").await, 0);
 }
