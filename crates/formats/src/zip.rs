@@ -214,8 +214,12 @@ impl Directory {
             return form("has bytes behind its end");
         }
         let end = length - tail + at as u64;
-        let long = counts.1 == 0xffff || size == LONG || start == LONG;
-        let (members, size, start, end) = if long {
+        // Writers add a long end before they need one, and some readers take it wherever one stands.
+        let located = match end.checked_sub(LOCATOR64_LENGTH) {
+            Some(at) => read_at(bytes, at, 4)? == LOCATOR64.to_le_bytes(),
+            None => false,
+        };
+        let (members, size, start, end) = if located || counts.1 == 0xffff || size == LONG || start == LONG {
             let told = (u64::from(counts.1), size, start);
             let (members, size, start, end64) = Self::long(bytes, end)?;
             let agrees = |short: u64, none: u64, long: u64| short == none || short == long;
@@ -224,12 +228,6 @@ impl Directory {
             }
             (members, size, start, end64)
         } else {
-            // Some readers take a long end wherever one stands.
-            if end - start.min(end) >= LOCATOR64_LENGTH
-                && read_at(bytes, end - LOCATOR64_LENGTH, 4)? == LOCATOR64.to_le_bytes()
-            {
-                return form("has a long end that its end does not call for");
-            }
             (u64::from(counts.1), size, start, end)
         };
         if disks != (0, 0) || counts.0 != counts.1 {

@@ -83,7 +83,7 @@ pub use rules::Rule;
 pub use secret::{TokenSecret, content_hash, hash_secret};
 pub use store::publish::Replace;
 pub use store_file::{Declared, Incoming, Stored};
-pub use tenant::Admission;
+pub use tenant::{Admission, MAX_PENDING_JOBS, MAX_UPLOAD_SESSIONS};
 pub use tokens::{Minted, PatPolicy, TokenRequest};
 pub use uploads::{IncomingBlob, IncomingChunk, IncomingPart, PartOffer, ReceivedPart};
 pub use versions::{DeclaredEntry, NewDraft, SearchCursor, SearchFound, SearchQuery, VersionView};

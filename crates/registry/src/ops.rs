@@ -4,6 +4,7 @@ use model::Timestamp;
 use serde::Serialize;
 use store::ops::summary;
 
+use crate::admins::ends_soon;
 use crate::authorize::{Auditor, TenantGrant};
 use crate::error::Result;
 
@@ -48,6 +49,8 @@ pub struct OpsSummary {
     pub waiting_trash: u64,
     /// When the last of the admin tokens in force ends; `None`: there is none.
     pub last_admin_token_expires_at_utc: Option<Timestamp>,
+    /// Whether that is within two days, or within half of the longest life where that is less.
+    pub last_admin_token_ends_soon: bool,
 }
 
 impl TenantGrant<Auditor> {
@@ -56,6 +59,10 @@ impl TenantGrant<Auditor> {
         let (tenant, now) = (self.tenant(), self.registry().now());
         let found = self.store().read(async |session| summary(session, tenant, now).await).await?;
         let last_admin = self.registry().last_admin().await?;
+        let ends_soon = match &last_admin {
+            Some(admin) => ends_soon(self.registry(), admin).await?,
+            None => false,
+        };
         let age = |since: Option<Timestamp>| since.map_or(0, |since| now.since(since).as_secs());
         Ok(OpsSummary {
             checked_at_utc: now,
@@ -76,6 +83,7 @@ impl TenantGrant<Auditor> {
             inline_bytes: found.inline_bytes,
             waiting_trash: found.waiting_trash,
             last_admin_token_expires_at_utc: last_admin.map(|admin| admin.until),
+            last_admin_token_ends_soon: ends_soon,
         })
     }
 }

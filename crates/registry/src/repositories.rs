@@ -1,9 +1,12 @@
 //! Repositories: making, listing, changing, retiring; who holds which role on them.
 
+use std::fmt;
+
 use formats::Format;
 use model::state::RepoKind;
 use model::{RefName, RefPattern, RepoKey, Role, Subject};
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value as Json};
 use store::repositories::{
     Binding, CreateRepository, Repository, RetireRepository, SetBinding, UpdateRepository, bindings, list,
@@ -67,8 +70,7 @@ impl RepoSettings {
 }
 
 /// Some of the settings: what is not named stays as it is.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "Map<String, Json>")]
+#[derive(Clone, Debug)]
 pub struct SettingsChange {
     named: Map<String, Json>,
     /// What the named ones mean, the others at their defaults.
@@ -83,12 +85,45 @@ impl SettingsChange {
     }
 }
 
-impl TryFrom<Map<String, Json>> for SettingsChange {
-    type Error = serde_json::Error;
-
-    fn try_from(named: Map<String, Json>) -> std::result::Result<Self, serde_json::Error> {
-        let meant = RepoSettings::deserialize(Json::Object(named.clone()))?;
+impl<'de> Deserialize<'de> for SettingsChange {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> std::result::Result<Self, D::Error> {
+        let named = source.deserialize_map(Named)?;
+        let meant = RepoSettings::deserialize(Json::Object(named.clone())).map_err(D::Error::custom)?;
         Ok(Self { named, meant })
+    }
+}
+
+/// Reads settings one by one, so that what is wrong with one is said at its place.
+struct Named;
+
+impl<'de> Visitor<'de> for Named {
+    type Value = Map<String, Json>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut source: A) -> std::result::Result<Self::Value, A::Error> {
+        let mut named = Map::new();
+        while let Some(name) = source.next_key::<String>()? {
+            let value = source.next_value_seed(Setting(&name))?;
+            named.insert(name, value);
+        }
+        Ok(named)
+    }
+}
+
+/// A setting of this name.
+struct Setting<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for Setting<'_> {
+    type Value = Json;
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> std::result::Result<Json, D::Error> {
+        let value = Json::deserialize(source)?;
+        let alone = Map::from_iter([(self.0.to_owned(), value.clone())]);
+        RepoSettings::deserialize(Json::Object(alone)).map_err(D::Error::custom)?;
+        Ok(value)
     }
 }
 

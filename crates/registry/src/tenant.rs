@@ -10,6 +10,11 @@ use store::principals::{
 use crate::authorize::{TenantAdmin, TenantGrant};
 use crate::error::{Error, Result};
 
+/// Upload sessions that may be open at once, at most, whoever says how many.
+pub const MAX_UPLOAD_SESSIONS: u64 = 1000;
+/// Jobs that may wait, at most, whoever says how many.
+pub const MAX_PENDING_JOBS: u64 = 50_000;
+
 /// The allowances in force.
 #[derive(Clone, Debug)]
 pub struct Admission {
@@ -77,11 +82,12 @@ impl TenantGrant<TenantAdmin> {
         if !(10 << 20..=1 << 60).contains(&limits.storage_bytes) {
             return Err(Error::bad_request("maxLogicalStorageBytes must be between 10485760 and 2^60"));
         }
-        if !(1..=1000).contains(&limits.upload_sessions) {
-            return Err(Error::bad_request("maxConcurrentUploadSessions must be between 1 and 1000"));
+        if !(1..=MAX_UPLOAD_SESSIONS).contains(&limits.upload_sessions) {
+            let why = format!("maxConcurrentUploadSessions must be between 1 and {MAX_UPLOAD_SESSIONS}");
+            return Err(Error::bad_request(why));
         }
-        if !(1..=50_000).contains(&limits.pending_jobs) {
-            return Err(Error::bad_request("maxPendingSearchJobs must be between 1 and 50000"));
+        if !(1..=MAX_PENDING_JOBS).contains(&limits.pending_jobs) {
+            return Err(Error::bad_request(format!("maxPendingSearchJobs must be between 1 and {MAX_PENDING_JOBS}")));
         }
         Ok(self.store().write(SetPolicy { act: self.act(), limits }).await?)
     }

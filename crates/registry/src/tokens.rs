@@ -108,8 +108,7 @@ impl Call {
         if let Some(minted) = known.get(self.moment.auth, &key).filter(|minted| minted.expires_at >= fresh) {
             return Ok(Minted::clone(&minted));
         }
-        let longest = Duration::from_secs(u64::from(self.registry.pat_policy().await?.max_ttl_minutes) * 60);
-        let life = Some(life.min(longest).max(MIN_LIFE));
+        let life = Some(life.min(self.registry.longest_life().await?).max(MIN_LIFE));
         let request =
             TokenRequest { subject: identity.subject.clone(), scopes: Vec::new(), life, name: name.to_owned() };
         let scopes = scopes.into_iter().map(|scope| HeldScope { basis: identity.basis_of(&scope), scope }).collect();
@@ -209,7 +208,7 @@ impl Registry {
         scopes: Vec<HeldScope>,
         parent: Option<TokenId>,
     ) -> Result<(NewToken, TokenSecret)> {
-        let longest = Duration::from_secs(u64::from(self.pat_policy().await?.max_ttl_minutes) * 60).min(MAX_LIFE);
+        let longest = self.longest_life().await?;
         let life = request.life.unwrap_or(self.settings().token_life.min(longest));
         if life < MIN_LIFE || life > longest {
             let (least, most) = (MIN_LIFE.as_secs() / 60, longest.as_secs() / 60);
@@ -256,6 +255,11 @@ impl Registry {
         })
     }
 
+    /// How long a token may live that is made now.
+    pub(crate) async fn longest_life(&self) -> Result<Duration> {
+        Ok(Duration::from_secs(u64::from(self.pat_policy().await?.max_ttl_minutes) * 60).min(MAX_LIFE))
+    }
+
     /// Whether nobody has ever held a token here.
     pub async fn awaits_bootstrap(&self) -> Result<bool> {
         let tenant = self.tenant();
@@ -292,7 +296,7 @@ impl Registry {
     /// An admin's token for whoever owns the database, while no admin's token is in force; it lives as long as is
     /// allowed here. No request can ask for it.
     pub async fn recover(&self, subject: Subject) -> Result<Minted> {
-        let life = Some(Duration::from_secs(u64::from(self.pat_policy().await?.max_ttl_minutes) * 60));
+        let life = Some(self.longest_life().await?);
         let request = TokenRequest { subject, scopes: vec![Scope::everything()], life, name: "recover".to_owned() };
         let scopes = vec![HeldScope { scope: Scope::everything(), basis: Basis::Grant }];
         let (token, secret) = self.new_token(&request, scopes, None).await?;

@@ -35,10 +35,12 @@ const CHALLENGES: &str = r#"Basic realm="artifortress", charset="UTF-8", Bearer 
 impl App {
     /// Begins the call of a request: reads the credentials, spends one unit of the rate allowance. Who is
     /// not known yet spends the address's before anything is asked of the database, so that a flood of
-    /// invented tokens ends here; who turns out to be known gets it back and spends their own.
+    /// invented tokens ends here; who turns out to be known gets it back and spends their own. Headers that are not
+    /// understood cost as much.
     pub async fn begin(&self, headers: &HeaderMap, context: &Context) -> Result<Call, Problem> {
-        let token = presented_token(headers)?;
         let address = Key::Address(context.client);
+        let token =
+            presented_token(headers).or_else(|refused| self.spend(address, Class::Request).and(Err(refused)))?;
         let known = token.as_deref().is_some_and(|token| self.registry.recognises(token));
         if !known {
             self.spend(address, Class::Request)?;

@@ -3,7 +3,7 @@
 
 use acceptance::Result;
 use acceptance::http::Request;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::shape::ask;
 use crate::site::{Site, ensure};
@@ -51,6 +51,7 @@ async fn bodies_queries_and_headers_are_refused_in_plain_words() -> Result<()> {
     let repos = |text: &str| http.post("/v1/repos").header("Content-Type", "application/json").body(text.to_string());
     let mint =
         |text: &str| http.post("/v1/auth/pats").header("Content-Type", "application/json").body(text.to_string());
+    let set = |settings: Value| http.patch("/v1/repos/libs").json(&json!({"settings": settings}));
     let put = |name: &str, value: &str| http.put("/repository/libs/a").header(name, value).body("x");
     let cases = [
         (repos("{}"), "the body: missing field `repoKey`"),
@@ -61,6 +62,13 @@ async fn bodies_queries_and_headers_are_refused_in_plain_words() -> Result<()> {
         (repos(r#"{"repoKey":"a","colour":1}"#), "unknown field `colour`, expected one of `repoKey`, `format`"),
         (repos(r#"{"repoKey":"a","repoKey":"a"}"#), "repoKey: this key appears twice"),
         (repos(r#"{"repoKey":"a","settings":{"allowOverwrite":"yes"}}"#), "settings.allowOverwrite: "),
+        (
+            set(json!({"allowOverwrite": "maybe"})),
+            "settings.allowOverwrite: invalid type: string \"maybe\", expected a boolean",
+        ),
+        (set(json!({"sparseManifests": true, "immutableRefs": ["v*", 7]})), "settings.immutableRefs: invalid type: "),
+        (set(json!({"colour": 1})), "unknown field `colour`, expected one of `allowOverwrite`"),
+        (set(json!([])), "settings: invalid type: list, expected an object"),
         (repos(r#"{"repoKey":"a",}"#), "line 1 column 16"),
         (
             mint(r#"{"subject":"a","ttlMinutes":-5}"#),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use model::{Network, Secret};
+use registry::{MAX_PENDING_JOBS, MAX_UPLOAD_SESSIONS};
 
 use super::place::{BaseUrl, BlobPlace, DatabaseUrl, Origin};
 use super::setting::{Secrecy, Setting, section};
@@ -196,9 +197,9 @@ section! {
         /// Bytes stored and being uploaded (GiB).
         default_storage_gib: u64 = "50" { range: Some((1, 1_048_576)) };
         /// Upload sessions open at once.
-        max_upload_sessions: u32 = "1000" { range: Some((1, 100_000)) };
+        max_upload_sessions: u32 = "1000" { range: Some((1, MAX_UPLOAD_SESSIONS)) };
         /// Jobs waiting.
-        max_pending_jobs: u32 = "5000" { range: Some((1, 1_000_000)) };
+        max_pending_jobs: u32 = "5000" { range: Some((1, MAX_PENDING_JOBS)) };
     }
 }
 

@@ -146,6 +146,9 @@ fn a_value_out_of_range_names_key_place_and_range() {
     says(&message, &["worker.batch_size", "flag --worker-batch-size", "1 to 5000"]);
     let message = Case::new().set("ARTIFORTRESS_UPLOAD_SESSION_MINUTES", "4").refusal();
     says(&message, &["upload.session_minutes", "variable ARTIFORTRESS_UPLOAD_SESSION_MINUTES", "5 to 10080"]);
+    // What the API would refuse; the database as well.
+    says(&Case::new().flag("--quota-max-upload-sessions=1001").refusal(), &["quota.max_upload_sessions", "1 to 1000"]);
+    says(&Case::new().flag("--quota-max-pending-jobs=50001").refusal(), &["quota.max_pending_jobs", "1 to 50000"]);
     let message = Case::new().file("[rate]\nlogins_per_minute = -1\n").refusal();
     says(&message, &["rate.logins_per_minute", "line 2"]);
     says(&Case::new().set("ARTIFORTRESS_HSTS", "maybe").refusal(), &["hsts", "true or false"]);

@@ -115,7 +115,7 @@ fn hostile_archives_are_refused_by_name() {
     let own: Member<'_> = ("a-1.0.0/Cargo.toml", T::Regular, CARGO_TOML.as_bytes());
     let other = CARGO_TOML.replace("\"a\"", "\"b\"");
     let long = format!("{CARGO_TOML}#{}", "x".repeat(1 << 20));
-    let cases: [(&str, &[Member<'_>], &str); 17] = [
+    let cases: [(&str, &[Member<'_>], &str); 21] = [
         ("nothing", &[], "no Cargo.toml"),
         ("a file outside", &[own, ("b-1.0.0/x", T::Regular, b"")], "lies outside"),
         ("an absolute path", &[own, ("/etc/x", T::Regular, b"")], "lies outside"),
@@ -143,6 +143,26 @@ fn hostile_archives_are_refused_by_name() {
             &[own, ("a-1.0.0/x/", T::Directory, b""), ("a-1.0.0/x", T::Regular, b"")],
             "collides",
         ),
+        (
+            "a file, then one in it",
+            &[own, ("a-1.0.0/src", T::Regular, b""), ("a-1.0.0/src/lib.rs", T::Regular, b"")],
+            "src/lib.rs collides",
+        ),
+        (
+            "a file, then one above it",
+            &[own, ("a-1.0.0/src/a/lib.rs", T::Regular, b""), ("a-1.0.0/src", T::Regular, b"")],
+            "src collides",
+        ),
+        (
+            "a file, then a folder in it",
+            &[own, ("a-1.0.0/src", T::Regular, b""), ("a-1.0.0/src/a/b/", T::Directory, b"")],
+            "src/a/b/ collides",
+        ),
+        (
+            "a file, then one in its case twin",
+            &[own, ("a-1.0.0/SRC", T::Regular, b""), ("a-1.0.0/src/lib.rs", T::Regular, b"")],
+            "collides",
+        ),
         ("a folder for a manifest", &[("a-1.0.0/Cargo.toml", T::Directory, CARGO_TOML.as_bytes())], "no Cargo.toml"),
         ("an endless manifest", &[("a-1.0.0/Cargo.toml", T::Regular, long.as_bytes())], "more than 1048576 bytes"),
     ];
@@ -151,6 +171,22 @@ fn hostile_archives_are_refused_by_name() {
         let refusal = publish(&metadata, archive(members)).expect_err(name);
         assert_eq!(refusal.code, Code::Unprocessable, "{name}: {}", refusal.detail);
         assert!(refusal.detail.contains(why), "{name}: {}", refusal.detail);
+    }
+}
+
+#[test]
+fn paths_that_only_begin_alike_are_taken() {
+    use tar::EntryType as T;
+    let names =
+        ["src!", "src", "src-a/b", "src.rs", "a/src/b", "a/", "a/src/", "a/src/c", "a/", "a/src.d", "a/src d/e"];
+    let names = names.map(|name| format!("a-1.0.0/{name}"));
+    let kind = |name: &str| if name.ends_with('/') { T::Directory } else { T::Regular };
+    for turn in 0..names.len() {
+        let mut members = vec![("a-1.0.0/Cargo.toml", T::Regular, CARGO_TOML.as_bytes())];
+        members.extend(names.iter().map(|name| (name.as_str(), kind(name), &b""[..])));
+        members.rotate_left(turn);
+        let metadata = json!({"name": "a", "vers": "1.0.0", "deps": []});
+        publish(&metadata, archive(&members)).unwrap_or_else(|refusal| panic!("{turn}: {}", refusal.detail));
     }
 }
 

@@ -1,7 +1,8 @@
 //! Publishing: two lengths, a JSON text and an archive; the archive has the last word.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::ops::Bound::{Excluded, Unbounded};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use model::{Code, EntryPath, PackageName, Refusal, VersionName};
@@ -265,7 +266,7 @@ impl SentDependency {
 fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
     let folder = format!("{}-{}", sent.name, sent.vers);
     let unpacked = flate2::read::GzDecoder::new(&mut archive.bytes).take(UNPACKED + 1);
-    let (mut count, mut stated, mut paths) = (0, None, HashMap::new());
+    let (mut count, mut stated, mut paths) = (0, None, Paths::default());
     let rest = tarball::each(unpacked, |member| {
         count += 1;
         if count > MEMBERS {
@@ -282,8 +283,7 @@ fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
         if !(file || folder) {
             return Err(contradiction(format!("{} is neither a file nor a folder", path.escape_debug())));
         }
-        // Only folders may come again.
-        if !inside.is_empty() && paths.insert(twin(inside), folder).is_some_and(|before| !(before && folder)) {
+        if !paths.enter(inside, folder) {
             let path = path.escape_debug();
             return Err(contradiction(format!("{path} collides with another path, at least where case is ignored")));
         }
@@ -303,9 +303,24 @@ fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
     stated.ok_or_else(|| contradiction("the archive has no Cargo.toml")).and_then(|text| sent.agrees(&text))
 }
 
-/// What two paths have in common that some file system would take for one.
-fn twin(inside: &str) -> Option<String> {
-    EntryPath::parse(inside.trim_end_matches('/')).ok().map(|path| path.twin())
+/// What some file system would take for one path, and whether it is a folder; what lies in a folder comes right behind
+/// it. Folders above members are not entered: a thousand may stand in one path.
+#[derive(Default)]
+struct Paths(BTreeMap<String, bool>);
+
+impl Paths {
+    /// Takes a member; `false` where one path would be a file and something else. Only folders may come again.
+    fn enter(&mut self, inside: &str, folder: bool) -> bool {
+        let Ok(path) = EntryPath::parse(inside.trim_end_matches('/')) else { return true };
+        // Nothing comes before this character, and no path has it.
+        let own = path.twin().replace('/', "\0");
+        let lies_in = |path: &str, file: &str| path.strip_prefix(file).is_some_and(|rest| rest.starts_with('\0'));
+        let before = self.0.range::<str, _>((Unbounded, Excluded(own.as_str()))).next_back();
+        let behind = self.0.range::<str, _>((Excluded(own.as_str()), Unbounded)).next();
+        let in_file = before.is_some_and(|(before, folder)| !folder && lies_in(&own, before));
+        let over_others = !folder && behind.is_some_and(|(behind, _)| lies_in(behind, &own));
+        !in_file && !over_others && self.0.insert(own, folder).is_none_or(|before| before && folder)
+    }
 }
 
 #[derive(Deserialize)]

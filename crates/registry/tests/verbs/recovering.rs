@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::{Code, Subject, TenantRole};
-use registry::{Call, Minted, TenantAdmin};
+use registry::{Auditor, Call, Minted, TenantAdmin, TokenRequest};
 
 use crate::bench::{Bench, code, request};
 use crate::both;
@@ -65,6 +65,28 @@ async fn a_binding_without_a_token_and_a_token_without_its_binding_are_no_admins
     recover(bench, "admin").await.expect("bob's token gives nothing any more");
 }
 
+async fn the_last_token_ends_soon_in_the_second_half_of_a_short_life(bench: &Bench) {
+    let admin = bench.admin().await;
+    let ends_soon = async || {
+        let summary = admin.authorize_tenant::<Auditor>().expect("an admin").ops_summary().await.expect("a summary");
+        (summary.last_admin_token_expires_at_utc.is_some(), summary.last_admin_token_ends_soon)
+    };
+    admin.authorize_tenant::<TenantAdmin>().expect("an admin").set_pat_policy(1440).await.expect("set");
+    assert_eq!(ends_soon().await, (true, false), "a day is left, all that a fresh one has");
+    bench.clock.advance(DAY / 2 + DAY / 24);
+    assert_eq!(ends_soon().await, (true, true));
+    admin.authorize_tenant::<TenantAdmin>().expect("an admin").set_pat_policy(10_080).await.expect("set");
+    // Half of a week is longer than two days.
+    let request = TokenRequest { life: Some(3 * DAY), ..request("second", &["tenant:admin"]) };
+    admin.mint_token(request).await.expect("a token");
+    bench.clock.advance(DAY / 3);
+    assert_eq!(ends_soon().await, (true, false), "more than two days are left");
+    bench.clock.advance(DAY);
+    assert_eq!(ends_soon().await, (true, true));
+    bench.clock.advance(2 * DAY);
+    assert_eq!(ends_soon().await, (false, false));
+}
+
 /// In rounds: in the first of them most wait for a connection to the database, not for each other.
 async fn of_many_at_once_one_recovers(bench: &Bench) {
     let subjects: Vec<_> = (0..8).map(|number| format!("owner-{number}")).collect();
@@ -80,5 +102,6 @@ both! {
     nobody_recovers_while_an_admin_is_left;
     the_last_token_runs_out_and_its_owner_comes_back_once;
     a_binding_without_a_token_and_a_token_without_its_binding_are_no_admins;
+    the_last_token_ends_soon_in_the_second_half_of_a_short_life;
     of_many_at_once_one_recovers;
 }

@@ -85,6 +85,8 @@ struct Counts {
     waiting_trash: u64,
     /// When the last of the admin tokens in force ends; `null`: there is none.
     last_admin_token_expires_at_utc: Option<String>,
+    /// Whether that is within two days, or within half of the longest life where that is less.
+    last_admin_token_ends_soon: bool,
 }
 
 async fn summary(

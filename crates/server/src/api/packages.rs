@@ -109,7 +109,6 @@ async fn packages(
     Ok(Answer(Page::cut(found, limit, |package| written(&(&package.at.name, &package.at.namespace)), package_view)))
 }
 
-/// A cursor of two texts.
 /// The name and namespace that a list of packages goes on after.
 pub(crate) fn pair(paging: &Paging) -> Result<(String, String), Problem> {
     let Some(text) = paging.after()? else { return Ok(Default::default()) };

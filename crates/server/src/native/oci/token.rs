@@ -13,7 +13,7 @@ use registry::Call;
 use super::super::bounded;
 use super::super::documents::say;
 use super::{Refused, not_possible};
-use crate::app::App;
+use crate::app::{App, presented_token};
 use crate::edge::Context;
 use crate::edge::rate::{Class, Key};
 use crate::problem::Problem;
@@ -24,8 +24,8 @@ const LIFE: Duration = Duration::from_secs(3600);
 pub(super) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Response, Refused> {
     let context = parts.extensions.get::<Context>();
     let context = context.ok_or_else(|| Problem::internal_error("the request did not come through the edge"))?;
-    // Who shows nothing pays before the body is read, and gets it back for credentials in the form.
-    let (address, shows) = (Key::Address(context.client), parts.headers.contains_key(header::AUTHORIZATION));
+    // Who shows no token pays before the body is read, and gets it back for credentials in the form.
+    let (address, shows) = (Key::Address(context.client), matches!(presented_token(&parts.headers), Ok(Some(_))));
     if !shows {
         app.spend(address, Class::Request)?;
     }
