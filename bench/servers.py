@@ -109,6 +109,7 @@ class Ours(Server):
             "ARTIFORTRESS_BOOTSTRAP_TOKEN": self.bootstrap,
             "ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE": "10000000",
             "ARTIFORTRESS_QUOTA_DEFAULT_STORAGE_GIB": "1000",
+            **{name: os.environ[name] for name in ("LD_PRELOAD", "BENCH_SYNC_US") if name in os.environ},
             **(backing or {}),
         }
         command = [str(program), "api" if backing else "serve"]
