@@ -44,7 +44,10 @@ pub(super) async fn who_asks_is_told_where_tokens_are(yard: &Yard) -> Result<()>
     }
     nobody.get("/v2/").basic("anybody", yard.admin.token()).send().await?.expect(&[200])?;
     told(nobody.get("/v2/").bearer("aft_wrong").send().await?, 401, "UNAUTHORIZED")?;
-    told(nobody.get("/v2/token").basic("x", "wrong").send().await?, 401, "UNAUTHORIZED").map(drop)
+    told(nobody.get("/v2/token").basic("x", "wrong").send().await?, 401, "UNAUTHORIZED")?;
+    let mine = format!("Bearer {}", yard.admin.token());
+    let twice = nobody.get("/v2/token").header("Authorization", mine).header("Authorization", "Bearer other");
+    told(twice.send().await?, 401, "UNAUTHORIZED").map(drop)
 }
 
 pub(super) async fn a_token_can_do_no_more_than_its_caller(yard: &Yard) -> Result<()> {

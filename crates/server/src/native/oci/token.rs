@@ -92,9 +92,14 @@ impl Form {
     /// The headers with the credentials, wherever they came.
     fn credentials(&self, parts: &Parts) -> Result<HeaderMap, Problem> {
         let mut headers = HeaderMap::new();
-        if let Some(shown) = parts.headers.get(header::AUTHORIZATION) {
-            headers.insert(header::AUTHORIZATION, shown.clone());
-        } else if let Some(password) = self.password.as_ref().filter(|_| parts.method == Method::POST) {
+        // All of them: two are refused.
+        for shown in parts.headers.get_all(header::AUTHORIZATION) {
+            headers.append(header::AUTHORIZATION, shown.clone());
+        }
+        if !headers.is_empty() {
+            return Ok(headers);
+        }
+        if let Some(password) = self.password.as_ref().filter(|_| parts.method == Method::POST) {
             let mut value = HeaderValue::try_from(format!("Bearer {password}"))
                 .map_err(|_| Problem::bad_request("the password is not one of ours"))?;
             value.set_sensitive(true);
