@@ -175,6 +175,11 @@ async fn malformed_and_conflicting_ones_are_refused() -> Result<()> {
             status(site.admin.put("/repository/files/coded").header("Content-Encoding", coding).body("x")).await?;
         ensure(code == 415, format!("{coding:?}: {code}"))?;
     }
+    // A part of a file is not taken for the whole.
+    for range in ["bytes 4-7/10", "bytes 0-0/1", "x"] {
+        let code = status(site.admin.put("/repository/files/coded").header("Content-Range", range).body("x")).await?;
+        ensure(code == 400, format!("{range:?}: {code}"))?;
+    }
     left_nothing(&site.admin, "/repository/files/coded").await?;
     let agreeing = site
         .admin

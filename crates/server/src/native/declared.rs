@@ -34,6 +34,14 @@ pub(crate) fn claims(headers: &HeaderMap) -> Result<Claims, Problem> {
     Ok(claims)
 }
 
+/// What is said of a file that comes whole. A part of one must not be taken for the whole (RFC 9110, 14.5).
+pub(super) fn whole(headers: &HeaderMap) -> Result<Claims, Problem> {
+    if headers.contains_key(header::CONTENT_RANGE) {
+        return Err(refuse("content-range", "is not possible here: send the whole file"));
+    }
+    claims(headers)
+}
+
 /// Reads what is said of the file of a PUT: its digest, its length, its type. The rest of the claims stays.
 pub(super) fn declared(headers: &HeaderMap, claims: &mut Claims) -> Result<Declared, Problem> {
     let sha256 = claims.take(Algorithm::Sha256).and_then(|digest| digest.try_into().ok()).map(Sha256Digest);

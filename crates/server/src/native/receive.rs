@@ -8,7 +8,7 @@ use http::HeaderMap;
 use registry::{Grant, Write};
 
 use super::body::pieces;
-use super::declared::claims;
+use super::declared::whole;
 use super::documents::say;
 use crate::problem::Problem;
 
@@ -20,7 +20,7 @@ pub(super) async fn receive(
     body: Body,
 ) -> Result<Response, Problem> {
     let mut receiving = grant.take_in(intake);
-    let mut pieces = pieces(body, claims(headers)?);
+    let mut pieces = pieces(body, whole(headers)?);
     while let Some(piece) = pieces.next().await {
         receiving.write(piece?).await?;
     }

@@ -11,7 +11,7 @@ use registry::{Grant, Replace, Write};
 use serde::Serialize;
 
 use super::body::pieces;
-use super::declared::{claims, declared};
+use super::declared::{declared, whole};
 use super::fetch::CHECKSUM;
 use crate::edge::conditional::EntityTag;
 use crate::problem::Problem;
@@ -33,7 +33,7 @@ pub(super) async fn store(
     parts: &Parts,
     body: Body,
 ) -> Result<Response, Problem> {
-    let mut claims = claims(&parts.headers)?;
+    let mut claims = whole(&parts.headers)?;
     let declared = declared(&parts.headers, &mut claims)?;
     let mut incoming = grant.receive(path.clone(), declared, replace(parts)?).await?;
     let mut pieces = pieces(body, claims);
