@@ -37,7 +37,7 @@ pub(super) struct Known {
 }
 
 /// What the server knows better, or what nobody reads in an index.
-const NOT_KEPT: [&str; 11] = [
+const NOT_KEPT: [&str; 12] = [
     "_id",
     "_npmUser",
     "_attachments",
@@ -49,6 +49,7 @@ const NOT_KEPT: [&str; 11] = [
     "_from",
     "hasInstallScript",
     "_hasShrinkwrap",
+    "bundledDependencies",
 ];
 
 /// A PUT to a package, under way.
@@ -171,7 +172,7 @@ impl Put {
         let release = Release {
             package,
             files: vec![self.file(&version, &known)?],
-            manifest: manifest(sent, &self.name, &version).to_string(),
+            manifest: manifest(sent, &found.package, &self.name, &version).to_string(),
             display: self.name,
             exact_name: true,
             version: VersionName::parse(&version).map_err(|error| malformed(error.to_string()))?,
@@ -267,14 +268,31 @@ impl Put {
     }
 }
 
+/// What decides whether and how a package is installed is what its archive says.
+const STATED: [&str; 6] = ["os", "cpu", "libc", "engines", "acceptDependencies", "bundleDependencies"];
+
 /// What is kept of the version.
-fn manifest(mut sent: Map<String, Json>, name: &str, version: &str) -> Json {
-    for field in NOT_KEPT {
-        sent.remove(field);
+fn manifest(mut sent: Map<String, Json>, stated: &Map<String, Json>, name: &str, version: &str) -> Json {
+    for field in NOT_KEPT.iter().chain(&STATED) {
+        sent.remove(*field);
     }
+    let stated = STATED.iter().filter_map(|field| Some(((*field).to_owned(), said(stated, field)?)));
+    sent.extend(stated);
     sent.insert("name".to_owned(), json!(name));
     sent.insert("version".to_owned(), json!(version));
     Json::Object(sent)
+}
+
+/// A field of package.json as indexes have it: what is bundled is a list, however it was spelled.
+fn said(stated: &Map<String, Json>, field: &str) -> Option<Json> {
+    if field != "bundleDependencies" {
+        return stated.get(field).cloned();
+    }
+    match stated.get(field).or_else(|| stated.get("bundledDependencies"))? {
+        Json::Bool(true) => Some(stated.get("dependencies")?.as_object()?.keys().cloned().collect()),
+        list @ Json::Array(_) => Some(list.clone()),
+        _ => None,
+    }
 }
 
 /// The kind of statement in a provenance bundle.

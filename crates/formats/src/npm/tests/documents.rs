@@ -98,6 +98,30 @@ fn what_installing_does_is_read_from_the_archive() {
 }
 
 #[test]
+fn what_decides_on_installing_is_what_the_archive_says() {
+    let shown = |stated: serde_json::Value, said: serde_json::Value| {
+        let whole = |more: &serde_json::Value| {
+            let mut object = json!({"name": "a", "version": "1.0.0", "dependencies": {"b": "1", "c": "2"}});
+            object.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            object
+        };
+        let archive = packed(&[("package/package.json", whole(&stated).to_string().as_bytes())]);
+        let plan = publish(&publishing(&whole(&said), &archive)).expect("a plan");
+        let manifest: serde_json::Value =
+            serde_json::from_str(&plan.release.expect("a release").manifest).expect("an object");
+        ["os", "engines", "bundleDependencies", "bundledDependencies"].map(|key| manifest.get(key).cloned())
+    };
+    let lies =
+        json!({"os": ["!linux"], "engines": {"node": "1"}, "bundleDependencies": ["b"], "bundledDependencies": ["b"]});
+    assert_eq!(shown(json!({}), lies.clone()), [None, None, None, None]);
+    let truth = json!({"os": "linux", "engines": {"node": ">=20"}, "bundledDependencies": ["c"]});
+    let expected = [Some(json!("linux")), Some(json!({"node": ">=20"})), Some(json!(["c"])), None];
+    assert_eq!(shown(truth, lies), expected);
+    assert_eq!(shown(json!({"bundleDependencies": true}), json!({}))[2], Some(json!(["b", "c"])));
+    assert_eq!(shown(json!({"bundleDependencies": false}), json!({}))[2], None);
+}
+
+#[test]
 fn what_is_unlisted_is_not_there() {
     let hidden = VersionHead { unlisted: true, ..head("1.0.0", 1) };
     assert_eq!(packument(FULL, &[facts(hidden.clone(), None)], &[]), None);
