@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use model::Code;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::postgres::PgConnection;
 
@@ -41,7 +42,7 @@ impl<'c> Session<'c> {
 
     /// All rows of a query.
     pub async fn rows(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<Vec<Row>> {
-        count_statement();
+        begin(args)?;
         match &mut self.conn {
             Conn::Lite => borrowed(|conn| lite_rows(conn, sql, args)),
             Conn::Pg(conn) => {
@@ -53,7 +54,7 @@ impl<'c> Session<'c> {
 
     /// The first row of a query, if any.
     pub async fn row(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<Option<Row>> {
-        count_statement();
+        begin(args)?;
         match &mut self.conn {
             Conn::Lite => borrowed(|conn| lite_row(conn, sql, args)),
             Conn::Pg(conn) => {
@@ -90,7 +91,7 @@ impl<'c> Tx<'c> {
 
     /// Runs a statement; returns how many rows it changed.
     pub async fn execute(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<u64> {
-        count_statement();
+        begin(args)?;
         match &mut self.session.conn {
             Conn::Lite => borrowed(|conn| lite_execute(conn, sql, args)),
             Conn::Pg(conn) => Ok(bind(sql, args).execute(&mut **conn).await?.rows_affected()),
@@ -130,6 +131,15 @@ impl<'c> Tx<'c> {
 
     pub(crate) fn into_touched(self) -> Touched {
         self.touched
+    }
+}
+
+/// Counts a statement. A text that PostgreSQL could not keep is refused before it is sent, on both engines.
+fn begin(args: &[Value<'_>]) -> Result<()> {
+    count_statement();
+    match args.iter().any(|arg| matches!(arg, Value::Text(text) if text.contains('\0'))) {
+        true => Err(Error::refuse(Code::BadRequest, "a text with the character U+0000 can be neither kept nor found")),
+        false => Ok(()),
     }
 }
 

@@ -117,3 +117,35 @@ async fn what_is_missing_is_named_as_what_it_is() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_nul_in_a_text_is_refused_embedded() -> Result<()> {
+    a_nul_in_a_text_is_refused(&Site::embedded().await?).await
+}
+
+#[tokio::test]
+async fn a_nul_in_a_text_is_refused_scaled_out() -> Result<()> {
+    a_nul_in_a_text_is_refused(&Site::scaled().await?).await
+}
+
+/// PostgreSQL keeps no such text; it is refused alike on both.
+async fn a_nul_in_a_text_is_refused(site: &Site) -> Result<()> {
+    for (key, format) in [("js", "npm"), ("crates", "cargo")] {
+        site.server.repository(key, format).await?;
+    }
+    let described = json!({"repoKey": "files", "format": "raw", "repoType": "local", "description": "a\u{0}b"});
+    let cases = [
+        site.admin.get("/repository/js/-/v1/search?text=%00"),
+        site.admin.get("/repository/crates/api/v1/crates?q=%00"),
+        site.admin.get("/v1/repos?cursor=AAAA"),
+        site.admin.get("/v1/audit?subject=%00"),
+        site.admin.get("/v1/audit?action=a%00"),
+        site.admin.post("/v1/repos").json(&described),
+    ];
+    for case in cases {
+        // In the shape of its client.
+        let answer = case.send().await?;
+        ensure(answer.status == 400, format!("{} {}", answer.status, answer.text()))?;
+    }
+    Ok(())
+}
