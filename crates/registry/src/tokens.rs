@@ -212,10 +212,12 @@ impl Registry {
         let life = request.life.unwrap_or(self.settings().token_life.min(longest));
         if life < MIN_LIFE || life > longest {
             let (least, most) = (MIN_LIFE.as_secs() / 60, longest.as_secs() / 60);
-            return Err(Error::bad_request(format!(
-                "a token lives at least {least} and at most {most} minutes here (ttlMinutes), which are {} whole days",
-                most / (24 * 60)
-            )));
+            let days = match most / (24 * 60) {
+                0 => String::new(),
+                days => format!(", which are {days} whole days"),
+            };
+            let why = format!("a token lives at least {least} and at most {most} minutes here (ttlMinutes){days}");
+            return Err(Error::bad_request(why));
         }
         if request.name.len() > 200 || request.name.chars().any(char::is_control) {
             return Err(Error::bad_request("name must have at most 200 bytes and no control characters"));
@@ -293,9 +295,9 @@ impl Registry {
         Ok(minted)
     }
 
-    /// An admin's token for whoever owns the database, while no admin's token is in force; it lives as long as is
-    /// allowed here. No request can ask for it.
-    pub async fn recover(&self, subject: Subject) -> Result<Minted> {
+    /// An admin's token for whoever owns the database, while no admin's token is in force or, with `lost`, nobody has
+    /// those any more; it lives as long as is allowed here. No request can ask for it.
+    pub async fn recover(&self, subject: Subject, lost: bool) -> Result<Minted> {
         let life = Some(self.longest_life().await?);
         let request = TokenRequest { subject, scopes: vec![Scope::everything()], life, name: "recover".to_owned() };
         let scopes = vec![HeldScope { scope: Scope::everything(), basis: Basis::Grant }];
@@ -303,7 +305,7 @@ impl Registry {
         // No subject has a space in its name: nobody else is called so.
         let act = Act { actor: "database owner".to_owned(), ..self.act() };
         let minted = Minted::of(&token, secret, act.at);
-        self.store().write(Recover { act, token }).await?;
+        self.store().write(Recover { act, token, lost }).await?;
         Ok(minted)
     }
 

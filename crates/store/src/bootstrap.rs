@@ -65,14 +65,16 @@ impl Write for ExchangeBootstrap {
     }
 }
 
-/// Mints an admin's token for the owner of the database. Refused while somebody's admin token is in force, and where
-/// the bootstrap token has not been exchanged yet. Of several at once, one mints.
+/// Mints an admin's token for the owner of the database. Refused while somebody's admin token is in force, unless all
+/// of those are given up for lost, and where the bootstrap token has not been exchanged yet. Of several at once, one mints.
 #[derive(Clone, Debug)]
 pub struct Recover {
     /// Who and when.
     pub act: Act,
     /// The token to mint.
     pub token: NewToken,
+    /// Whether nobody has the admin tokens any more that are in force.
+    pub lost: bool,
 }
 
 impl Write for Recover {
@@ -84,7 +86,9 @@ impl Write for Recover {
         if bootstrap_is_open(tx, act.tenant).await? {
             return Err(Error::conflict("nobody has logged in here yet: the bootstrap token makes the first admin"));
         }
-        if let Some(admin) = last_admin(tx, act.tenant, act.at).await? {
+        if !self.lost
+            && let Some(admin) = last_admin(tx, act.tenant, act.at).await?
+        {
             let why = format!("an admin's token is in force until {}: that of {}", admin.until, admin.subject);
             return Err(Error::conflict(why));
         }

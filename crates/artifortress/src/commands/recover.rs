@@ -21,6 +21,10 @@ pub struct Recover {
     #[arg(long, default_value = "admin", value_parser = subject)]
     subject: Subject,
 
+    /// Also while an admin's token is in force: nobody has it any more. It stays valid until it ends or is revoked
+    #[arg(long)]
+    lost: bool,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -41,7 +45,10 @@ impl Recover {
             return Err(Failure::new("the database is not up to date: run `artifortress migrate`"));
         }
         let registry = build(&config, store, &context.ambient).await?;
-        let minted = registry.recover(self.subject).await.map_err(|error| Failure::new(error.to_string()))?;
+        let minted = registry.recover(self.subject, self.lost).await.map_err(|error| {
+            let failure = Failure::new(error.to_string());
+            if self.lost { failure } else { failure.advise("if nobody has that token any more: --lost") }
+        })?;
         let (console, subject, until) = (&context.console, minted.subject, minted.expires_at);
         if self.json {
             let told = json!({ "token": minted.secret.text(), "subject": subject, "expiresAtUtc": until });

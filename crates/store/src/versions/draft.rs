@@ -54,6 +54,10 @@ impl Write for CreateDraft {
         let (namespace, name) = (&self.package.namespace, &self.package.name);
         let version = at(tx, self.repo, namespace, name, self.version.as_str()).await?;
         let version = version.ok_or_else(|| Error::Defect("a draft vanished".to_owned()))?;
+        if version.state == VersionState::Published {
+            let why = format!("{version} is published already and never changes: other files need another version");
+            return Err(Error::conflict(why));
+        }
         if version.state != VersionState::Draft {
             return Err(Error::conflict(format!("{version} is {}: its name is never used again", version.state)));
         }

@@ -68,7 +68,7 @@ pub(super) struct Properties {
 
 impl Properties {
     /// Adds to `body` what was named.
-    fn add_to(&self, body: &mut Map<String, Value>) {
+    fn add_to(&self, body: &mut Map<String, Value>) -> Result<(), Failure> {
         if let Some(description) = &self.description {
             body.insert("description".to_owned(), json!(description));
         }
@@ -76,9 +76,23 @@ impl Properties {
             body.insert("anonymousRead".to_owned(), json!(open));
         }
         if !self.settings.is_empty() {
-            body.insert("settings".to_owned(), Value::Object(self.settings.iter().cloned().collect()));
+            body.insert("settings".to_owned(), Value::Object(together(&self.settings)?));
+        }
+        Ok(())
+    }
+}
+
+/// The settings; what is said of a list in several places is one list.
+fn together(settings: &[(String, Value)]) -> Result<Map<String, Value>, Failure> {
+    let mut all = Map::new();
+    for (name, value) in settings {
+        match (all.get_mut(name), value) {
+            (None, value) => drop(all.insert(name.clone(), value.clone())),
+            (Some(Value::Array(before)), Value::Array(more)) => before.extend(more.iter().cloned()),
+            (Some(_), _) => return Err(Failure::usage(format!("the setting {name} is given twice"))),
         }
     }
+    Ok(all)
 }
 
 impl Repos {
@@ -94,7 +108,7 @@ impl Repos {
                 body.insert("repoKey".to_owned(), json!(key));
                 body.insert("format".to_owned(), json!(format));
                 body.insert("repoType".to_owned(), json!("local"));
-                properties.add_to(&mut body);
+                properties.add_to(&mut body)?;
                 let call = desk.client.post("/v1/repos").json(&Value::Object(body)).once();
                 desk.perform(call, &format!("repository {key} is made")).await
             }
@@ -114,7 +128,7 @@ impl Repos {
 /// Changes only what nobody else has changed in the meantime.
 async fn update(desk: &Desk<'_>, key: &RepoKey, properties: &Properties) -> Result<(), Failure> {
     let mut body = Map::new();
-    properties.add_to(&mut body);
+    properties.add_to(&mut body)?;
     if body.is_empty() {
         return Err(Failure::usage("name at least one property to change"));
     }
@@ -165,5 +179,16 @@ mod tests {
             assert_eq!(setting(text).ok(), name.map(|name| (name, value)), "{text}");
         }
         assert!(setting("immutableRefs").is_err());
+    }
+
+    #[test]
+    fn a_list_may_be_said_in_parts_and_nothing_else_twice() {
+        let said = |words: &[&str]| {
+            let settings: Vec<_> = words.iter().map(|word| setting(word).expect("a setting")).collect();
+            together(&settings).map(Value::Object).ok()
+        };
+        let both = json!({"immutableRefs": ["v*", "r*"], "allowOverwrite": true});
+        assert_eq!(said(&["immutableRefs=v*", "allowOverwrite=true", "immutableRefs=r*"]), Some(both));
+        assert_eq!(said(&["allowOverwrite=true", "allowOverwrite=true"]), None);
     }
 }

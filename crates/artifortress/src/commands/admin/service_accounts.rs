@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::Desk;
+use super::sure::Sure;
 use crate::commands::failure::Failure;
 
 const PLACE: &str = "/v1/admin/service-accounts";
@@ -20,10 +21,12 @@ pub(super) enum ServiceAccounts {
         #[arg(long)]
         description: Option<String>,
     },
-    /// Delete one and revoke its tokens
+    /// Delete one for good: its tokens are revoked, its name is never used again
     Delete {
         /// Its subject
         subject: String,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
@@ -42,7 +45,8 @@ impl ServiceAccounts {
                 let call = desk.client.post(PLACE).json(&body).once();
                 desk.perform(call, &format!("service account {subject} is made")).await
             }
-            Self::Delete { subject } => {
+            Self::Delete { subject, sure } => {
+                sure.agreed(desk, &format!("delete the service account {subject} for good"))?;
                 let call = desk.client.delete(&format!("{PLACE}{}", outbound::path([subject.as_str()])));
                 desk.perform(call, &format!("service account {subject} is deleted")).await
             }

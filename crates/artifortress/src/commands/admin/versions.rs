@@ -21,7 +21,7 @@ pub(super) enum Versions {
         #[command(flatten)]
         which: Which,
     },
-    /// Yank: resolvers do not choose it any more, downloads go on
+    /// Yank: resolvers do not choose it any more (npm shows it as deprecated), downloads go on
     Yank {
         #[command(flatten)]
         which: Which,
@@ -34,7 +34,7 @@ pub(super) enum Versions {
         #[command(flatten)]
         which: Which,
     },
-    /// Deprecate with a text that users are shown
+    /// Deprecate with a text; npm shows it, other clients have no place for it
     Deprecate {
         #[command(flatten)]
         which: Which,
