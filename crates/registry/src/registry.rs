@@ -15,6 +15,7 @@ use crate::identity::{Identities, Recognised, identities};
 use crate::notes::Notes;
 use crate::packaging::{Documents, Pointers};
 use crate::remembered::Remembered;
+use crate::shares::Shares;
 use crate::tokens::Minted;
 use crate::uploads::OpenFiles;
 use crate::uses::Uses;
@@ -72,6 +73,7 @@ pub(crate) struct Inner {
     pub(crate) recognised: Recognised,
     pub(crate) entries: Entries,
     pub(crate) hot: Hot,
+    pub(crate) shares: Shares,
     pub(crate) documents: Documents,
     pub(crate) pointers: Pointers,
     pub(crate) notes: Notes,
@@ -99,6 +101,7 @@ impl Registry {
         blobs.on_poison(move |why| rows.stop(why));
         let entries = Entries::new(settings.entry_cache / 2);
         let hot = Hot::new(settings.entry_cache / 2);
+        let shares = Shares::new(blobs.options().read_memory);
         let documents = Documents::new(settings.entry_cache);
         let identities = identities();
         let repositories = Remembered::new(REPOSITORIES);
@@ -115,6 +118,7 @@ impl Registry {
             recognised,
             entries,
             hot,
+            shares,
             documents,
             pointers: Pointers::default(),
             notes,

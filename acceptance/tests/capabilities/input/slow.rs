@@ -129,3 +129,30 @@ async fn ended(site: &Site) -> Result<usize> {
     let read = |line: &&str| line.contains("\"method\":\"GET\"") && line.contains("/repository/files/large");
     Ok(site.server.logged(&mark).await?.lines().filter(read).count())
 }
+
+/// Readers that take nothing hold their own share of the memory for downloads and leave the others theirs.
+#[tokio::test]
+async fn readers_that_take_nothing_stop_nobody_else() -> Result<()> {
+    let server = plan().variable("ARTIFORTRESS_DOWNLOAD_BUFFER_MIB", "16").start().await?;
+    let admin = server.admin()?;
+    let site = Site { server, admin };
+    site.repository("files", json!({"anonymousRead": true})).await?;
+    let piece = Bytes::from(vec![7; 1 << 20]);
+    for name in ["large", "other"] {
+        let put = site.admin.put(&format!("/repository/files/{name}")).pieces(vec![piece.clone(); 24]);
+        ask(put).await?.expect(&[201])?;
+    }
+    let mut sockets = Vec::new();
+    for number in 0..40 {
+        let mut socket = tokio::net::TcpStream::connect(site.server.address()?).await?;
+        let head = b"GET /repository/files/large HTTP/1.1\r\nHost: x\r\n\r\n";
+        tokio::io::AsyncWriteExt::write_all(&mut socket, head).await?;
+        if number < 8 {
+            socket.readable().await?;
+        }
+        sockets.push(socket);
+    }
+    let answer = ask(site.admin.get("/repository/files/other")).await?.expect(&[200])?;
+    ensure(answer.body.len() == 24 << 20, "it is whole")?;
+    ensure(ended(&site).await? == 0, "the others were cut first")
+}

@@ -175,7 +175,7 @@ async fn content(grant: &Grant<Read>, found: &Found, parts: &Parts, current: Cur
         found.expect_copies()?;
         Body::empty()
     } else {
-        stream::body(grant, found.open(range).await?).await?
+        stream::body(grant, found, range, parts).await?
     };
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));

@@ -1,32 +1,89 @@
 //! Bytes on their way out: checked blocks, and a look at the caller's rights while they flow.
 
+use std::net::IpAddr;
+use std::ops::Range;
+
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
-use registry::{Content, Grant, Read, Watch};
+use http::request::Parts;
+use registry::{Content, Found, Grant, Read, Share, Watch};
 
+use crate::edge::Context;
 use crate::problem::Problem;
 
-/// A body of `content`. A small one goes out in one piece with its head.
-pub(super) async fn body(grant: &Grant<Read>, mut content: Content) -> Result<Body, Problem> {
+/// Files up to this length, in bytes, take no share: they are sent with their head.
+const SHORT: u64 = 64 << 10;
+
+/// A body of `range` of a file (`None`: all). A small one goes out in one piece with its head.
+pub(super) async fn body(
+    grant: &Grant<Read>,
+    found: &Found,
+    range: Option<Range<u64>>,
+    parts: &Parts,
+) -> Result<Body, Problem> {
+    let client = parts.extensions.get::<Context>().map(|context| context.client).filter(|_| found.size() > SHORT);
+    let share = match client {
+        Some(client) => Some(grant.share(client).await?),
+        None => None,
+    };
+    let mut content = found.open(range).await?;
     if content.is_in_memory() {
         let piece = content.next().await?;
-        return Ok(piece.map_or_else(Body::empty, Body::from));
+        return Ok(piece.map_or_else(Body::empty, |piece| Body::from(held(piece, share))));
     }
-    Ok(Body::from_stream(pieces(content, grant.watch())))
+    let download = Download { content, watch: grant.watch(), grant: grant.clone(), client, share };
+    Ok(Body::from_stream(pieces(download)))
+}
+
+/// A piece that gives its share back when it is sent.
+fn held(piece: Bytes, share: Option<Share>) -> Bytes {
+    match share {
+        Some(share) => Bytes::from_owner(Held { piece, _share: share }),
+        None => piece,
+    }
+}
+
+struct Held {
+    piece: Bytes,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.piece
+    }
+}
+
+struct Download {
+    content: Content,
+    watch: Watch,
+    grant: Grant<Read>,
+    client: Option<IpAddr>,
+    /// That of the next piece, when it was taken already.
+    share: Option<Share>,
+}
+
+impl Download {
+    async fn next(&mut self) -> Result<Option<Bytes>, Cut> {
+        if !self.watch.still_allowed().await {
+            return Err(Cut::Revoked);
+        }
+        let share = match (self.share.take(), self.client) {
+            (None, Some(client)) => Some(self.grant.share(client).await.map_err(failed)?),
+            (share, _) => share,
+        };
+        Ok(self.content.next().await.map_err(failed)?.map(|piece| held(piece, share)))
+    }
 }
 
 /// The pieces. An error ends the body early: with the announced length the client notices.
-fn pieces(content: Content, watch: Watch) -> impl Stream<Item = Result<Bytes, Cut>> {
-    stream::unfold(Some((content, watch)), async |state| {
-        let (mut content, mut watch) = state?;
-        if !watch.still_allowed().await {
-            return Some((Err(Cut::Revoked), None));
-        }
-        match content.next().await {
-            Ok(Some(piece)) => Some((Ok(piece), Some((content, watch)))),
-            Ok(None) => None,
-            Err(error) => Some((Err(Cut::Failed(error.to_string())), None)),
+fn pieces(download: Download) -> impl Stream<Item = Result<Bytes, Cut>> {
+    stream::unfold(Some(download), async |download| {
+        let mut download = download?;
+        match download.next().await {
+            Ok(piece) => piece.map(|piece| (Ok(piece), Some(download))),
+            Err(cut) => Some((Err(cut), None)),
         }
     })
 }
@@ -38,4 +95,8 @@ enum Cut {
     Revoked,
     #[error("{0}")]
     Failed(String),
+}
+
+fn failed(error: registry::Error) -> Cut {
+    Cut::Failed(error.to_string())
 }
