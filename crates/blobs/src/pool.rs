@@ -24,7 +24,7 @@ pub(crate) struct Pool {
     permits: Arc<Semaphore>,
     /// How many permits there are, lent ones included.
     units: usize,
-    /// By size.
+    /// By size. Together with what is lent never more than the cap.
     free: Mutex<[Vec<Vec<u8>>; SIZES]>,
     trimming: AtomicBool,
 }
@@ -75,9 +75,21 @@ impl Pool {
 
     fn lend(self: &Arc<Self>, length: usize, permit: OwnedSemaphorePermit) -> Buffer {
         let size = size_of(length);
-        let used = self.lock().get_mut(size).and_then(Vec::pop);
-        let bytes = used.unwrap_or_else(|| vec![0; UNIT << size]);
+        let bytes = self.used(size).unwrap_or_else(|| vec![0; UNIT << size]);
         Buffer { bytes, length, filled: 0, pool: Arc::clone(self), _permit: permit }
+    }
+
+    /// A buffer that is free; where there is none of this size, others go until there is room for a new one.
+    fn used(&self, size: usize) -> Option<Vec<u8>> {
+        let mut free = self.lock();
+        let used = free.get_mut(size).and_then(Vec::pop);
+        if used.is_none() {
+            let room = self.permits.available_permits();
+            while held(&free) > room {
+                drop(free.iter_mut().rev().find_map(Vec::pop));
+            }
+        }
+        used
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, [Vec<Vec<u8>>; SIZES]> {
@@ -120,6 +132,11 @@ impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Pool({} free of {} units)", self.permits.available_permits(), self.units)
     }
+}
+
+/// What free buffers hold, in units.
+fn held(free: &[Vec<Vec<u8>>; SIZES]) -> usize {
+    free.iter().zip(0..).map(|(free, size)| free.len() << size).sum()
 }
 
 /// The number of the smallest size that holds `length` bytes, at most one block.
@@ -181,6 +198,17 @@ mod tests {
         assert_eq!(pool.lock()[SIZES - 1].len(), 2);
         tokio::time::sleep(REST * 4).await;
         assert!(pool.lock().iter().all(Vec::is_empty));
+    }
+
+    #[tokio::test]
+    async fn what_is_free_and_what_is_lent_stay_under_the_cap() {
+        let pool = Pool::new(2 * BLOCK as usize);
+        for length in [UNIT, 3 * UNIT, BLOCK as usize, 2 * UNIT, BLOCK as usize, 1] {
+            let lent: Vec<_> = std::iter::from_fn(|| pool.try_get(length)).collect();
+            assert!(!lent.is_empty() && pool.lent() / UNIT + held(&pool.lock()) <= 32, "{length} lent");
+            drop(lent);
+            assert!(held(&pool.lock()) <= 32, "{length} given back");
+        }
     }
 
     #[tokio::test]
