@@ -21,6 +21,7 @@ pub mod npm;
 pub mod oci;
 mod operation;
 mod packing;
+mod paths;
 pub mod pypi;
 pub mod raw;
 mod say;

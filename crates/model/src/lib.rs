@@ -18,7 +18,7 @@ pub use access::{Role, Scope, ScopeRepo, TenantRole};
 pub use ambient::{Ambient, Random, SeededRandom, SystemRandom};
 pub use digest::Sha256Digest;
 pub use ids::*;
-pub use names::{EntryPath, NameError, PackageName, RefName, RefPattern, RepoKey, Subject, VersionName};
+pub use names::{EntryPath, NameError, PackageName, RefName, RefPattern, RepoKey, Subject, VersionName, path_twin};
 pub use network::{Network, NetworkError};
 pub use refusal::{Code, Reason, Refusal};
 pub use secret::Secret;

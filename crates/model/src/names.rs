@@ -130,8 +130,13 @@ impl EntryPath {
     /// What two paths have in common that some file system would take for one: composed characters,
     /// lower case.
     pub fn twin(&self) -> String {
-        self.0.nfc().flat_map(char::to_lowercase).nfc().collect()
+        path_twin(&self.0)
     }
+}
+
+/// As [`EntryPath::twin`], of any text.
+pub fn path_twin(path: &str) -> String {
+    path.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
 fn check_repo_key(text: &str) -> Result<(), NameError> {

@@ -175,22 +175,6 @@ fn hostile_archives_are_refused_by_name() {
 }
 
 #[test]
-fn paths_that_only_begin_alike_are_taken() {
-    use tar::EntryType as T;
-    let names =
-        ["src!", "src", "src-a/b", "src.rs", "a/src/b", "a/", "a/src/", "a/src/c", "a/", "a/src.d", "a/src d/e"];
-    let names = names.map(|name| format!("a-1.0.0/{name}"));
-    let kind = |name: &str| if name.ends_with('/') { T::Directory } else { T::Regular };
-    for turn in 0..names.len() {
-        let mut members = vec![("a-1.0.0/Cargo.toml", T::Regular, CARGO_TOML.as_bytes())];
-        members.extend(names.iter().map(|name| (name.as_str(), kind(name), &b""[..])));
-        members.rotate_left(turn);
-        let metadata = json!({"name": "a", "vers": "1.0.0", "deps": []});
-        publish(&metadata, archive(&members)).unwrap_or_else(|refusal| panic!("{turn}: {}", refusal.detail));
-    }
-}
-
-#[test]
 fn deep_and_long_manifests_are_refused_in_time() {
     let deep = "a.".repeat(200_000);
     for text in [

@@ -1,8 +1,6 @@
 //! Publishing: two lengths, a JSON text and an archive; the archive has the last word.
 
-use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::ops::Bound::{Excluded, Unbounded};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use model::{Code, EntryPath, PackageName, Refusal, VersionName};
@@ -11,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::index::Manifest;
 use super::{Cargo, is_name, normal};
+use crate::paths::Paths;
 use crate::tarball::{self, broken, contradiction};
 use crate::{
     Answer, Format, Intake, NewFile, PackageAt, Piece, Plan, Release, ReleaseFile, Source, StagedFile, Wanted,
@@ -283,10 +282,7 @@ fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
         if !(file || folder) {
             return Err(contradiction(format!("{} is neither a file nor a folder", path.escape_debug())));
         }
-        if !paths.enter(inside, folder) {
-            let path = path.escape_debug();
-            return Err(contradiction(format!("{path} collides with another path, at least where case is ignored")));
-        }
+        paths.enter(inside, folder).map_err(|why| contradiction(format!("{} {why}", path.escape_debug())))?;
         if inside == "Cargo.toml" && file {
             let mut text = String::new();
             member.by_ref().take(CARGO_TOML + 1).read_to_string(&mut text).map_err(broken)?;
@@ -301,26 +297,6 @@ fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
         return Err(contradiction(format!("the archive unpacks to more than {UNPACKED} bytes")));
     }
     stated.ok_or_else(|| contradiction("the archive has no Cargo.toml")).and_then(|text| sent.agrees(&text))
-}
-
-/// What some file system would take for one path, and whether it is a folder; what lies in a folder comes right behind
-/// it. Folders above members are not entered: a thousand may stand in one path.
-#[derive(Default)]
-struct Paths(BTreeMap<String, bool>);
-
-impl Paths {
-    /// Takes a member; `false` where one path would be a file and something else. Only folders may come again.
-    fn enter(&mut self, inside: &str, folder: bool) -> bool {
-        let Ok(path) = EntryPath::parse(inside.trim_end_matches('/')) else { return true };
-        // Nothing comes before this character, and no path has it.
-        let own = path.twin().replace('/', "\0");
-        let lies_in = |path: &str, file: &str| path.strip_prefix(file).is_some_and(|rest| rest.starts_with('\0'));
-        let before = self.0.range::<str, _>((Unbounded, Excluded(own.as_str()))).next_back();
-        let behind = self.0.range::<str, _>((Excluded(own.as_str()), Unbounded)).next();
-        let in_file = before.is_some_and(|(before, folder)| !folder && lies_in(&own, before));
-        let over_others = !folder && behind.is_some_and(|(behind, _)| lies_in(behind, &own));
-        !in_file && !over_others && self.0.insert(own, folder).is_none_or(|before| before && folder)
-    }
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ use flate2::read::MultiGzDecoder;
 use model::{EntryPath, Refusal};
 use serde_json::{Map, Value as Json};
 
+use crate::paths::Paths;
 use crate::tarball::{self, broken, contradiction, expect_zeros};
 
 /// The longest `package.json`, in bytes.
@@ -53,6 +54,7 @@ pub(super) fn look(bytes: impl Read) -> Result<Archive, Refusal> {
 #[derive(Default)]
 struct Found {
     members: u64,
+    paths: Paths,
     files: u64,
     unpacked: u64,
     package: Option<Vec<u8>>,
@@ -77,6 +79,11 @@ impl Found {
             return Ok(());
         }
         EntryPath::parse(plain).map_err(|error| contradiction(format!("{}: {error}", path.escape_debug())))?;
+        // Clients cut the first folder off, whichever it is.
+        if let Some((_, inside)) = plain.split_once('/') {
+            let collides = |why| contradiction(format!("{} {why}", path.escape_debug()));
+            self.paths.enter(inside, kind.is_dir()).map_err(collides)?;
+        }
         if kind.is_dir() {
             return Ok(());
         }
@@ -86,7 +93,6 @@ impl Found {
         self.files += 1;
         self.unpacked += member.size();
         match inside.to_lowercase().as_str() {
-            "package.json" if self.package.is_some() => Err(contradiction("the archive has two package.json")),
             "package.json" if inside != "package.json" => {
                 Err(contradiction(format!("{} could be taken for package.json", path.escape_debug())))
             }

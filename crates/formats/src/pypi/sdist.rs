@@ -2,7 +2,7 @@
 //!
 //! Sources: the source distribution format, "Source distribution archive features".
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
@@ -12,6 +12,7 @@ use super::metadata::{self, Metadata};
 use super::names::joins;
 use super::wheel::{self, Looked, is_sound, unpacked};
 use crate::StagedFile;
+use crate::paths::Paths;
 use crate::tarball::{self, broken, contradiction, expect_zeros};
 use crate::zip::Kind;
 
@@ -57,8 +58,8 @@ pub(super) fn look_zip(archive: &mut StagedFile) -> Result<Looked, Refusal> {
 #[derive(Default)]
 struct Seen {
     top: String,
-    /// The paths, and whether each is a folder.
-    paths: HashMap<String, bool>,
+    paths: Paths,
+    count: usize,
     links: HashSet<String>,
     named: usize,
     info: Option<Vec<u8>>,
@@ -109,7 +110,8 @@ impl Seen {
             return Err(named("is no path that stays in its folder".to_owned()));
         }
         self.named += path.len();
-        if self.paths.len() >= MEMBERS || self.named > PATHS {
+        self.count += 1;
+        if self.count > MEMBERS || self.named > PATHS {
             return Err(contradiction(format!("the archive has more than {MEMBERS} members, or too long paths")));
         }
         let top = path.split('/').next().unwrap_or_default();
@@ -126,11 +128,7 @@ impl Seen {
         if self.is_like_info(path) && !self.is_info(path) {
             return Err(named("could be taken for PKG-INFO".to_owned()));
         }
-        match self.paths.insert(path.to_owned(), folder) {
-            None => Ok(()),
-            Some(true) if folder => Ok(()),
-            Some(_) => Err(named("is there twice".to_owned())),
-        }
+        self.paths.enter(path, folder).map_err(|why| named(why.to_owned()))
     }
 
     fn is_info(&self, path: &str) -> bool {

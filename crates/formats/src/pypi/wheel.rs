@@ -11,6 +11,7 @@ use super::metadata::{self, Metadata};
 use super::names::joins;
 use super::record::{self, Record};
 use crate::StagedFile;
+use crate::paths::Paths;
 use crate::tarball::contradiction;
 use crate::zip::{self, Kind, Limits, Member, ZipError};
 
@@ -46,6 +47,7 @@ pub(super) fn look(archive: &mut StagedFile) -> Result<Looked, Refusal> {
     let record = Record::parse(&list, &folder)?;
     let files = || members.iter().filter(|member| member.kind == Kind::File);
     files().try_for_each(|member| expect_plain(&member.name, &folder))?;
+    expect_distinct(&members)?;
     record.expect_only(files().map(|member| member.name.as_str()))?;
     for member in files() {
         check(archive, member, &record)?;
@@ -78,6 +80,15 @@ pub(super) fn is_sound(path: &str) -> bool {
         && path.len() <= 4096
         && path.chars().all(plain)
         && !path.split('/').any(|part| matches!(part, "" | "." | ".."))
+}
+
+/// No two members may be one on some file system.
+fn expect_distinct(members: &[Member]) -> Result<(), Refusal> {
+    let mut paths = Paths::default();
+    members.iter().try_for_each(|member| {
+        let collides = |why| contradiction(format!("{} in the archive {why}", member.name.escape_debug()));
+        paths.enter(&member.name, member.kind == Kind::Folder).map_err(collides)
+    })
 }
 
 /// The one folder with metadata.

@@ -49,6 +49,14 @@ fn one_package_json_has_the_last_word() {
 }
 
 #[test]
+fn one_path_is_one_file_once_its_folder_is_cut_off() {
+    for (one, other) in [("a/x", "b/x"), ("a/x", "a/X"), ("a/x", "a/x/y"), ("a/caf\u{e9}", "a/cafe\u{301}")] {
+        let told = refusal(&packed(&[("a/package.json", JSON), (one, b""), (other, b"")]));
+        assert!(told.contains("collides"), "{told}");
+    }
+}
+
+#[test]
 fn paths_stay_inside() {
     for path in
         ["/etc/passwd", "package/../../x", "../x", "package/a\\b", "package//x", "package/\u{202e}x", "package/nul"]
@@ -98,7 +106,8 @@ fn two_sizes_are_refused() {
 
 #[test]
 fn bombs_are_cut_off() {
-    let many = vec![("p/x", b"".as_slice()); 100_001];
+    let names: Vec<_> = (0..=100_000).map(|number| format!("p/{number}")).collect();
+    let many: Vec<_> = names.iter().map(|name| (name.as_str(), b"".as_slice())).collect();
     assert!(refusal(&packed(&many)).contains("members"));
     let large = vec![b' '; 5 << 20];
     assert!(refusal(&packed(&[("package/package.json", large.as_slice())])).contains("at most"));

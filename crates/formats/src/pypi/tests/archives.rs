@@ -140,6 +140,9 @@ fn hostile_wheels_are_refused_by_name() {
             wheel_of(METADATA, &[("demo_lib-1.0.dist-info/metadata", "x")]),
             "could be taken for",
         ),
+        ("files that differ in case", wheel_of(METADATA, &[("A.py", "x"), ("a.py", "x")]), "collides"),
+        ("files that look alike", wheel_of(METADATA, &[("\u{e9}", "x"), ("e\u{301}", "x")]), "collides"),
+        ("a file for a folder", wheel_of(METADATA, &[("a", "x"), ("a/b", "x")]), "collides"),
         ("climbing", wheel_of(METADATA, &[("../x", "x")]), "stays in its folder"),
         ("an absolute path", wheel_of(METADATA, &[("/etc/x", "x")]), "stays in its folder"),
         ("a drive", wheel_of(METADATA, &[("c:x", "x")]), "stays in its folder"),
@@ -231,12 +234,22 @@ fn hostile_source_distributions_are_refused_by_name() {
     use tar::EntryType as T;
     let info: Entry<'_> = ("demo_lib-1.0/PKG-INFO", T::Regular, METADATA.as_bytes());
     let other = METADATA.replace("1.0", "2.0");
-    let cases: [(&str, &[Entry<'_>], &str); 16] = [
+    let cases: [(&str, &[Entry<'_>], &str); 18] = [
         ("nothing", &[], "PKG-INFO"),
         ("no PKG-INFO", &[("demo_lib-1.0/x", T::Regular, b"")], "no demo_lib-1.0/PKG-INFO"),
         ("one deeper", &[("demo_lib-1.0/x/PKG-INFO", T::Regular, METADATA.as_bytes())], "no demo_lib-1.0/PKG-INFO"),
         ("two", &[info, info], "there twice"),
         ("two by case", &[info, ("demo_lib-1.0/pkg-info", T::Regular, b"")], "could be taken for PKG-INFO"),
+        (
+            "two that differ in case",
+            &[info, ("demo_lib-1.0/x", T::Regular, b""), ("demo_lib-1.0/X", T::Regular, b"")],
+            "collides",
+        ),
+        (
+            "a file with one in it",
+            &[info, ("demo_lib-1.0/x", T::Regular, b""), ("demo_lib-1.0/x/y", T::Regular, b"")],
+            "collides",
+        ),
         ("two folders", &[info, ("other-1.0/x", T::Regular, b"")], "lies outside demo_lib-1.0/"),
         ("another folder", &[("x-1.0/PKG-INFO", T::Regular, METADATA.as_bytes())], "lies in x-1.0/"),
         ("another version", &[("demo_lib-1.0/PKG-INFO", T::Regular, other.as_bytes())], "lies in demo_lib-1.0/"),
