@@ -48,7 +48,7 @@ async fn embedded_it_takes_the_folder_of_a_stopped_server() -> Result<()> {
     ensure(told.contains("belongs to another artifortress"), told)?;
     site.server.stop()?;
     let told = said(&site.server.beside(&recover)?, 1)?;
-    ensure(told.contains("in force until") && told.contains("admin"), told)?;
+    ensure(told.contains("in force until") && told.contains("admin") && told.contains("--lost"), told)?;
     let told = said(&site.server.beside(&["recover", "--data", "elsewhere"])?, 3)?;
     ensure(told.contains("no database") && !site.server.data().join("../elsewhere").exists(), told)?;
     site.server.resume().await?;
@@ -63,6 +63,23 @@ async fn embedded_it_takes_the_folder_of_a_stopped_server() -> Result<()> {
     ensure(told.contains("olga"), told)?;
     site.server.resume().await?;
     opens(&site.server, &done).await
+}
+
+/// The token is there, but nobody knows it any more.
+#[tokio::test]
+async fn where_an_admin_is_left_it_must_be_said_that_the_token_is_lost() -> Result<()> {
+    let mut site = Site::embedded().await?;
+    site.server.stop()?;
+    let lost = site.server.beside(&["recover", "--subject", "olga", "--lost", "--json"])?;
+    let minted: serde_json::Value = serde_json::from_slice(&lost.stdout)?;
+    let token = minted["token"].as_str().unwrap_or_default();
+    ensure(lost.status.success() && minted["subject"] == "olga", format!("{lost:?}"))?;
+    site.server.resume().await?;
+    for (token, subject) in [(token, "olga"), (site.admin.token(), "admin")] {
+        let who = ask(site.server.http()?.with_token(token).get("/v1/auth/whoami")).await?.expect(&[200])?;
+        ensure(who.string("/subject")? == subject, who.text())?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use super::access::{Known, Tenant};
 use super::endpoint::{Access, Endpoint, get, post, put};
 use super::page::{Page, Paging};
 use crate::app::{App, Asking};
-use crate::edge::{Context, Json, Query};
+use crate::edge::{Context, Json, NoBody, Query};
 use crate::problem::Problem;
 
 const ADMIN: Access = Access::Tenant(model::TenantRole::Admin);
@@ -274,7 +274,7 @@ async fn revoke_subject(
     Ok(revoked(grant.revoke_subject(subject(&body.subject)?).await?))
 }
 
-async fn revoke_all(Tenant(grant): Tenant<TenantAdmin>) -> Result<Answer<RevokedAllView>, Problem> {
+async fn revoke_all(Tenant(grant): Tenant<TenantAdmin>, _: NoBody) -> Result<Answer<RevokedAllView>, Problem> {
     Ok(revoked(grant.revoke_all().await?))
 }
 

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::access::Repo;
 use super::endpoint::{Access, Endpoint, delete, get, post, put};
 use super::versions::{InVersion, VersionView};
-use crate::edge::{Json, Path};
+use crate::edge::{Json, NoBody, Path};
 use crate::problem::Problem;
 
 const WRITE: Access = Access::Repo(Role::Write);
@@ -215,13 +215,17 @@ struct PublishedView {
     idempotent: bool,
 }
 
-async fn publish(Repo(grant): Repo<Write>, Path((_, id)): InVersion) -> Result<Answer<PublishedView>, Problem> {
+async fn publish(
+    Repo(grant): Repo<Write>,
+    Path((_, id)): InVersion,
+    _: NoBody,
+) -> Result<Answer<PublishedView>, Problem> {
     let published = grant.publish_version(id).await?;
     let version = VersionView::of(&grant, published.version);
     Ok(Answer(PublishedView { version, idempotent: published.idempotent }))
 }
 
-async fn seal(Repo(grant): Repo<Write>, Path((_, id)): InVersion) -> Result<Answer<VersionView>, Problem> {
+async fn seal(Repo(grant): Repo<Write>, Path((_, id)): InVersion, _: NoBody) -> Result<Answer<VersionView>, Problem> {
     let version = grant.seal_version(id).await?;
     Ok(Answer(VersionView::of(&grant, version)))
 }

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::access::Repo;
 use super::endpoint::{Access, Endpoint, get, post, put};
-use crate::edge::{Json, Path};
+use crate::edge::{Json, NoBody, Path};
 use crate::native::{claims, pieces};
 use crate::problem::Problem;
 
@@ -226,7 +226,7 @@ async fn complete(
     Ok(Answer(view(&grant, upload, None)?))
 }
 
-async fn commit(Repo(grant): Repo<Write>, Path((_, id)): InUpload) -> Result<Answer<UploadView>, Problem> {
+async fn commit(Repo(grant): Repo<Write>, Path((_, id)): InUpload, _: NoBody) -> Result<Answer<UploadView>, Problem> {
     let upload = grant.commit_upload(id).await?;
     Ok(Answer(view(&grant, upload, None)?))
 }

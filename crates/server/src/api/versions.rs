@@ -13,7 +13,7 @@ use super::access::Repo;
 use super::endpoint::{Access, Endpoint, get, post};
 use super::page::{Page, Paging};
 use super::refs::RefView;
-use crate::edge::{Json, Path, Query};
+use crate::edge::{Json, NoBody, Path, Query};
 use crate::problem::Problem;
 
 const READ: Access = Access::Repo(Role::Read);
@@ -262,7 +262,7 @@ async fn yank(
     Ok(Answer(MarkedView { version_id: id, status: "yanked", changed }))
 }
 
-async fn unyank(Repo(grant): Repo<Write>, Path((_, id)): InVersion) -> Result<Answer<MarkedView>, Problem> {
+async fn unyank(Repo(grant): Repo<Write>, Path((_, id)): InVersion, _: NoBody) -> Result<Answer<MarkedView>, Problem> {
     let changed = grant.unyank(id).await?;
     Ok(Answer(MarkedView { version_id: id, status: "unyanked", changed }))
 }
@@ -321,7 +321,11 @@ async fn tombstone(
     }))
 }
 
-async fn restore(Repo(grant): Repo<Promote>, Path((_, id)): InVersion) -> Result<Answer<VersionView>, Problem> {
+async fn restore(
+    Repo(grant): Repo<Promote>,
+    Path((_, id)): InVersion,
+    _: NoBody,
+) -> Result<Answer<VersionView>, Problem> {
     let version = grant.restore(id).await?;
     Ok(Answer(VersionView::of(&grant, version)))
 }

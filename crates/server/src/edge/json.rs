@@ -40,6 +40,23 @@ impl<T: DeserializeOwned, S: Send + Sync, const MAX: usize> FromRequest<S> for J
     }
 }
 
+/// A body that says nothing: none at all, or an object without fields.
+#[derive(Clone, Copy, Debug)]
+pub struct NoBody;
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, state: &S) -> Result<Self, Problem> {
+        let said = <Json<Nothing> as OptionalFromRequest<S>>::from_request(request, state).await?;
+        Ok(said.map_or(Self, |Json(Nothing {})| Self))
+    }
+}
+
 /// `None` when there is no body at all.
 impl<T: DeserializeOwned, S: Send + Sync, const MAX: usize> OptionalFromRequest<S> for Json<T, MAX> {
     type Rejection = Problem;

@@ -42,7 +42,7 @@ pub use body::{BodyError, body_problem};
 pub use config::{EdgeConfig, Forwarding, Http2Limits, Limits, Timeouts, TlsFiles};
 pub use context::Context;
 pub use door::Connection;
-pub use json::Json;
+pub use json::{Json, NoBody};
 pub use layers::layers;
 pub use path::Path;
 pub use query::Query;

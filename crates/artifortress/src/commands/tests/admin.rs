@@ -109,6 +109,10 @@ async fn what_is_hard_to_take_back_is_asked_about() {
     }
     person.run(&["admin", "repos", "delete", "libs"]).await.ok();
     assert_eq!(asked(), 3);
+    let delete = ["admin", "service-accounts", "delete", "ci"];
+    person.run(&delete).await.failed(2, &["delete the service account ci for good", "--yes"]);
+    assert!(registry.seen("DELETE /v1/admin/service-accounts/ci").is_empty());
+    person.run(&[&delete[..], &["--yes"]].concat()).await.ok();
 }
 
 #[tokio::test]
