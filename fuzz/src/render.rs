@@ -23,7 +23,7 @@ pub(crate) fn render(format: &dyn Format, release: &Release) {
     let plain = VersionHead {
         id: VersionId(Default::default()),
         version: release.version.to_string(),
-        published_at: AT,
+        published_at: Some(AT),
         changed_at: AT,
         yanked: None,
         deprecated: None,
@@ -94,7 +94,8 @@ fn file_facts(file: &ReleaseFile) -> FileFacts {
         Source::Held { size, .. } => (Sha256Digest([8; 32]), *size),
     };
     let (path, location) = (file.path.to_string(), EntryPath::to_string(&file.location));
-    FileFacts { path, location, digest, size, attributes: file.attributes.clone(), added_at: AT }
+    let (digest, size, added_at) = (Some(digest), Some(size), Some(AT));
+    FileFacts { path, location, digest, size, attributes: file.attributes.clone(), added_at, yanked: None }
 }
 
 fn check(format: &dyn Format, document: &Document) {

@@ -33,12 +33,12 @@ pub struct Around {
 /// The little that is known of each version without looking into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionHead {
-    /// Its id.
+    /// Its id; nil: it is known from an upstream.
     pub id: VersionId,
     /// Its name.
     pub version: String,
-    /// When it was published.
-    pub published_at: Timestamp,
+    /// When it was published; `None`: an upstream does not tell.
+    pub published_at: Option<Timestamp>,
     /// When its youngest file was added.
     pub changed_at: Timestamp,
     /// What people are told of why it was yanked; `None`: it is not.
@@ -67,14 +67,16 @@ pub struct FileFacts {
     pub path: String,
     /// The path in the repository under which clients fetch it.
     pub location: String,
-    /// Its content.
-    pub digest: Sha256Digest,
-    /// Its length in bytes.
-    pub size: u64,
+    /// Its content; `None`: it is at an upstream that does not tell.
+    pub digest: Option<Sha256Digest>,
+    /// Its length in bytes; `None`: as above.
+    pub size: Option<u64>,
     /// More that the format keeps of it, JSON.
     pub attributes: Option<String>,
-    /// When it was added.
-    pub added_at: Timestamp,
+    /// When it was added; `None`: as above.
+    pub added_at: Option<Timestamp>,
+    /// What people are told of why this file alone was yanked.
+    pub yanked: Option<String>,
 }
 
 /// A package in a list.

@@ -29,6 +29,7 @@ mod setup;
 mod strict;
 mod tarball;
 mod tokens;
+mod upstream;
 mod zip;
 mod zipping;
 
@@ -45,6 +46,7 @@ pub use packing::{Folder, FolderFile, Packing};
 pub use say::{Answer, Document, Refused, Site};
 pub use setup::{Place, Setup};
 pub use tokens::{Rights, TokenDeed, TokenLine, TokenWanted, Tokens};
+pub use upstream::{Ask, Direct, Known, KnownFile, KnownVersion, Origin, Said, Unreadable, Upstream, Wanting};
 
 /// What a format knows.
 pub trait Format: Send + Sync {
@@ -144,6 +146,11 @@ pub trait Format: Send + Sync {
 
     /// What such a list shows of a version's metadata: lists are short, metadata need not be.
     fn brief(&self, _manifest: &str) -> Option<String> {
+        None
+    }
+
+    /// How it is read from another server that speaks it; `None`: repositories of this format are local.
+    fn upstream(&self) -> Option<&'static dyn Upstream> {
         None
     }
 

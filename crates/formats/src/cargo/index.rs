@@ -33,7 +33,9 @@ struct Described {
 pub(super) fn line(version: &VersionFacts) -> Option<Vec<u8>> {
     let mut manifest: Line = serde_json::from_str(&version.manifest).ok()?;
     manifest.index.insert("yanked".to_owned(), Json::Bool(version.head.yanked.is_some()));
-    manifest.index.insert("pubtime".to_owned(), Json::String(version.head.published_at.to_seconds()));
+    if let Some(at) = version.head.published_at {
+        manifest.index.insert("pubtime".to_owned(), Json::String(at.to_seconds()));
+    }
     serde_json::to_vec(&manifest.index).ok()
 }
 

@@ -42,7 +42,7 @@ fn the_line_carries_what_changes_later() {
     let head = VersionHead {
         id: model::VersionId(Default::default()),
         version: "1.0.0".to_owned(),
-        published_at: Timestamp(1_500_000),
+        published_at: Some(Timestamp(1_500_000)),
         changed_at: Timestamp(1_500_000),
         yanked: Some(String::new()),
         deprecated: None,

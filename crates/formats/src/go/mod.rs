@@ -149,8 +149,11 @@ fn rank(version: Version<'_>) -> (bool, bool, Option<model::Timestamp>, Version<
 /// What the go command is told of a version.
 fn info(head: &VersionHead) -> Document {
     let revised = Version::parse(&head.version).and_then(|version| version.revised_at()).flatten();
-    let time = revised.unwrap_or(head.published_at);
-    let body = json!({"Version": head.version, "Time": time.to_seconds()}).to_string().into_bytes();
+    let body = match revised.or(head.published_at) {
+        Some(time) => json!({"Version": head.version, "Time": time.to_seconds()}),
+        None => json!({"Version": head.version}),
+    };
+    let body = body.to_string().into_bytes();
     Document { media_type: "application/json", body }
 }
 

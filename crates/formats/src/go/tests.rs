@@ -285,7 +285,7 @@ fn head(version: &str, second: i64) -> VersionHead {
     VersionHead {
         id: model::VersionId(Default::default()),
         version: version.to_owned(),
-        published_at: Timestamp(second * 1_000_000),
+        published_at: Some(Timestamp(second * 1_000_000)),
         changed_at: Timestamp(second * 1_000_000),
         yanked: None,
         deprecated: None,

@@ -55,7 +55,8 @@ fn versions(text: &mut String, head: &Head, sorted: &[(order::Version, String)])
         element(text, 6, "version", version);
     }
     text.push_str("    </versions>\n");
-    let changed = head.versions.iter().map(|one| one.published_at).max().unwrap_or(Timestamp(0));
+    let changed = head.versions.iter().filter_map(|one| one.published_at).max();
+    let changed = changed.or_else(|| head.versions.iter().map(|one| one.changed_at).max()).unwrap_or(Timestamp(0));
     element(text, 4, "lastUpdated", &digits(&changed.to_seconds()));
     text.push_str("  </versioning>\n");
 }

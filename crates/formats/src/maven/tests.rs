@@ -172,7 +172,7 @@ fn head(versions: &[&str], around: &[(&str, &str)]) -> Head {
     let one = |version: &&str| VersionHead {
         id: VersionId(Default::default()),
         version: (*version).to_owned(),
-        published_at: Timestamp(1_767_225_600_000_000),
+        published_at: Some(Timestamp(1_767_225_600_000_000)),
         changed_at: Timestamp(0),
         yanked: None,
         deprecated: None,

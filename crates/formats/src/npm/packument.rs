@@ -78,12 +78,15 @@ fn tarball<'f>(facts: &'f VersionFacts, name: &str) -> Option<&'f FileFacts> {
 }
 
 fn dist(name: &str, version: &str, file: &FileFacts, known: &Known, site: &Site<'_>) -> Json {
-    let integrity = known.integrity.clone();
-    let integrity = integrity.unwrap_or_else(|| format!("sha256-{}", STANDARD.encode(file.digest.0)));
+    let sha256 = || file.digest.map(|digest| format!("sha256-{}", STANDARD.encode(digest.0)));
+    let integrity = known.integrity.clone().or_else(sha256);
     // Clients expect the package's own spelling; the path is found in any.
     let at = file.location.get(name.len()..).unwrap_or_default();
-    let mut dist = json!({"tarball": format!("{}/{name}{at}", site.base), "integrity": integrity});
+    let mut dist = json!({"tarball": format!("{}/{name}{at}", site.base)});
     let Some(fields) = dist.as_object_mut() else { return dist };
+    if let Some(integrity) = integrity {
+        fields.insert("integrity".to_owned(), json!(integrity));
+    }
     if let Some(shasum) = &known.shasum {
         fields.insert("shasum".to_owned(), json!(shasum));
     }
@@ -116,10 +119,13 @@ pub(super) fn tags(head: &Head) -> Map<String, Json> {
 /// A packument from the versions that were rendered.
 pub(super) fn packument(view: View, head: &Head, versions: &[Option<Arc<[u8]>>]) -> Option<Document> {
     let shown = || head.versions.iter().zip(versions).filter_map(|(one, text)| Some((one, text.as_ref()?)));
-    let created = instant(shown().map(|(one, _)| one.published_at).min()?);
     let modified = instant(shown().map(|(one, _)| one.changed_at).max()?);
-    let mut time = Map::from_iter([("created".to_owned(), json!(created)), ("modified".to_owned(), json!(modified))]);
-    time.extend(shown().map(|(one, _)| (one.version.clone(), json!(instant(one.published_at)))));
+    let mut time = Map::from_iter([("modified".to_owned(), json!(modified))]);
+    let times = || shown().filter_map(|(one, _)| Some((one, one.published_at?)));
+    if let Some(created) = times().map(|(_, at)| at).min() {
+        time.insert("created".to_owned(), json!(instant(created)));
+    }
+    time.extend(times().map(|(one, at)| (one.version.clone(), json!(instant(at)))));
     let mut before = json!({"name": head.display, "dist-tags": tags(head), "time": time});
     if let Some(fields) = before.as_object_mut() {
         if view == FULL {

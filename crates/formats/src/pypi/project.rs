@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use super::names::{normal, version};
-use super::simple::{archives, quoted};
+use super::simple::{archives, quoted, why_yanked};
 use super::upload::Manifest;
 use crate::checksum::Algorithm;
 use crate::{Document, FileFacts, Head, Site, Sums, VersionFacts, VersionHead};
@@ -84,16 +84,17 @@ fn info(head: &VersionHead, manifest: Manifest, site: &Site<'_>) -> Map<String, 
 }
 
 fn files(facts: &VersionFacts, site: &Site<'_>) -> Vec<Json> {
-    let yanked = facts.head.yanked.as_deref();
     let file = |(file, kept): (&FileFacts, super::upload::Kept)| {
         let sums = file.attributes.as_deref().map(Sums::of_attributes).unwrap_or_default();
         let (md5, blake2) = (sums.hex(Algorithm::Md5), sums.hex(Algorithm::Blake2b256));
+        let yanked = why_yanked(facts, file);
+        let added = file.added_at.map(|at| at.to_seconds().trim_end_matches('Z').to_owned());
         json!({
             "filename": file.path, "url": format!("{}/{}", site.base, quoted(&file.location)),
             "packagetype": kept.filetype, "python_version": kept.python, "requires_python": kept.requires_python,
             "size": file.size, "digests": {"sha256": file.digest, "md5": md5, "blake2b_256": blake2},
             "md5_digest": md5, "has_sig": kept.signed, "comment_text": "", "downloads": -1,
-            "upload_time": file.added_at.to_seconds().trim_end_matches('Z'), "upload_time_iso_8601": file.added_at,
+            "upload_time": added, "upload_time_iso_8601": file.added_at,
             "yanked": yanked.is_some(), "yanked_reason": yanked.filter(|why| !why.is_empty()),
         })
     };

@@ -38,17 +38,33 @@ pub(super) fn json(version: &VersionFacts, site: &Site<'_>) -> Option<Vec<u8>> {
 }
 
 fn file_json(version: &VersionFacts, file: &FileFacts, kept: &Kept, site: &Site<'_>) -> String {
-    let yanked = version.head.yanked.as_deref();
+    let yanked = why_yanked(version, file);
     let metadata = kept.metadata.as_ref().map(|sha256| json!({"sha256": sha256}));
     let metadata = metadata.unwrap_or(Json::Bool(false));
     let provenance = kept.attested.then(|| format!("{}/{}.provenance", site.base, quoted(&file.location)));
-    json!({
-        "filename": file.path, "url": relative(file), "hashes": {"sha256": file.digest},
-        "requires-python": kept.requires_python, "size": file.size, "upload-time": file.added_at,
+    let mut shown = json!({
+        "filename": file.path, "url": relative(file), "hashes": hashes(file),
+        "requires-python": kept.requires_python,
         "yanked": yanked.map_or(Json::Bool(false), |why| if why.is_empty() { Json::Bool(true) } else { json!(why) }),
         "core-metadata": metadata, "dist-info-metadata": metadata, "gpg-sig": kept.signed, "provenance": provenance,
-    })
-    .to_string()
+    });
+    if let (Some(fields), Some(size)) = (shown.as_object_mut(), file.size) {
+        fields.insert("size".to_owned(), json!(size));
+    }
+    if let (Some(fields), Some(at)) = (shown.as_object_mut(), file.added_at) {
+        fields.insert("upload-time".to_owned(), json!(at));
+    }
+    shown.to_string()
+}
+
+/// Why a file is yanked: itself, or its whole version.
+pub(super) fn why_yanked<'f>(version: &'f VersionFacts, file: &'f FileFacts) -> Option<&'f str> {
+    file.yanked.as_deref().or(version.head.yanked.as_deref())
+}
+
+/// The digests of a file; none where an upstream tells of none.
+fn hashes(file: &FileFacts) -> Json {
+    file.digest.map_or_else(|| json!({}), |digest| json!({"sha256": digest}))
 }
 
 /// The index of a project as JSON.
@@ -81,7 +97,7 @@ fn anchor(version: &VersionFacts, file: &FileFacts, kept: &Kept, site: &Site<'_>
         add("data-core-metadata", &format!("sha256={sha256}"));
         add("data-dist-info-metadata", &format!("sha256={sha256}"));
     }
-    if let Some(why) = &version.head.yanked {
+    if let Some(why) = why_yanked(version, file) {
         add("data-yanked", why);
     }
     if kept.signed {
@@ -91,7 +107,8 @@ fn anchor(version: &VersionFacts, file: &FileFacts, kept: &Kept, site: &Site<'_>
         add("data-provenance", &format!("{}/{}.provenance", site.base, quoted(&file.location)));
     }
     let (there, name) = (relative(file), escaped(&file.path));
-    format!("<a href=\"{}#sha256={}\"{more}>{name}</a><br>\n", escaped(&there), file.digest)
+    let digest = file.digest.map(|digest| format!("#sha256={digest}")).unwrap_or_default();
+    format!("<a href=\"{}{digest}\"{more}>{name}</a><br>\n", escaped(&there))
 }
 
 /// The index of a project as HTML.

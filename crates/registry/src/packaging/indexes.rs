@@ -255,7 +255,7 @@ fn version_head(head: facts::Head) -> VersionHead {
         unlisted: mark(MarkKind::Unlisted).is_some(),
         id: head.id,
         version: head.version,
-        published_at: head.published_at,
+        published_at: Some(head.published_at),
         changed_at: head.changed_at,
     }
 }
@@ -264,10 +264,11 @@ fn whole(head: VersionHead, inside: facts::Inside) -> VersionFacts {
     let files = inside.files.into_iter().map(|file| FileFacts {
         path: file.path,
         location: file.location,
-        digest: file.digest,
-        size: file.size,
+        digest: Some(file.digest),
+        size: Some(file.size),
         attributes: file.attributes,
-        added_at: file.added_at,
+        added_at: Some(file.added_at),
+        yanked: None,
     });
     VersionFacts { head, manifest: inside.manifest, files: files.collect() }
 }

@@ -11,7 +11,7 @@ fn head(version: &str, minute: i64) -> VersionHead {
     VersionHead {
         id: VersionId(Default::default()),
         version: version.to_owned(),
-        published_at: Timestamp(minute * 60_000_000),
+        published_at: Some(Timestamp(minute * 60_000_000)),
         changed_at: Timestamp(minute * 60_000_000),
         yanked: None,
         deprecated: None,
@@ -24,10 +24,11 @@ fn facts(head: VersionHead, attributes: Option<&str>) -> VersionFacts {
     let file = FileFacts {
         location: format!("@acme/tool/-/{path}"),
         path,
-        digest: Sha256Digest([0; 32]),
-        size: 3,
+        digest: Some(Sha256Digest([0; 32])),
+        size: Some(3),
         attributes: attributes.map(str::to_owned),
         added_at: head.published_at,
+        yanked: None,
     };
     let manifest = json!({"name": "@acme/Tool", "version": head.version, "scripts": {"test": "x"}, "bin": {"t": "t.js"},
         "deprecated": "a lie", "dist": {"tarball": "http://elsewhere.example/x"}});

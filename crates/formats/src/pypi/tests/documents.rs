@@ -14,7 +14,7 @@ fn facts(version: &str, yanked: Option<&str>) -> VersionFacts {
     let head = VersionHead {
         id: VersionId(Default::default()),
         version: version.to_owned(),
-        published_at: Timestamp(1_500_000),
+        published_at: Some(Timestamp(1_500_000)),
         changed_at: Timestamp(1_500_000),
         yanked: yanked.map(str::to_owned),
         deprecated: None,
@@ -23,10 +23,11 @@ fn facts(version: &str, yanked: Option<&str>) -> VersionFacts {
     let file = |path: &str, attributes: Option<&str>| FileFacts {
         path: path.to_owned(),
         location: format!("packages/demo/{version}/{path}"),
-        digest: Sha256Digest([7; 32]),
-        size: 42,
+        digest: Some(Sha256Digest([7; 32])),
+        size: Some(42),
         attributes: attributes.map(str::to_owned),
-        added_at: Timestamp(1_500_000),
+        added_at: Some(Timestamp(1_500_000)),
+        yanked: None,
     };
     let kept = r#"{"filetype": "bdist_wheel", "python": "py3", "requires_python": ">=3.8,<4", "metadata": "00ff",
         "attested": true, "md5": "01010101010101010101010101010101"}"#;

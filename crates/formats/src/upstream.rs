@@ -1,0 +1,143 @@
+//! How a repository reads from another server of its format: which questions are asked, and what the answers say.
+//! Pure: questions and answers are values; who asks, when, and what is believed is decided elsewhere.
+
+use model::{EntryPath, Sha256Digest, Timestamp, VersionName};
+
+use crate::checksum::Algorithm;
+use crate::intake::Sums;
+use crate::operation::PackageAt;
+
+/// A format whose packages can come from another server.
+pub trait Upstream: Send + Sync {
+    /// What is asked to know of a package; all of it is asked, and none of it changes anything there.
+    fn asks(&self, at: &PackageAt, wanted: Wanting<'_>) -> Vec<Ask>;
+
+    /// What the answers to [`Upstream::asks`] say, each at the place of its question; `None` among them: the
+    /// upstream has no such thing. `None` in return: it knows no such package, or no such version of it.
+    fn read(&self, at: &PackageAt, wanted: Wanting<'_>, said: &[Option<Said<'_>>])
+    -> Result<Option<Known>, Unreadable>;
+
+    /// What a path of ours is there; `None`: nothing of that kind comes from an upstream.
+    fn origin(&self, path: &EntryPath) -> Option<Origin>;
+}
+
+/// What of a package is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanting<'a> {
+    /// All of it: [`crate::Operation::Index`], and every file that an index tells of.
+    All,
+    /// A part of the index: [`crate::Operation::Part`].
+    Part(&'a str),
+    /// One version, by its name or by that of a ref: [`crate::Operation::Version`].
+    One(&'a str),
+}
+
+/// A question to an upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ask {
+    /// Where: a percent-encoded path beneath the upstream's address without a slash at its beginning, or a whole
+    /// `http` or `https` address.
+    pub target: String,
+    /// `Accept`; empty: anything.
+    pub accept: &'static str,
+}
+
+/// An answer of an upstream: 200 with its body, whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'a> {
+    /// The body, without its content coding.
+    pub body: &'a [u8],
+    /// `Content-Type` without its parameters, in lower case; empty: not told.
+    pub media_type: &'a str,
+    /// Where it came from, redirects followed: what relative addresses in it are relative to.
+    pub address: &'a str,
+    /// `Last-Modified`.
+    pub changed_at: Option<Timestamp>,
+}
+
+/// What an upstream tells of a package.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The name as people write it.
+    pub display: String,
+    /// Its versions, in the order in which an index shows them. Each name once.
+    pub versions: Vec<KnownVersion>,
+    /// Refs: name and version.
+    pub refs: Vec<(String, String)>,
+    /// Refs of other packages; see [`crate::Format::around`].
+    pub around: Vec<(String, String)>,
+}
+
+/// A version, as an upstream tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownVersion {
+    /// Its name.
+    pub version: VersionName,
+    /// When it was published, where the upstream says so.
+    pub published_at: Option<Timestamp>,
+    /// The metadata, JSON, in the shape of [`crate::Release::manifest`].
+    pub manifest: String,
+    /// Why it was yanked.
+    pub yanked: Option<String>,
+    /// What people are told instead of using it.
+    pub deprecated: Option<String>,
+    /// Its files.
+    pub files: Vec<KnownFile>,
+}
+
+/// A file, as an upstream tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownFile {
+    /// Its path in the version.
+    pub path: EntryPath,
+    /// Our path to it.
+    pub location: EntryPath,
+    /// Where its bytes are: see [`Ask::target`]. Relative addresses are resolved already.
+    pub target: String,
+    /// Its length in bytes.
+    pub size: Option<u64>,
+    /// Its digest.
+    pub sha256: Option<Sha256Digest>,
+    /// Its other digests.
+    pub sums: Sums,
+    /// More that the format keeps of it, JSON, as in [`crate::ReleaseFile::attributes`].
+    pub attributes: Option<String>,
+    /// When it was added, where the upstream says so.
+    pub published_at: Option<Timestamp>,
+    /// Why this file alone was yanked.
+    pub yanked: Option<String>,
+}
+
+/// What a path of ours is at the upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A file that the index of a package tells of, under [`KnownFile::location`].
+    Listed(PackageAt),
+    /// A file that is asked for by its own address.
+    Direct(Box<Direct>),
+}
+
+/// A file that no index needs to tell of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Direct {
+    /// Where its bytes are.
+    pub ask: Ask,
+    /// The package that it belongs to.
+    pub package: PackageAt,
+    /// The package's name as people write it.
+    pub display: String,
+    /// The version.
+    pub version: VersionName,
+    /// Its path in the version.
+    pub path: EntryPath,
+    /// The digest that its name says.
+    pub sha256: Option<Sha256Digest>,
+    /// Where the upstream may tell of its checksums, the best one first: the first that is there counts, as text
+    /// that begins with the checksum in hex.
+    pub checksums: Vec<(Algorithm, Ask)>,
+}
+
+/// What an upstream said cannot be understood. In words, without what it said.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(pub String);
