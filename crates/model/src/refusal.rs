@@ -108,18 +108,27 @@ pub struct Refusal {
     pub detail: String,
     /// What stands behind it, where that matters.
     pub reason: Option<Reason>,
+    /// The field of the request that is at fault, where there is one: a path such as `settings.upstream.proxy`.
+    pub field: Option<&'static str>,
 }
 
 impl Refusal {
     /// A refusal with its code and sentence.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), reason: None }
+        Self { code, detail: detail.into(), reason: None, field: None }
     }
 
     /// The same, with what stands behind it.
     #[must_use]
     pub fn because(mut self, reason: Reason) -> Self {
         self.reason = Some(reason);
+        self
+    }
+
+    /// The same, with the field that is at fault.
+    #[must_use]
+    pub fn about(mut self, field: &'static str) -> Self {
+        self.field = Some(field);
         self
     }
 }

@@ -6,6 +6,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use model::state::RepoKind;
 use model::{Ambient, Code, RepoId, RepoKey, Role, Scope, TenantId, TenantRole};
 use store::Store;
 use store::blobs::Reach;
@@ -74,7 +75,8 @@ pub struct TenantGrant<A> {
 
 impl Call {
     /// Opens a repository for `A`, or says what the caller may know:
-    /// 401 for nobody (whether it exists or not), 404 without read, 403 with read but without the role.
+    /// 401 for nobody (whether it exists or not), 404 without read, 403 with read but without the role. Nobody
+    /// publishes to a repository that is not local: 403 for those who could if it were.
     pub async fn authorize<A: Access>(&self, key: &RepoKey) -> Result<Grant<A>> {
         let repo = self.registry.repository(self.moment, key).await?;
         let (allowed, readable) = match &repo {
@@ -82,6 +84,9 @@ impl Call {
             None => (false, false),
         };
         match repo {
+            Some(repo) if allowed && A::ROLE == Role::Write && repo.kind != RepoKind::Local => {
+                Err(Error::refuse(Code::Forbidden, only_local(&repo)))
+            }
             Some(repo) if allowed => Ok(Grant { call: self.clone(), repo, access: PhantomData }),
             _ => {
                 self.note_denial(A::ROLE.word(), &format!("repository:{key}"));
@@ -129,6 +134,13 @@ impl Call {
             (Caller::Known(_), false) => Error::not_found(&format!("the repository {key}")),
         }
     }
+}
+
+fn only_local(repo: &Repository) -> String {
+    format!(
+        "the repository {} is {}: what is in it comes from elsewhere, and nobody publishes to it; publish to a local one",
+        repo.key, repo.kind
+    )
 }
 
 impl<A> Grant<A> {

@@ -27,6 +27,11 @@ impl Error {
         Self::refuse(Code::BadRequest, detail)
     }
 
+    /// Shorthand for 400 because of a field of the request.
+    pub fn bad_field(field: &'static str, detail: impl Into<String>) -> Self {
+        Self::Refused(Refusal::new(Code::BadRequest, detail).about(field))
+    }
+
     /// Shorthand for 404.
     pub fn not_found(what: &str) -> Self {
         Self::refuse(Code::NotFound, format!("{what} was not found"))

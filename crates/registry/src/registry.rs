@@ -4,17 +4,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use blobs::Blobs;
-use model::{Ambient, RepoKey, Scope, TenantId, Timestamp, TokenId};
+use model::{Ambient, RepoKey, Scope, Secret, TenantId, Timestamp, TokenId};
 use store::admission::Limits;
 use store::repositories::Repository;
 use store::{Stamp, Store};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fetch::{Entries, Hot};
 use crate::identity::{Identities, Recognised, identities};
 use crate::notes::Notes;
 use crate::packaging::{Documents, Pointers};
 use crate::remembered::Remembered;
+use crate::seal::Seal;
 use crate::shares::Shares;
 use crate::tokens::Minted;
 use crate::uploads::OpenFiles;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub presigned_downloads: Option<Duration>,
     /// Whether parts may be sent to the object store directly, and for how long an address lives.
     pub presigned_parts: Option<Duration>,
+    /// Seals credentials that must be shown to others again.
+    pub master_key: Secret<[u8; 32]>,
 }
 
 /// The registry; cheap to clone.
@@ -68,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) stamp: OnceLock<String>,
     pub(crate) ambient: Ambient,
     pub(crate) settings: Settings,
+    pub(crate) seal: Seal,
     pub(crate) tenant: TenantId,
     pub(crate) identities: Identities,
     pub(crate) recognised: Recognised,
@@ -94,6 +98,8 @@ pub(crate) struct Moment {
 impl Registry {
     /// A registry over a migrated store. Makes the tenant when it is missing.
     pub async fn open(store: Store, blobs: Blobs, ambient: Ambient, settings: Settings) -> Result<Self> {
+        let seal = Seal::new(&settings.master_key);
+        let seal = seal.ok_or_else(|| Error::Defect("the master key cannot be used".to_owned()))?;
         let tenant = store::tenants::EnsureTenant { id: ambient.id(), slug: "default".to_owned(), at: ambient.now() };
         let tenant = store.write(tenant).await?;
         // Bytes that could not be synced must not be acknowledged by a row.
@@ -113,6 +119,7 @@ impl Registry {
             stamp: OnceLock::new(),
             ambient,
             settings,
+            seal,
             tenant,
             identities,
             recognised,

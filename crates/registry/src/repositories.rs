@@ -9,12 +9,14 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value as Json};
 use store::repositories::{
-    Binding, CreateRepository, Repository, RetireRepository, SetBinding, UpdateRepository, bindings, list,
+    Binding, CreateRepository, Repository, RetireRepository, SetBinding, UpdateRepository, UpstreamColumns, bindings,
+    list,
 };
 
 use crate::authorize::{Admin, Grant, TenantAdmin, TenantGrant};
 use crate::call::Call;
 use crate::error::{Error, Result};
+use crate::upstreams::{UpstreamAuth, UpstreamSettings, UpstreamUrl, Wish};
 use crate::versions::format_of;
 
 /// Patterns in one setting at most.
@@ -36,6 +38,9 @@ pub struct RepoSettings {
     /// complete, or when nothing has come for a while. Default: no.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub atomic_deploy: bool,
+    /// How the upstream of a remote repository is treated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<UpstreamSettings>,
 }
 
 impl RepoSettings {
@@ -50,14 +55,25 @@ impl RepoSettings {
         self.immutable_refs.iter().any(|pattern| pattern.matches(name))
     }
 
-    /// The settings as they are kept; 400 where a repository of this format cannot have them.
-    fn text(&self, format: &'static dyn Format) -> Result<String> {
-        self.check(format)?;
+    /// The settings as they are kept; 400 where a repository of this format and kind cannot have them.
+    fn text(&self, format: &'static dyn Format, kind: RepoKind) -> Result<String> {
+        self.check(format, kind)?;
         serde_json::to_string(self).map_err(|error| Error::Defect(error.to_string()))
     }
 
     /// Each is judged by itself, so that some of them can be changed without a look at the others.
-    fn check(&self, format: &'static dyn Format) -> Result<()> {
+    fn check(&self, format: &'static dyn Format, kind: RepoKind) -> Result<()> {
+        match (kind, &self.upstream) {
+            (RepoKind::Remote, upstream) => {
+                self.expect_nothing_of_publishing()?;
+                upstream.as_ref().map_or(Ok(()), UpstreamSettings::check)?;
+            }
+            (_, Some(_)) => {
+                let why = format!("settings.upstream is for remote repositories, and this one is {kind}");
+                return Err(Error::bad_field("settings.upstream", why));
+            }
+            (_, None) => {}
+        }
         if self.atomic_deploy && !format.has_deployments() {
             let why = format!("atomicDeploy is not for the format {}: its versions appear whole", format.key());
             return Err(Error::bad_request(why));
@@ -66,6 +82,22 @@ impl RepoSettings {
             return Err(Error::bad_request(format!("immutableRefs has at most {PATTERNS} patterns")));
         }
         Ok(())
+    }
+
+    /// What says how to publish has no meaning where nobody publishes.
+    fn expect_nothing_of_publishing(&self) -> Result<()> {
+        let set = [
+            ("settings.allowOverwrite", self.allow_overwrite),
+            ("settings.immutableRefs", !self.immutable_refs.is_empty()),
+            ("settings.sparseManifests", self.sparse_manifests),
+            ("settings.atomicDeploy", self.atomic_deploy),
+        ];
+        match set.into_iter().find(|(_, set)| *set) {
+            Some((field, _)) => {
+                Err(Error::bad_field(field, format!("{field} is for local repositories: nobody publishes to a remote one")))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -78,10 +110,15 @@ pub struct SettingsChange {
 }
 
 impl SettingsChange {
-    /// The named ones; 400 where a repository of this format cannot have them.
-    fn named_for(self, format: &'static dyn Format) -> Result<Map<String, Json>> {
-        self.meant.check(format)?;
+    /// The named ones; 400 where a repository of this format and kind cannot have them.
+    fn named_for(self, format: &'static dyn Format, kind: RepoKind) -> Result<Map<String, Json>> {
+        self.meant.check(format, kind)?;
         Ok(self.named)
+    }
+
+    /// What is named of the upstream.
+    fn upstream(&self) -> Option<&Json> {
+        self.named.get("upstream")
     }
 }
 
@@ -142,6 +179,10 @@ pub struct NewRepository {
     pub anonymous_read: bool,
     /// Settings.
     pub settings: RepoSettings,
+    /// For remotes: where the upstream is.
+    pub upstream_url: Option<UpstreamUrl>,
+    /// For remotes: who we are to it.
+    pub upstream_auth: Option<UpstreamAuth>,
 }
 
 /// Changes to a repository; `None` leaves a field as it is.
@@ -157,6 +198,10 @@ pub struct RepoChange {
     pub settings: Option<SettingsChange>,
     /// The ordered rule list as JSON.
     pub rules: Option<String>,
+    /// For remotes: where the upstream is.
+    pub upstream_url: Option<UpstreamUrl>,
+    /// For remotes: who we are to it; `Some(None)`: nobody.
+    pub upstream_auth: Option<Option<UpstreamAuth>>,
 }
 
 impl TenantGrant<TenantAdmin> {
@@ -166,26 +211,49 @@ impl TenantGrant<TenantAdmin> {
             let known = formats::ALL.map(|format| format.key()).join(", ");
             return Err(Error::bad_request(format!("there is no format {}; there are {known}", new.format)));
         };
-        if new.kind != RepoKind::Local {
-            return Err(Error::bad_request("only local repositories can be made in this version"));
-        }
+        let id = self.registry().ambient().id();
+        let mut settings = new.settings;
+        let wish = Wish { url: new.upstream_url, auth: new.upstream_auth.map(Some) };
+        let (url, auth) = match new.kind {
+            RepoKind::Local => {
+                wish.expect_none(new.kind)?;
+                (None, None)
+            }
+            RepoKind::Remote => {
+                expect_upstream(format)?;
+                let kept = settings.upstream.get_or_insert_default();
+                let (url, auth) = self.registry().new_upstream(id, wish, kept)?;
+                (Some(url.to_string()), auth)
+            }
+            RepoKind::Virtual => {
+                let why = "only local and remote repositories can be made in this version";
+                return Err(Error::bad_field("repoType", why));
+            }
+        };
         let write = CreateRepository {
             act: self.act(),
-            id: self.registry().ambient().id(),
+            id,
             key: new.key.clone(),
             format: new.format,
             kind: new.kind,
             description: new.description,
             anonymous_read: new.anonymous_read,
-            upstream_url: None,
-            upstream_auth: None,
+            upstream_url: url,
+            upstream_auth: auth,
             members: Vec::new(),
-            settings: new.settings.text(format)?,
+            settings: settings.text(format, new.kind)?,
         };
         self.store().write(write).await?;
         let (tenant, key) = (self.tenant(), new.key);
         let found = self.store().read(async |session| store::repositories::by_key(session, tenant, &key).await).await?;
         found.ok_or_else(|| Error::Defect("a repository vanished".to_owned()))
+    }
+}
+
+fn expect_upstream(format: &dyn Format) -> Result<()> {
+    match format.upstream() {
+        Some(_) => Ok(()),
+        None => Err(Error::bad_field("repoType", format!("repositories of the format {} are local", format.key()))),
     }
 }
 
@@ -214,15 +282,34 @@ impl Call {
 impl Grant<Admin> {
     /// Changes a repository; returns its new revision. 412 when it is not at the expected one.
     pub async fn update_repository(&self, change: RepoChange) -> Result<u64> {
-        let format = format_of(self.repo())?;
+        let (format, kind) = (format_of(self.repo())?, self.repo().kind);
+        let wish = Wish { url: change.upstream_url, auth: change.upstream_auth };
+        let mut expected_revision = change.expected_revision;
+        let named_upstream = change.settings.as_ref().and_then(SettingsChange::upstream).cloned();
+        let mut settings = change.settings.map(|settings| settings.named_for(format, kind)).transpose()?;
+        let mut upstream = UpstreamColumns::default();
+        if kind != RepoKind::Remote {
+            wish.expect_none(kind)?;
+        } else if !wish.is_empty() || named_upstream.is_some() {
+            // Where credentials go is judged by what is there now, and holds only if it still is when it is written.
+            let now = self.call().repository_now(&self.repo().key).await?;
+            let (columns, treated) = self.registry().changed_upstream(&now, wish, named_upstream.as_ref())?;
+            expected_revision = expected_revision.or(Some(now.revision));
+            upstream = columns;
+            if let (Some(settings), Some(treated)) = (&mut settings, treated) {
+                let treated = serde_json::to_value(treated).map_err(|error| Error::Defect(error.to_string()))?;
+                settings.insert("upstream".to_owned(), treated);
+            }
+        }
         let write = UpdateRepository {
             act: self.act(),
             id: self.repo_id(),
-            expected_revision: change.expected_revision,
+            expected_revision,
             description: change.description,
             anonymous_read: change.anonymous_read,
-            settings: change.settings.map(|settings| settings.named_for(format)).transpose()?,
+            settings,
             rules: change.rules,
+            upstream,
         };
         Ok(self.store().write(write).await?)
     }

@@ -1,7 +1,7 @@
 //! Repositories, their members and the roles bound on them.
 
 use model::state::RepoKind;
-use model::{RepoId, RepoKey, Role, Subject, TenantId, Timestamp};
+use model::{RepoId, RepoKey, Role, Secret, Subject, TenantId, Timestamp};
 use serde_json::{Map, Value as Json, json};
 
 use crate::args;
@@ -30,6 +30,8 @@ pub struct Repository {
     pub anonymous_read: bool,
     /// For remotes.
     pub upstream_url: Option<String>,
+    /// For remotes: sealed credentials.
+    pub upstream_auth: Option<Secret<Vec<u8>>>,
     /// Settings, JSON.
     pub settings: String,
     /// The ordered rule list, JSON.
@@ -58,12 +60,13 @@ fn repository(row: &Row) -> Result<Repository> {
         description: row.get(5)?,
         anonymous_read: row.get(6)?,
         upstream_url: row.get(7)?,
-        settings: row.get(8)?,
-        rules: row.get(9)?,
-        revision: row.get(10)?,
-        created_by: row.get(11)?,
-        created_at: row.get(12)?,
-        updated_at: row.get(13)?,
+        upstream_auth: row.get::<Option<Vec<u8>>>(8)?.map(Secret::new),
+        settings: row.get(9)?,
+        rules: row.get(10)?,
+        revision: row.get(11)?,
+        created_by: row.get(12)?,
+        created_at: row.get(13)?,
+        updated_at: row.get(14)?,
         members: Vec::new(),
     })
 }
@@ -71,8 +74,8 @@ fn repository(row: &Row) -> Result<Repository> {
 /// A living repository by key.
 pub async fn by_key(session: &mut Session<'_>, tenant: TenantId, key: &RepoKey) -> Result<Option<Repository>> {
     const SQL: &str =
-        "SELECT id, tenant_id, key, format, kind, description, anonymous_read, upstream_url, settings, rules, revision,
-         created_by, created_at, updated_at FROM repositories WHERE tenant_id = $1 AND key = $2 AND retired_at IS NULL";
+        "SELECT id, tenant_id, key, format, kind, description, anonymous_read, upstream_url, upstream_auth,
+         settings, rules, revision, created_by, created_at, updated_at FROM repositories WHERE tenant_id = $1 AND key = $2 AND retired_at IS NULL";
     let Some(row) = session.row(SQL, args![tenant, *key]).await? else { return Ok(None) };
     let mut found = repository(&row)?;
     if found.kind == RepoKind::Virtual {
@@ -92,8 +95,8 @@ async fn members(session: &mut Session<'_>, repo: RepoId) -> Result<Vec<RepoKey>
 /// Living repositories after the key `after`, in the order of their keys.
 pub async fn list(session: &mut Session<'_>, tenant: TenantId, after: &str, limit: u32) -> Result<Vec<Repository>> {
     const SQL: &str =
-        "SELECT id, tenant_id, key, format, kind, description, anonymous_read, upstream_url, settings, rules, revision,
-         created_by, created_at, updated_at FROM repositories
+        "SELECT id, tenant_id, key, format, kind, description, anonymous_read, upstream_url, upstream_auth,
+         settings, rules, revision, created_by, created_at, updated_at FROM repositories
          WHERE tenant_id = $1 AND key > $2 AND retired_at IS NULL ORDER BY key LIMIT $3";
     let mut found: Vec<_> =
         session.rows(SQL, args![tenant, *after, limit]).await?.iter().map(repository).collect::<Result<_>>()?;
@@ -123,7 +126,7 @@ pub struct CreateRepository {
     /// For remotes.
     pub upstream_url: Option<String>,
     /// For remotes: sealed credentials.
-    pub upstream_auth: Option<Vec<u8>>,
+    pub upstream_auth: Option<Secret<Vec<u8>>>,
     /// For virtuals.
     pub members: Vec<RepoKey>,
     /// JSON.
@@ -140,6 +143,7 @@ impl Write for CreateRepository {
              upstream_auth, settings, rules, revision, created_by, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '[]', 1, $11, $12, $12) ON CONFLICT DO NOTHING";
         let kind = self.kind.word();
+        let sealed = self.upstream_auth.as_ref().map(|sealed| sealed.expose().clone());
         let args = args![
             self.id,
             act.tenant,
@@ -149,7 +153,7 @@ impl Write for CreateRepository {
             self.description,
             self.anonymous_read,
             self.upstream_url,
-            self.upstream_auth,
+            sealed,
             self.settings,
             act.actor,
             act.at
@@ -158,8 +162,10 @@ impl Write for CreateRepository {
             return Err(Error::conflict(format!("the repository key {} is in use or retired", self.key)));
         }
         set_members(tx, act, self.id, &self.format, &self.members).await?;
-        let detail =
-            json!({"repoKey": self.key, "format": self.format, "repoType": kind, "anonymousRead": self.anonymous_read});
+        let detail = json!({
+            "repoKey": self.key, "format": self.format, "repoType": kind, "anonymousRead": self.anonymous_read,
+            "upstreamUrl": self.upstream_url, "upstreamAuthSet": self.upstream_auth.is_some(),
+        });
         let id = self.id.to_string();
         record(tx, act, "repo.created", On { repo: Some(self.id), kind: "repository", id: &id }, &detail).await?;
         tx.touch_config().await
@@ -199,6 +205,24 @@ pub struct UpdateRepository {
     pub settings: Option<Map<String, Json>>,
     /// JSON: the ordered rule list.
     pub rules: Option<String>,
+    /// For remotes.
+    pub upstream: UpstreamColumns,
+}
+
+/// What changes of the upstream of a remote repository; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct UpstreamColumns {
+    /// Where it is.
+    pub url: Option<String>,
+    /// Sealed credentials; `Some(None)` removes them.
+    pub auth: Option<Option<Secret<Vec<u8>>>>,
+}
+
+impl UpstreamColumns {
+    /// Of the credentials the journal learns what became of them and nothing else.
+    fn auth_word(&self) -> Option<&'static str> {
+        self.auth.as_ref().map(|auth| if auth.is_some() { "replaced" } else { "removed" })
+    }
 }
 
 impl Write for UpdateRepository {
@@ -208,16 +232,31 @@ impl Write for UpdateRepository {
         let act = &self.act;
         let settings = self.merged(tx).await?;
         let sql = "UPDATE repositories SET description = coalesce($2, description), anonymous_read = coalesce($3, anonymous_read),
-             settings = coalesce($4, settings), rules = coalesce($5, rules), revision = revision + 1, updated_at = $6
+             settings = coalesce($4, settings), rules = coalesce($5, rules), revision = revision + 1, updated_at = $6,
+             upstream_url = coalesce($8, upstream_url), upstream_auth = CASE WHEN $9 THEN $10 ELSE upstream_auth END
              WHERE id = $1 AND retired_at IS NULL AND revision = coalesce($7, revision) RETURNING revision";
-        let args =
-            args![self.id, self.description, self.anonymous_read, settings, self.rules, act.at, self.expected_revision];
+        let upstream = &self.upstream;
+        let reseals = upstream.auth.is_some();
+        let sealed = upstream.auth.as_ref().and_then(|auth| auth.as_ref().map(|sealed| sealed.expose().clone()));
+        let args = args![
+            self.id,
+            self.description,
+            self.anonymous_read,
+            settings,
+            self.rules,
+            act.at,
+            self.expected_revision,
+            upstream.url,
+            reseals,
+            sealed
+        ];
         let Some(row) = tx.row(sql, args).await? else {
             return Err(Error::refuse(model::Code::PreconditionFailed, "the repository has changed since it was read"));
         };
         let detail = json!({
             "description": self.description, "anonymousRead": self.anonymous_read,
             "settingsChanged": self.settings.is_some(), "rulesChanged": self.rules.is_some(),
+            "upstreamUrl": upstream.url, "upstreamAuth": upstream.auth_word(),
         });
         let id = self.id.to_string();
         record(tx, act, "repo.updated", On { repo: Some(self.id), kind: "repository", id: &id }, &detail).await?;

@@ -17,7 +17,7 @@ pub(super) fn home(environment: &Environment, variable: &str, fallback: &str) ->
 }
 
 /// Replaces the file at `path` in one step; only its owner may read it.
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = path.with_extension(format!("{}.new", std::process::id()));
     let written = write_new(&fresh, bytes).and_then(|()| fs::rename(&fresh, path)).and_then(|()| sync_folder(path));
     if written.is_err() {

@@ -7,7 +7,7 @@
 pub mod connection;
 pub mod credentials;
 pub mod failure;
-mod files;
+pub(crate) mod files;
 mod hashing;
 mod progress;
 mod table;

@@ -30,7 +30,7 @@ pub use sections::{
     Worker,
 };
 pub use setting::{Secrecy, Setting};
-pub use value::{EnvironmentName, LogFilter, LogFormat, MasterKey};
+pub use value::{EnvironmentName, LogFilter, LogFormat, MasterKey, Value};
 
 pub use agreement::Process;
 use layer::{Given, Layer, settle};

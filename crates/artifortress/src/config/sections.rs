@@ -32,9 +32,11 @@ section! {
         private_upstreams: Vec<Network> = "" { may_be_empty: true };
         /// Tells browsers to use HTTPS only, for a year.
         hsts: bool = "false";
-        /// Without effect yet: this version keeps no credentials that must be replayed, which it will seal. Checked
-        /// all the same, and needed with PostgreSQL, where every process has the same one: 32 bytes in hex or base64.
-        master_key: Option<MasterKey> = "" { secrecy: Secrecy::Secret, otherwise: "none (SQLite)" };
+        /// Seals credentials that must be shown to others again: those for upstreams. 32 bytes in hex or base64. With
+        /// PostgreSQL every process needs the same one.
+        master_key: Option<MasterKey> = "" {
+            secrecy: Secrecy::Secret, otherwise: "made once, in `<data>/master-key` (SQLite)"
+        };
         /// Exchanged once for the first admin token, while no principal exists.
         bootstrap_token: Option<Secret<String>> = "" {
             secrecy: Secrecy::Secret, otherwise: "random, in `<data>/bootstrap-token` (SQLite)"

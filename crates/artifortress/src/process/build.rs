@@ -7,6 +7,7 @@ use model::{Ambient, Secret};
 use registry::{Limits, Registry, Settings};
 use store::{Options, Store};
 
+use super::master_key::master_key;
 use super::stamps::check_stamps;
 use crate::commands::failure::Failure;
 use crate::config::{BlobPlace, Config, DatabaseUrl};
@@ -29,7 +30,8 @@ pub(crate) async fn open_store(config: &Config, ambient: &Ambient) -> Result<Sto
 pub(crate) async fn build(config: &Config, store: Store, ambient: &Ambient) -> Result<Registry, Failure> {
     let blobs = open_blobs(config)?;
     let stamp = check_stamps(config.server.environment.0.as_str(), &store, &blobs, ambient).await?;
-    let registry = Registry::open(store, blobs, ambient.clone(), settings(config)).await;
+    let settings = settings(config, master_key(config, ambient)?);
+    let registry = Registry::open(store, blobs, ambient.clone(), settings).await;
     let registry = registry.map_err(|error| Failure::new(format!("the registry cannot be opened: {error}")))?;
     registry.expect_stamp(stamp);
     Ok(registry)
@@ -65,7 +67,7 @@ fn s3(config: &Config, bucket: String, prefix: String) -> S3Config {
     }
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config, master_key: Secret<[u8; 32]>) -> Settings {
     let hours = |hours: u64| Duration::from_secs(hours * 3600);
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
     let seconds = Duration::from_secs;
@@ -86,5 +88,6 @@ fn settings(config: &Config) -> Settings {
         entry_cache: ENTRY_CACHE,
         presigned_downloads: config.download.presigned.then(|| seconds(config.download.presigned_ttl_seconds)),
         presigned_parts: config.upload.presigned_parts.then(|| seconds(config.upload.part_ttl_seconds)),
+        master_key,
     }
 }

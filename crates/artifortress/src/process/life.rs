@@ -39,7 +39,21 @@ pub(crate) async fn live(process: Process, flags: &ConfigFlags, context: &Contex
         return Ok(());
     }
     let registry = build(&config, store, &context.ambient).await?;
+    tell_closed_upstreams(&registry).await;
     work(process, &config, &registry, stop).await
+}
+
+/// Credentials that cannot be opened close their own repository and no other; the operator learns why at the start.
+async fn tell_closed_upstreams(registry: &Registry) {
+    match registry.closed_upstreams().await {
+        Ok(closed) => {
+            for (repository, why) in closed {
+                let help = why.help();
+                tracing::error!(%repository, "the credentials for its upstream cannot be opened: they {why}: {help}");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "the credentials for upstreams could not be looked at"),
+    }
 }
 
 async fn usable(

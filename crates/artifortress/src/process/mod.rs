@@ -9,6 +9,7 @@ mod lines;
 mod listen;
 mod lock;
 mod logs;
+mod master_key;
 mod signals;
 mod stamps;
 mod waiting;

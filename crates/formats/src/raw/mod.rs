@@ -1,11 +1,12 @@
 //! Raw files: a path is a name. PUT stores, GET fetches, a trailing slash lists, DELETE withdraws.
 
 mod setup;
+mod upstream;
 
 use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::address::decode;
-use crate::{Asked, Format, Method, Operation, ParseError, Place, Setup};
+use crate::{Asked, Format, Method, Operation, ParseError, Place, Setup, Upstream};
 
 /// The format of plain files.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,10 @@ impl Format for Raw {
 
     fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
         EntryPath::parse(&format!("{package}/{version}/{path}"))
+    }
+
+    fn upstream(&self) -> Option<&'static dyn Upstream> {
+        Some(&Raw)
     }
 
     fn setups(&self, place: &Place<'_>) -> Vec<Setup> {

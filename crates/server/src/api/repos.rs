@@ -5,9 +5,10 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use model::state::RepoKind;
 use model::{RepoKey, Role, TenantRole, Timestamp};
 use registry::{
-    Admin, Binding, NewRepository, Read, RepoChange, RepoSettings, Repository, SettingsChange, TenantAdmin,
+    Admin, Binding, Call, NewRepository, Read, RepoChange, RepoSettings, Repository, SettingsChange, ShownAuth,
+    TenantAdmin, UpstreamAuth, UpstreamUrl,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
@@ -75,17 +76,84 @@ struct RepoBody {
     /// Default `raw`.
     #[serde(default = "raw")]
     format: String,
-    /// `local`.
+    /// `local` (hosted here, the default) or `remote` (read from another server as it is asked for).
     #[serde(default = "local")]
     #[schema(value_type = String)]
     repo_type: RepoKind,
+    /// For `remote`, and needed there: `http` or `https`, a host, perhaps a port and a path; no credentials, no query.
+    #[schema(value_type = Option<String>)]
+    upstream_url: Option<UpstreamUrl>,
+    /// For `remote`: who we are to the upstream.
+    #[schema(value_type = Option<AuthBody>)]
+    upstream_auth: Option<UpstreamAuth>,
     #[serde(default)]
     anonymous_read: bool,
     #[serde(default)]
     description: String,
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = SettingsBody)]
     settings: RepoSettings,
+}
+
+/// Credentials for an upstream. They are kept sealed, are never shown again, and go to the origin of `upstreamUrl`
+/// and to the realm, and to nobody else.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `UpstreamAuth` reads")]
+#[schema(rename_all = "camelCase")]
+struct AuthBody {
+    /// `basic` (with `user` and `password`) or `bearer` (with `token`).
+    kind: String,
+    user: Option<String>,
+    password: Option<String>,
+    token: Option<String>,
+    /// The one other origin that may be shown them, such as `https://login.example`.
+    realm: Option<String>,
+}
+
+/// Settings of a repository.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `RepoSettings` reads")]
+#[schema(rename_all = "camelCase")]
+struct SettingsBody {
+    /// `local`: whether a published path may get a later version. Default: no.
+    allow_overwrite: Option<bool>,
+    /// `local`: refs whose names fit one of these patterns never move. Default: none.
+    immutable_refs: Option<Vec<String>>,
+    /// `local`: whether a manifest is taken although blobs that it names are not here. Default: no.
+    sparse_manifests: Option<bool>,
+    /// `local`: whether a version whose files come one by one appears all at once. Default: no.
+    atomic_deploy: Option<bool>,
+    /// `remote`: how the upstream is treated.
+    upstream: Option<UpstreamBody>,
+}
+
+/// How the upstream of a remote repository is treated. Shown to those who may change it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `UpstreamSettings` reads")]
+#[schema(rename_all = "camelCase")]
+struct UpstreamBody {
+    /// Seconds for which an index is believed before the upstream is asked again. Default 300.
+    #[schema(minimum = 0, maximum = 86400)]
+    index_seconds: Option<u32>,
+    /// Seconds for which the upstream's "not found" is believed. Default 60.
+    #[schema(minimum = 0, maximum = 3600)]
+    missing_seconds: Option<u32>,
+    /// Hours for which the last known index is served while the upstream fails. Default 168.
+    #[schema(minimum = 0, maximum = 8760)]
+    stale_hours: Option<u32>,
+    /// Seconds without a byte after which a request is given up. Default 30.
+    #[schema(minimum = 1, maximum = 600)]
+    timeout_seconds: Option<u32>,
+    /// Requests at once. Default 32.
+    #[schema(minimum = 1, maximum = 256)]
+    connections: Option<u32>,
+    /// Requests a second; 0, the default, is without bound.
+    #[schema(minimum = 0, maximum = 100000)]
+    requests_per_second: Option<u32>,
+    /// Further authorities that may vouch for the upstream: certificates in PEM, at most 64 KiB.
+    extra_ca: Option<String>,
+    /// The proxy on the way: scheme, host and port, without credentials.
+    proxy: Option<String>,
 }
 
 fn raw() -> String {
@@ -106,11 +174,16 @@ struct RepoView {
     #[schema(value_type = String)]
     repo_type: RepoKind,
     upstream_url: Option<String>,
+    /// To those who may change it, where there are any: `kind`, `user` and `realm`, never what is secret; or
+    /// `problem`, where they cannot be opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    upstream_auth: Option<ShownAuth>,
     #[schema(value_type = Vec<String>)]
     member_repos: Vec<RepoKey>,
     anonymous_read: bool,
     description: String,
-    #[schema(value_type = Object)]
+    #[schema(value_type = SettingsBody)]
     settings: RepoSettings,
     created_by_subject: String,
     #[schema(value_type = String)]
@@ -120,16 +193,19 @@ struct RepoView {
 }
 
 impl RepoView {
-    fn of(repo: &Repository) -> Result<Self, Problem> {
+    /// What `call` may see of it.
+    fn of(call: &Call, repo: &Repository) -> Result<Self, Problem> {
+        let (settings, upstream_auth) = call.settings_of(repo)?;
         Ok(Self {
             repo_key: repo.key.clone(),
             format: repo.format.clone(),
             repo_type: repo.kind,
             upstream_url: repo.upstream_url.clone(),
+            upstream_auth,
             member_repos: repo.members.clone(),
             anonymous_read: repo.anonymous_read,
             description: repo.description.clone(),
-            settings: RepoSettings::of(repo)?,
+            settings,
             created_by_subject: repo.created_by.clone(),
             created_at_utc: repo.created_at,
             updated_at_utc: repo.updated_at,
@@ -173,9 +249,11 @@ async fn create(
         description: body.description,
         anonymous_read: body.anonymous_read,
         settings: body.settings,
+        upstream_url: body.upstream_url,
+        upstream_auth: body.upstream_auth,
     };
     let repo = grant.create_repository(new).await?;
-    Ok((StatusCode::CREATED, tagged(repo.revision, RepoView::of(&repo)?)))
+    Ok((StatusCode::CREATED, tagged(repo.revision, RepoView::of(grant.call(), &repo)?)))
 }
 
 fn check_description(text: &str) -> Result<(), Problem> {
@@ -188,14 +266,14 @@ fn check_description(text: &str) -> Result<(), Problem> {
 async fn list(Known(call): Known, Query(paging): Query<Paging>) -> Result<Answer<Page<RepoView>>, Problem> {
     let limit = paging.limit()?;
     let repos = call.repositories(&paging.after()?.unwrap_or_default(), limit + 1).await?;
-    let page = Page::cut(repos, limit, |repo| repo.key.to_string(), |repo| RepoView::of(&repo));
+    let page = Page::cut(repos, limit, |repo| repo.key.to_string(), |repo| RepoView::of(&call, &repo));
     let items = page.items.into_iter().collect::<Result<_, _>>()?;
     Ok(Answer(Page { items, next_cursor: page.next_cursor }))
 }
 
 async fn read(Repo(grant): Repo<Read>) -> Result<Tagged<RepoView>, Problem> {
     let repo = grant.repo();
-    Ok(tagged(repo.revision, RepoView::of(repo)?))
+    Ok(tagged(repo.revision, RepoView::of(grant.call(), repo)?))
 }
 
 /// Changes to a repository: what is absent stays as it is, also among the settings.
@@ -204,8 +282,22 @@ async fn read(Repo(grant): Repo<Read>) -> Result<Tagged<RepoView>, Problem> {
 struct ChangeBody {
     description: Option<String>,
     anonymous_read: Option<bool>,
-    #[schema(value_type = Option<Object>)]
+    /// Also within `upstream`, where null is the default.
+    #[schema(value_type = Option<SettingsBody>)]
     settings: Option<SettingsChange>,
+    /// For `remote`. To another origin it goes only together with `upstreamAuth`, where credentials are stored; the
+    /// same holds for `settings.upstream.proxy` and `settings.upstream.extraCa`: 409 otherwise.
+    #[schema(value_type = Option<String>)]
+    upstream_url: Option<UpstreamUrl>,
+    /// For `remote`: replaces the stored credentials; null removes them.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<AuthBody>)]
+    upstream_auth: Option<Option<UpstreamAuth>>,
+}
+
+/// Tells null from absent.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<UpstreamAuth>>, D::Error> {
+    Option::<UpstreamAuth>::deserialize(deserializer).map(Some)
 }
 
 async fn change(
@@ -221,10 +313,12 @@ async fn change(
         anonymous_read: body.anonymous_read,
         settings: body.settings,
         rules: None,
+        upstream_url: body.upstream_url,
+        upstream_auth: body.upstream_auth,
     };
     grant.update_repository(change).await?;
     let repo = call.repository_now(&grant.repo().key).await?;
-    Ok(tagged(repo.revision, RepoView::of(&repo)?))
+    Ok(tagged(repo.revision, RepoView::of(&call, &repo)?))
 }
 
 /// A repository was retired.
