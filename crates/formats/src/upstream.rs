@@ -32,6 +32,16 @@ pub enum Wanting<'a> {
     One(&'a str),
 }
 
+impl<'a> Wanting<'a> {
+    /// The part or the version.
+    pub fn word(self) -> Option<&'a str> {
+        match self {
+            Self::All => None,
+            Self::Part(word) | Self::One(word) => Some(word),
+        }
+    }
+}
+
 /// A question to an upstream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ask {

@@ -51,6 +51,8 @@ ids! {
     JobId,
     /// An interval during which a mark holds.
     MarkId,
+    /// An answer of an upstream.
+    ObservationId,
     /// A package in a repository.
     PackageId,
     /// A promise to keep a blob for a while.

@@ -28,6 +28,7 @@ mod packaging;
 mod presume;
 mod registry;
 mod remembered;
+mod remote;
 mod repositories;
 mod rules;
 mod seal;
@@ -81,6 +82,7 @@ pub use ops::OpsSummary;
 pub use packaging::{Receiving, Shown, Taken as TakenIn};
 pub use presume::Presumed;
 pub use registry::{Registry, Settings};
+pub use remote::{Coming, Reached};
 pub use repositories::{NewRepository, RepoChange, RepoSettings, SettingsChange};
 pub use rules::Rule;
 pub use secret::{TokenSecret, content_hash, hash_secret};
@@ -90,7 +92,9 @@ pub use store_file::{Declared, Incoming, Stored};
 pub use tenant::{Admission, MAX_PENDING_JOBS, MAX_UPLOAD_SESSIONS};
 pub use tokens::{Minted, PatPolicy, TokenRequest};
 pub use uploads::{IncomingBlob, IncomingChunk, IncomingPart, PartOffer, ReceivedPart};
-pub use upstreams::{Origin, Sealed, ShownAuth, UpstreamAuth, UpstreamLogin, UpstreamOf, UpstreamSettings, UpstreamUrl};
+pub use upstreams::{
+    Origin, Sealed, ShownAuth, UpstreamAuth, UpstreamLogin, UpstreamOf, UpstreamSettings, UpstreamUrl,
+};
 pub use versions::{DeclaredEntry, NewDraft, SearchCursor, SearchFound, SearchQuery, VersionView};
 pub use watch::Watch;
 pub use worker::{Worker, WorkerSettings};

@@ -15,6 +15,7 @@ use crate::identity::{Identities, Recognised, identities};
 use crate::notes::Notes;
 use crate::packaging::{Documents, Pointers};
 use crate::remembered::Remembered;
+use crate::remote::Remotes;
 use crate::seal::Seal;
 use crate::shares::Shares;
 use crate::tokens::Minted;
@@ -83,6 +84,7 @@ pub(crate) struct Inner {
     pub(crate) notes: Notes,
     pub(crate) uses: Uses,
     pub(crate) open_files: Arc<OpenFiles>,
+    pub(crate) remotes: Remotes,
     pub(crate) repositories: Remembered<RepoKey, Repository>,
     /// Tokens that clients were given to go on with.
     pub(crate) for_a_while: Remembered<(TokenId, Vec<Scope>), Minted>,
@@ -109,6 +111,7 @@ impl Registry {
         let hot = Hot::new(settings.entry_cache / 2);
         let shares = Shares::new(blobs.options().read_memory);
         let documents = Documents::new(settings.entry_cache);
+        let remotes = Remotes::new(settings.entry_cache);
         let identities = identities();
         let repositories = Remembered::new(REPOSITORIES);
         let (notes, uses) = (Notes::default(), Uses::default());
@@ -131,6 +134,7 @@ impl Registry {
             notes,
             uses,
             open_files: Arc::default(),
+            remotes,
             repositories,
             for_a_while: Remembered::new(FOR_A_WHILE),
         };

@@ -18,14 +18,24 @@ struct Migration {
     oldest_program: u32,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "first",
-    body: include_str!("../migrations/0001_first.sql"),
-    sqlite: include_str!("../migrations/0001_first.sqlite.sql"),
-    postgres: include_str!("../migrations/0001_first.postgres.sql"),
-    oldest_program: 1,
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "first",
+        body: include_str!("../migrations/0001_first.sql"),
+        sqlite: include_str!("../migrations/0001_first.sqlite.sql"),
+        postgres: include_str!("../migrations/0001_first.postgres.sql"),
+        oldest_program: 1,
+    },
+    Migration {
+        version: 2,
+        name: "remote",
+        body: include_str!("../migrations/0002_remote.sql"),
+        sqlite: include_str!("../migrations/0002_remote.sqlite.sql"),
+        postgres: include_str!("../migrations/0002_remote.postgres.sql"),
+        oldest_program: 1,
+    },
+];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations
     (version INT NOT NULL PRIMARY KEY, name TEXT NOT NULL, oldest_program INT NOT NULL, applied_at INT NOT NULL) STRICT;";

@@ -104,6 +104,7 @@ id_arguments!(
     EventId,
     JobId,
     MarkId,
+    ObservationId,
     PackageId,
     PinId,
     PrincipalId,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use formats::{Around, Document, PackageAt, VersionHead, View};
-use model::{PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
+use model::{ObservationId, PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 use store::Stamp;
@@ -34,13 +34,14 @@ pub struct Shown {
     body: Bytes,
     digest: Sha256Digest,
     changed_at: Option<Timestamp>,
+    stale_since: Option<Timestamp>,
     gzip: OnceLock<Option<Bytes>>,
     /// By the number of their algorithm.
     pub(super) sums: [OnceLock<String>; 5],
 }
 
 impl Shown {
-    pub(super) fn new(document: Document, changed_at: Option<Timestamp>) -> Self {
+    pub(crate) fn new(document: Document, changed_at: Option<Timestamp>) -> Self {
         let body = Bytes::from(document.body);
         let digest = Sha256Digest(Sha256::digest(&body).into());
         Self {
@@ -48,6 +49,7 @@ impl Shown {
             body,
             digest,
             changed_at,
+            stale_since: None,
             gzip: OnceLock::new(),
             sums: Default::default(),
         }
@@ -71,6 +73,17 @@ impl Shown {
     /// When what it tells of last changed, where that is known.
     pub fn changed_at(&self) -> Option<Timestamp> {
         self.changed_at
+    }
+
+    /// The same, made from answers of an upstream that could not be asked again since then.
+    pub(crate) fn stale(&self, since: Timestamp) -> Self {
+        let (gzip, sums) = (self.gzip.clone(), self.sums.clone());
+        Self { body: self.body.clone(), stale_since: Some(since), gzip, sums, ..*self }
+    }
+
+    /// Since when the upstream cannot be asked whether it still holds.
+    pub fn stale_since(&self) -> Option<Timestamp> {
+        self.stale_since
     }
 
     /// Its bytes compressed with gzip, where that is worth it. Long ones are compressed off the async workers.
@@ -97,23 +110,25 @@ fn compress(body: &Bytes) -> Option<Bytes> {
 
 /// What a document depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct DocumentKey {
-    pub(super) of: Of,
+pub(crate) struct DocumentKey {
+    pub(crate) of: Of,
     /// The state of what it tells of: its generation, or embedded the stamp of its counter.
-    pub(super) state: u64,
-    pub(super) view: View,
+    pub(crate) state: u64,
+    pub(crate) view: View,
     /// The version or the part that was asked for; empty for the whole index.
-    pub(super) only: Box<str>,
-    pub(super) base: Box<str>,
+    pub(crate) only: Box<str>,
+    pub(crate) base: Box<str>,
 }
 
 /// What a document tells of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Of {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Of {
     /// A package.
     Package(PackageId),
     /// All packages of a repository.
     All(RepoId),
+    /// What an upstream answered of a package.
+    Observed(RepoId, PackageAt, Arc<[ObservationId]>),
 }
 
 /// What a fragment depends on: a published version changes only in its marks and its added files.
@@ -140,7 +155,7 @@ impl FragmentKey {
 }
 
 #[derive(Clone)]
-pub(super) struct Weight;
+pub(crate) struct Weight;
 
 impl quick_cache::Weighter<DocumentKey, Arc<Shown>> for Weight {
     fn weight(&self, key: &DocumentKey, shown: &Arc<Shown>) -> u64 {
@@ -159,7 +174,7 @@ impl quick_cache::Weighter<FragmentKey, Option<Arc<[u8]>>> for Weight {
 pub(crate) struct Documents {
     /// A name belongs to its package for ever: nothing here grows old.
     pub(super) ids: Cache<(RepoId, PackageAt), PackageId>,
-    pub(super) shown: Cache<DocumentKey, Arc<Shown>, Weight>,
+    pub(crate) shown: Cache<DocumentKey, Arc<Shown>, Weight>,
     pub(super) fragments: Cache<FragmentKey, Option<Arc<[u8]>>, Weight>,
     /// Who makes a list of all packages: each holds all of them in memory, and a connection most of the time.
     pub(super) lists: Semaphore,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use formats::{Around, FileFacts, Format, Head, PackageAt, Site, VersionFacts, VersionHead, View};
-use model::state::MarkKind;
+use formats::{Around, FileFacts, Format, Head, PackageAt, Site, VersionFacts, VersionHead, View, Wanting};
+use model::state::{MarkKind, RepoKind};
 use model::{Code, PackageId, Timestamp, VersionId};
 use store::{Fresh, facts};
 
@@ -14,25 +14,6 @@ use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::versions::format_of;
 
-/// What of a package is asked for.
-#[derive(Clone, Copy)]
-enum Wanted<'w> {
-    All,
-    /// Those versions that belong to a part.
-    Part(&'w str),
-    /// The version of this name, or that a ref of this name points at.
-    One(&'w str),
-}
-
-impl<'w> Wanted<'w> {
-    fn word(self) -> Option<&'w str> {
-        match self {
-            Self::All => None,
-            Self::Part(word) | Self::One(word) => Some(word),
-        }
-    }
-}
-
 /// Versions whose insides are read at once.
 const CHUNK: usize = 200;
 
@@ -40,12 +21,12 @@ impl Grant<Read> {
     /// The index of a package. 404 when nothing of it is published. Remembered: embedded it costs no
     /// statement, on PostgreSQL one.
     pub async fn index(&self, at: &PackageAt, view: View, site: &Site<'_>) -> Result<Arc<Shown>> {
-        self.shown(at, view, Wanted::All, site).await
+        self.shown(at, view, Wanting::All, site).await
     }
 
     /// The index of those versions of a package that belong to a part. 404 when nothing of it is published.
     pub async fn part(&self, at: &PackageAt, part: &str, view: View, site: &Site<'_>) -> Result<Arc<Shown>> {
-        self.shown(at, view, Wanted::Part(part), site).await
+        self.shown(at, view, Wanting::Part(part), site).await
     }
 
     /// What is said of one version, named or pointed at by a ref.
@@ -56,10 +37,13 @@ impl Grant<Read> {
         view: View,
         site: &Site<'_>,
     ) -> Result<Arc<Shown>> {
-        self.shown(at, view, Wanted::One(version), site).await
+        self.shown(at, view, Wanting::One(version), site).await
     }
 
-    async fn shown(&self, at: &PackageAt, view: View, wanted: Wanted<'_>, site: &Site<'_>) -> Result<Arc<Shown>> {
+    async fn shown(&self, at: &PackageAt, view: View, wanted: Wanting<'_>, site: &Site<'_>) -> Result<Arc<Shown>> {
+        if self.repo().kind == RepoKind::Remote {
+            return Box::pin(self.shown_of_upstream(at, view, wanted, site)).await;
+        }
         let around = self.around(at, view, wanted).await?;
         let (package, state) = match self.state(at).await {
             Err(Error::Refused(refusal)) if refusal.code == Code::NotFound && !around.is_empty() => {
@@ -79,9 +63,9 @@ impl Grant<Read> {
         let documents = &self.registry().inner.documents;
         let make = async {
             let made = match wanted {
-                Wanted::One(version) => Box::pin(self.describe(package, version, view, site)).await,
-                Wanted::All => Box::pin(self.assemble(package, None, view, &around, site)).await,
-                Wanted::Part(part) => Box::pin(self.assemble(package, Some(part), view, &around, site)).await,
+                Wanting::One(version) => Box::pin(self.describe(package, version, view, site)).await,
+                Wanting::All => Box::pin(self.assemble(package, None, view, &around, site)).await,
+                Wanting::Part(part) => Box::pin(self.assemble(package, Some(part), view, &around, site)).await,
             };
             made.map(Arc::new)
         };
@@ -95,7 +79,7 @@ impl Grant<Read> {
     }
 
     /// The package and what its documents must be as young as.
-    async fn state(&self, at: &PackageAt) -> Result<(PackageId, u64)> {
+    pub(crate) async fn state(&self, at: &PackageAt) -> Result<(PackageId, u64)> {
         let (repo, documents) = (self.repo_id(), &self.registry().inner.documents);
         let known = (repo, at.clone());
         if let (Some(fresh), Some(package)) = (self.store().fresh(), documents.ids.get(&known)) {
@@ -112,10 +96,10 @@ impl Grant<Read> {
     }
 
     /// What an index tells of other packages.
-    async fn around(&self, at: &PackageAt, view: View, wanted: Wanted<'_>) -> Result<RefsAround> {
+    async fn around(&self, at: &PackageAt, view: View, wanted: Wanting<'_>) -> Result<RefsAround> {
         let asked = match wanted {
-            Wanted::All => format_of(self.repo())?.around(view, at),
-            Wanted::Part(_) | Wanted::One(_) => None,
+            Wanting::All => format_of(self.repo())?.around(view, at),
+            Wanting::Part(_) | Wanting::One(_) => None,
         };
         let Some(asked) = asked else { return Ok(RefsAround::default()) };
         let (repo, memory) = (self.repo_id(), &self.registry().inner.documents.around);

@@ -49,7 +49,7 @@ impl Receiving {
     async fn put(&mut self, pieces: Vec<Piece>) -> Result<()> {
         for piece in pieces {
             match (piece, &mut self.open) {
-                (Piece::Begin(new), open @ None) => *open = Some(self.grant.stage(&new)?),
+                (Piece::Begin(new), open @ None) => *open = Some(Staging::begin(self.grant.registry(), &new)?),
                 (Piece::Bytes(bytes), Some(open)) => open.write(bytes).await?,
                 (Piece::End, open @ Some(_)) => {
                     if let Some(file) = open.take() {

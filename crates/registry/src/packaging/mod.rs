@@ -17,6 +17,6 @@ mod writers;
 pub use documents::Shown;
 pub use intake::{Receiving, Taken};
 
-pub(crate) use documents::Documents;
+pub(crate) use documents::{DocumentKey, Documents, Of};
 pub(crate) use pointers::Pointers;
-pub(crate) use staging::Staging;
+pub(crate) use staging::{Staged, Staging};

@@ -136,6 +136,7 @@ impl Grant<Write> {
             joins: release.joins,
             twin,
             seal,
+            stays_open: false,
             gather: self.gather(&settings),
             limits: self.settings().limits,
             act,

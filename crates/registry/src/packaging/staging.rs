@@ -4,9 +4,9 @@ use blobs::{Blobs, Expect, Key, Received, Writer};
 use bytes::Bytes;
 use formats::{Algorithm, NewFile, Sums};
 
-use crate::authorize::{Grant, Write};
 use crate::error::Result;
 use crate::hasher::Hasher;
+use crate::registry::Registry;
 use crate::store_file::stored_place;
 
 /// A file being received. Dropped before [`Staging::finish`], it leaves nothing behind.
@@ -20,6 +20,13 @@ pub(crate) struct Staging {
 pub(crate) struct Staged {
     pub(crate) received: Received,
     pub(crate) sums: Sums,
+}
+
+impl Staged {
+    /// Removes what turned out to be wrong.
+    pub(crate) fn discard(self, registry: &Registry) {
+        drop(StagedFiles { blobs: registry.blobs().clone(), files: vec![self] });
+    }
 }
 
 /// Staged files that no row names yet: dropped, also with the request that brought them, they are
@@ -55,21 +62,19 @@ impl Drop for StagedFiles {
     }
 }
 
-impl Grant<Write> {
+impl Staging {
     /// Begins to receive a file. Refuses at once what could only fail later.
-    pub(crate) fn stage(&self, new: &NewFile) -> Result<Staging> {
-        let limit = self.settings().max_upload;
+    pub(crate) fn begin(registry: &Registry, new: &NewFile) -> Result<Self> {
+        let limit = registry.settings().max_upload;
         if new.length.is_some_and(|length| length > limit) {
             return Err(blobs::Error::TooLong { limit }.into());
         }
-        let writer = self.registry().blobs().writer(self.ambient()).at_most(limit);
+        let writer = registry.blobs().writer(registry.ambient()).at_most(limit);
         let expect = Expect { sha256: new.sha256, length: new.length };
         let hashers = new.sums.algorithms().map(|algorithm| (algorithm, Hasher::new(algorithm)));
-        Ok(Staging { writer, expect, hashers: hashers.collect() })
+        Ok(Self { writer, expect, hashers: hashers.collect() })
     }
-}
 
-impl Staging {
     pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.hashers.iter_mut().for_each(|(_, hasher)| hasher.update(&bytes));
         Ok(self.writer.write(bytes).await?)

@@ -149,7 +149,7 @@ impl Grant<Write> {
             Named::Sha512(value) => (None, Some(*value)),
         };
         let sums = Wanted { sha512: sha512.is_some(), ..Wanted::default() };
-        let staging = self.stage(&NewFile { sums, sha256, length })?;
+        let staging = Staging::begin(self.registry(), &NewFile { sums, sha256, length })?;
         let ended = upload.map(|upload| Ended { upload, received: Received::default(), in_place: false });
         Ok(IncomingBlob { grant: self.clone(), ended, staging, sha512 })
     }

@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use registry::{Found, Grant, Read};
 
-use super::fetch;
+use super::{documents, fetch};
 use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate};
 use crate::problem::Problem;
 
@@ -20,13 +20,15 @@ pub(super) async fn checksum(
     parts: &Parts,
 ) -> Result<Response, Problem> {
     let shown = match of {
-        Operation::Fetch(path) => return of_file(grant, &grant.find(&path).await?, algorithm, parts).await,
+        Operation::Fetch(path) => return of_file(grant, &grant.reach_whole(&path).await?, algorithm, parts).await,
         Operation::Index(package, view) => grant.index(&package, view, site).await?,
         Operation::Part(package, part, view) => grant.part(&package, &part, view, site).await?,
         _ => return Err(Problem::not_found("this has no checksum")),
     };
     let cache = if grant.repo().anonymous_read { "public, no-cache" } else { "private, no-cache" };
-    respond(shown.checksum(algorithm), HeaderValue::from_static(cache), parts)
+    let mut response = respond(shown.checksum(algorithm), HeaderValue::from_static(cache), parts)?;
+    documents::tell_age(&mut response, &shown);
+    Ok(response)
 }
 
 /// Answers with the checksum of a file that was found.

@@ -6,13 +6,16 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use formats::{Answer, Site};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use registry::{Caller, Grant, Read, Shown};
 
 use super::text;
 use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate, http_date};
 use crate::edge::{Context, Verbatim};
 use crate::problem::Problem;
+
+/// When the upstream last said that what is shown holds; only where that should have been asked again.
+const STALE: HeaderName = HeaderName::from_static("x-artifortress-stale-since");
 
 /// Where a repository is for the client of this request.
 pub(super) struct Place {
@@ -66,7 +69,18 @@ pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts)
     let cache = if grant.repo().anonymous_read { "public, no-cache" } else { "private, no-cache" };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    tell_age(&mut response, shown);
     Ok(response)
+}
+
+/// Says of what an upstream answered before it failed that it may be old (RFC 7234, section 5.5.1), and since when.
+pub(super) fn tell_age(response: &mut Response, shown: &Shown) {
+    let Some(since) = shown.stale_since() else { return };
+    let headers = response.headers_mut();
+    headers.insert(header::WARNING, HeaderValue::from_static("110 - \"Response is Stale\""));
+    if let Ok(since) = HeaderValue::try_from(since.to_seconds()) {
+        headers.insert(STALE, since);
+    }
 }
 
 fn whole(body: bytes::Bytes, media_type: &'static str, packed: bool, parts: &Parts) -> Response {

@@ -9,9 +9,9 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use model::EntryPath;
-use registry::{Found, Grant, Read, RepoSettings};
+use registry::{Found, Grant, Reached, Read, RepoSettings};
 
-use super::stream;
+use super::{coming, stream};
 use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate, http_date, range_applies};
 use crate::edge::range::{Selection, select};
 use crate::problem::Problem;
@@ -19,7 +19,7 @@ use crate::problem::Problem;
 /// Smaller answers are sent by us: a second request would cost more.
 const WORTH_A_REDIRECT: u64 = 1 << 20;
 /// What is served from a repository may be hostile: it gets no script, no origin, no frame.
-const ARTIFACT_POLICY: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
+pub(super) const ARTIFACT_POLICY: HeaderValue = HeaderValue::from_static("sandbox; default-src 'none'");
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const SHA1: HeaderName = HeaderName::from_static("x-checksum-sha1");
 const MD5: HeaderName = HeaderName::from_static("x-checksum-md5");
@@ -27,7 +27,10 @@ pub(super) const CHECKSUM: HeaderName = HeaderName::from_static("x-checksum-sha2
 
 /// Answers with the file at `path`.
 pub(super) async fn fetch(grant: &Grant<Read>, path: &EntryPath, parts: &Parts) -> Result<Response, Problem> {
-    show(grant, &grant.find(path).await?, parts).await
+    match grant.reach(path).await? {
+        Reached::Here(found) => show(grant, &found, parts).await,
+        Reached::Coming(coming) => coming::show(grant, *coming, parts).await,
+    }
 }
 
 /// Answers with a file that was found.

@@ -5,6 +5,7 @@
 
 mod body;
 mod checksum;
+mod coming;
 mod declared;
 mod documents;
 mod fetch;

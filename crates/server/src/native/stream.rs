@@ -90,13 +90,13 @@ fn pieces(download: Download) -> impl Stream<Item = Result<Bytes, Cut>> {
 
 /// Why a body ends before its announced length.
 #[derive(Debug, thiserror::Error)]
-enum Cut {
+pub(super) enum Cut {
     #[error("the right to read was withdrawn")]
     Revoked,
     #[error("{0}")]
     Failed(String),
 }
 
-fn failed(error: registry::Error) -> Cut {
+pub(super) fn failed(error: registry::Error) -> Cut {
     Cut::Failed(error.to_string())
 }

@@ -56,6 +56,8 @@ pub struct PublishRelease {
     pub twin: Option<EntryPath>,
     /// When it is sealed; `None`: at once.
     pub seal: Option<SealLater>,
+    /// Whether it is not sealed by itself at all: its files come one by one, when somebody asks for them.
+    pub stays_open: bool,
     /// A new version is gathered and appears later; `None`: at once. What is being gathered already goes on to be.
     pub gather: Option<Gather>,
     /// The limits to use where the tenant has none of its own.
@@ -266,7 +268,7 @@ impl PublishRelease {
     /// `whole`: nothing was left out. What is not whole stays open for what is missing.
     async fn publish(&self, tx: &mut Tx<'_>, whole: bool) -> Result<()> {
         let act = &self.act;
-        let sealed = (self.seal.is_none() && whole).then_some(act.at);
+        let sealed = (self.seal.is_none() && whole && !self.stays_open).then_some(act.at);
         let sql = "UPDATE versions SET state = 'published', published_by = $2, published_at = $3, published_event = $4,
              sealed_at = $5 WHERE id = $1";
         tx.execute(sql, args![self.id, act.actor, act.at, act.event, sealed]).await?;

@@ -1,0 +1,89 @@
+//! A file on its way from an upstream to its first reader.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{Code, EntryPath, Sha256Digest};
+use tokio::sync::broadcast;
+
+use super::fill::{Fill, FillHead, Piece};
+use crate::authorize::{Grant, Read};
+use crate::content::Content;
+use crate::error::{Error, Result};
+use crate::fetch::Found;
+
+/// A file that is read while it comes. Who falls behind reads the rest from here, once all of it has come.
+pub struct Coming {
+    grant: Grant<Read>,
+    path: EntryPath,
+    fill: Arc<Fill>,
+    head: FillHead,
+    sent: u64,
+    rest: Rest,
+}
+
+enum Rest {
+    Live(broadcast::Receiver<Piece>),
+    Kept(Box<Content>),
+    Nothing,
+}
+
+impl Coming {
+    pub(super) fn new(
+        grant: Grant<Read>,
+        path: EntryPath,
+        fill: Arc<Fill>,
+        head: FillHead,
+        pieces: broadcast::Receiver<Piece>,
+    ) -> Self {
+        Self { grant, path, fill, head, sent: 0, rest: Rest::Live(pieces) }
+    }
+
+    /// Its length in bytes, if the upstream tells.
+    pub fn length(&self) -> Option<u64> {
+        self.head.length
+    }
+
+    /// Its digest, if the upstream tells: the last bytes are handed out only when it is true.
+    pub fn digest(&self) -> Option<Sha256Digest> {
+        self.head.sha256
+    }
+
+    /// Waits until it is here.
+    pub async fn whole(self) -> Result<Found> {
+        self.fill.done().await?;
+        self.grant.find(&self.path).await
+    }
+
+    /// The next bytes; `None` at the end. After an error nothing more comes.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            match &mut self.rest {
+                Rest::Live(pieces) => match pieces.recv().await {
+                    Ok(Piece::Bytes(bytes)) => {
+                        self.sent += bytes.len() as u64;
+                        return Ok(Some(bytes));
+                    }
+                    Ok(Piece::End) => self.rest = Rest::Nothing,
+                    Err(_) => self.rest = self.kept().await?,
+                },
+                Rest::Kept(content) => return content.next().await,
+                Rest::Nothing => return Ok(None),
+            }
+        }
+    }
+
+    /// What is still to be read, from here.
+    async fn kept(&self) -> Result<Rest> {
+        let digest = self.fill.done().await?;
+        let found = self.grant.find(&self.path).await?;
+        if self.sent > 0 && found.digest() != digest {
+            let why = "another process has brought other bytes meanwhile: ask again";
+            return Err(Error::refuse(Code::ServiceUnavailable, why));
+        }
+        if self.sent >= found.size() {
+            return Ok(Rest::Nothing);
+        }
+        Ok(Rest::Kept(Box::new(found.open(Some(self.sent..found.size())).await?)))
+    }
+}

@@ -1,0 +1,273 @@
+//! What an upstream tells of a package: asked where that is due, understood before it is kept.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use formats::{Ask, Known, PackageAt, Said, Unreadable, Upstream, Wanting};
+use futures_util::future::try_join_all;
+use model::{Code, ObservationId, RepoId, Timestamp};
+use store::observations::{Alarm, Observation};
+use uuid::Uuid;
+
+use super::Remote;
+use super::look::Heard;
+use super::overlay::Overlay;
+use super::turn::PAUSE;
+use crate::authorize::{Grant, Read};
+use crate::error::{Error, Result};
+
+/// Answers longer than this, in bytes, are read off the async workers.
+const AT_ONCE: usize = 128 << 10;
+
+/// Stands for an answer where there is no such thing.
+const NOTHING: ObservationId = ObservationId(Uuid::nil());
+
+/// What was understood, and from which answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// The answers, in the order of the questions; nil: there is no such thing.
+    pub(super) answers: Arc<[ObservationId]>,
+    pub(super) known: Arc<Known>,
+    /// When the youngest of them was first given.
+    pub(super) changed_at: Timestamp,
+    /// When it was last confirmed, if that should have been done again and failed.
+    pub(super) stale_since: Option<Timestamp>,
+}
+
+/// Which part of a package is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Which {
+    All,
+    Part(String),
+    One(String),
+}
+
+impl Which {
+    pub(super) fn of(wanting: Wanting<'_>) -> Self {
+        match wanting {
+            Wanting::All => Self::All,
+            Wanting::Part(part) => Self::Part(part.to_owned()),
+            Wanting::One(name) => Self::One(name.to_owned()),
+        }
+    }
+
+    pub(super) fn wanting(&self) -> Wanting<'_> {
+        match self {
+            Self::All => Wanting::All,
+            Self::Part(part) => Wanting::Part(part),
+            Self::One(name) => Wanting::One(name),
+        }
+    }
+}
+
+/// What a flight is about.
+pub(super) type LookKey = (RepoId, PackageAt, Which);
+/// What was read: the answers, and which part was wanted of which package.
+pub(super) type ReadKey = (Arc<[ObservationId]>, PackageAt, Which);
+
+#[derive(Clone)]
+pub(super) struct Weight;
+
+impl quick_cache::Weighter<ReadKey, (u64, Arc<Known>)> for Weight {
+    fn weight(&self, _: &ReadKey, (length, _): &(u64, Arc<Known>)) -> u64 {
+        300 + 2 * length
+    }
+}
+
+/// An answer with its bytes.
+struct Body {
+    bytes: Bytes,
+    media_type: String,
+    address: String,
+    changed_at: Option<Timestamp>,
+}
+
+impl Grant<Read> {
+    /// What the upstream tells of a package. `None`: it knows no such package.
+    pub(super) async fn told(&self, remote: Remote, at: &PackageAt, which: Which) -> Result<Option<Arc<Seen>>> {
+        if let Some(seen) = self.believed(&remote, at, &which).await? {
+            return Ok(Some(seen));
+        }
+        let key = (self.repo_id(), at.clone(), which.clone());
+        let (grant, at) = (self.clone(), at.clone());
+        let work = async move { grant.ask_all(&remote, &at, &which).await };
+        self.registry().inner.remotes.looks.join(key, work).await
+    }
+
+    /// What was read from answers that need no question. `None`: something is to be asked or read.
+    async fn believed(&self, remote: &Remote, at: &PackageAt, which: &Which) -> Result<Option<Arc<Seen>>> {
+        let now = self.ambient().now();
+        let mut answers = Vec::new();
+        let (mut changed_at, remotes) = (Timestamp(0), &self.registry().inner.remotes);
+        for ask in remote.format.asks(at, which.wanting()) {
+            match self.outlook(&ask.target).await? {
+                Some(known) if remote.believes(&known, now) => {
+                    changed_at = changed_at.max(known.seen_at);
+                    answers.push(known.id);
+                }
+                None if remotes.is_missing(self.repo_id(), &ask.target, now) => answers.push(NOTHING),
+                _ => return Ok(None),
+            }
+        }
+        let answers: Arc<[ObservationId]> = answers.into();
+        let read = remotes.read.get(&(Arc::clone(&answers), at.clone(), which.clone()));
+        Ok(read.map(|(_, known)| Arc::new(Seen { answers, known, changed_at, stale_since: None })))
+    }
+
+    async fn ask_all(&self, remote: &Remote, at: &PackageAt, which: &Which) -> Result<Option<Arc<Seen>>> {
+        let asks = remote.format.asks(at, which.wanting());
+        let Some(first) = asks.first() else { return Ok(None) };
+        let turn = loop {
+            if let Some(turn) = self.turn(&first.target).await? {
+                break turn;
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
+        let seen = self.ask_in_turn(remote, at, which, &asks).await;
+        turn.end().await;
+        seen
+    }
+
+    async fn ask_in_turn(
+        &self,
+        remote: &Remote,
+        at: &PackageAt,
+        which: &Which,
+        asks: &[Ask],
+    ) -> Result<Option<Arc<Seen>>> {
+        let mut hearing = Vec::with_capacity(asks.len());
+        for ask in asks {
+            hearing.push(self.hear(remote, ask));
+        }
+        let heard = try_join_all(hearing).await?;
+        let read = self.understand(remote, at, which, &heard).await?;
+        let (heard, known) = match read {
+            Ok(known) => (heard, known),
+            Err(Unreadable(why)) => {
+                tracing::warn!(repository = %self.repo().key, package = at.name, why, "an upstream is not understood");
+                let why = format!("the upstream's answer is not understood: {why}");
+                let heard = self.without_news(remote, heard, &Error::refuse(Code::ServiceUnavailable, why))?;
+                let known = self.understand(remote, at, which, &heard).await?;
+                (heard, known.map_err(|Unreadable(why)| Error::Defect(format!("a kept answer: {why}")))?)
+            }
+        };
+        self.keep_all(at, which, asks, heard, known).await
+    }
+
+    /// What was known before, as if the upstream had failed.
+    fn without_news(&self, remote: &Remote, heard: Vec<Heard>, why: &Error) -> Result<Vec<Heard>> {
+        let now = self.ambient().now();
+        let before = |heard| match heard {
+            Heard::New { before, .. } => remote.believe_still(before, now, why.clone()),
+            other => Ok(other),
+        };
+        let news = heard.iter().any(|heard| matches!(heard, Heard::New { .. }));
+        if news { heard.into_iter().map(before).collect() } else { Err(why.clone()) }
+    }
+
+    async fn understand(
+        &self,
+        remote: &Remote,
+        at: &PackageAt,
+        which: &Which,
+        heard: &[Heard],
+    ) -> Result<std::result::Result<Option<Known>, Unreadable>> {
+        let mut bodies = Vec::with_capacity(heard.len());
+        for heard in heard {
+            bodies.push(self.body_heard(heard).await?);
+        }
+        let (format, at, which) = (remote.format, at.clone(), which.clone());
+        let length: usize = bodies.iter().flatten().map(|body| body.bytes.len()).sum();
+        let read = move || read(format, &at, &which, &bodies);
+        if length <= AT_ONCE {
+            return Ok(read());
+        }
+        let done = tokio::task::spawn_blocking(read).await;
+        done.map_err(|error| Error::Defect(format!("reading an answer: {error}")))
+    }
+
+    async fn body_heard(&self, heard: &Heard) -> Result<Option<Body>> {
+        match heard {
+            Heard::Missing { .. } => Ok(None),
+            Heard::Holds { known, .. } => Ok(self.body_of(known).await?.map(|bytes| Body {
+                bytes,
+                media_type: known.media_type.clone(),
+                address: known.address.clone(),
+                changed_at: known.changed_at,
+            })),
+            Heard::New { news, .. } => Ok(Some(Body {
+                bytes: news.body.clone(),
+                media_type: news.media_type.clone(),
+                address: news.address.clone(),
+                changed_at: news.changed_at,
+            })),
+        }
+    }
+
+    async fn keep_all(
+        &self,
+        at: &PackageAt,
+        which: &Which,
+        asks: &[Ask],
+        heard: Vec<Heard>,
+        known: Option<Known>,
+    ) -> Result<Option<Arc<Seen>>> {
+        let (mut answers, mut changed_at, mut stale_since) = (Vec::new(), Timestamp(0), None);
+        let (mut length, mut news) = (0, false);
+        for (ask, heard) in asks.iter().zip(heard) {
+            let stale = matches!(heard, Heard::Holds { stale: true, .. });
+            news |= matches!(heard, Heard::New { .. });
+            let kept: Option<Arc<Observation>> = self.keep(ask, heard).await?;
+            let Some(kept) = kept else {
+                answers.push(NOTHING);
+                continue;
+            };
+            answers.push(kept.id);
+            length += kept.length;
+            changed_at = changed_at.max(kept.seen_at);
+            if stale {
+                stale_since = Some(stale_since.map_or(kept.checked_at, |since: Timestamp| since.min(kept.checked_at)));
+            }
+        }
+        let Some(known) = known.map(Arc::new) else { return Ok(None) };
+        let answers: Arc<[ObservationId]> = answers.into();
+        let key = (Arc::clone(&answers), at.clone(), which.clone());
+        self.registry().inner.remotes.read.insert(key, (length, Arc::clone(&known)));
+        let seen = Seen { answers, known, changed_at, stale_since };
+        if news {
+            self.alarm(at, &seen).await?;
+        }
+        Ok(Some(Arc::new(seen)))
+    }
+
+    /// Tells of files that the upstream has changed after we took them.
+    async fn alarm(&self, at: &PackageAt, seen: &Seen) -> Result<()> {
+        let overlay = Overlay::of(&seen.known, self.kept(at).await?);
+        for (location, ours) in &overlay.changed {
+            let files = seen.known.versions.iter().flat_map(|version| &version.files);
+            let theirs = files.filter(|file| file.location.as_str() == location).find_map(|file| file.sha256);
+            let theirs = theirs.map_or_else(|| "other bytes".to_owned(), |digest| format!("sha256:{digest}"));
+            tracing::warn!(repository = %self.repo().key, path = location, "an upstream has changed a file");
+            let (act, repo) = (self.act_of_ours(), self.repo_id());
+            self.store().write(Alarm { act, repo, path: location.clone(), ours: ours.digest, theirs }).await?;
+        }
+        Ok(())
+    }
+}
+
+fn read(
+    format: &dyn Upstream,
+    at: &PackageAt,
+    which: &Which,
+    bodies: &[Option<Body>],
+) -> std::result::Result<Option<Known>, Unreadable> {
+    let said: Vec<Option<Said<'_>>> = bodies.iter().map(|body| body.as_ref().map(Body::said)).collect();
+    format.read(at, which.wanting(), &said)
+}
+
+impl Body {
+    fn said(&self) -> Said<'_> {
+        let Self { bytes, media_type, address, changed_at } = self;
+        Said { body: bytes, media_type, address, changed_at: *changed_at }
+    }
+}

@@ -1,0 +1,245 @@
+//! One question to an upstream: what is believed without asking, what it answers, what is believed although it fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::stub::{Failure, Heard as Answer, Question};
+use blobs::{Expect, Received};
+use bytes::Bytes;
+use formats::Ask;
+use model::{Code, RepoId, Timestamp};
+use store::observations::{self, Confirm, Observation, Observe};
+
+use super::{Remote, Remotes};
+use crate::authorize::{Grant, Read};
+use crate::content::Content;
+use crate::error::{Error, Result};
+use crate::store_file::stored_place;
+
+/// The longest answer that is read whole, in bytes.
+const LONGEST: u64 = 64 << 20;
+/// The longest question, in bytes.
+const LONGEST_TARGET: usize = 2000;
+/// For how long nobody asks again after a failure.
+const REST: Duration = Duration::from_secs(5);
+
+/// What came of a question.
+pub(super) enum Heard {
+    /// What is known holds.
+    Holds {
+        known: Arc<Observation>,
+        /// The upstream said so just now.
+        confirmed: bool,
+        /// It should have been asked again, and that failed.
+        stale: bool,
+    },
+    /// The upstream has no such thing.
+    Missing { before: Option<Arc<Observation>> },
+    /// Something new.
+    New { news: News, before: Option<Arc<Observation>> },
+}
+
+/// An answer that is not kept yet.
+pub(super) struct News {
+    pub(super) body: Bytes,
+    pub(super) media_type: String,
+    pub(super) address: String,
+    pub(super) etag: Option<String>,
+    pub(super) changed_at: Option<Timestamp>,
+}
+
+/// What happened lately and is in no row.
+#[derive(Clone)]
+pub(super) enum Lately {
+    Missing,
+    Failed(Error),
+}
+
+impl Remotes {
+    pub(super) fn lately(&self, repo: RepoId, target: &str, now: Timestamp) -> Option<Lately> {
+        let (until, what) = self.lately.get(&(repo, target.into()))?;
+        (now < until).then_some(what)
+    }
+
+    /// Whether the upstream said just now that there is no such thing.
+    pub(super) fn is_missing(&self, repo: RepoId, target: &str, now: Timestamp) -> bool {
+        matches!(self.lately(repo, target, now), Some(Lately::Missing))
+    }
+
+    pub(super) fn note(&self, repo: RepoId, target: &str, until: Timestamp, what: Lately) {
+        self.lately.insert((repo, target.into()), (until, what));
+    }
+}
+
+/// What the caller is told of a failed upstream.
+pub(super) fn failed(failure: &Failure) -> Error {
+    Error::refuse(Code::ServiceUnavailable, format!("the upstream cannot be read: {failure}"))
+}
+
+impl Grant<Read> {
+    /// The answer that is known, with no regard to its age.
+    pub(super) async fn outlook(&self, target: &str) -> Result<Option<Arc<Observation>>> {
+        let (repo, memory) = (self.repo_id(), &self.registry().inner.remotes.outlooks);
+        let alone = self.store().fresh().is_some();
+        if alone && let Some(known) = memory.get(&(repo, target.into())) {
+            return Ok(Some(known));
+        }
+        let look = async |session: &mut store::Session<'_>| observations::find(session, repo, target).await;
+        let found = self.store().read(look).await?.map(Arc::new);
+        if let (true, Some(found)) = (alone, &found) {
+            memory.insert((repo, target.into()), Arc::clone(found));
+        }
+        Ok(found)
+    }
+
+    /// Asks, where that is due.
+    pub(super) async fn hear(&self, remote: &Remote, ask: &Ask) -> Result<Heard> {
+        let (repo, now) = (self.repo_id(), self.ambient().now());
+        if ask.target.len() > LONGEST_TARGET {
+            return Ok(Heard::Missing { before: None });
+        }
+        let before = self.outlook(&ask.target).await?;
+        if let Some(known) = before.as_ref().filter(|known| remote.believes(known, now)) {
+            return Ok(Heard::Holds { known: Arc::clone(known), confirmed: false, stale: false });
+        }
+        let remotes = &self.registry().inner.remotes;
+        match remotes.lately(repo, &ask.target, now) {
+            Some(Lately::Missing) => return Ok(Heard::Missing { before }),
+            Some(Lately::Failed(error)) => return remote.believe_still(before, now, error),
+            None => {}
+        }
+        match answer(remote, ask, before.as_deref()).await {
+            Ok(Some(Some(news))) => Ok(Heard::New { news, before }),
+            Ok(Some(None)) => match before {
+                Some(known) => Ok(Heard::Holds { known, confirmed: true, stale: false }),
+                None => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),
+            },
+            Ok(None) => {
+                remotes.note(repo, &ask.target, now.plus(remote.missing()), Lately::Missing);
+                Ok(Heard::Missing { before })
+            }
+            Err(failure) => {
+                tracing::warn!(repository = %self.repo().key, %failure, "an upstream failed");
+                let error = failed(&failure);
+                remotes.note(repo, &ask.target, self.ambient().now().plus(REST), Lately::Failed(error.clone()));
+                remote.believe_still(before, now, error)
+            }
+        }
+    }
+
+    /// Writes down what was heard; what was understood holds from now on.
+    pub(super) async fn keep(&self, ask: &Ask, heard: Heard) -> Result<Option<Arc<Observation>>> {
+        let (before, news) = match heard {
+            Heard::Holds { known, confirmed: false, .. } => return Ok(Some(known)),
+            Heard::Holds { known, .. } => return self.confirm(ask, known).await.map(Some),
+            Heard::Missing { before: None } => return Ok(None),
+            Heard::Missing { before: Some(known) } if known.digest.is_none() => {
+                return self.confirm(ask, known).await.map(Some);
+            }
+            Heard::Missing { before } => (before, None),
+            Heard::New { news, before } => (before, Some(news)),
+        };
+        let received = match &news {
+            Some(news) => Some(self.receive_answer(news.body.clone()).await?),
+            None => None,
+        };
+        let (digest, place) = match &received {
+            Some(received) => (Some(received.digest), stored_place(received)),
+            None => (None, None),
+        };
+        if let Some(known) = before.filter(|known| digest.is_some() && known.digest == digest) {
+            if let Some(place) = place {
+                self.registry().blobs().remove(&place).await?;
+            }
+            return self.confirm(ask, known).await.map(Some);
+        }
+        let act = self.act_of_ours();
+        let (at, length) = (act.at, received.as_ref().map_or(0, |received| received.length));
+        let (media_type, address, etag, changed_at) = match news {
+            Some(News { media_type, address, etag, changed_at, .. }) => (media_type, address, etag, changed_at),
+            None => Default::default(),
+        };
+        let write = Observe {
+            act,
+            repo: self.repo_id(),
+            target: ask.target.clone(),
+            id: self.ambient().id(),
+            blob: received.map(|received| self.registry().new_blob(received)),
+            media_type,
+            address,
+            etag,
+            changed_at,
+            limits: self.settings().limits,
+        };
+        if let Err(error) = self.store().write(write.clone()).await {
+            self.registry().abandon(place, &error).await;
+            return Err(error.into());
+        }
+        let Observe { id, media_type, address, etag, changed_at, .. } = write;
+        let kept =
+            Observation { id, digest, length, media_type, address, etag, changed_at, seen_at: at, checked_at: at };
+        Ok(Some(self.remember_outlook(ask, kept)))
+    }
+
+    async fn receive_answer(&self, body: Bytes) -> Result<Received> {
+        let mut writer = self.registry().blobs().writer(self.ambient());
+        writer.write(body).await?;
+        Ok(writer.finish(Expect::default()).await?)
+    }
+
+    async fn confirm(&self, ask: &Ask, known: Arc<Observation>) -> Result<Arc<Observation>> {
+        let (repo, at) = (self.repo_id(), self.ambient().now());
+        let write = Confirm { repo, target: ask.target.clone(), observation: known.id, at };
+        self.store().write(write).await?;
+        Ok(self.remember_outlook(ask, Observation { checked_at: at, ..(*known).clone() }))
+    }
+
+    fn remember_outlook(&self, ask: &Ask, known: Observation) -> Arc<Observation> {
+        let known = Arc::new(known);
+        if self.store().fresh().is_some() {
+            let key = (self.repo_id(), ask.target.as_str().into());
+            self.registry().inner.remotes.outlooks.insert(key, Arc::clone(&known));
+        }
+        known
+    }
+
+    /// The bytes of an answer that was kept.
+    pub(super) async fn body_of(&self, known: &Observation) -> Result<Option<Bytes>> {
+        let Some(digest) = known.digest else { return Ok(None) };
+        let look = async |session: &mut store::Session<'_>| observations::copies(session, digest).await;
+        let copies = self.store().read(look).await?;
+        let copies = copies.into_iter().map(|copy| crate::fetch::copy_of(copy, known.length)).collect::<Result<_>>()?;
+        let mut content = Content::open(self.registry(), digest, known.length, copies, None).await?;
+        let mut body = Vec::with_capacity(usize::try_from(known.length).unwrap_or_default());
+        while let Some(piece) = content.next().await? {
+            body.extend_from_slice(&piece);
+        }
+        Ok(Some(body.into()))
+    }
+}
+
+/// `None`: there is no such thing; `Some(None)`: what is known holds.
+async fn answer(
+    remote: &Remote,
+    ask: &Ask,
+    known: Option<&Observation>,
+) -> std::result::Result<Option<Option<News>>, Failure> {
+    let known = known.filter(|known| known.digest.is_some());
+    let question = Question {
+        target: &ask.target,
+        accept: ask.accept,
+        etag: known.and_then(|known| known.etag.as_deref()),
+        modified: known.and_then(|known| known.changed_at),
+        compressed: true,
+        most: LONGEST,
+        head: false,
+    };
+    let reply = match remote.upstream.ask(question).await? {
+        Answer::Missing => return Ok(None),
+        Answer::Same => return Ok(Some(None)),
+        Answer::New(reply) => reply,
+    };
+    let (media_type, address) = (reply.media_type().to_owned(), reply.address().to_owned());
+    let (etag, changed_at) = (reply.etag().map(str::to_owned), reply.changed_at());
+    Ok(Some(Some(News { body: reply.whole().await?, media_type, address, etag, changed_at })))
+}

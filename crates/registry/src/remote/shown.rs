@@ -1,0 +1,85 @@
+//! Indexes of packages that are at an upstream: made of what it tells, in our own shape and with our own addresses.
+
+use std::sync::Arc;
+
+use formats::{PackageAt, Site, View, Wanting};
+use model::Code;
+
+use super::facts::render;
+use super::known::{Seen, Which};
+use super::overlay::Overlay;
+use crate::authorize::{Grant, Read};
+use crate::error::{Error, Result};
+use crate::packaging::{DocumentKey, Of, Shown};
+use crate::versions::format_of;
+
+/// Documents of more versions than this are made off the async workers.
+const AT_ONCE: usize = 50;
+
+impl Grant<Read> {
+    /// The index of a package of an upstream, or what is said of one version.
+    pub(crate) async fn shown_of_upstream(
+        &self,
+        at: &PackageAt,
+        view: View,
+        wanted: Wanting<'_>,
+        site: &Site<'_>,
+    ) -> Result<Arc<Shown>> {
+        let named = [Some(at.name.as_str()), wanted.word()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let seen = self.told(self.remote()?, at, Which::of(wanted)).await?;
+        let seen = seen.ok_or_else(|| Error::not_found(&named))?;
+        let overlay = self.overlay(at, &seen).await?;
+        let key = DocumentKey {
+            of: Of::Observed(self.repo_id(), at.clone(), Arc::clone(&seen.answers)),
+            state: overlay.state(),
+            view,
+            only: wanted.word().unwrap_or_default().into(),
+            base: site.base.into(),
+        };
+        let make = async {
+            let made = self.make(at, view, wanted, site, &seen, &overlay).await?;
+            made.map(Arc::new).ok_or_else(|| Error::not_found(&named))
+        };
+        let shown = self.registry().inner.documents.shown.get_or_insert_async(&key, make).await?;
+        Ok(match seen.stale_since {
+            Some(since) => Arc::new(shown.stale(since)),
+            None => shown,
+        })
+    }
+
+    /// What is here and differs; looked up once for each state of the package.
+    async fn overlay(&self, at: &PackageAt, seen: &Seen) -> Result<Arc<Overlay>> {
+        let state = match self.state(at).await {
+            Ok((_, state)) => state,
+            Err(error) if error.code() == Some(Code::NotFound) => return Ok(Arc::default()),
+            Err(error) => return Err(error),
+        };
+        let overlays = &self.registry().inner.remotes.overlays;
+        let key = (self.repo_id(), at.clone(), Arc::clone(&seen.answers), state);
+        let make = async { Ok(Arc::new(Overlay::of(&seen.known, self.kept(at).await?))) };
+        overlays.get_or_insert_async(&key, make).await
+    }
+
+    async fn make(
+        &self,
+        at: &PackageAt,
+        view: View,
+        wanted: Wanting<'_>,
+        site: &Site<'_>,
+        seen: &Arc<Seen>,
+        overlay: &Arc<Overlay>,
+    ) -> Result<Option<Shown>> {
+        let format = format_of(self.repo())?;
+        if seen.known.versions.len() <= AT_ONCE {
+            return Ok(render(format, at, view, wanted, site, seen, overlay));
+        }
+        let (at, which, seen, overlay) = (at.clone(), Which::of(wanted), Arc::clone(seen), Arc::clone(overlay));
+        let (base, subject, auth_required) =
+            (site.base.to_owned(), site.subject.map(str::to_owned), site.auth_required);
+        let work = tokio::task::spawn_blocking(move || {
+            let site = Site { base: &base, auth_required, subject: subject.as_deref() };
+            render(format, &at, view, which.wanting(), &site, &seen, &overlay)
+        });
+        work.await.map_err(|error| Error::Defect(format!("rendering: {error}")))
+    }
+}

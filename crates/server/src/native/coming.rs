@@ -1,0 +1,62 @@
+//! A file on its way from an upstream to its first reader.
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream::{self, Stream};
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+use registry::{Coming, Grant, Read, Watch};
+
+use super::fetch;
+use super::stream::{Cut, failed};
+use crate::edge::conditional::EntityTag;
+use crate::problem::Problem;
+
+/// Requests that say any of this are answered when the file is here: only then it is known whether it holds.
+const CONDITIONS: [header::HeaderName; 6] = [
+    header::RANGE,
+    header::IF_RANGE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+];
+
+/// Answers with a file while it comes. It is cut short where it turns out to be wrong, and was announced longer or
+/// without an end: the client notices.
+pub(super) async fn show(grant: &Grant<Read>, coming: Coming, parts: &Parts) -> Result<Response, Problem> {
+    if CONDITIONS.iter().any(|name| parts.headers.contains_key(name)) {
+        return fetch::show(grant, &coming.whole().await?, parts).await;
+    }
+    let (length, digest) = (coming.length(), coming.digest());
+    let body = match parts.method == http::Method::HEAD {
+        true => Body::empty(),
+        false => Body::from_stream(pieces(coming, grant.watch())),
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, fetch::ARTIFACT_POLICY);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Some(length) = length {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    if let Some(tag) = digest.and_then(|digest| EntityTag::strong(digest.hex())) {
+        headers.insert(header::ETAG, tag.header());
+    }
+    Ok(response)
+}
+
+fn pieces(coming: Coming, watch: Watch) -> impl Stream<Item = Result<Bytes, Cut>> {
+    stream::unfold(Some((coming, watch)), async |state| {
+        let (mut coming, mut watch) = state?;
+        if !watch.still_allowed().await {
+            return Some((Err(Cut::Revoked), None));
+        }
+        match coming.next().await {
+            Ok(piece) => piece.map(|piece| (Ok(piece), Some((coming, watch)))),
+            Err(error) => Some((Err(failed(error)), None)),
+        }
+    })
+}

@@ -1,0 +1,217 @@
+//! What upstreams answered: each answer once, insert-only; and which of them holds now.
+
+use model::state::VersionState;
+use model::{ObservationId, RepoId, Sha256Digest, Timestamp};
+use serde_json::json;
+
+use crate::admission::{self, Allowance, Limits};
+use crate::args;
+use crate::blobs::{self, Copy, NewBlob, copy_at, copy_columns};
+use crate::error::Result;
+use crate::events::{Act, On, record};
+use crate::repositories;
+use crate::session::{Session, Tx};
+use crate::store::Write;
+use crate::value::Row;
+
+/// An answer of an upstream, as it holds now.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// Its id.
+    pub id: ObservationId,
+    /// Its bytes; `None`: the upstream has no such thing.
+    pub digest: Option<Sha256Digest>,
+    /// Their length.
+    pub length: u64,
+    /// Their media type.
+    pub media_type: String,
+    /// Where they came from.
+    pub address: String,
+    /// The tag that the upstream gave them.
+    pub etag: Option<String>,
+    /// When they last changed there.
+    pub changed_at: Option<Timestamp>,
+    /// When it was first answered.
+    pub seen_at: Timestamp,
+    /// When the upstream last said that it holds.
+    pub checked_at: Timestamp,
+}
+
+/// The answer that holds to a question, if it was ever asked.
+pub async fn find(session: &mut Session<'_>, repo: RepoId, target: &str) -> Result<Option<Observation>> {
+    let sql = "SELECT o.id, o.digest, o.length, o.media_type, o.address, o.etag, o.changed_at, o.seen_at, l.checked_at
+         FROM outlooks l JOIN observations o ON o.id = l.observation_id WHERE l.repo_id = $1 AND l.target = $2";
+    session.row(sql, args![repo, *target]).await?.as_ref().map(observation).transpose()
+}
+
+fn observation(row: &Row) -> Result<Observation> {
+    Ok(Observation {
+        id: row.get(0)?,
+        digest: row.get(1)?,
+        length: row.get(2)?,
+        media_type: row.get(3)?,
+        address: row.get(4)?,
+        etag: row.get(5)?,
+        changed_at: row.get(6)?,
+        seen_at: row.get(7)?,
+        checked_at: row.get(8)?,
+    })
+}
+
+/// The good copies of what an upstream answered, oldest first.
+pub async fn copies(session: &mut Session<'_>, digest: Sha256Digest) -> Result<Vec<Copy>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        copy_columns!(),
+        " FROM copies c LEFT JOIN inline_bytes i ON i.copy_id = c.id
+         WHERE c.digest = $1 AND c.state = 'good' ORDER BY c.created_at, c.id"
+    );
+    session.rows(SQL, args![digest]).await?.iter().filter_map(|row| copy_at(row, 0).transpose()).collect()
+}
+
+/// Keeps an answer of an upstream, which holds from now on.
+#[derive(Clone, Debug)]
+pub struct Observe {
+    /// Who asked, and when.
+    pub act: Act,
+    /// The remote repository.
+    pub repo: RepoId,
+    /// What was asked.
+    pub target: String,
+    /// The id of the answer.
+    pub id: ObservationId,
+    /// Its bytes; `None`: the upstream has no such thing.
+    pub blob: Option<NewBlob>,
+    /// Their media type.
+    pub media_type: String,
+    /// Where they came from.
+    pub address: String,
+    /// The tag that the upstream gave them.
+    pub etag: Option<String>,
+    /// When they last changed there.
+    pub changed_at: Option<Timestamp>,
+    /// The limits to use where the tenant has none of its own.
+    pub limits: Limits,
+}
+
+impl Write for Observe {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let act = &self.act;
+        repositories::expect_living(tx, self.repo).await?;
+        let (digest, length) = self.blob.as_ref().map_or((None, 0), |blob| (Some(blob.digest), blob.length));
+        if let Some(blob) = &self.blob {
+            blobs::keep(tx, blob, act.at).await?;
+        }
+        admission::take(tx, act.tenant, Allowance::Bytes, length, &self.limits, act.event.0.as_u128()).await?;
+        let sql = "INSERT INTO observations
+             (id, repo_id, target, digest, length, media_type, address, etag, changed_at, seen_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let args = args![
+            self.id,
+            self.repo,
+            self.target,
+            digest,
+            length,
+            self.media_type,
+            self.address,
+            self.etag,
+            self.changed_at,
+            act.at
+        ];
+        tx.execute(sql, args).await?;
+        let sql = "INSERT INTO outlooks (repo_id, target, observation_id, checked_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (repo_id, target) DO UPDATE SET observation_id = $3, checked_at = $4
+             WHERE outlooks.checked_at <= $4";
+        tx.execute(sql, args![self.repo, self.target, self.id, act.at]).await?;
+        let detail = json!({"digest": digest, "length": length, "etag": self.etag});
+        let on = On { repo: Some(self.repo), kind: "upstream", id: &self.target };
+        record(tx, act, "upstream.observed", on, &detail).await
+    }
+}
+
+/// The upstream says that its last answer holds: nothing but the time of that is written.
+#[derive(Clone, Debug)]
+pub struct Confirm {
+    /// The remote repository.
+    pub repo: RepoId,
+    /// What was asked.
+    pub target: String,
+    /// The answer that holds.
+    pub observation: ObservationId,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Write for Confirm {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let sql = "UPDATE outlooks SET checked_at = $4
+             WHERE repo_id = $1 AND target = $2 AND observation_id = $3 AND checked_at <= $4";
+        tx.execute(sql, args![self.repo, self.target, self.observation, self.at]).await.map(drop)
+    }
+}
+
+/// An immutable thing of an upstream was met with other bytes than ours: ours stay, and this is told.
+#[derive(Clone, Debug)]
+pub struct Alarm {
+    /// Who asked, and when.
+    pub act: Act,
+    /// The remote repository.
+    pub repo: RepoId,
+    /// Which path.
+    pub path: String,
+    /// What we have.
+    pub ours: Sha256Digest,
+    /// What the upstream has, in words.
+    pub theirs: String,
+}
+
+impl Write for Alarm {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
+        let on = On { repo: Some(self.repo), kind: "upstream", id: &self.path };
+        let detail = json!({"ours": self.ours, "theirs": self.theirs});
+        record(tx, &self.act, "upstream.changed", on, &detail).await
+    }
+}
+
+/// What a remote repository has of a package: its versions, with the content at each path.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The version's name.
+    pub version: String,
+    /// Whether it may be shown: published, not withdrawn.
+    pub shown: bool,
+    /// The path under which clients fetch the file; `None`: it has none.
+    pub location: Option<String>,
+    /// Its content.
+    pub digest: Option<Sha256Digest>,
+    /// Its length.
+    pub size: Option<u64>,
+    /// More that the format keeps of it, JSON.
+    pub attributes: Option<String>,
+}
+
+/// What is kept of a package, a line for each file.
+pub async fn kept(session: &mut Session<'_>, repo: RepoId, namespace: &str, name: &str) -> Result<Vec<Kept>> {
+    let sql = "SELECT v.version, v.state, e.location, e.digest, e.size, e.attributes
+         FROM packages p JOIN versions v ON v.package_id = p.id LEFT JOIN entries e ON e.version_id = v.id
+         WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3";
+    session.rows(sql, args![repo, *name, *namespace]).await?.iter().map(line).collect()
+}
+
+fn line(row: &Row) -> Result<Kept> {
+    let state: String = row.get(1)?;
+    Ok(Kept {
+        version: row.get(0)?,
+        shown: state == VersionState::Published.word(),
+        location: row.get(2)?,
+        digest: row.get(3)?,
+        size: row.get(4)?,
+        attributes: row.get(5)?,
+    })
+}
