@@ -87,14 +87,14 @@ pub(super) fn given_token(environment: &Environment) -> Result<Option<Secret<Str
             Err(Failure::usage("ARTIFORTRESS_TOKEN and ARTIFORTRESS_TOKEN_FILE are both set: choose one"))
         }
         (Some(token), None) => Ok(Some(Secret::new(token.trim().to_owned()))),
-        (None, Some(path)) => token_file(Path::new(path)).map(Some),
+        (None, Some(path)) => secret_file(Path::new(path)).map(Some),
         (None, None) => Ok(None),
     }
 }
 
-/// The token in the file at `path`.
-pub(super) fn token_file(path: &Path) -> Result<Secret<String>, Failure> {
-    let unreadable = |error| Failure::usage(format!("cannot read the token in '{}': {error}", path.display()));
+/// The secret in the file at `path`, without blanks around it.
+pub(super) fn secret_file(path: &Path) -> Result<Secret<String>, Failure> {
+    let unreadable = |error| Failure::usage(format!("cannot read the secret in '{}': {error}", path.display()));
     let mut text = String::new();
     File::open(path).and_then(|file| file.take(TOKEN_LIMIT).read_to_string(&mut text)).map_err(unreadable)?;
     match text.trim() {

@@ -7,7 +7,7 @@ use model::Secret;
 use outbound::Client;
 use serde_json::{Value, json};
 
-use super::connection::{Connection, local, token_file};
+use super::connection::{Connection, local, secret_file};
 use super::credentials::Credentials;
 use super::failure::Failure;
 use super::login::ask;
@@ -118,7 +118,7 @@ fn bootstrap_token(context: &Context, config: &Config) -> Result<Secret<String>,
     }
     let path = config.server.data.join("bootstrap-token");
     if Path::exists(&path) {
-        return token_file(&path);
+        return secret_file(&path);
     }
     let advice = format!("there is no {}: name the server's folder with --data, or set ARTIFORTRESS_BOOTSTRAP_TOKEN", path.display());
     ask(context, "Bootstrap token").map_err(|failure| failure.advise(advice))

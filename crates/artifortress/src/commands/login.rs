@@ -6,7 +6,7 @@ use clap::Args;
 use model::Secret;
 use serde_json::{Value, json};
 
-use super::connection::{Connection, given_token, token_file};
+use super::connection::{Connection, given_token, secret_file};
 use super::credentials::Credentials;
 use super::failure::Failure;
 use super::table;
@@ -46,7 +46,7 @@ impl Login {
 
     fn token(&self, context: &Context, server: &str) -> Result<Secret<String>, Failure> {
         if let Some(path) = &self.token_file {
-            return token_file(path);
+            return secret_file(path);
         }
         if let Some(token) = given_token(&context.environment)? {
             return Ok(token);

@@ -7,12 +7,14 @@ use super::problem::{Place, Problem};
 use super::setting::Setting;
 
 /// Variables of the clients and of the configuration itself, which are no settings.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 7] = [
     "ARTIFORTRESS_CONFIG",
     "ARTIFORTRESS_SERVER",
     "ARTIFORTRESS_TOKEN",
     "ARTIFORTRESS_TOKEN_FILE",
     "ARTIFORTRESS_CA_FILE",
+    "ARTIFORTRESS_UPSTREAM_PASSWORD",
+    "ARTIFORTRESS_UPSTREAM_TOKEN",
 ];
 
 /// The process environment as data.

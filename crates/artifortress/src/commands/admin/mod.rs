@@ -14,6 +14,7 @@ mod service_accounts;
 mod sure;
 mod token_policy;
 mod tokens;
+mod upstream;
 mod versions;
 
 use clap::{Args, Subcommand};

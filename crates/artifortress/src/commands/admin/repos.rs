@@ -7,8 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::Desk;
 use super::sure::Sure;
+use super::upstream::Upstream;
 use crate::commands::failure::Failure;
 use crate::commands::push::repo_key;
+use crate::config::Environment;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Repos {
@@ -28,6 +30,9 @@ pub(super) enum Repos {
         /// The format of its packages
         #[arg(long, default_value = "raw")]
         format: String,
+        /// local: hosted here; remote: read from --upstream-url as it is asked for
+        #[arg(long = "type", value_name = "TYPE", default_value = "local", value_parser = ["local", "remote"])]
+        kind: String,
         #[command(flatten)]
         properties: Properties,
     },
@@ -38,6 +43,9 @@ pub(super) enum Repos {
         key: RepoKey,
         #[command(flatten)]
         properties: Properties,
+        /// Remove the credentials for the upstream
+        #[arg(long, conflicts_with_all = ["upstream_user", "upstream_token_file", "upstream_realm"])]
+        no_upstream_auth: bool,
     },
     /// Delete an empty one
     Delete {
@@ -64,11 +72,13 @@ pub(super) struct Properties {
     /// A setting as name=value, the value in JSON or plain text, a list as `v*,release-*`; repeat it
     #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(String, Value)>,
+    #[command(flatten)]
+    upstream: Upstream,
 }
 
 impl Properties {
     /// Adds to `body` what was named.
-    fn add_to(&self, body: &mut Map<String, Value>) -> Result<(), Failure> {
+    fn add_to(&self, body: &mut Map<String, Value>, environment: &Environment) -> Result<(), Failure> {
         if let Some(description) = &self.description {
             body.insert("description".to_owned(), json!(description));
         }
@@ -78,7 +88,7 @@ impl Properties {
         if !self.settings.is_empty() {
             body.insert("settings".to_owned(), Value::Object(together(&self.settings)?));
         }
-        Ok(())
+        self.upstream.add_to(body, environment)
     }
 }
 
@@ -103,16 +113,23 @@ impl Repos {
                 desk.list("/v1/repos", &[], None, &columns).await
             }
             Self::Get { key } => desk.show(&at(&key)).await,
-            Self::Create { key, format, properties } => {
+            Self::Create { key, format, kind, properties } => {
                 let mut body = Map::new();
                 body.insert("repoKey".to_owned(), json!(key));
                 body.insert("format".to_owned(), json!(format));
-                body.insert("repoType".to_owned(), json!("local"));
-                properties.add_to(&mut body)?;
+                body.insert("repoType".to_owned(), json!(kind));
+                properties.add_to(&mut body, &desk.context.environment)?;
                 let call = desk.client.post("/v1/repos").json(&Value::Object(body)).once();
                 desk.perform(call, &format!("repository {key} is made")).await
             }
-            Self::Update { key, properties } => update(desk, &key, &properties).await,
+            Self::Update { key, properties, no_upstream_auth } => {
+                let mut body = Map::new();
+                properties.add_to(&mut body, &desk.context.environment)?;
+                if no_upstream_auth {
+                    body.insert("upstreamAuth".to_owned(), Value::Null);
+                }
+                update(desk, &key, body).await
+            }
             Self::Delete { key, tombstone, sure } => {
                 if tombstone {
                     sure.agreed(desk, &format!("delete repository {key} with everything that is in it"))?;
@@ -126,9 +143,7 @@ impl Repos {
 }
 
 /// Changes only what nobody else has changed in the meantime.
-async fn update(desk: &Desk<'_>, key: &RepoKey, properties: &Properties) -> Result<(), Failure> {
-    let mut body = Map::new();
-    properties.add_to(&mut body)?;
+async fn update(desk: &Desk<'_>, key: &RepoKey, body: Map<String, Value>) -> Result<(), Failure> {
     if body.is_empty() {
         return Err(Failure::usage("name at least one property to change"));
     }

@@ -28,6 +28,7 @@ pub(super) async fn look(connection: &Connection, context: &Context) -> Vec<Find
     findings.push(ready(&client).await);
     findings.push(login(&client, context).await);
     findings.extend(admins(&client).await);
+    findings.extend(upstreams(&client).await);
     findings
 }
 
@@ -105,6 +106,24 @@ async fn admins(client: &Client) -> Option<Finding> {
     let minutes = policy["maxTtlMinutes"].as_u64().unwrap_or(10_080);
     let mint = format!("artifortress admin tokens mint --subject NAME --scope 'repo:*:admin' --ttl-minutes {minutes}");
     Some(Finding::warn(CHECK, detail, format!("`{mint}` for another admin, who renews yours")))
+}
+
+/// Whether the credentials of remote repositories can be opened, of those that the caller may change; `None` without
+/// any. The first 200 repositories are looked at.
+async fn upstreams(client: &Client) -> Option<Finding> {
+    const CHECK: &str = "upstreams";
+    let repositories = asked(client, "/v1/repos?limit=200").await?;
+    let remote: Vec<&Value> =
+        repositories["items"].as_array()?.iter().filter(|repo| repo["repoType"] == "remote").collect();
+    let closed = remote.iter().find_map(|repo| Some((repo["repoKey"].as_str()?, repo["upstreamAuth"]["problem"].as_str()?)));
+    match (remote.len(), closed) {
+        (0, _) => None,
+        (_, Some((key, problem))) => {
+            let action = "start the server with the master key that it had, or give the credentials again";
+            Some(Finding::fail(CHECK, format!("{key}: {problem}"), action))
+        }
+        (some, None) => Some(Finding::pass(CHECK, format!("remote repositories: {some}; no credentials are closed"))),
+    }
 }
 
 async fn asked(client: &Client, place: &str) -> Option<Value> {

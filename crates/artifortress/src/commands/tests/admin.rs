@@ -167,3 +167,52 @@ async fn versions_are_found_by_name_whatever_became_of_them() {
     person.run(&["admin", "token-policy", "set", "--max-ttl-minutes", "60"]).await.ok();
     assert_eq!(last("PUT /v1/admin/auth/pat-policy").json(), json!({ "maxTtlMinutes": 60 }));
 }
+
+#[tokio::test]
+async fn a_remote_repository_gets_its_secrets_from_files_and_the_environment() {
+    let registry = Registry::start().await;
+    let person = Person::of(&registry);
+    registry.rule(|seen| {
+        (seen.method != "GET" && seen.path.starts_with("/v1/repos")).then(|| Reply { status: 204, ..Reply::default() })
+    });
+    registry.rule(|seen| (seen.line() == "GET /v1/repos/up").then(|| Reply::json(200, &json!({})).with("ETag", "\"7\"")));
+    let last = |line: &str| registry.seen(line).pop().unwrap_or_else(|| panic!("{line} was not asked")).json();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "hunter2\n").expect("written");
+    let file = file.to_str().expect("a path");
+
+    let remote = ["admin", "repos", "create", "up", "--type", "remote", "--upstream-url", "https://up.example"];
+    let with = |more: &[&'static str]| -> Vec<&str> { remote.iter().copied().chain(more.iter().copied()).collect() };
+    person.run(&remote).await.ok();
+    let expected = json!({ "repoKey": "up", "format": "raw", "repoType": "remote", "upstreamUrl": "https://up.example" });
+    assert_eq!(last("POST /v1/repos"), expected);
+    let told = person
+        .run(&[&remote[..], &["--upstream-user", "ada", "--upstream-password-file", file, "--upstream-realm", "https://l"]].concat())
+        .await
+        .ok();
+    let basic = json!({ "kind": "basic", "user": "ada", "password": "hunter2", "realm": "https://l" });
+    assert_eq!(last("POST /v1/repos")["upstreamAuth"], basic);
+    assert!(!format!("{told:?}").contains("hunter2"));
+    person.run(&[&remote[..], &["--upstream-token-file", file]].concat()).await.ok();
+    assert_eq!(last("POST /v1/repos")["upstreamAuth"], json!({ "kind": "bearer", "token": "hunter2" }));
+
+    person.run(&with(&["--upstream-user", "ada"])).await.failed(2, &["ARTIFORTRESS_UPSTREAM_PASSWORD"]);
+    person.run(&with(&["--upstream-realm", "https://l"])).await.failed(2, &["--upstream-realm"]);
+    person.run(&with(&["--upstream-token-file", "/nowhere/token"])).await.failed(2, &["/nowhere/token"]);
+    person.run(&with(&["--upstream-user", "ada", "--upstream-token-file", "x"])).await.failed(2, &["cannot be used with"]);
+    let person = person.with("ARTIFORTRESS_UPSTREAM_PASSWORD", "in the air");
+    person.run(&with(&["--upstream-user", "ada"])).await.ok();
+    assert_eq!(last("POST /v1/repos")["upstreamAuth"], json!({ "kind": "basic", "user": "ada", "password": "in the air" }));
+    let person = person.with("ARTIFORTRESS_UPSTREAM_TOKEN", "floating");
+    person.run(&remote).await.ok();
+    assert_eq!(last("POST /v1/repos")["upstreamAuth"], json!({ "kind": "bearer", "token": "floating" }));
+
+    person.run(&["admin", "repos", "update", "up", "--description", "d"]).await.ok();
+    assert_eq!(last("PATCH /v1/repos/up"), json!({ "description": "d" }), "what is in the air changes nothing");
+    person.run(&["admin", "repos", "update", "up", "--no-upstream-auth"]).await.ok();
+    assert_eq!(last("PATCH /v1/repos/up"), json!({ "upstreamAuth": null }));
+    let setting = "upstream={\"indexSeconds\": 10}";
+    person.run(&["admin", "repos", "update", "up", "--setting", setting]).await.ok();
+    assert_eq!(last("PATCH /v1/repos/up"), json!({ "settings": { "upstream": { "indexSeconds": 10 } } }));
+}
