@@ -21,7 +21,8 @@ impl Links {
     /// The whole address of a link, without its fragment. `None`: it leads to nothing that is fetched over HTTP, it
     /// carries a name or a password, or readers disagree on it.
     pub(crate) fn resolve(&self, link: &str) -> Option<String> {
-        if link.len() > LONGEST || link.contains('\\') || link.trim() != link || link.chars().any(char::is_control) {
+        let odd = link.is_empty() || link.len() > LONGEST;
+        if odd || link.contains('\\') || link.trim() != link || link.chars().any(char::is_control) {
             return None;
         }
         let mut found = self.0.join(link).ok().filter(is_fetched)?;
@@ -75,6 +76,7 @@ mod tests {
     fn links_that_are_not_followed() {
         let links = Links::of("https://packages.example/npm/tool").expect("an address");
         for link in [
+            "",
             "file:///etc/passwd",
             "javascript:alert(1)",
             "data:,x",
