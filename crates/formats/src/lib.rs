@@ -15,6 +15,7 @@ mod facts;
 mod fields;
 pub mod go;
 mod intake;
+mod links;
 mod login;
 pub mod maven;
 pub mod npm;

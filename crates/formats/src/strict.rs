@@ -3,10 +3,13 @@
 use model::json::{Fault, walk};
 use serde_json::Value as Json;
 
+/// A key that some languages read as a prototype.
+pub(crate) const PROTOTYPE: &str = "__proto__";
+
 /// Reads a value.
 pub(crate) fn read(text: &[u8]) -> Result<Json, Fault> {
     walk(text, &mut |_, _, key| match key {
-        "__proto__" => Err("this key is not taken".to_owned()),
+        PROTOTYPE => Err("this key is not taken".to_owned()),
         _ => Ok(()),
     })?;
     Ok(serde_json::from_slice(text)?)

@@ -1,9 +1,10 @@
 //! How a repository reads from another server of its format: which questions are asked, and what the answers say.
 //! Pure: questions and answers are values; who asks, when, and what is believed is decided elsewhere.
 
-use model::{EntryPath, Sha256Digest, Timestamp, VersionName};
+use model::{EntryPath, Sha256Digest, Timestamp, VersionId, VersionName};
 
 use crate::checksum::Algorithm;
+use crate::facts::{FileFacts, Head, VersionFacts, VersionHead};
 use crate::intake::Sums;
 use crate::operation::PackageAt;
 
@@ -78,6 +79,24 @@ pub struct Known {
     pub around: Vec<(String, String)>,
 }
 
+impl Known {
+    /// The facts that indexes are made of. `seen_at`: when the upstream said so; it stands for the last change of
+    /// what has no time.
+    pub fn facts(self, at: &PackageAt, generation: u64, seen_at: Timestamp) -> (Head, Vec<VersionFacts>) {
+        let versions: Vec<VersionFacts> = self.versions.into_iter().map(|version| version.facts(seen_at)).collect();
+        let head = Head {
+            namespace: at.namespace.clone(),
+            name: at.name.clone(),
+            display: self.display,
+            generation,
+            versions: versions.iter().map(|version| version.head.clone()).collect(),
+            refs: self.refs,
+            around: self.around,
+        };
+        (head, versions)
+    }
+}
+
 /// A version, as an upstream tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownVersion {
@@ -93,6 +112,24 @@ pub struct KnownVersion {
     pub deprecated: Option<String>,
     /// Its files.
     pub files: Vec<KnownFile>,
+}
+
+impl KnownVersion {
+    fn facts(self, seen_at: Timestamp) -> VersionFacts {
+        let times = self.files.iter().map(|file| file.published_at).chain([self.published_at]);
+        let head = VersionHead {
+            id: VersionId(Default::default()),
+            version: self.version.to_string(),
+            published_at: self.published_at,
+            changed_at: times.flatten().max().unwrap_or(seen_at),
+            yanked: self.yanked,
+            deprecated: self.deprecated,
+            unlisted: false,
+        };
+        let mut files: Vec<FileFacts> = self.files.into_iter().map(KnownFile::facts).collect();
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        VersionFacts { head, manifest: self.manifest, files }
+    }
 }
 
 /// A file, as an upstream tells of it.
@@ -116,6 +153,20 @@ pub struct KnownFile {
     pub published_at: Option<Timestamp>,
     /// Why this file alone was yanked.
     pub yanked: Option<String>,
+}
+
+impl KnownFile {
+    fn facts(self) -> FileFacts {
+        FileFacts {
+            path: self.path.to_string(),
+            location: self.location.to_string(),
+            digest: self.sha256,
+            size: self.size,
+            attributes: self.attributes,
+            added_at: self.published_at,
+            yanked: self.yanked,
+        }
+    }
 }
 
 /// What a path of ours is at the upstream.

@@ -79,13 +79,18 @@ fn search(asked: &Asked<'_>) -> Result<Operation, ParseError> {
 /// Where the index file of a crate is: lower case, in folders by its first letters.
 pub(super) fn index_path(name: &str) -> String {
     let name = name.to_ascii_lowercase();
+    format!("{}/{name}", folder(&name))
+}
+
+/// The folder for a crate, by the first letters of its name.
+pub(super) fn folder(name: &str) -> String {
     match name.as_bytes() {
-        [_] => format!("1/{name}"),
-        [_, _] => format!("2/{name}"),
-        [a, _, _] => format!("3/{}/{name}", char::from(*a)),
+        [_] => "1".to_owned(),
+        [_, _] => "2".to_owned(),
+        [a, _, _] => format!("3/{}", char::from(*a)),
         [a, b, c, d, ..] => {
             let [a, b, c, d] = [*a, *b, *c, *d].map(char::from);
-            format!("{a}{b}/{c}{d}/{name}")
+            format!("{a}{b}/{c}{d}")
         }
         [] => String::new(),
     }

@@ -5,6 +5,7 @@
 mod address;
 mod index;
 mod publish;
+mod remote;
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use crate::{
     Answer, Asked, Catalogue, Document, Format, Head, Listed, Operation, ParseError, Place, Refused, Setup, Site,
-    VersionFacts, View,
+    Upstream, VersionFacts, View,
 };
 
 /// The format of crates.
@@ -125,6 +126,10 @@ impl Format for Cargo {
 
     fn challenge(&self, base: &str) -> Option<String> {
         Some(format!("Cargo login_url=\"{base}\""))
+    }
+
+    fn upstream(&self) -> Option<&'static dyn Upstream> {
+        Some(&Cargo)
     }
 
     fn setups(&self, place: &Place<'_>) -> Vec<Setup> {

@@ -1,5 +1,7 @@
 //! Addresses, bodies in any cut, and what an archive may say.
 
+mod remote;
+
 use bytes::Bytes;
 use model::Timestamp;
 use proptest::prelude::*;

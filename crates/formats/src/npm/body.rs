@@ -13,7 +13,7 @@ use super::scan::{Event, Kind, Scanner, malformed};
 use crate::{NewFile, Piece, Wanted, strict};
 
 /// The longest metadata of one version, and the longest of the fields beside the versions, in bytes.
-const VERSION: usize = 4 << 20;
+pub(super) const VERSION: usize = 4 << 20;
 const FIELD: usize = 1 << 20;
 /// The longest provenance statement, in bytes.
 const PROVENANCE: usize = 1 << 20;

@@ -6,10 +6,13 @@ mod address;
 mod agrees;
 mod archive;
 mod body;
+mod digests;
 mod login;
 mod names;
+mod object;
 mod packument;
 mod publish;
+mod remote;
 mod scan;
 mod setup;
 mod tags;
@@ -22,7 +25,7 @@ use serde_json::json;
 
 use crate::{
     Answer, Asked, Catalogue, Document, Format, Head, Listed, Logins, Operation, ParseError, Place, Refused, Setup,
-    Site, Tokens, VersionFacts, View,
+    Site, Tokens, Upstream, VersionFacts, View,
 };
 
 /// The format of npm packages.
@@ -160,6 +163,10 @@ impl Format for Npm {
     }
 
     fn tokens(&self) -> Option<&'static dyn Tokens> {
+        Some(&Npm)
+    }
+
+    fn upstream(&self) -> Option<&'static dyn Upstream> {
         Some(&Npm)
     }
 

@@ -94,6 +94,9 @@ fn dist(name: &str, version: &str, file: &FileFacts, known: &Known, site: &Site<
         fields.insert("fileCount".to_owned(), json!(count));
         fields.insert("unpackedSize".to_owned(), json!(size));
     }
+    if let Some(signatures) = known.signatures.as_ref().and_then(|text| serde_json::from_str(text.get()).ok()) {
+        fields.insert("signatures".to_owned(), signatures);
+    }
     let bundle = known.provenance.as_ref().and_then(|text| serde_json::from_str(text.get()).ok());
     if let Some(kind) = bundle.as_ref().and_then(predicate) {
         let url = format!("{}/-/npm/v1/attestations/{}@{version}", site.base, name.replace('/', "%2f"));

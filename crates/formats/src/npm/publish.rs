@@ -34,10 +34,13 @@ pub(super) struct Known {
     /// The provenance statement, as it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) provenance: Option<Box<RawValue>>,
+    /// What an upstream signed: name, version and integrity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) signatures: Option<Box<RawValue>>,
 }
 
 /// What the server knows better, or what nobody reads in an index.
-const NOT_KEPT: [&str; 12] = [
+pub(super) const NOT_KEPT: [&str; 12] = [
     "_id",
     "_npmUser",
     "_attachments",
@@ -229,15 +232,15 @@ impl Put {
                 return Err(contradiction("the archive does not have the dist.integrity that the request says"));
             }
         }
-        let script = |name: &&str| found.package.get("scripts").and_then(|scripts| scripts.get(name)).is_some();
         Ok(Known {
             integrity,
             shasum,
             file_count: Some(found.files),
             unpacked_size: Some(found.unpacked),
-            has_install_script: found.gyp || ["preinstall", "install", "postinstall"].iter().any(script),
+            has_install_script: found.gyp || runs_scripts(&found.package),
             has_shrinkwrap: found.shrinkwrap,
             provenance: None,
+            signatures: None,
         })
     }
 
@@ -283,8 +286,14 @@ fn manifest(mut sent: Map<String, Json>, stated: &Map<String, Json>, name: &str,
     Json::Object(sent)
 }
 
+/// Whether installing runs scripts of the package.
+pub(super) fn runs_scripts(stated: &Map<String, Json>) -> bool {
+    let script = |name: &&str| stated.get("scripts").and_then(|scripts| scripts.get(name)).is_some();
+    ["preinstall", "install", "postinstall"].iter().any(script)
+}
+
 /// A field of package.json as indexes have it: what is bundled is a list, however it was spelled.
-fn said(stated: &Map<String, Json>, field: &str) -> Option<Json> {
+pub(super) fn said(stated: &Map<String, Json>, field: &str) -> Option<Json> {
     if field != "bundleDependencies" {
         return stated.get(field).cloned();
     }

@@ -14,11 +14,11 @@ fn a_login_is_a_name_and_a_token_or_a_yes_in_a_browser() {
     }
     assert_eq!(step(Method::Post, "-/v1/login"), Some(LoginStep::Begin));
     assert!(step(Method::Put, "-/user/token/x").is_none() && step(Method::Put, "tool").is_none());
-    let login =
-        Npm.read(br#"{"_id":"org.couchdb.user:Me","name":"Me","password":"p","type":"user"}"#).expect("a login");
+    let login = Logins::read(&Npm, br#"{"_id":"org.couchdb.user:Me","name":"Me","password":"p","type":"user"}"#)
+        .expect("a login");
     assert_eq!((login.name.as_str(), login.token.expose().as_str()), ("me", "p"));
     assert!(!format!("{login:?}").contains("\"p\""));
-    assert!(Npm.read(b"{}").is_none() && Npm.read(b"x").is_none());
+    assert!(Logins::read(&Npm, b"{}").is_none() && Logins::read(&Npm, b"x").is_none());
     // Where the client is sent to ask is where its question is understood.
     let invited = Npm.invite("https://host/page", "https://host/repository/js", "1/aft_x");
     let invited: Json = serde_json::from_slice(&invited.body).expect("JSON");

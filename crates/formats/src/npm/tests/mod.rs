@@ -5,6 +5,7 @@ mod archives;
 mod bodies;
 mod documents;
 mod logins;
+mod remote;
 
 use std::io::{Cursor, Write as _};
 

@@ -1,0 +1,199 @@
+//! Crates of another registry: its configuration and its index files as facts.
+
+use std::collections::HashMap;
+use std::str::FromStr as _;
+
+use model::{EntryPath, Sha256Digest, Timestamp, VersionName};
+use semver::Version;
+use serde_json::{Map, Value as Json};
+
+use super::address::{folder, index_path};
+use super::index::Manifest;
+use super::{Cargo, download, is_name, normal};
+use crate::links::Links;
+use crate::{
+    Ask, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums, Unreadable, Upstream, Wanting, strict,
+};
+
+/// Lines of an index file at most, and bytes of one.
+const LINES: usize = 100_000;
+const LINE: usize = 4 << 20;
+/// So many separators in a name are asked for in every spelling: that doubles with each of them.
+const SEPARATORS: usize = 4;
+/// The newest version of the index's lines that Cargo reads.
+const LINE_VERSION: u64 = 2;
+
+impl Upstream for Cargo {
+    /// The configuration, and the index file in every spelling: `-` and `_` are one here, but two names for files. A
+    /// name with many separators is asked for in those spellings alone that use one of the two throughout.
+    fn asks(&self, at: &PackageAt, _: Wanting<'_>) -> Vec<Ask> {
+        if !is_name(&at.name) {
+            return Vec::new();
+        }
+        let index = spellings(&at.name).into_iter().map(|name| index_path(&name));
+        let targets = ["config.json".to_owned()].into_iter().chain(index);
+        targets.map(|target| Ask { target, accept: "" }).collect()
+    }
+
+    fn read(&self, at: &PackageAt, _: Wanting<'_>, said: &[Option<Said<'_>>]) -> Result<Option<Known>, Unreadable> {
+        let Some((config, files)) = said.split_first() else { return Ok(None) };
+        let config = config.ok_or_else(|| odd("there is no config.json: this is no registry of Cargo"))?;
+        let downloads = Downloads::read(config)?;
+        let mut found: Option<(&[u8], Known)> = None;
+        for file in files.iter().flatten() {
+            if found.as_ref().is_some_and(|(body, _)| *body == file.body) {
+                continue;
+            }
+            let known = index(at, &downloads, file.body)?;
+            match &found {
+                Some((_, first)) if first.display != known.display => {
+                    return Err(odd("two crates there have names that are one name here"));
+                }
+                Some(_) => {}
+                None => found = Some((file.body, known)),
+            }
+        }
+        Ok(found.map(|(_, known)| known))
+    }
+
+    fn origin(&self, path: &EntryPath) -> Option<Origin> {
+        let (name, version) = path.as_str().strip_prefix("dl/")?.strip_suffix("/download")?.split_once('/')?;
+        let ours = is_name(name) && normal(name) == name && Version::parse(version).is_ok();
+        ours.then(|| Origin::Listed(PackageAt::named(name)))
+    }
+}
+
+/// What a normalised name may be at a registry that tells `-` and `_` apart.
+fn spellings(normal: &str) -> Vec<String> {
+    let separators: Vec<usize> = normal.match_indices('-').map(|(at, _)| at).collect();
+    if separators.len() > SEPARATORS {
+        return vec![normal.to_owned(), normal.replace('-', "_")];
+    }
+    let spell = |choice: usize| {
+        let underscore = |at| separators.iter().position(|one| *one == at).is_some_and(|bit| choice >> bit & 1 == 1);
+        normal.char_indices().map(|(at, c)| if underscore(at) { '_' } else { c }).collect()
+    };
+    (0..1 << separators.len()).map(spell).collect()
+}
+
+/// Where a registry has its crates: the template `dl`.
+struct Downloads {
+    links: Links,
+    template: String,
+}
+
+impl Downloads {
+    fn read(config: Said<'_>) -> Result<Self, Unreadable> {
+        let fields = strict::read(config.body).map_err(|_| odd("config.json is no strict JSON"))?;
+        let template = fields.get("dl").and_then(Json::as_str).ok_or_else(|| odd("config.json has no dl"))?;
+        Ok(Self { links: Links::of(config.address)?, template: template.to_owned() })
+    }
+
+    /// The address of a crate; without a marker the template is where such addresses begin. None of the values can hold a
+    /// marker itself.
+    fn address(&self, name: &str, version: &str, checksum: &str) -> Result<String, Unreadable> {
+        let prefix = folder(name);
+        let lower = prefix.to_ascii_lowercase();
+        let markers = [
+            ("{crate}", name),
+            ("{version}", version),
+            ("{prefix}", &prefix),
+            ("{lowerprefix}", &lower),
+            ("{sha256-checksum}", checksum),
+        ];
+        let mut address = self.template.clone();
+        if markers.iter().all(|(marker, _)| !address.contains(marker)) {
+            address.push_str("/{crate}/{version}/download");
+        }
+        for (marker, value) in markers {
+            address = address.replace(marker, value);
+        }
+        self.links.resolve(&address).ok_or_else(|| odd("the dl of config.json leads nowhere"))
+    }
+}
+
+/// An index file. Where a version is there twice, the last line counts, as for Cargo.
+fn index(at: &PackageAt, downloads: &Downloads, body: &[u8]) -> Result<Known, Unreadable> {
+    let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let (mut known, mut places) = (Known::default(), HashMap::new());
+    for (count, line) in lines.enumerate() {
+        if count >= LINES || line.len() > LINE {
+            return Err(odd(&format!("the index has more than {LINES} lines, or one of more than {LINE} bytes")));
+        }
+        let Some(line) = Line::read(at, line)? else { continue };
+        known.display.clone_from(&line.name);
+        let version = line.known(downloads)?;
+        match places.get(version.version.as_str()) {
+            Some(place) => known.versions[*place] = version,
+            None => {
+                places.insert(version.version.to_string(), known.versions.len());
+                known.versions.push(version);
+            }
+        }
+    }
+    if known.versions.is_empty() { Err(odd("the index has no line that can be read")) } else { Ok(known) }
+}
+
+/// A line of an index file that can be used.
+struct Line {
+    name: String,
+    version: VersionName,
+    path: EntryPath,
+    location: EntryPath,
+    sha256: Sha256Digest,
+    fields: Map<String, Json>,
+}
+
+impl Line {
+    /// Cargo passes over a line without a name and a semantic version, for Cargos to come may write such lines; so do
+    /// we, and over versions that cannot be named here. It passes over text that is no JSON as well, but nobody will ever
+    /// write that: such an answer is damaged, and so is one with a crate's name or checksum that cannot be.
+    fn read(at: &PackageAt, line: &[u8]) -> Result<Option<Self>, Unreadable> {
+        let line = strict::read(line).map_err(|_| odd("a line of the index is no strict JSON"))?;
+        let Json::Object(fields) = line else { return Ok(None) };
+        let text = |field: &str| fields.get(field).and_then(Json::as_str);
+        let (Some(name), Some(version)) = (text("name"), text("vers")) else { return Ok(None) };
+        if !is_name(name) || normal(name) != at.name {
+            return Err(odd("a line of the index is another crate's"));
+        }
+        let newer = fields.get("v").is_some_and(|v| v.as_u64().is_none_or(|v| v > LINE_VERSION) && !v.is_null());
+        let sha256 = text("cksum").filter(|sum| sum.len() == 64).and_then(|sum| Sha256Digest::from_str(sum).ok());
+        let sha256 = match sha256 {
+            None if newer => return Ok(None),
+            sha256 => sha256.ok_or_else(|| odd("a line of the index has no SHA-256 checksum"))?,
+        };
+        let named = || Some((VersionName::parse(version).ok()?, download(&at.name, version).ok()?));
+        let Some((named, location)) = Version::parse(version).ok().and_then(|_| named()) else { return Ok(None) };
+        let Ok(path) = EntryPath::parse(&format!("{name}-{version}.crate")) else { return Ok(None) };
+        Ok(Some(Self { name: name.to_owned(), version: named, path, location, sha256, fields }))
+    }
+
+    fn known(mut self, downloads: &Downloads) -> Result<KnownVersion, Unreadable> {
+        let yanked = match self.fields.remove("yanked") {
+            None | Some(Json::Null | Json::Bool(false)) => None,
+            Some(Json::Bool(true)) => Some(String::new()),
+            Some(_) => return Err(odd("a line of the index does not say whether it is yanked")),
+        };
+        let published_at = self.fields.remove("pubtime").and_then(|at| Timestamp::parse(at.as_str()?));
+        let target = downloads.address(&self.name, self.version.as_str(), &self.sha256.hex())?;
+        let manifest = Manifest { index: self.fields, description: None, published: Map::new() };
+        let manifest = serde_json::to_string(&manifest).map_err(|_| odd("a line of the index cannot be kept"))?;
+        let file = KnownFile {
+            path: self.path,
+            location: self.location,
+            target,
+            size: None,
+            sha256: Some(self.sha256),
+            sums: Sums::default(),
+            attributes: None,
+            published_at,
+            yanked: None,
+        };
+        let version = self.version;
+        Ok(KnownVersion { version, published_at, manifest, yanked, deprecated: None, files: vec![file] })
+    }
+}
+
+fn odd(why: &str) -> Unreadable {
+    Unreadable(why.to_owned())
+}
