@@ -30,6 +30,8 @@ mod setup;
 mod strict;
 mod tarball;
 mod tokens;
+#[cfg(test)]
+mod told;
 mod upstream;
 mod zip;
 mod zipping;

@@ -12,6 +12,7 @@ mod metadata;
 mod names;
 mod project;
 mod record;
+mod remote;
 mod sdist;
 mod setup;
 mod simple;
@@ -26,7 +27,7 @@ use serde_json::json;
 
 use crate::{
     Answer, Asked, Catalogue, Document, Format, Head, Listed, Operation, ParseError, Place, Refused, Setup, Site,
-    VersionFacts, View,
+    Upstream, VersionFacts, View,
 };
 
 /// The format of wheels and source distributions.
@@ -53,6 +54,10 @@ impl Format for Pypi {
 
     fn adds_files(&self) -> bool {
         true
+    }
+
+    fn upstream(&self) -> Option<&'static dyn Upstream> {
+        Some(&Pypi)
     }
 
     fn setups(&self, place: &Place<'_>) -> Vec<Setup> {

@@ -118,6 +118,11 @@ impl FileName {
         Ok(Self { text: text.to_owned(), project: project.to_owned(), kind })
     }
 
+    /// The version that it says of this project, by its normalised name; `None`: it is of another one.
+    pub(super) fn version_of(&self, name: &str) -> Option<Version> {
+        cuts(&self.project).find_map(|(left, right)| version(right).filter(|_| normal(left) == name))
+    }
+
     /// Whether the name says this project and version.
     pub(super) fn names(&self, name: &str, version: &Version) -> bool {
         joins(&self.project, name, version)

@@ -39,8 +39,11 @@ pub(super) fn json(version: &VersionFacts, site: &Site<'_>) -> Option<Vec<u8>> {
 
 fn file_json(version: &VersionFacts, file: &FileFacts, kept: &Kept, site: &Site<'_>) -> String {
     let yanked = why_yanked(version, file);
-    let metadata = kept.metadata.as_ref().map(|sha256| json!({"sha256": sha256}));
-    let metadata = metadata.unwrap_or(Json::Bool(false));
+    let metadata = match kept.metadata.as_deref() {
+        Some("") => Json::Bool(true),
+        Some(sha256) => json!({"sha256": sha256}),
+        None => Json::Bool(false),
+    };
     let provenance = kept.attested.then(|| format!("{}/{}.provenance", site.base, quoted(&file.location)));
     let mut shown = json!({
         "filename": file.path, "url": relative(file), "hashes": hashes(file),
@@ -94,8 +97,9 @@ fn anchor(version: &VersionFacts, file: &FileFacts, kept: &Kept, site: &Site<'_>
         add("data-requires-python", versions);
     }
     if let Some(sha256) = &kept.metadata {
-        add("data-core-metadata", &format!("sha256={sha256}"));
-        add("data-dist-info-metadata", &format!("sha256={sha256}"));
+        let told = if sha256.is_empty() { "true".to_owned() } else { format!("sha256={sha256}") };
+        add("data-core-metadata", &told);
+        add("data-dist-info-metadata", &told);
     }
     if let Some(why) = why_yanked(version, file) {
         add("data-yanked", why);

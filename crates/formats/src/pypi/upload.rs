@@ -16,7 +16,7 @@ use super::names::{FileName, Kind, normal, version};
 use super::wheel::Looked;
 use super::{attest, location, sdist, wheel};
 use crate::tarball::contradiction;
-use crate::{Answer, Intake, NewFile, PackageAt, Piece, Plan, Release, ReleaseFile, Source, StagedFile, Wanted};
+use crate::{Answer, Intake, NewFile, PackageAt, Piece, Plan, Release, ReleaseFile, Source, StagedFile, Sums, Wanted};
 
 /// Fields that we look at, and the longest value of each in bytes.
 const FIELDS: [(&str, usize); 10] = [
@@ -46,7 +46,7 @@ pub(super) struct Kept {
     /// The interpreters that it needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) requires_python: Option<String>,
-    /// The SHA-256 of its metadata file.
+    /// The SHA-256 of its metadata file; empty: an upstream does not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) metadata: Option<String>,
     /// Whether a signature came with it.
@@ -55,6 +55,17 @@ pub(super) struct Kept {
     /// Whether attestations came with it.
     #[serde(default)]
     pub(super) attested: bool,
+}
+
+impl Kept {
+    /// The attributes of the file, its digests among them.
+    pub(super) fn attributes(&self, sums: &Sums) -> String {
+        let mut attributes = sums.attributes();
+        if let Ok(Json::Object(kept)) = serde_json::to_value(self) {
+            attributes.extend(kept);
+        }
+        Json::Object(attributes).to_string()
+    }
 }
 
 /// What is kept of a version: what its first file says.
@@ -290,13 +301,7 @@ struct Made {
 impl Made {
     fn file(self, project: &str, version: &str, staged: &StagedFile) -> Result<ReleaseFile, Refusal> {
         let named = |error: model::NameError| malformed(error.to_string());
-        let attributes = self.kept.map(|kept| {
-            let mut attributes = staged.sums.attributes();
-            if let Ok(Json::Object(kept)) = serde_json::to_value(kept) {
-                attributes.extend(kept);
-            }
-            Json::Object(attributes).to_string()
-        });
+        let attributes = self.kept.map(|kept| kept.attributes(&staged.sums));
         Ok(ReleaseFile {
             path: EntryPath::parse(&self.name).map_err(named)?,
             location: location(project, version, &self.name).map_err(named)?,

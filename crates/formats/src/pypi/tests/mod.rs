@@ -4,6 +4,7 @@ mod archives;
 mod documents;
 mod forms;
 mod names;
+mod remote;
 
 use std::io::Cursor;
 
