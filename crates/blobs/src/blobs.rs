@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::key::{Area, Key};
 use crate::memory::{Memory, MemorySource, MemoryStage};
 use crate::pool::Pool;
+use crate::queue::Queue;
 use crate::reader::Source;
 use crate::s3::{Bucket, ObjectSource, ObjectStage, S3Config};
 use crate::sums::BLOCK;
@@ -82,6 +83,11 @@ impl Blobs {
             Place::Disk(_) | Place::Memory(_) => CopyKind::File,
             Place::S3(_) => CopyKind::Object,
         }
+    }
+
+    /// Those who wait for memory to read into.
+    pub fn readers_waiting(&self) -> Queue {
+        self.pool.queue.clone()
     }
 
     /// The options in force.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
+use crate::queue::Queue;
 use crate::sums::BLOCK;
 
 /// What one permit stands for, and the smallest buffer. Others have two, four, eight and sixteen of it.
@@ -27,6 +28,8 @@ pub(crate) struct Pool {
     /// By size. Together with what is lent never more than the cap.
     free: Mutex<[Vec<Vec<u8>>; SIZES]>,
     trimming: AtomicBool,
+    /// Who waits for memory.
+    pub(crate) queue: Queue,
 }
 
 /// A buffer on loan. It goes back when dropped, also from inside a `Bytes`.
@@ -48,6 +51,7 @@ impl Pool {
             units,
             free: Mutex::default(),
             trimming: AtomicBool::new(false),
+            queue: Queue::default(),
         })
     }
 
@@ -56,6 +60,7 @@ impl Pool {
         if let Some(buffer) = self.try_get(length) {
             return Ok(buffer);
         }
+        let _place = self.queue.join();
         let wait = Arc::clone(&self.permits).acquire_many_owned(units(length));
         match tokio::time::timeout(PATIENCE, wait).await {
             Ok(Ok(permit)) => Ok(self.lend(length, permit)),
@@ -187,8 +192,11 @@ mod tests {
         let one = pool.get(BLOCK as usize).await.expect("memory");
         let two = pool.get(BLOCK as usize).await.expect("memory");
         assert_eq!(pool.lent(), 2 * BLOCK as usize);
-        assert!(pool.try_get(1).is_none());
-        assert!(matches!(pool.get(1).await, Err(Error::Busy)));
+        assert!(pool.try_get(1).is_none() && pool.queue.is_empty());
+        tokio::join!(async { assert!(matches!(pool.get(1).await, Err(Error::Busy))) }, async {
+            assert!(!pool.queue.is_empty(), "who holds memory is told")
+        },);
+        assert!(pool.queue.is_empty());
         let address = one.as_ref().as_ptr();
         drop(bytes::Bytes::from_owner(one));
         assert_eq!(pool.lent(), BLOCK as usize);

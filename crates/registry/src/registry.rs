@@ -109,7 +109,7 @@ impl Registry {
         blobs.on_poison(move |why| rows.stop(why));
         let entries = Entries::new(settings.entry_cache / 2);
         let hot = Hot::new(settings.entry_cache / 2);
-        let shares = Shares::new(blobs.options().read_memory);
+        let shares = Shares::of(&blobs);
         let documents = Documents::new(settings.entry_cache);
         let remotes = Remotes::new(settings.entry_cache);
         let identities = identities();

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use super::Edge;
 use super::door::{Connection, Door};
 use super::phase::Phase;
+use super::socket::Socket;
 use super::tls::Tls;
 use super::wire::Wire;
 use crate::ops::Metrics;
@@ -158,6 +159,7 @@ impl Backoff {
 impl Host {
     async fn attend(&self, stream: TcpStream, peer: SocketAddr) {
         let _ = stream.set_nodelay(true);
+        let stream = Socket::new(stream);
         let Some(tls) = &self.tls else { return self.converse(stream, peer, false).await };
         let handshake = timeout(self.edge.config.timeouts.handshake, tls.acceptor.accept(stream));
         let mut shaken = None;

@@ -81,6 +81,8 @@ pub struct Timeouts {
     pub body_idle: Duration,
     /// A reader that takes nothing of a response for this long is cut. Default 30 s.
     pub write_stall: Duration,
+    /// The same for a reader that holds what others wait for. Default 2 s.
+    pub crowded_stall: Duration,
     /// The TLS handshake. Default 10 s.
     pub handshake: Duration,
     /// Requests in flight may take this long after shutdown was asked for. Default 30 s.
@@ -95,6 +97,7 @@ impl Default for Timeouts {
             idle: seconds(75),
             body_idle: seconds(30),
             write_stall: seconds(30),
+            crowded_stall: seconds(2),
             handshake: seconds(10),
             drain: seconds(30),
         }

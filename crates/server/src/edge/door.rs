@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use tower::Service;
 use super::Edge;
 use super::body::RequestBody;
 use super::pace::{Pace, Paces};
+use super::pieces::{Piece, Pieces};
 
 /// The wire could not tell how many lengths the head had.
 const UNKNOWN: u8 = u8::MAX;
@@ -39,6 +40,7 @@ pub struct Connection {
     unread: AtomicBool,
     lengths: AtomicU8,
     paces: Paces,
+    pieces: Pieces,
 }
 
 impl Connection {
@@ -52,6 +54,7 @@ impl Connection {
             unread: AtomicBool::new(false),
             lengths: AtomicU8::new(UNKNOWN),
             paces: Paces::new(),
+            pieces: Pieces::default(),
         }
     }
 
@@ -96,6 +99,17 @@ impl Connection {
     /// Whether an HTTP/2 answer has waited for its reader longer than `limit`.
     pub(crate) fn stalled(&self, limit: Duration) -> bool {
         self.http2() && self.paces.stalled(limit)
+    }
+
+    /// Until it is dropped, `piece` is held for an answer on this connection.
+    pub fn holds<P: Piece + 'static>(&self, piece: &Arc<P>) {
+        let piece: Weak<P> = Arc::downgrade(piece);
+        self.pieces.note(piece);
+    }
+
+    /// Whether others wait for what is held here.
+    pub(crate) fn is_in_the_way(&self) -> bool {
+        self.pieces.are_wanted()
     }
 
     fn framing(&self, chunked: bool) -> Option<Framing> {

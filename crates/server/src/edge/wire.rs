@@ -24,6 +24,8 @@ use crate::problem::Code;
 
 /// How long a closing connection waits for the client to finish.
 const LINGER: Duration = Duration::from_secs(2);
+/// How often a reader that takes nothing is asked after.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A socket with its clocks.
 pub(crate) struct Wire<S> {
@@ -42,6 +44,8 @@ pub(crate) struct Wire<S> {
     flushed: u32,
     any_bytes: bool,
     stall: Option<Stall>,
+    /// When something was written last.
+    wrote: Instant,
     own: Option<Own>,
     ending: Ending,
 }
@@ -49,7 +53,7 @@ pub(crate) struct Wire<S> {
 /// A writer that waits for its reader.
 struct Stall {
     alarm: Pin<Box<Sleep>>,
-    waiting: bool,
+    since: Option<Instant>,
 }
 
 /// Bytes of ours that go out in place of, or before, anything of hyper's.
@@ -84,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             flushed: 0,
             any_bytes: false,
             stall: None,
+            wrote: opened,
             own: None,
             ending: Ending::No,
         }
@@ -103,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     fn look_in_time(&mut self) {
-        let check = Instant::now() + self.edge.config.timeouts.write_stall;
+        let check = Instant::now() + self.look_again();
         if check < self.alarm.deadline() {
             self.alarm.as_mut().reset(check);
         }
@@ -155,7 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             match self.deadline() {
                 Some(deadline) if deadline <= now => return Poll::Ready(()),
                 Some(deadline) => self.alarm.as_mut().reset(deadline),
-                None if self.connection.stalled(self.edge.config.timeouts.write_stall) => return Poll::Ready(()),
+                None if self.answers_stalled(now) => return Poll::Ready(()),
                 None => {
                     let next = now + self.look_again();
                     self.alarm.as_mut().reset(next);
@@ -168,7 +173,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// While it is busy, when to look again; HTTP/2 answers may stall meanwhile.
     fn look_again(&self) -> Duration {
         let timeouts = &self.edge.config.timeouts;
-        if self.connection.http2() { timeouts.write_stall.min(timeouts.idle) } else { timeouts.idle }
+        if self.connection.http2() { timeouts.crowded_stall.min(timeouts.write_stall) } else { timeouts.idle }
+    }
+
+    /// Whether the reader of an HTTP/2 answer took nothing for too long. What is in the way of others ends sooner,
+    /// unless something still leaves: of a large piece the stream alone knows how much was taken.
+    fn answers_stalled(&self, now: Instant) -> bool {
+        let timeouts = &self.edge.config.timeouts;
+        self.connection.stalled(timeouts.write_stall)
+            || now - self.wrote >= timeouts.crowded_stall
+                && self.connection.stalled(timeouts.crowded_stall)
+                && self.connection.is_in_the_way()
     }
 
     /// Whether a head is too large although hyper asks for more of it.
@@ -222,15 +237,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Nothing can be written: keep time. Ready with an error when the reader took too long.
     fn stalled<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let limit = self.edge.config.timeouts.write_stall;
-        let new = || Stall { alarm: Box::pin(sleep_until(Instant::now() + limit)), waiting: false };
-        let stall = self.stall.get_or_insert_with(new);
-        if !stall.waiting {
-            stall.waiting = true;
-            stall.alarm.as_mut().reset(Instant::now() + limit);
+        let timeouts = &self.edge.config.timeouts;
+        let (now, look) = (Instant::now(), timeouts.crowded_stall.min(timeouts.write_stall));
+        let stall = self.stall.get_or_insert_with(|| Stall { alarm: Box::pin(sleep_until(now)), since: None });
+        let since = *stall.since.get_or_insert_with(|| {
+            stall.alarm.as_mut().reset(now + look);
+            now
+        });
+        while stall.alarm.as_mut().poll(cx).is_ready() {
+            if now - since >= timeouts.write_stall || self.connection.is_in_the_way() {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the reader does not read")));
+            }
+            stall.alarm.as_mut().reset(now + LOOK.min(look));
         }
-        ready!(stall.alarm.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the reader does not read")))
+        Poll::Pending
+    }
+
+    fn took(&mut self, result: &Poll<io::Result<usize>>) {
+        if matches!(result, Poll::Ready(Ok(1..))) {
+            self.wrote = Instant::now();
+        }
     }
 
     fn wrote<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -238,7 +264,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             Poll::Pending => self.stalled(cx),
             ready => {
                 if let Some(stall) = &mut self.stall {
-                    stall.waiting = false;
+                    stall.since = None;
                 }
                 ready
             }
@@ -315,6 +341,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             return Poll::Ready(Ok(bytes.len()));
         }
         let result = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.took(&result);
         this.wrote(cx, result)
     }
 
@@ -328,6 +355,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         }
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.took(&result);
         this.wrote(cx, result)
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use futures_util::stream::{self, Stream};
 use http::request::Parts;
 use registry::{Content, Found, Grant, Read, Share, Watch};
 
-use crate::edge::Context;
+use crate::edge::{Connection, Context, Piece};
 use crate::problem::Problem;
 
 /// Files up to this length, in bytes, take no share: they are sent with their head.
@@ -23,8 +24,9 @@ pub(super) async fn body(
     parts: &Parts,
 ) -> Result<Body, Problem> {
     let client = parts.extensions.get::<Context>().map(|context| context.client).filter(|_| found.size() > SHORT);
-    let share = match client {
-        Some(client) => Some(grant.share(client).await?),
+    let reader = client.map(|client| Reader { client, connection: parts.extensions.get().cloned() });
+    let share = match &reader {
+        Some(reader) => Some(reader.share(grant).await?),
         None => None,
     };
     let mut content = found.open(range).await?;
@@ -32,12 +34,12 @@ pub(super) async fn body(
         let piece = content.next().await?;
         return Ok(piece.map_or_else(Body::empty, |piece| Body::from(held(piece, share))));
     }
-    let download = Download { content, watch: grant.watch(), grant: grant.clone(), client, share };
+    let download = Download { content, watch: grant.watch(), grant: grant.clone(), reader, share };
     Ok(Body::from_stream(pieces(download)))
 }
 
 /// A piece that gives its share back when it is sent.
-fn held(piece: Bytes, share: Option<Share>) -> Bytes {
+fn held(piece: Bytes, share: Option<Arc<Share>>) -> Bytes {
     match share {
         Some(share) => Bytes::from_owner(Held { piece, _share: share }),
         None => piece,
@@ -46,7 +48,7 @@ fn held(piece: Bytes, share: Option<Share>) -> Bytes {
 
 struct Held {
     piece: Bytes,
-    _share: Share,
+    _share: Arc<Share>,
 }
 
 impl AsRef<[u8]> for Held {
@@ -55,13 +57,36 @@ impl AsRef<[u8]> for Held {
     }
 }
 
+/// Who takes the pieces.
+struct Reader {
+    client: IpAddr,
+    connection: Option<Arc<Connection>>,
+}
+
+impl Reader {
+    /// A share that the connection is known to hold.
+    async fn share(&self, grant: &Grant<Read>) -> registry::Result<Arc<Share>> {
+        let share = Arc::new(grant.share(self.client).await?);
+        if let Some(connection) = &self.connection {
+            connection.holds(&share);
+        }
+        Ok(share)
+    }
+}
+
+impl Piece for Share {
+    fn is_wanted(&self) -> bool {
+        Share::is_wanted(self)
+    }
+}
+
 struct Download {
     content: Content,
     watch: Watch,
     grant: Grant<Read>,
-    client: Option<IpAddr>,
+    reader: Option<Reader>,
     /// That of the next piece, when it was taken already.
-    share: Option<Share>,
+    share: Option<Arc<Share>>,
 }
 
 impl Download {
@@ -69,8 +94,8 @@ impl Download {
         if !self.watch.still_allowed().await {
             return Err(Cut::Revoked);
         }
-        let share = match (self.share.take(), self.client) {
-            (None, Some(client)) => Some(self.grant.share(client).await.map_err(failed)?),
+        let share = match (self.share.take(), &self.reader) {
+            (None, Some(reader)) => Some(reader.share(&self.grant).await.map_err(failed)?),
             (share, _) => share,
         };
         Ok(self.content.next().await.map_err(failed)?.map(|piece| held(piece, share)))

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::get;
 use futures_util::stream;
+use server::edge::{Connection, Piece};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -139,6 +140,42 @@ async fn a_reader_that_does_not_read_is_cut() {
     let mut client = rig.connect().await;
     client.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n").await;
     timeout(PATIENCE, rung.notified()).await.expect("the body is dropped");
+}
+
+/// Somebody else waits for it, whatever it is.
+#[derive(Debug)]
+struct Wanted;
+
+impl Piece for Wanted {
+    fn is_wanted(&self) -> bool {
+        true
+    }
+}
+
+/// [`endless`], with something that others wait for.
+fn in_the_way(rung: Arc<Notify>) -> Router {
+    let held = Arc::new(Wanted);
+    endless(rung).layer(axum::middleware::from_fn(
+        move |request: axum::extract::Request, next: axum::middleware::Next| {
+            let connection = request.extensions().get::<Arc<Connection>>().unwrap();
+            connection.holds(&held);
+            next.run(request)
+        },
+    ))
+}
+
+#[tokio::test]
+async fn a_reader_that_does_not_read_is_cut_sooner_where_others_wait() {
+    let rung = Arc::new(Notify::new());
+    let rig = Rig::serving(in_the_way(rung.clone()), |config| config.timeouts.crowded_stall = SHORT);
+    let mut client = rig.connect().await;
+    client.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    timeout(PATIENCE, rung.notified()).await.expect("the body is dropped");
+    let mut sender = super::protocols::http2(&rig).await;
+    let request = http::Request::get("http://a.example/endless").body(String::new()).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    timeout(PATIENCE, rung.notified()).await.expect("the body is dropped");
+    drop(response);
 }
 
 #[tokio::test]
