@@ -71,18 +71,8 @@ impl Client {
     /// Checks the settings and sets up TLS; connects to nothing yet.
     pub fn new(settings: Settings, ambient: Ambient) -> Result<Self, Error> {
         let base = address::base(&settings.base)?;
-        // Redirects are followed by hand, where we know who may see the token. HTTP/1.1, because bulk
-        // transfers over several connections beat streams that share one window.
-        let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(settings.trust.tls()?)
-            .redirect(reqwest::redirect::Policy::none())
-            .http1_only()
-            .no_proxy()
-            .connect_timeout(Duration::from_secs(10))
-            .tcp_nodelay(true)
-            .user_agent(settings.user_agent);
-        let builder = proxies(&settings.proxies)?.into_iter().fold(builder, reqwest::ClientBuilder::proxy);
-        let http = builder.build().map_err(|error| Error::Trust(format!("the client cannot be set up: {error}")))?;
+        let builder = builder(settings.trust.tls(None)?, settings.proxies.read()?, settings.user_agent);
+        let http = build(builder.connect_timeout(Duration::from_secs(10)))?;
         let Settings { token, retry, patience, .. } = settings;
         Ok(Self { http, base, token, retry, patience, ambient })
     }
@@ -141,11 +131,32 @@ impl Client {
     }
 }
 
-fn proxies(proxies: &Proxies) -> Result<Vec<Proxy>, Error> {
-    let except = proxies.except.as_deref().and_then(NoProxy::from_string);
-    let http = proxies.http.as_deref().map(Proxy::http);
-    let https = proxies.https.as_deref().map(Proxy::https);
-    let named = http.into_iter().chain(https);
-    let refused = |_| Error::Address("the proxy's address cannot be read".to_owned());
-    named.map(|proxy| proxy.map(|proxy| proxy.no_proxy(except.clone())).map_err(refused)).collect()
+/// What every client of ours begins with. Redirects are followed by hand, where we know who may see
+/// credentials. HTTP/1.1, because bulk transfers over several connections beat streams that share one window.
+pub(crate) fn builder(tls: rustls::ClientConfig, proxies: Vec<Proxy>, user_agent: String) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .http1_only()
+        .no_proxy()
+        .tcp_nodelay(true)
+        .user_agent(user_agent);
+    proxies.into_iter().fold(builder, reqwest::ClientBuilder::proxy)
+}
+
+/// The client, or why there can be none.
+pub(crate) fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
+    builder.build().map_err(|error| Error::Trust(format!("the client cannot be set up: {error}")))
+}
+
+impl Proxies {
+    /// As the library wants them.
+    pub(crate) fn read(&self) -> Result<Vec<Proxy>, Error> {
+        let except = self.except.as_deref().and_then(NoProxy::from_string);
+        let http = self.http.as_deref().map(Proxy::http);
+        let https = self.https.as_deref().map(Proxy::https);
+        let named = http.into_iter().chain(https);
+        let refused = |_| Error::Address("the proxy's address cannot be read".to_owned());
+        named.map(|proxy| proxy.map(|proxy| proxy.no_proxy(except.clone())).map_err(refused)).collect()
+    }
 }
