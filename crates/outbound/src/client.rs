@@ -11,6 +11,9 @@ use crate::request::Request;
 use crate::retry::Retry;
 use crate::trust::Trust;
 
+/// What we call ourselves, unless told otherwise.
+pub(crate) const USER_AGENT: &str = concat!("artifortress/", env!("CARGO_PKG_VERSION"));
+
 /// Proxies between us and the servers; the values of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
@@ -51,7 +54,7 @@ impl Settings {
             proxies: Proxies::default(),
             retry: Retry::default(),
             patience: Duration::from_secs(60),
-            user_agent: concat!("artifortress/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: USER_AGENT.to_owned(),
         }
     }
 }
@@ -150,6 +153,15 @@ pub(crate) fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, 
 }
 
 impl Proxies {
+    /// The proxies' hosts. As everywhere, an address without a scheme is one of `http`.
+    pub(crate) fn hosts(&self) -> Vec<String> {
+        let host = |text: &String| {
+            let whole = Url::parse(text).ok().filter(Url::has_host);
+            whole.or_else(|| Url::parse(&format!("http://{text}")).ok())?.host_str().map(str::to_owned)
+        };
+        self.http.iter().chain(&self.https).filter_map(host).collect()
+    }
+
     /// As the library wants them.
     pub(crate) fn read(&self) -> Result<Vec<Proxy>, Error> {
         let except = self.except.as_deref().and_then(NoProxy::from_string);

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
-};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
 use serde::Serialize;
 
@@ -214,7 +212,12 @@ impl Request {
 }
 
 pub(crate) fn bearer(token: &model::Secret<String>) -> Result<HeaderValue, Error> {
-    let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));
+    secret(&format!("Bearer {}", token.expose()))
+}
+
+/// A header's value that is printed nowhere.
+pub(crate) fn secret(text: &str) -> Result<HeaderValue, Error> {
+    let value = HeaderValue::try_from(text);
     let mut value = value.map_err(|_| Error::Address("the token holds characters that cannot be sent".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)

@@ -13,8 +13,7 @@ use crate::retry::Retry;
 const FAILURES: u32 = 5;
 
 /// Pauses: the first one, doubled each time, at most the longest.
-const PAUSES: Retry =
-    Retry { attempts: u32::MAX, first: Duration::from_secs(5), longest: Duration::from_secs(300) };
+const PAUSES: Retry = Retry { attempts: u32::MAX, first: Duration::from_secs(5), longest: Duration::from_secs(300) };
 
 /// Origins whose trouble is remembered. Links in an index lead anywhere, so their number is not ours to choose.
 const ORIGINS: usize = 256;
@@ -95,9 +94,13 @@ impl Trouble {
 }
 
 impl Admission<'_> {
-    /// It answered: whatever was held against it is forgotten.
+    /// It answered: whatever was held against it is forgotten. Calls that were under way when the breaker opened
+    /// do not close it.
     pub(crate) fn succeeded(self) {
-        self.breakers.lock().remove(&self.origin);
+        let mut troubled = self.breakers.lock();
+        if self.probe || troubled.get(&self.origin).is_some_and(|trouble| trouble.until.is_none()) {
+            troubled.remove(&self.origin);
+        }
     }
 
     /// It failed; `after` is how long it wants to be left alone, if it said so.
@@ -187,12 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn calls_under_way_do_not_prolong_the_pause() {
+    fn calls_under_way_neither_prolong_nor_end_the_pause() {
         let (breakers, _) = breakers();
         let late: Vec<_> = (0..9).filter_map(|_| breakers.admit(HERE.to_owned()).ok()).collect();
+        let luck = breakers.admit(HERE.to_owned()).unwrap_or_else(|open| panic!("{open}"));
         fail(&breakers, 5);
         let before = pause(&breakers, Timestamp(0));
         late.into_iter().for_each(|late| late.failed(None));
+        luck.succeeded();
         assert_eq!(pause(&breakers, Timestamp(0)), before);
     }
 

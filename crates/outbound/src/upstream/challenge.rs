@@ -93,7 +93,9 @@ mod tests {
 
     #[test]
     fn what_is_no_bearer_challenge_is_none() {
-        for bad in ["", "Basic realm=\"x\"", "Bearer", "Bearer error=\"x\"", "realm=\"x\"", "=", "\"", "Bearer realm", ","] {
+        for bad in
+            ["", "Basic realm=\"x\"", "Bearer", "Bearer error=\"x\"", "realm=\"x\"", "=", "\"", "Bearer realm", ","]
+        {
             assert_eq!(Challenge::read([bad]), None, "{bad}");
         }
     }

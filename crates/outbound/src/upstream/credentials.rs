@@ -1,5 +1,7 @@
 //! Who we are to an upstream, and which origins may see it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use model::Secret;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
@@ -29,11 +31,7 @@ impl Credentials {
                 Err(Error::Address("the user's name may not hold a colon".to_owned()))
             }
             Self::Basic { user, password } => {
-                let pair = base64::Engine::encode(
-                    &base64::engine::general_purpose::STANDARD,
-                    format!("{user}:{}", password.expose()),
-                );
-                secret(&format!("Basic {pair}"))
+                secret(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))))
             }
             Self::Bearer(token) => bearer(token),
         }

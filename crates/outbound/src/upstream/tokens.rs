@@ -89,7 +89,8 @@ impl Tokens {
         let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if cells.len() >= MOST && !cells.contains_key(&purpose) {
             // Whoever holds a cell keeps it; the next one just asks again.
-            let oldest = cells.iter().min_by_key(|(_, cell)| cell.try_lock().ok().and_then(|held| Some(held.as_ref()?.until)));
+            let oldest =
+                cells.iter().min_by_key(|(_, cell)| cell.try_lock().ok().and_then(|held| Some(held.as_ref()?.until)));
             let oldest = oldest.map(|(purpose, _)| purpose.clone());
             oldest.and_then(|oldest| cells.remove(&oldest));
         }
@@ -115,7 +116,8 @@ mod tests {
     #[test]
     fn answers_of_token_services_are_read() {
         let second = Timestamp(0).plus(Duration::from_secs(1));
-        let read = |body: &str| Token::read(body.as_bytes(), second).map(|token| (token.value.expose().clone(), token.until));
+        let read =
+            |body: &str| Token::read(body.as_bytes(), second).map(|token| (token.value.expose().clone(), token.until));
         let at = |seconds| Timestamp(0).plus(Duration::from_secs(seconds));
         assert_eq!(read(r#"{"token":"a","expires_in":300}"#), Some(("a".to_owned(), at(291))));
         assert_eq!(read(r#"{"access_token":"b"}"#), Some(("b".to_owned(), at(51))));

@@ -17,22 +17,22 @@ const fn six(a: u16, b: u16, c: u16, prefix: u8) -> Network {
 
 /// IPv4 that is not the public internet (IANA's special-purpose registry), or leads into somebody's machine room.
 const CLOSED: [Network; 16] = [
-    four(0, 0, 0, 0, 8),         // this network
-    four(10, 0, 0, 0, 8),        // private
-    four(100, 64, 0, 0, 10),     // shared by a carrier
-    four(127, 0, 0, 0, 8),       // loopback
-    four(168, 63, 129, 16, 32),  // the host agent of a cloud, outside the special ranges
-    four(169, 254, 0, 0, 16),    // link-local, metadata services
-    four(172, 16, 0, 0, 12),     // private
-    four(192, 0, 0, 0, 24),      // protocol assignments
-    four(192, 0, 2, 0, 24),      // documentation
-    four(192, 88, 99, 0, 24),    // 6to4 relays
-    four(192, 168, 0, 0, 16),    // private
-    four(198, 18, 0, 0, 15),     // benchmarks
-    four(198, 51, 100, 0, 24),   // documentation
-    four(203, 0, 113, 0, 24),    // documentation
-    four(224, 0, 0, 0, 4),       // multicast
-    four(240, 0, 0, 0, 4),       // reserved, broadcast
+    four(0, 0, 0, 0, 8),        // this network
+    four(10, 0, 0, 0, 8),       // private
+    four(100, 64, 0, 0, 10),    // shared by a carrier
+    four(127, 0, 0, 0, 8),      // loopback
+    four(168, 63, 129, 16, 32), // the host agent of a cloud, outside the special ranges
+    four(169, 254, 0, 0, 16),   // link-local, metadata services
+    four(172, 16, 0, 0, 12),    // private
+    four(192, 0, 0, 0, 24),     // protocol assignments
+    four(192, 0, 2, 0, 24),     // documentation
+    four(192, 88, 99, 0, 24),   // 6to4 relays
+    four(192, 168, 0, 0, 16),   // private
+    four(198, 18, 0, 0, 15),    // benchmarks
+    four(198, 51, 100, 0, 24),  // documentation
+    four(203, 0, 113, 0, 24),   // documentation
+    four(224, 0, 0, 0, 4),      // multicast
+    four(240, 0, 0, 0, 4),      // reserved, broadcast
 ];
 
 /// IPv6 is closed but for global unicast: what is unspecified, local, private or unassigned lies outside of it.
@@ -40,10 +40,10 @@ const GLOBAL: Network = six(0x2000, 0, 0, 3);
 
 /// Global unicast that is closed too. Tunnels are, because they lead to IPv4 addresses.
 const CLOSED_GLOBAL: [Network; 4] = [
-    six(0x2001, 0, 0, 23),      // protocol assignments: Teredo, benchmarks, ORCHID
-    six(0x2001, 0xdb8, 0, 32),  // documentation
-    six(0x2002, 0, 0, 16),      // 6to4
-    six(0x3fff, 0, 0, 20),      // documentation
+    six(0x2001, 0, 0, 23),     // protocol assignments: Teredo, benchmarks, ORCHID
+    six(0x2001, 0xdb8, 0, 32), // documentation
+    six(0x2002, 0, 0, 16),     // 6to4
+    six(0x3fff, 0, 0, 20),     // documentation
 ];
 
 /// The well-known prefix that translates to IPv4 (RFC 6052); the address stands in the last 32 bits.
