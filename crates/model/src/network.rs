@@ -1,6 +1,6 @@
 //! Address ranges: who is trusted, and where an upstream may live.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// A range of addresses in CIDR form; a single address is a range of one.
@@ -16,6 +16,16 @@ pub struct Network {
 pub struct NetworkError;
 
 impl Network {
+    /// The IPv4 range of `prefix` bits (at most 32) around `address`.
+    pub const fn v4(address: Ipv4Addr, prefix: u8) -> Self {
+        Self { address: IpAddr::V4(address), prefix: if prefix > 32 { 32 } else { prefix } }
+    }
+
+    /// The IPv6 range of `prefix` bits (at most 128) around `address`.
+    pub const fn v6(address: Ipv6Addr, prefix: u8) -> Self {
+        Self { address: IpAddr::V6(address), prefix: if prefix > 128 { 128 } else { prefix } }
+    }
+
     /// Whether `address` lies in the range. An IPv4 address inside IPv6 (`::ffff:a.b.c.d`) counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {

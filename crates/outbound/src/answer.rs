@@ -54,10 +54,7 @@ impl Answer {
 
     /// The whole body as JSON (at most 32 MiB).
     pub async fn json<T: DeserializeOwned>(mut self) -> Result<T, Error> {
-        let bytes = self.read(JSON_LIMIT).await?;
-        if bytes.len() > JSON_LIMIT {
-            return Err(Error::Broken(format!("the answer of {} is too large", self.origin)));
-        }
+        let bytes = self.bounded(JSON_LIMIT).await?;
         let strange = |error| Error::Broken(format!("the answer of {} is not what was expected: {error}", self.origin));
         serde_json::from_slice(&bytes).map_err(strange)
     }
@@ -68,6 +65,15 @@ impl Answer {
         let plain = self.header("content-type").is_some_and(|kind| kind.starts_with("text/plain"));
         let problem = Problem::read(self.response.status(), self.header("x-correlation-id"), &body, plain);
         Error::Problem(Box::new(problem))
+    }
+
+    /// The whole body; a longer one than `limit` is an error.
+    pub(crate) async fn bounded(&mut self, limit: usize) -> Result<Vec<u8>, Error> {
+        let bytes = self.read(limit).await?;
+        match bytes.len() > limit {
+            true => Err(Error::Broken(format!("the answer of {} is too large", self.origin))),
+            false => Ok(bytes),
+        }
     }
 
     /// The body, until it is longer than `limit`.

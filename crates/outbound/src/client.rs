@@ -11,6 +11,9 @@ use crate::request::Request;
 use crate::retry::Retry;
 use crate::trust::Trust;
 
+/// What we call ourselves, unless told otherwise.
+pub(crate) const USER_AGENT: &str = concat!("artifortress/", env!("CARGO_PKG_VERSION"));
+
 /// Proxies between us and the servers; the values of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
@@ -51,7 +54,7 @@ impl Settings {
             proxies: Proxies::default(),
             retry: Retry::default(),
             patience: Duration::from_secs(60),
-            user_agent: concat!("artifortress/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: USER_AGENT.to_owned(),
         }
     }
 }
@@ -71,18 +74,8 @@ impl Client {
     /// Checks the settings and sets up TLS; connects to nothing yet.
     pub fn new(settings: Settings, ambient: Ambient) -> Result<Self, Error> {
         let base = address::base(&settings.base)?;
-        // Redirects are followed by hand, where we know who may see the token. HTTP/1.1, because bulk
-        // transfers over several connections beat streams that share one window.
-        let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(settings.trust.tls()?)
-            .redirect(reqwest::redirect::Policy::none())
-            .http1_only()
-            .no_proxy()
-            .connect_timeout(Duration::from_secs(10))
-            .tcp_nodelay(true)
-            .user_agent(settings.user_agent);
-        let builder = proxies(&settings.proxies)?.into_iter().fold(builder, reqwest::ClientBuilder::proxy);
-        let http = builder.build().map_err(|error| Error::Trust(format!("the client cannot be set up: {error}")))?;
+        let builder = builder(settings.trust.tls(None)?, settings.proxies.read()?, settings.user_agent);
+        let http = build(builder.connect_timeout(Duration::from_secs(10)))?;
         let Settings { token, retry, patience, .. } = settings;
         Ok(Self { http, base, token, retry, patience, ambient })
     }
@@ -141,11 +134,41 @@ impl Client {
     }
 }
 
-fn proxies(proxies: &Proxies) -> Result<Vec<Proxy>, Error> {
-    let except = proxies.except.as_deref().and_then(NoProxy::from_string);
-    let http = proxies.http.as_deref().map(Proxy::http);
-    let https = proxies.https.as_deref().map(Proxy::https);
-    let named = http.into_iter().chain(https);
-    let refused = |_| Error::Address("the proxy's address cannot be read".to_owned());
-    named.map(|proxy| proxy.map(|proxy| proxy.no_proxy(except.clone())).map_err(refused)).collect()
+/// What every client of ours begins with. Redirects are followed by hand, where we know who may see
+/// credentials. HTTP/1.1, because bulk transfers over several connections beat streams that share one window.
+pub(crate) fn builder(tls: rustls::ClientConfig, proxies: Vec<Proxy>, user_agent: String) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .http1_only()
+        .no_proxy()
+        .tcp_nodelay(true)
+        .user_agent(user_agent);
+    proxies.into_iter().fold(builder, reqwest::ClientBuilder::proxy)
+}
+
+/// The client, or why there can be none.
+pub(crate) fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
+    builder.build().map_err(|error| Error::Trust(format!("the client cannot be set up: {error}")))
+}
+
+impl Proxies {
+    /// The proxies' hosts. As everywhere, an address without a scheme is one of `http`.
+    pub(crate) fn hosts(&self) -> Vec<String> {
+        let host = |text: &String| {
+            let whole = Url::parse(text).ok().filter(Url::has_host);
+            whole.or_else(|| Url::parse(&format!("http://{text}")).ok())?.host_str().map(str::to_owned)
+        };
+        self.http.iter().chain(&self.https).filter_map(host).collect()
+    }
+
+    /// As the library wants them.
+    pub(crate) fn read(&self) -> Result<Vec<Proxy>, Error> {
+        let except = self.except.as_deref().and_then(NoProxy::from_string);
+        let http = self.http.as_deref().map(Proxy::http);
+        let https = self.https.as_deref().map(Proxy::https);
+        let named = http.into_iter().chain(https);
+        let refused = |_| Error::Address("the proxy's address cannot be read".to_owned());
+        named.map(|proxy| proxy.map(|proxy| proxy.no_proxy(except.clone())).map_err(refused)).collect()
+    }
 }

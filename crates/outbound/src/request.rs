@@ -5,20 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
 use serde::Serialize;
 
-use crate::address::{same_origin, under};
+use crate::address::same_origin;
 use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::Error;
+use crate::redirect;
 use crate::source::Source;
-
-/// Redirects followed in one call.
-const REDIRECTS: usize = 5;
 
 /// A call that is not sent yet. Mistakes while building it come out of [`Request::send`].
 #[derive(Debug)]
@@ -157,7 +153,7 @@ impl Request {
     /// One attempt, redirects included.
     async fn attempt(&self, url: &Url) -> Result<Answer, Failed> {
         let mut url = url.clone();
-        for _ in 0..=REDIRECTS {
+        for _ in 0..=redirect::MOST {
             let response = self.exchange(&url).await?;
             let status = response.status();
             if status.is_success() || status.as_u16() == 304 || self.accepted == Some(status.as_u16()) {
@@ -171,27 +167,17 @@ impl Request {
         Err(Error::Broken("too many redirects".to_owned()).into())
     }
 
-    /// Where a redirect leads. Only reads follow one, and never from `https` to `http`.
+    /// Where a redirect leads. Only reads follow one.
     fn next_hop(&self, from: &Url, response: &reqwest::Response) -> Result<Option<Url>, Error> {
-        if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-            return Ok(None);
-        }
-        if self.method != Method::GET && self.method != Method::HEAD {
+        let next = redirect::next(from, response)?;
+        if next.is_some() && self.method != Method::GET && self.method != Method::HEAD {
             return Err(Error::Broken(format!(
                 "{} sends a {} elsewhere: check the server's address",
                 origin(from),
                 self.method
             )));
         }
-        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let next = location.and_then(|to| from.join(to).ok()).filter(|next| under(from, next.as_str()).is_ok());
-        let Some(next) = next else {
-            return Err(Error::Broken(format!("{} redirects to an address that cannot be read", origin(from))));
-        };
-        if from.scheme() == "https" && next.scheme() != "https" {
-            return Err(Error::Broken(format!("{} redirects to an address without TLS", origin(from))));
-        }
-        Ok(Some(next))
+        Ok(next)
     }
 
     async fn exchange(&self, url: &Url) -> Result<reqwest::Response, Error> {
@@ -225,8 +211,13 @@ impl Request {
     }
 }
 
-fn bearer(token: &model::Secret<String>) -> Result<HeaderValue, Error> {
-    let value = HeaderValue::try_from(format!("Bearer {}", token.expose()));
+pub(crate) fn bearer(token: &model::Secret<String>) -> Result<HeaderValue, Error> {
+    secret(&format!("Bearer {}", token.expose()))
+}
+
+/// A header's value that is printed nowhere.
+pub(crate) fn secret(text: &str) -> Result<HeaderValue, Error> {
+    let value = HeaderValue::try_from(text);
     let mut value = value.map_err(|_| Error::Address("the token holds characters that cannot be sent".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)

@@ -57,7 +57,7 @@ impl Retry {
     }
 
     /// Between half and the whole of the doubled pause, so that clients do not march in step.
-    fn jittered(&self, attempt: u32, ambient: &Ambient) -> Duration {
+    pub(crate) fn jittered(&self, attempt: u32, ambient: &Ambient) -> Duration {
         let whole = self.first.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(self.longest);
         let [chance] = ambient.bytes::<1>();
         whole / 2 + whole.mul_f64(f64::from(chance) / 510.0)

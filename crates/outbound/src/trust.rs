@@ -28,12 +28,14 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// TLS with ring and these authorities. A named file that cannot be read is an error.
-    pub(crate) fn tls(&self) -> Result<ClientConfig, Error> {
+    /// TLS with ring, these authorities and those in `more` (PEM text). What is named and cannot be read is an error.
+    pub(crate) fn tls(&self, more: Option<&str>) -> Result<ClientConfig, Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let builder = versions.map_err(|error| Error::Trust(format!("TLS cannot be set up: {error}")))?;
-        Ok(builder.with_root_certificates(self.roots()?).with_no_client_auth())
+        let mut roots = self.roots()?;
+        more.map_or(Ok(()), |more| add_text(&mut roots, more))?;
+        Ok(builder.with_root_certificates(roots).with_no_client_auth())
     }
 
     fn roots(&self) -> Result<RootCertStore, Error> {
@@ -57,6 +59,14 @@ fn add_named(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {
     }
 }
 
+fn add_text(roots: &mut RootCertStore, text: &str) -> Result<(), Error> {
+    let certificates = CertificateDer::pem_slice_iter(text.as_bytes());
+    match roots.add_parsable_certificates(certificates.filter_map(Result::ok)) {
+        (0, _) => Err(Error::Trust("the extra authority holds no certificate that can be read".to_owned())),
+        _ => Ok(()),
+    }
+}
+
 /// Adds what can be read; a bundle may hold certificates that we do not understand.
 fn add(roots: &mut RootCertStore, path: &Path) -> Result<usize, Error> {
     let unreadable = |error| Error::Trust(format!("cannot read certificates from '{}': {error}", path.display()));
@@ -74,13 +84,18 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ca.pem");
         let trust = Trust { bundle: Some(path.clone()), extra: None };
-        assert!(matches!(trust.tls(), Err(Error::Trust(_))), "absent");
+        assert!(matches!(trust.tls(None), Err(Error::Trust(_))), "absent");
         std::fs::write(&path, "nothing here").expect("written");
-        assert!(matches!(trust.tls(), Err(Error::Trust(_))), "empty");
+        assert!(matches!(trust.tls(None), Err(Error::Trust(_))), "empty");
     }
 
     #[test]
     fn the_machine_bundle_may_be_absent() {
-        assert!(Trust::default().tls().is_ok());
+        assert!(Trust::default().tls(None).is_ok());
+    }
+
+    #[test]
+    fn a_text_must_hold_certificates() {
+        assert!(matches!(Trust::default().tls(Some("nothing here")), Err(Error::Trust(_))));
     }
 }

@@ -1,0 +1,224 @@
+//! Circuit breakers: an origin that fails again and again is left alone for a while, then asked by one at a time.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use model::{Ambient, Timestamp};
+
+use super::failure::Failure;
+use crate::retry::Retry;
+
+/// Failures in a row that open the breaker.
+const FAILURES: u32 = 5;
+
+/// Pauses: the first one, doubled each time, at most the longest.
+const PAUSES: Retry = Retry { attempts: u32::MAX, first: Duration::from_secs(5), longest: Duration::from_secs(300) };
+
+/// Origins whose trouble is remembered. Links in an index lead anywhere, so their number is not ours to choose.
+const ORIGINS: usize = 256;
+
+/// The breakers of one upstream, one for each origin that its answers lead to: a host that somebody links to
+/// and that is away says nothing of the upstream itself.
+pub(crate) struct Breakers {
+    ambient: Ambient,
+    troubled: Mutex<HashMap<String, Trouble>>,
+}
+
+/// An origin that failed since it last answered.
+#[derive(Clone, Copy, Default)]
+struct Trouble {
+    failures: u32,
+    opened: u32,
+    until: Option<Timestamp>,
+    probing: bool,
+}
+
+/// Leave to ask; to be settled with what came of it. Dropped unsettled, it says nothing.
+pub(crate) struct Admission<'a> {
+    breakers: &'a Breakers,
+    origin: String,
+    probe: bool,
+}
+
+impl Breakers {
+    pub(crate) fn new(ambient: Ambient) -> Self {
+        Self { ambient, troubled: Mutex::default() }
+    }
+
+    /// Whether `origin` may be asked now: an open breaker lets nobody through, a lapsed one a single probe.
+    pub(crate) fn admit(&self, origin: String) -> Result<Admission<'_>, Failure> {
+        let mut troubled = self.lock();
+        let mut probe = false;
+        if let Some(trouble) = troubled.get_mut(&origin) {
+            if let Some(until) = trouble.closed_until(self.ambient.now()) {
+                return Err(Failure::Open { origin, until });
+            }
+            probe = trouble.until.is_some();
+            trouble.probing = probe;
+        }
+        drop(troubled);
+        Ok(Admission { breakers: self, origin, probe })
+    }
+
+    /// Whether [`Breakers::admit`] would refuse now, without taking its place.
+    pub(crate) fn check(&self, origin: &str) -> Result<(), Failure> {
+        let until = self.lock().get(origin).and_then(|trouble| trouble.closed_until(self.ambient.now()));
+        until.map_or(Ok(()), |until| Err(Failure::Open { origin: origin.to_owned(), until }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Trouble>> {
+        self.troubled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Trouble {
+    fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.until.filter(|until| *until > now || self.probing)?;
+        Some(until.max(now))
+    }
+
+    /// One more failure. Calls that were under way when the breaker opened say nothing new.
+    fn failed(&mut self, probe: bool, after: Option<Duration>, ambient: &Ambient) {
+        if self.until.is_some() && !probe {
+            return;
+        }
+        self.failures += 1;
+        if let Some(after) = after {
+            self.until = Some(ambient.now().plus(after.min(PAUSES.longest)));
+        } else if probe || self.failures >= FAILURES {
+            self.opened += 1;
+            self.until = Some(ambient.now().plus(PAUSES.jittered(self.opened, ambient)));
+        }
+    }
+}
+
+impl Admission<'_> {
+    /// It answered: whatever was held against it is forgotten. Calls that were under way when the breaker opened
+    /// do not close it.
+    pub(crate) fn succeeded(self) {
+        let mut troubled = self.breakers.lock();
+        if self.probe || troubled.get(&self.origin).is_some_and(|trouble| trouble.until.is_none()) {
+            troubled.remove(&self.origin);
+        }
+    }
+
+    /// It failed; `after` is how long it wants to be left alone, if it said so.
+    pub(crate) fn failed(self, after: Option<Duration>) {
+        let mut troubled = self.breakers.lock();
+        if troubled.len() >= ORIGINS && !troubled.contains_key(&self.origin) {
+            let least = troubled.iter().min_by_key(|(_, trouble)| trouble.until).map(|(origin, _)| origin.clone());
+            least.and_then(|least| troubled.remove(&least));
+        }
+        let trouble = troubled.entry(self.origin.clone()).or_default();
+        trouble.failed(self.probe, after, &self.breakers.ambient);
+    }
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        if let Some(trouble) = self.breakers.lock().get_mut(&self.origin).filter(|_| self.probe) {
+            trouble.probing = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::{ManualClock, SystemRandom};
+
+    use super::*;
+
+    const HERE: &str = "https://a.example";
+
+    fn breakers() -> (Breakers, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::at(Timestamp(0)));
+        (Breakers::new(Ambient::new(Arc::clone(&clock) as _, Arc::new(SystemRandom))), clock)
+    }
+
+    fn fail(breakers: &Breakers, times: usize) {
+        for _ in 0..times {
+            breakers.admit(HERE.to_owned()).unwrap_or_else(|open| panic!("{open}")).failed(None);
+        }
+    }
+
+    fn pause(breakers: &Breakers, now: Timestamp) -> Duration {
+        match breakers.check(HERE) {
+            Err(Failure::Open { until, .. }) => until.since(now),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn five_failures_in_a_row_open_it_and_a_success_starts_over() {
+        let (breakers, _) = breakers();
+        fail(&breakers, 4);
+        breakers.admit(HERE.to_owned()).unwrap_or_else(|open| panic!("{open}")).succeeded();
+        fail(&breakers, 5);
+        assert!(matches!(breakers.admit(HERE.to_owned()), Err(Failure::Open { .. })));
+        assert!(breakers.admit("https://b.example".to_owned()).is_ok(), "another origin");
+    }
+
+    #[test]
+    fn after_the_pause_one_probes_at_a_time() {
+        let (breakers, clock) = breakers();
+        fail(&breakers, 5);
+        clock.advance(Duration::from_secs(5));
+        let probe = breakers.admit(HERE.to_owned());
+        assert!(breakers.admit(HERE.to_owned()).is_err());
+        drop(probe);
+        let probe = breakers.admit(HERE.to_owned()).unwrap_or_else(|open| panic!("{open}"));
+        probe.succeeded();
+        assert!(breakers.admit(HERE.to_owned()).is_ok() && breakers.admit(HERE.to_owned()).is_ok());
+    }
+
+    #[test]
+    fn pauses_double_to_five_minutes() {
+        let (breakers, clock) = breakers();
+        fail(&breakers, 5);
+        let mut expected = 5.0_f64;
+        for _ in 0..9 {
+            let now = breakers.ambient.now();
+            let got = pause(&breakers, now).as_secs_f64();
+            assert!((expected / 2.0..=expected).contains(&got), "{got} of {expected}");
+            clock.advance(Duration::from_secs(300));
+            fail(&breakers, 1);
+            expected = (expected * 2.0).min(300.0);
+        }
+    }
+
+    #[test]
+    fn calls_under_way_neither_prolong_nor_end_the_pause() {
+        let (breakers, _) = breakers();
+        let late: Vec<_> = (0..9).filter_map(|_| breakers.admit(HERE.to_owned()).ok()).collect();
+        let luck = breakers.admit(HERE.to_owned()).unwrap_or_else(|open| panic!("{open}"));
+        fail(&breakers, 5);
+        let before = pause(&breakers, Timestamp(0));
+        late.into_iter().for_each(|late| late.failed(None));
+        luck.succeeded();
+        assert_eq!(pause(&breakers, Timestamp(0)), before);
+    }
+
+    #[test]
+    fn a_wish_to_be_left_alone_is_granted_at_once_and_within_reason() {
+        let (breakers, clock) = breakers();
+        let ask = || breakers.admit(HERE.to_owned()).unwrap_or_else(|open| panic!("{open}"));
+        ask().failed(Some(Duration::from_secs(7)));
+        assert_eq!(pause(&breakers, Timestamp(0)), Duration::from_secs(7));
+        clock.advance(Duration::from_secs(7));
+        ask().failed(Some(Duration::from_secs(1 << 40)));
+        assert_eq!(pause(&breakers, breakers.ambient.now()), Duration::from_secs(300));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (breakers, _) = breakers();
+        for number in 0..2 * ORIGINS {
+            let admission = breakers.admit(format!("https://{number}.example"));
+            admission.unwrap_or_else(|open| panic!("{open}")).failed(None);
+        }
+        assert_eq!(breakers.lock().len(), ORIGINS);
+    }
+}

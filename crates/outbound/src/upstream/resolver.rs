@@ -1,0 +1,74 @@
+//! Names become addresses once, here; what the walls let through is what is connected to.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use reqwest::Url;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::failure::Failure;
+use super::walls::{CLOSED_ADDRESS, Walls, forbidden, literal};
+
+/// Asks for the addresses of a name.
+pub(crate) type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
+
+/// The machine's own way.
+pub(crate) fn system() -> Lookup {
+    Arc::new(|name| {
+        async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|found| found.ip()).collect()) }.boxed()
+    })
+}
+
+/// All addresses of a name are behind the walls.
+#[derive(Debug, thiserror::Error)]
+#[error("{CLOSED_ADDRESS}")]
+pub(crate) struct Walled;
+
+/// Resolves names within the walls.
+#[derive(Clone)]
+pub(crate) struct Resolver {
+    lookup: Lookup,
+    walls: Arc<Walls>,
+    /// The hosts of the proxies: an operator named them, so they may be anywhere.
+    proxies: Arc<[String]>,
+}
+
+impl Resolver {
+    pub(crate) fn new(lookup: Lookup, walls: Walls, proxies: Vec<String>) -> Self {
+        Self { lookup, walls: Arc::new(walls), proxies: proxies.into() }
+    }
+
+    /// Whether `url` may be asked, before anything is sent. A name is looked up here only where a proxy could
+    /// connect in our place; without one it is judged when it is resolved for the connection.
+    pub(crate) async fn check(&self, url: &Url) -> Result<(), Failure> {
+        self.walls.check(url)?;
+        if self.proxies.is_empty() || literal(url).is_some() {
+            return Ok(());
+        }
+        // A name that only the proxy knows is the proxy's to judge.
+        let found = (self.lookup)(url.host_str().unwrap_or_default().to_owned()).await.unwrap_or_default();
+        match found.into_iter().all(|address| self.walls.permit(address)) {
+            true => Ok(()),
+            false => Err(forbidden(url, CLOSED_ADDRESS)),
+        }
+    }
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (own, name) = (self.clone(), name.as_str().to_owned());
+        Box::pin(async move {
+            let trusted = own.proxies.contains(&name);
+            let found = (own.lookup)(name).await?;
+            let open: Vec<_> = found.iter().copied().filter(|found| trusted || own.walls.permit(*found)).collect();
+            if open.is_empty() && !found.is_empty() {
+                return Err(Walled.into());
+            }
+            let addresses: Addrs = Box::new(open.into_iter().map(|address| SocketAddr::new(address, 0)));
+            Ok(addresses)
+        })
+    }
+}
