@@ -81,7 +81,7 @@ pub use notes::{Seen, keep_notes};
 pub use ops::OpsSummary;
 pub use packaging::{Receiving, Shown, Taken as TakenIn};
 pub use presume::Presumed;
-pub use registry::{Registry, Settings};
+pub use registry::{Outside, Registry, Settings};
 pub use remote::{Coming, Reached};
 pub use repositories::{NewRepository, RepoChange, RepoSettings, SettingsChange};
 pub use rules::Rule;

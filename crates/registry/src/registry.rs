@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use blobs::Blobs;
-use model::{Ambient, RepoKey, Scope, Secret, TenantId, Timestamp, TokenId};
+use model::{Ambient, Network, RepoKey, Scope, Secret, TenantId, Timestamp, TokenId};
 use store::admission::Limits;
 use store::repositories::Repository;
 use store::{Stamp, Store};
@@ -57,6 +57,19 @@ pub struct Settings {
     pub presigned_parts: Option<Duration>,
     /// Seals credentials that must be shown to others again.
     pub master_key: Secret<[u8; 32]>,
+    /// How upstreams are reached.
+    pub outside: Outside,
+}
+
+/// What lies between us and upstreams.
+#[derive(Clone, Debug, Default)]
+pub struct Outside {
+    /// Networks that upstreams may be in although they are not public.
+    pub private: Vec<Network>,
+    /// Whom we believe.
+    pub trust: outbound::Trust,
+    /// Proxies on the way.
+    pub proxies: outbound::Proxies,
 }
 
 /// The registry; cheap to clone.

@@ -63,7 +63,7 @@ impl Connection {
     ) -> Result<Client, Failure> {
         let environment = &context.environment;
         let extra = self.ca_file.clone().or_else(|| environment.filled("ARTIFORTRESS_CA_FILE").map(PathBuf::from));
-        let bundle = environment.filled("SSL_CERT_FILE").map(PathBuf::from);
+        let bundle = bundle(environment);
         let settings =
             Settings { token, trust: Trust { bundle, extra }, proxies: proxies(environment), ..Settings::new(server) };
         Ok(Client::new(settings, context.ambient.clone())?)
@@ -103,7 +103,13 @@ pub(super) fn secret_file(path: &Path) -> Result<Secret<String>, Failure> {
     }
 }
 
-fn proxies(environment: &Environment) -> Proxies {
+/// The authorities that are believed in place of the system's, where the environment names them.
+pub(crate) fn bundle(environment: &Environment) -> Option<PathBuf> {
+    environment.filled("SSL_CERT_FILE").map(PathBuf::from)
+}
+
+/// The usual variables.
+pub(crate) fn proxies(environment: &Environment) -> Proxies {
     let either =
         |name: &str| environment.filled(&name.to_lowercase()).or_else(|| environment.filled(name)).map(str::to_owned);
     // The upper-case form of the first could come from a request's header where we run as a CGI program.

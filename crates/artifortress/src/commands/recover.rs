@@ -44,7 +44,7 @@ impl Recover {
         if state != MigrationState::Current {
             return Err(Failure::new("the database is not up to date: run `artifortress migrate`"));
         }
-        let registry = build(&config, store, &context.ambient).await?;
+        let registry = build(&config, store, context).await?;
         let minted = registry.recover(self.subject, self.lost).await.map_err(|error| {
             let failure = Failure::new(error.to_string());
             if self.lost { failure } else { failure.advise("if nobody has that token any more: --lost") }

@@ -27,8 +27,8 @@ section! {
         external_url: Option<BaseUrl> = "" { otherwise: "as the client asked" };
         /// Proxies whose `X-Forwarded-*` headers are believed.
         trusted_proxies: Vec<Network> = "" { may_be_empty: true };
-        /// Without effect yet: this version calls no upstream, webhook or identity provider. Private networks that
-        /// they may live in.
+        /// Networks that upstreams of remote repositories may be in although they are not public, such as
+        /// `10.0.0.0/8`; all others that are not public are refused.
         private_upstreams: Vec<Network> = "" { may_be_empty: true };
         /// Tells browsers to use HTTPS only, for a year.
         hsts: bool = "false";

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use blobs::{Blobs, S3Config, S3Credentials};
 use model::{Ambient, Secret};
-use registry::{Limits, Registry, Settings};
+use outbound::Trust;
+use registry::{Limits, Outside, Registry, Settings};
 use store::{Options, Store};
 
 use super::master_key::master_key;
 use super::stamps::check_stamps;
+use crate::Context;
+use crate::commands::connection::{bundle, proxies};
 use crate::commands::failure::Failure;
-use crate::config::{BlobPlace, Config, DatabaseUrl};
+use crate::config::{BlobPlace, Config, DatabaseUrl, Environment};
 
 /// Memory for remembered entries.
 const ENTRY_CACHE: u64 = 32 << 20;
@@ -27,10 +30,12 @@ pub(crate) async fn open_store(config: &Config, ambient: &Ambient) -> Result<Sto
 }
 
 /// Builds the registry over an open store whose schema is current.
-pub(crate) async fn build(config: &Config, store: Store, ambient: &Ambient) -> Result<Registry, Failure> {
+pub(crate) async fn build(config: &Config, store: Store, context: &Context) -> Result<Registry, Failure> {
+    let ambient = &context.ambient;
     let blobs = open_blobs(config)?;
     let stamp = check_stamps(config.server.environment.0.as_str(), &store, &blobs, ambient).await?;
-    let settings = settings(config, master_key(config, ambient)?);
+    let outside = outside(config, &context.environment);
+    let settings = settings(config, master_key(config, ambient)?, outside);
     let registry = Registry::open(store, blobs, ambient.clone(), settings).await;
     let registry = registry.map_err(|error| Failure::new(format!("the registry cannot be opened: {error}")))?;
     registry.expect_stamp(stamp);
@@ -67,7 +72,16 @@ fn s3(config: &Config, bucket: String, prefix: String) -> S3Config {
     }
 }
 
-fn settings(config: &Config, master_key: Secret<[u8; 32]>) -> Settings {
+/// What lies between us and upstreams: as the command line's client has it.
+fn outside(config: &Config, environment: &Environment) -> Outside {
+    Outside {
+        private: config.server.private_upstreams.clone(),
+        trust: Trust { bundle: bundle(environment), extra: None },
+        proxies: proxies(environment),
+    }
+}
+
+fn settings(config: &Config, master_key: Secret<[u8; 32]>, outside: Outside) -> Settings {
     let hours = |hours: u64| Duration::from_secs(hours * 3600);
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
     let seconds = Duration::from_secs;
@@ -89,5 +103,6 @@ fn settings(config: &Config, master_key: Secret<[u8; 32]>) -> Settings {
         presigned_downloads: config.download.presigned.then(|| seconds(config.download.presigned_ttl_seconds)),
         presigned_parts: config.upload.presigned_parts.then(|| seconds(config.upload.part_ttl_seconds)),
         master_key,
+        outside,
     }
 }

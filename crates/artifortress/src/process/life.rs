@@ -38,7 +38,7 @@ pub(crate) async fn live(process: Process, flags: &ConfigFlags, context: &Contex
     if !usable(process, &config, &store, context, &stop).await? {
         return Ok(());
     }
-    let registry = build(&config, store, &context.ambient).await?;
+    let registry = build(&config, store, context).await?;
     tell_closed_upstreams(&registry).await;
     work(process, &config, &registry, stop).await
 }

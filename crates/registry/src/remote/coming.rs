@@ -14,12 +14,17 @@ use crate::fetch::Found;
 
 /// A file that is read while it comes. Who falls behind reads the rest from here, once all of it has come.
 pub struct Coming {
-    grant: Grant<Read>,
-    path: EntryPath,
-    fill: Arc<Fill>,
+    file: File,
     head: FillHead,
     sent: u64,
     rest: Rest,
+}
+
+/// Which file it is, and what brings it.
+struct File {
+    grant: Grant<Read>,
+    path: EntryPath,
+    fill: Arc<Fill>,
 }
 
 enum Rest {
@@ -36,7 +41,7 @@ impl Coming {
         head: FillHead,
         pieces: broadcast::Receiver<Piece>,
     ) -> Self {
-        Self { grant, path, fill, head, sent: 0, rest: Rest::Live(pieces) }
+        Self { file: File { grant, path, fill }, head, sent: 0, rest: Rest::Live(pieces) }
     }
 
     /// Its length in bytes, if the upstream tells.
@@ -51,8 +56,8 @@ impl Coming {
 
     /// Waits until it is here.
     pub async fn whole(self) -> Result<Found> {
-        self.fill.done().await?;
-        self.grant.find(&self.path).await
+        self.file.fill.done().await?;
+        self.file.grant.find(&self.file.path).await
     }
 
     /// The next bytes; `None` at the end. After an error nothing more comes.
@@ -65,25 +70,27 @@ impl Coming {
                         return Ok(Some(bytes));
                     }
                     Ok(Piece::End) => self.rest = Rest::Nothing,
-                    Err(_) => self.rest = self.kept().await?,
+                    Err(_) => self.rest = self.file.after(self.sent).await?,
                 },
                 Rest::Kept(content) => return content.next().await,
                 Rest::Nothing => return Ok(None),
             }
         }
     }
+}
 
-    /// What is still to be read, from here.
-    async fn kept(&self) -> Result<Rest> {
+impl File {
+    /// What comes after the first `sent` bytes, from here, when all of it has come.
+    async fn after(&self, sent: u64) -> Result<Rest> {
         let digest = self.fill.done().await?;
         let found = self.grant.find(&self.path).await?;
-        if self.sent > 0 && found.digest() != digest {
+        if sent > 0 && found.digest() != digest {
             let why = "another process has brought other bytes meanwhile: ask again";
             return Err(Error::refuse(Code::ServiceUnavailable, why));
         }
-        if self.sent >= found.size() {
+        if sent >= found.size() {
             return Ok(Rest::Nothing);
         }
-        Ok(Rest::Kept(Box::new(found.open(Some(self.sent..found.size())).await?)))
+        Ok(Rest::Kept(Box::new(found.open(Some(sent..found.size())).await?)))
     }
 }

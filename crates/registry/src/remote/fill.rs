@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::stub::{Heard, Question, Reply};
 use bytes::Bytes;
 use formats::{Algorithm, Ask, NewFile as Announced, Sums, Wanted as WantedSums};
 use model::{Code, EntryPath, RepoId, Sha256Digest};
+use outbound::{Found as Answer, Question, Reply};
 use store::packages::Coordinate;
 use store::releases::{self, NewFile, PublishRelease};
 use tokio::sync::{broadcast, watch};
@@ -239,7 +239,7 @@ impl Fetch {
     /// Receives all of it; the last piece is held back until everything is known to be right.
     async fn receive(
         &self,
-        mut reply: Reply,
+        mut reply: Answer,
         wanted: &Wanted,
         declared: Declared,
         length: Option<u64>,
@@ -333,20 +333,12 @@ fn lies(path: &EntryPath, why: &str) -> Error {
 }
 
 /// `None`: there is no such thing.
-async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Reply>> {
-    let question = Question {
-        target: &ask.target,
-        accept: ask.accept,
-        etag: None,
-        modified: None,
-        compressed: false,
-        most: remote.longest,
-        head: false,
-    };
+async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
+    let question = Question { accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
     match remote.upstream.ask(question).await.map_err(|failure| failed(&failure))? {
-        Heard::New(reply) => Ok(Some(reply)),
-        Heard::Missing => Ok(None),
-        Heard::Same => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),
+        Reply::Found(found) => Ok(Some(*found)),
+        Reply::Missing => Ok(None),
+        Reply::Unchanged => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::stub::{Failure, Heard as Answer, Question};
 use blobs::{Expect, Received};
 use bytes::Bytes;
 use formats::Ask;
 use model::{Code, RepoId, Timestamp};
+use outbound::{Failure, Question, Reply};
 use store::observations::{self, Confirm, Observation, Observe};
 
 use super::{Remote, Remotes};
@@ -226,20 +226,15 @@ async fn answer(
 ) -> std::result::Result<Option<Option<News>>, Failure> {
     let known = known.filter(|known| known.digest.is_some());
     let question = Question {
-        target: &ask.target,
-        accept: ask.accept,
         etag: known.and_then(|known| known.etag.as_deref()),
-        modified: known.and_then(|known| known.changed_at),
-        compressed: true,
-        most: LONGEST,
-        head: false,
+        ..Question::index(&ask.target, ask.accept, LONGEST)
     };
-    let reply = match remote.upstream.ask(question).await? {
-        Answer::Missing => return Ok(None),
-        Answer::Same => return Ok(Some(None)),
-        Answer::New(reply) => reply,
+    let found = match remote.upstream.ask(question).await? {
+        Reply::Missing => return Ok(None),
+        Reply::Unchanged => return Ok(Some(None)),
+        Reply::Found(found) => found,
     };
-    let (media_type, address) = (reply.media_type().to_owned(), reply.address().to_owned());
-    let (etag, changed_at) = (reply.etag().map(str::to_owned), reply.changed_at());
-    Ok(Some(Some(News { body: reply.whole().await?, media_type, address, etag, changed_at })))
+    let (media_type, address) = (found.media_type(), found.address().to_owned());
+    let (etag, changed_at) = (found.etag().map(str::to_owned), found.changed_at());
+    Ok(Some(Some(News { body: found.whole().await?, media_type, address, etag, changed_at })))
 }

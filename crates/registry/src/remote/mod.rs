@@ -1,6 +1,7 @@
 //! Repositories whose packages come from an upstream: asked when somebody asks, verified, kept, and served from here
 //! from then on.
 
+mod client;
 mod coming;
 mod facts;
 mod fill;
@@ -10,7 +11,6 @@ mod look;
 mod overlay;
 mod shown;
 mod source;
-mod stub;
 mod turn;
 
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use std::time::Duration;
 use formats::{Known, PackageAt};
 use model::state::RepoKind;
 use model::{ObservationId, RepoId, Timestamp};
+use outbound::Upstream;
 use quick_cache::sync::Cache;
 use store::events::Act;
 use store::observations::Observation;
-use stub::Upstream;
 
 pub use coming::Coming;
 pub use fill::Reached;
@@ -135,7 +135,7 @@ impl<A> Grant<A> {
             let of = registry.upstream_of(repo)?;
             let format = format_of(repo)?.upstream();
             let format = format.ok_or_else(|| Error::Defect(format!("{} has no upstreams", repo.format)))?;
-            let upstream = registry.reached(&of)?;
+            let upstream = client::of(registry, &of)?;
             let (settings, longest) = (Arc::new(of.settings), registry.settings().max_upload);
             Ok(Remote { upstream, format, settings, longest, since: Timestamp(0) })
         })

@@ -93,6 +93,7 @@ fn release(bench: &Bench, repo: RepoId, version: &str, files: &[(&str, u8)]) -> 
         joins: false,
         twin: None,
         seal: None,
+        stays_open: false,
         gather: None,
         limits: LIMITS,
     }
