@@ -19,19 +19,30 @@ impl Seen {
     }
 }
 
-type Answerer = dyn Fn(usize, &Seen) -> String + Send + Sync;
+type Answerer = dyn Fn(usize, &Seen) -> Vec<u8> + Send + Sync;
 
 /// Answers each request with raw text and closes; remembers what it saw.
 pub(crate) struct Fake {
     pub(crate) base: String,
+    pub(crate) port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Fake {
     /// `answer` gets the number of the request (from 0) and the request.
-    pub(crate) async fn start(answer: impl Fn(usize, &Seen) -> String + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
-        let base = format!("http://{}", listener.local_addr().expect("an address"));
+    pub(crate) async fn start<T: Into<Vec<u8>>>(answer: impl Fn(usize, &Seen) -> T + Send + Sync + 'static) -> Self {
+        Self::at("127.0.0.1", answer).await
+    }
+
+    /// The same at a chosen address.
+    pub(crate) async fn at<T: Into<Vec<u8>>>(
+        address: &str,
+        answer: impl Fn(usize, &Seen) -> T + Send + Sync + 'static,
+    ) -> Self {
+        let answer = move |number, seen: &Seen| answer(number, seen).into();
+        let listener = TcpListener::bind((address, 0)).await.expect("bound");
+        let own = listener.local_addr().expect("an address");
+        let (base, port) = (format!("http://{own}"), own.port());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (log, answer): (_, Arc<Answerer>) = (Arc::clone(&seen), Arc::new(answer));
         tokio::spawn(async move {
@@ -39,12 +50,28 @@ impl Fake {
                 tokio::spawn(serve(stream, Arc::clone(&log), Arc::clone(&answer)));
             }
         });
-        Self { base, seen }
+        Self { base, port, seen }
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().expect("not poisoned").clone()
     }
+}
+
+/// Writes `bytes` to whoever asks, and then neither more nor an end. Returns the base.
+pub(crate) async fn stalling(bytes: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = BufReader::new(stream);
+            read(&mut stream).await;
+            let _ = stream.get_mut().write_all(bytes.as_bytes()).await;
+            held.push(stream);
+        }
+    });
+    base
 }
 
 async fn serve(stream: TcpStream, log: Arc<Mutex<Vec<Seen>>>, answer: Arc<Answerer>) {
@@ -55,8 +82,8 @@ async fn serve(stream: TcpStream, log: Arc<Mutex<Vec<Seen>>>, answer: Arc<Answer
         log.push(seen.clone());
         log.len() - 1
     };
-    let text = answer(number, &seen);
-    let _ = stream.get_mut().write_all(text.as_bytes()).await;
+    let bytes = answer(number, &seen);
+    let _ = stream.get_mut().write_all(&bytes).await;
     let _ = stream.get_mut().shutdown().await;
 }
 

@@ -78,7 +78,9 @@ impl Inner {
             return Err(broken("names a token service without TLS"));
         }
         for (name, value) in [("service", &challenge.service), ("scope", &challenge.scope)] {
-            value.iter().for_each(|value| drop(realm.query_pairs_mut().append_pair(name, value)));
+            if let Some(value) = value {
+                realm.query_pairs_mut().append_pair(name, value);
+            }
         }
         let call = Call { method: Method::GET, headers: HeaderMap::new() };
         let response = self.exchange(&call, &realm, self.bound.to_realm(&realm, challenger)).await?;
@@ -123,14 +125,17 @@ fn causes<'a>(
     std::iter::successors(Some(error), |error| error.source())
 }
 
+/// What the library says when a connection ended before the head of an answer was there. Its type for that is no part
+/// of what it shows; a test sees whether the words are still these.
+const ENDED: &str = "connection closed before message completed";
+
 /// Whether the connection broke before the head of an answer was there.
 fn torn(error: &reqwest::Error) -> bool {
+    let reset = |error: &std::io::Error| {
+        matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe)
+    };
     let broken = |cause: &(dyn std::error::Error + 'static)| {
-        let closed = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled() || error.is_closed();
-        let reset = |error: &std::io::Error| {
-            matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe)
-        };
-        cause.downcast_ref().is_some_and(closed) || cause.downcast_ref().is_some_and(reset)
+        cause.downcast_ref().is_some_and(reset) || cause.to_string() == ENDED
     };
     !error.is_connect() && !error.is_timeout() && causes(error).any(broken)
 }

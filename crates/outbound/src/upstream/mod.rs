@@ -34,7 +34,7 @@ pub use settings::{Limits, Question, UpstreamSettings};
 use tokens::Tokens;
 pub use walls::Walls;
 
-use crate::address;
+use crate::address::{self, same_origin};
 use crate::client::{build, builder};
 use crate::error::Error;
 use crate::redirect;
@@ -134,8 +134,15 @@ impl Inner {
 
     /// Follows redirects to an answer, and says where it came from.
     async fn follow(&self, call: &Call, mut url: Url) -> Result<(reqwest::Response, Url), Failure> {
+        let mut left = false;
         for _ in 0..=redirect::MOST {
-            let response = self.authorized(call, &url).await?;
+            let home = same_origin(&self.bound.address, &url);
+            left |= !home;
+            // Whoever sends us back to our upstream may not choose what our credentials open there.
+            let response = match home && left {
+                true => self.exchange(call, &url, None).await?,
+                false => self.authorized(call, &url).await?,
+            };
             match redirect::next(&url, &response)? {
                 Some(next) => url = next,
                 None => return Ok((response, url)),

@@ -151,6 +151,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_asks_and_the_others_wait_for_what_it_gets() {
+        let (tokens, asked) = (Tokens::default(), std::cell::Cell::new(0));
+        let get = |_| {
+            tokens.get(purpose(1), None, Timestamp(0), async {
+                asked.set(asked.get() + 1);
+                tokio::task::yield_now().await;
+                Ok(token("x", 100))
+            })
+        };
+        assert!(futures_util::future::join_all((0..9).map(get)).await.iter().all(Result::is_ok));
+        assert_eq!(asked.get(), 1);
+    }
+
+    #[tokio::test]
     async fn what_is_remembered_is_bounded() {
         let tokens = Tokens::default();
         for number in 0..2 * MOST {

@@ -1,0 +1,71 @@
+//! Proxies: they may be anywhere; what they are sent to may not.
+
+use model::{Ambient, Secret};
+
+use super::{fails, found, names};
+use crate::Proxies;
+use crate::fake::{Fake, Seen, answer};
+use crate::upstream::{Failure, Upstream, UpstreamSettings};
+
+/// `public.test` is outside, `inner.test` and the proxy inside, others are unknown to us.
+fn through(settings: UpstreamSettings) -> Upstream {
+    let lookup = names(|name| match name {
+        "public.test" => vec!["9.9.9.9".parse().expect("an address")],
+        "mixed.test" => ["9.9.9.9", "10.0.0.1"].map(|text| text.parse().expect("an address")).to_vec(),
+        "inner.test" | "proxy.test" => vec!["127.0.0.1".parse().expect("an address")],
+        _ => Vec::new(),
+    });
+    Upstream::with_lookup(settings, Ambient::system(), lookup).expect("an upstream")
+}
+
+#[tokio::test]
+async fn a_proxy_may_be_inside_and_its_targets_not() {
+    let proxy = Fake::start(|_, _: &Seen| answer(200, "", "there")).await;
+    let own = |host: &str| Some(Secret::new(format!("http://user:secret@{host}:{}", proxy.port)));
+    let system = Proxies { http: Some(format!("proxy.test:{}", proxy.port)), ..Proxies::default() };
+    let usual = || UpstreamSettings::new("http://public.test");
+    let ways = [
+        UpstreamSettings { proxy: own("proxy.test"), ..usual() },
+        UpstreamSettings { proxy: own("127.0.0.1"), ..usual() },
+        UpstreamSettings { proxies: system, ..usual() },
+    ];
+    for settings in ways {
+        let (before, upstream) = (proxy.seen().len(), through(settings));
+        found(&upstream, "x").await;
+        found(&upstream, "http://only-the-proxy-knows.test/x").await;
+        let forbidden =
+            ["inner.test", "mixed.test", "proxy.test", "127.0.0.1", "10.0.0.1", "0x7f.1", "[::1]", "inner.test:81"];
+        for host in forbidden {
+            let failure = fails(&upstream, &format!("http://{host}/x")).await;
+            assert!(matches!(failure, Failure::Forbidden { .. }), "{host}: {failure:?}");
+        }
+        let seen = proxy.seen().split_off(before);
+        let lines: Vec<_> = seen.iter().map(|seen| seen.line.as_str()).collect();
+        let expected = ["GET http://public.test/x HTTP/1.1\r\n", "GET http://only-the-proxy-knows.test/x HTTP/1.1\r\n"];
+        assert_eq!(lines, expected);
+    }
+    assert!(proxy.seen()[0].header("proxy-authorization").is_some());
+}
+
+#[tokio::test]
+async fn what_goes_past_the_proxy_is_within_the_walls_too() {
+    let inner = Fake::start(|_, _: &Seen| answer(200, "", "there")).await;
+    let proxies =
+        Proxies { http: Some("http://proxy.test:9".to_owned()), https: None, except: Some("inner.test".to_owned()) };
+    let base = format!("http://inner.test:{}", inner.port);
+    let closed = through(UpstreamSettings { proxies: proxies.clone(), ..UpstreamSettings::new(&base) });
+    assert!(matches!(fails(&closed, "x").await, Failure::Forbidden { .. }));
+    let walls = super::walls(&["127.0.0.1"]);
+    found(&through(UpstreamSettings { proxies, walls, ..UpstreamSettings::new(&base) }), "x").await;
+    assert_eq!(inner.seen().len(), 1);
+}
+
+#[test]
+fn a_proxy_has_a_web_address_and_its_password_is_not_told() {
+    for bad in ["socks5://user:secret@a", "ftp://secret", "secret", ""] {
+        let settings =
+            UpstreamSettings { proxy: Some(Secret::new(bad.to_owned())), ..UpstreamSettings::new("http://a.test") };
+        let error = Upstream::new(settings, Ambient::system()).expect_err(bad).to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
