@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use formats::{Algorithm, Ask, NewFile as Announced, Sums, Wanted as WantedSums};
+use formats::{Algorithm, Ask, NewFile as Announced, Sums};
+use model::digest::hex;
 use model::{Code, EntryPath, RepoId, Sha256Digest};
 use outbound::{Found as Answer, Question, Reply};
 use store::packages::Coordinate;
@@ -16,7 +17,7 @@ use tracing::Instrument as _;
 use super::Remote;
 use super::coming::Coming;
 use super::look::{Lately, failed};
-use super::source::{Declared, Wanted};
+use super::source::Wanted;
 use super::turn::PAUSE;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
@@ -213,17 +214,14 @@ impl Fetch {
             return Ok(found.digest());
         }
         let wanted = self.grant.wanted(remote, &self.path).await?;
-        let (reply, declared) = tokio::join!(open(remote, &wanted.ask), declared(remote, &wanted));
-        let (reply, declared) = (reply?, declared?);
-        let reply = reply.ok_or_else(|| Error::not_found(&format!("the file {}", self.path)))?;
-        let length = match (declared.size, reply.length()) {
-            (Some(told), Some(comes)) if told != comes => {
-                let why = format!("it has {comes} bytes there instead of the {told} of the index");
-                return Err(lies(&self.path, &why));
-            }
-            (told, comes) => told.or(comes),
-        };
-        let (staged, last) = self.receive(reply, &wanted, declared, length).await?;
+        // The file is read meanwhile: it holds one of the upstream's places, and checksums need others.
+        let (received, checksum) = tokio::join!(self.receive(remote, &wanted), checksum(remote, &wanted));
+        let (staged, last) = received?;
+        let verified = checksum.and_then(|checksum| verify(&self.path, &wanted.declared.sums, checksum, &staged));
+        if let Err(error) = verified {
+            staged.discard(self.grant.registry());
+            return Err(error);
+        }
         let digest = self.publish(wanted, staged).await?;
         if let Some(last) = last {
             self.pieces.send(Piece::Bytes(last)).ok();
@@ -237,18 +235,19 @@ impl Fetch {
     }
 
     /// Receives all of it; the last piece is held back until everything is known to be right.
-    async fn receive(
-        &self,
-        mut reply: Answer,
-        wanted: &Wanted,
-        declared: Declared,
-        length: Option<u64>,
-    ) -> Result<(Staged, Option<Bytes>)> {
-        let registry = self.grant.registry();
-        let sums = sums_wanted(&declared.sums, !wanted.checksums.is_empty());
-        let announced = Announced { sums, sha256: declared.sha256, length };
-        let mut staging = Staging::begin(registry, &announced)?;
-        self.tell(FillHead { length, sha256: declared.sha256 });
+    async fn receive(&self, remote: &Remote, wanted: &Wanted) -> Result<(Staged, Option<Bytes>)> {
+        let reply = open(remote, &wanted.ask).await?;
+        let mut reply = reply.ok_or_else(|| Error::not_found(&format!("the file {}", self.path)))?;
+        let length = match (wanted.declared.size, reply.length()) {
+            (Some(told), Some(comes)) if told != comes => {
+                let why = format!("it has {comes} bytes there instead of the {told} of the index");
+                return Err(lies(&self.path, &why));
+            }
+            (told, comes) => told.or(comes),
+        };
+        let sha256 = wanted.declared.sha256;
+        let mut staging = Staging::begin(self.grant.registry(), &Announced { sums: wanted.sums(), sha256, length })?;
+        self.tell(FillHead { length, sha256 });
         let mut held: Option<Bytes> = None;
         while let Some(piece) = reply.next().await.map_err(|failure| failed(&failure))? {
             staging.write(piece.clone()).await?;
@@ -260,15 +259,6 @@ impl Fetch {
             Some(Code::UploadVerificationFailed) => lies(&self.path, &error.to_string()),
             _ => error,
         })?;
-        for algorithm in Algorithm::ALL {
-            if let (Some(told), Some(found)) = (declared.sums.hex(algorithm), staged.sums.hex(algorithm))
-                && told != found
-            {
-                let why = format!("its {} is {found} instead of {told}", algorithm.word());
-                staged.discard(registry);
-                return Err(lies(&self.path, &why));
-            }
-        }
         Ok((staged, held))
     }
 
@@ -342,35 +332,39 @@ async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
     }
 }
 
-/// What the upstream says of the file, its checksum files included.
-async fn declared(remote: &Remote, wanted: &Wanted) -> Result<Declared> {
-    let mut declared = wanted.declared.clone();
+/// A checksum, and how it is computed.
+type Checksum = (Algorithm, Vec<u8>);
+
+/// What the upstream's first checksum file says.
+async fn checksum(remote: &Remote, wanted: &Wanted) -> Result<Option<Checksum>> {
     for (algorithm, ask) in &wanted.checksums {
         let Some(reply) = open(&remote.with_longest(CHECKSUM), ask).await? else { continue };
         let text = reply.whole().await.map_err(|failure| failed(&failure))?;
-        let Some(sum) = first_sum(&text, *algorithm) else { continue };
-        if *algorithm == Algorithm::Sha256 {
-            declared.sha256 = <[u8; 32]>::try_from(sum).ok().map(Sha256Digest);
-        } else {
-            declared.sums = Sums::from_iter([(*algorithm, sum)]);
+        if let Some(sum) = first_sum(&text, *algorithm) {
+            return Ok(Some((*algorithm, sum)));
         }
-        break;
     }
-    Ok(declared)
+    Ok(None)
+}
+
+/// Whether the bytes are those that the upstream tells of.
+fn verify(path: &EntryPath, told: &Sums, checksum: Option<Checksum>, staged: &Staged) -> Result<()> {
+    let found = |algorithm| match algorithm {
+        Algorithm::Sha256 => Some(staged.received.digest.hex()),
+        other => staged.sums.hex(other),
+    };
+    let told = Algorithm::ALL.into_iter().filter_map(|algorithm| Some((algorithm, told.hex(algorithm)?)));
+    for (algorithm, told) in told.chain(checksum.map(|(algorithm, sum)| (algorithm, hex(&sum)))) {
+        let found = found(algorithm).unwrap_or_default();
+        if found != told {
+            return Err(lies(path, &format!("its {} is {found} instead of {told}", algorithm.word())));
+        }
+    }
+    Ok(())
 }
 
 /// The checksum that a text begins with.
 fn first_sum(text: &[u8], algorithm: Algorithm) -> Option<Vec<u8>> {
     let word = std::str::from_utf8(text).ok()?.split_whitespace().next()?.to_ascii_lowercase();
     model::digest::unhex(&word).filter(|sum| sum.len() == algorithm.length())
-}
-
-/// What is computed: what the upstream tells, and what clients ask for beside the file.
-fn sums_wanted(told: &Sums, all: bool) -> WantedSums {
-    WantedSums {
-        md5: all || told.md5.is_some(),
-        sha1: all || told.sha1.is_some(),
-        sha512: told.sha512.is_some(),
-        blake2: told.blake2.is_some(),
-    }
 }

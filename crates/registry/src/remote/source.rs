@@ -64,6 +64,18 @@ impl Wanted {
         }
     }
 
+    /// What is computed: what the upstream tells of, and what clients may ask for beside the file.
+    pub(super) fn sums(&self) -> formats::Wanted {
+        let told = &self.declared.sums;
+        let beside = |wanted| self.checksums.iter().any(|(algorithm, _)| *algorithm == wanted);
+        formats::Wanted {
+            md5: told.md5.is_some() || beside(Algorithm::Md5),
+            sha1: told.sha1.is_some() || beside(Algorithm::Sha1),
+            sha512: told.sha512.is_some() || beside(Algorithm::Sha512),
+            blake2: told.blake2.is_some(),
+        }
+    }
+
     /// What is kept of the file: what the format says, and the sums that were computed.
     pub(super) fn attributes(&self, sums: &Sums) -> Option<String> {
         let known = self.attributes.as_deref().and_then(|text| serde_json::from_str::<Map<String, Json>>(text).ok());
