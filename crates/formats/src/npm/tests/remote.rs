@@ -231,9 +231,21 @@ fn versions_that_cannot_be_used_are_left_out() {
         assert_eq!(taken(&body), None, "{what}");
     }
     let good = one(json!({}))["versions"]["1.0.0"].clone();
-    for key in
-        ["../1.0.0", "1.0", "v1.0.0", "01.0.0", "latest", "", "1.0.0/..", "99999999999999999999.0.0", "1.0.0\u{202e}"]
-    {
+    for key in [
+        "../1.0.0",
+        "1.0",
+        "v1.0.0",
+        "01.0.0",
+        "latest",
+        "",
+        "1.0.0beta/..",
+        "1.0beta",
+        "1.0.0.1",
+        "1.0.0_b",
+        "1.0.0/..",
+        "99999999999999999999.0.0",
+        "1.0.0\u{202e}",
+    ] {
         let mut body = one(json!({}));
         let mut version = good.clone();
         version["version"] = json!(key);
@@ -246,6 +258,22 @@ fn versions_that_cannot_be_used_are_left_out() {
         body["versions"]["1.0.0"] = odd;
         assert_eq!(taken(&body), None);
     }
+}
+
+/// They are from before versions were strict, and lockfiles name them.
+#[test]
+fn versions_are_kept_to_the_letter() {
+    for version in ["1.0.0beta", "3.0.0rc5", "1.2.3-rc.1+build", "1.0.0+a", "0.0.0"] {
+        let mut body = one(json!({"version": version}));
+        body["versions"] = json!({version: body["versions"]["1.0.0"]});
+        let known = taken(&body).expect(version);
+        let location = format!("tool/-/tool-{version}.tgz");
+        assert_eq!((known.version.as_str(), known.files[0].location.as_str()), (version, location.as_str()));
+    }
+    let mut body = one(json!({"version": "v1.0.0"}));
+    body["versions"]["1.0.0+a"] = body["versions"]["1.0.0"].clone();
+    let known = read(&body).expect("an answer").expect("a package");
+    assert_eq!(known.versions.len(), 2, "they say the same version in other words");
 }
 
 #[test]
