@@ -13,6 +13,7 @@ mod packages;
 mod publish;
 mod render;
 mod request;
+mod upstream;
 
 use formats::cargo::Cargo;
 use formats::go::Go;
@@ -34,8 +35,8 @@ pub struct Target {
 }
 
 /// All of them. `…-request`: an address and a body as they come in. `…-package`: what is inside of a package,
-/// framed, packed and signed correctly so that changes reach the innermost parser. `…-tar`: an archive, headers and all.
-pub const TARGETS: [Target; 15] = [
+/// framed, packed and signed correctly so that changes reach the innermost parser. `…-tar`: an archive, headers and all. `…-upstream`: what another server says of a package.
+pub const TARGETS: [Target; 17] = [
     Target { name: "cargo-request", run: |bytes| run(&Cargo, bytes), seeds: packages::cargo::requests },
     Target {
         name: "cargo-package",
@@ -43,6 +44,7 @@ pub const TARGETS: [Target; 15] = [
         seeds: packages::cargo::seeds,
     },
     Target { name: "cargo-tar", run: |tar| run(&Cargo, &packages::cargo::put_tar(tar)), seeds: packages::cargo::tars },
+    Target { name: "cargo-upstream", run: |bytes| upstream::run(&Cargo, bytes), seeds: packages::cargo::upstreams },
     Target { name: "go-request", run: |bytes| run(&Go, bytes), seeds: packages::go::requests },
     Target { name: "go-package", run: |text| run(&Go, &packages::go::put(text)), seeds: packages::go::seeds },
     Target { name: "maven-request", run: |bytes| run(&Maven, bytes), seeds: packages::maven::requests },
@@ -57,6 +59,7 @@ pub const TARGETS: [Target; 15] = [
         run: |text| packages::npm::put(text).is_some_and(|put| run(&Npm, &put)),
         seeds: packages::npm::seeds,
     },
+    Target { name: "npm-upstream", run: |bytes| upstream::run(&Npm, bytes), seeds: packages::npm::upstreams },
     Target { name: "oci-address", run: images::address, seeds: images::addresses },
     Target { name: "oci-manifest", run: images::manifest, seeds: images::manifests },
     Target { name: "pypi-request", run: |bytes| run(&Pypi, bytes), seeds: packages::pypi::requests },

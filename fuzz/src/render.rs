@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::publish::digest;
 
 /// Indexes and answers are asked for with every number that a format might use.
-const VIEWS: std::ops::Range<u8> = 0..16;
+pub(crate) const VIEWS: std::ops::Range<u8> = 0..16;
 const AT: Timestamp = Timestamp(1_700_000_000_000_000);
 /// Elements of HTML that have no end.
 const VOID: [&[u8]; 2] = [b"meta", b"br"];
@@ -98,7 +98,7 @@ fn file_facts(file: &ReleaseFile) -> FileFacts {
     FileFacts { path, location, digest, size, attributes: file.attributes.clone(), added_at, yanked: None }
 }
 
-fn check(format: &dyn Format, document: &Document) {
+pub(crate) fn check(format: &dyn Format, document: &Document) {
     let text = std::str::from_utf8(&document.body).expect("documents are UTF-8");
     let json = |text: &str| serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object());
     match document.media_type {

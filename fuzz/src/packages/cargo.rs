@@ -1,6 +1,6 @@
 //! Crates.
 
-use crate::{archive, request};
+use crate::{archive, request, upstream};
 
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let mut all = super::plain(&[
@@ -46,6 +46,25 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             bare,
             &[("Tool_x-2.0.0-rc.1+b/Cargo.toml", "[package]\nname='Tool_x'\nversion='2.0.0-rc.1+b'\n")],
         ),
+    ]
+}
+
+/// A configuration, then the index file in each spelling.
+pub(crate) fn upstreams() -> Vec<Vec<u8>> {
+    let plain = r#"{"dl":"https://there.example/api/v1/crates","api":"https://there.example"}"#;
+    let marked = r#"{"dl":"https://there.example/{prefix}/{lowerprefix}/{crate}-{version}.crate?{sha256-checksum}"}"#;
+    let sum = "07".repeat(32);
+    let index = format!(
+        r#"{{"name":"tool","vers":"1.0.0","deps":[{{"name":"a","req":"^1","features":[],"optional":false,
+        "default_features":true,"target":null,"kind":"normal","registry":null,"package":null}}],"cksum":"{sum}",
+        "features":{{"x":["y"]}},"yanked":false,"links":null,"pubtime":"2020-01-02T03:04:05Z"}}"#
+    );
+    let index = index.replace('\n', " ");
+    let newer = format!(r#"{{"name":"tool","vers":"2.0.0+b","cksum":"{sum}","v":3,"features2":{{}},"yanked":true}}"#);
+    let twin = index.replace("tool", "Tool_x");
+    vec![
+        upstream::write("tool", &[plain, &format!("{index}\n{newer}\r\n")]),
+        upstream::write("tool-x", &[marked, &twin, &twin]),
     ]
 }
 

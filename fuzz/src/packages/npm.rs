@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
-use crate::{archive, request};
+use crate::{archive, request, upstream};
 
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let mut all = super::plain(&[
@@ -81,4 +81,23 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 fn statement() -> String {
     let payload = STANDARD.encode(r#"{"_type":"x","predicateType":"https://slsa.dev/provenance/v1","predicate":{}}"#);
     format!(r#"{{"mediaType":"x","dsseEnvelope":{{"payload":"{payload}","payloadType":"y","signatures":[]}}}}"#)
+}
+
+/// Packuments.
+pub(crate) fn upstreams() -> Vec<Vec<u8>> {
+    let integrity = format!("sha512-{}", STANDARD.encode([7; 64]));
+    let scoped = json!({
+        "_id": "@acme/tool", "name": "@acme/tool", "dist-tags": {"latest": "1.0.0", "next": "2.0.0-rc.1"}, "readme": "# Tool",
+        "versions": {
+            "1.0.0": {"name": "@acme/tool", "version": "1.0.0", "dependencies": {"a": "^1"}, "bundledDependencies": true,
+                "scripts": {"install": "x"}, "os": ["linux"], "deprecated": "use 2", "dist": {"integrity": integrity,
+                "shasum": "0a".repeat(20), "fileCount": 2, "unpackedSize": 9, "signatures": [{"keyid": "k", "sig": "s"}],
+                "tarball": "https://there.example/base/@acme/tool/-/tool-1.0.0.tgz"}},
+            "2.0.0-rc.1": {"name": "@acme/tool", "version": "2.0.0-rc.1", "dist": {"tarball": "../t.tgz"}},
+        },
+        "time": {"created": "2020-01-01T00:00:00.000Z", "1.0.0": "2020-01-02T03:04:05.678Z"},
+    });
+    let bare = r#"{"name":"Tool","versions":{"1.0.0":{"dist":{"tarball":"//cdn.example/t","integrity":"sha1-x sha256-AAAA",
+        "shasum":"0000000000000000000000000000000000000000"},"deprecated":true,"_hasShrinkwrap":true}}}"#;
+    vec![upstream::write("@acme/tool", &[&scoped.to_string()]), upstream::write("tool", &[bare])]
 }

@@ -48,6 +48,19 @@ pub(super) fn clean(version: &str) -> Option<String> {
     (exact && bare.len() <= 256).then_some(bare)
 }
 
+/// Whether another registry may have this version, to the letter: a semantic version, or one from before they were
+/// strict, without the hyphen in front of its pre-release.
+pub(super) fn is_listed(version: &str) -> bool {
+    let strict = |text: &str| Version::parse(text).is_ok() && clean(text).is_some();
+    let hyphened = || {
+        let (_, patch) = version.match_indices('.').nth(1).map(|(at, dot)| version.split_at(at + dot.len()))?;
+        let (number, pre) =
+            version.split_at(version.len() - patch.trim_start_matches(|c: char| c.is_ascii_digit()).len());
+        pre.starts_with(|c: char| c.is_ascii_alphabetic()).then(|| format!("{number}-{pre}"))
+    };
+    strict(version) || hyphened().is_some_and(|text| strict(&text))
+}
+
 /// A dist-tag: a ref that nobody takes for a version or a range.
 pub(super) fn tag(text: &str) -> Result<RefName, Refusal> {
     let bare = text.trim_start_matches(['v', 'V', '=']);

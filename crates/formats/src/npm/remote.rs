@@ -6,12 +6,11 @@
 use std::collections::{HashMap, HashSet};
 
 use model::{EntryPath, PackageName, Timestamp, VersionName};
-use semver::Version;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use super::digests::Digests;
-use super::names::{archive, clean, is_name, normal, tag, version_of};
+use super::names::{archive, clean, is_listed, is_name, normal, tag, version_of};
 use super::object::{Object, text};
 use super::{Npm, body, publish};
 use crate::links::Links;
@@ -92,11 +91,15 @@ impl Package<'_> {
         dist: &Object<'_>,
         published_at: Option<Timestamp>,
     ) -> Option<KnownVersion> {
-        let cleaned = clean(version).filter(|_| Version::parse(version).is_ok())?;
         let stated = |field: &str| manifest.get(field).map(|said| said.as_str().unwrap_or_default().to_owned());
         let name = stated("name").unwrap_or_else(|| self.display.clone());
-        let another = stated("version").is_some_and(|stated| clean(&stated).as_ref() != Some(&cleaned));
-        if another || !is_name(&name) || normal(&name) != self.at.name {
+        let another =
+            |stated: String| stated != version && clean(&stated).is_none_or(|said| Some(said) != clean(version));
+        if !is_listed(version)
+            || stated("version").is_some_and(another)
+            || !is_name(&name)
+            || normal(&name) != self.at.name
+        {
             return None;
         }
         let attributes = attributes(fields, &manifest, dist)?;
