@@ -13,6 +13,7 @@ mod packages;
 mod publish;
 mod render;
 mod request;
+mod upstream;
 
 use formats::cargo::Cargo;
 use formats::go::Go;
@@ -35,7 +36,7 @@ pub struct Target {
 
 /// All of them. `…-request`: an address and a body as they come in. `…-package`: what is inside of a package,
 /// framed, packed and signed correctly so that changes reach the innermost parser. `…-tar`: an archive, headers and all.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     Target { name: "cargo-request", run: |bytes| run(&Cargo, bytes), seeds: packages::cargo::requests },
     Target {
         name: "cargo-package",
@@ -62,6 +63,7 @@ pub const TARGETS: [Target; 15] = [
     Target { name: "pypi-request", run: |bytes| run(&Pypi, bytes), seeds: packages::pypi::requests },
     Target { name: "pypi-package", run: |text| run(&Pypi, &packages::pypi::put(text)), seeds: packages::pypi::seeds },
     Target { name: "raw-request", run: |bytes| run(&Raw, bytes), seeds: packages::raw::requests },
+    Target { name: "upstream", run: upstream::run, seeds: upstream::seeds },
     Target { name: "names", run: names::names, seeds: names::seeds },
 ];
 

@@ -98,7 +98,7 @@ fn file_facts(file: &ReleaseFile) -> FileFacts {
     FileFacts { path, location, digest, size, attributes: file.attributes.clone(), added_at, yanked: None }
 }
 
-fn check(format: &dyn Format, document: &Document) {
+pub(crate) fn check(format: &dyn Format, document: &Document) {
     let text = std::str::from_utf8(&document.body).expect("documents are UTF-8");
     let json = |text: &str| serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object());
     match document.media_type {
