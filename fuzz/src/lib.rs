@@ -6,6 +6,7 @@
 //! queries, heads) has properties beside its code.
 #![expect(clippy::panic, clippy::expect_used, reason = "a broken promise is a panic: that is what is looked for")]
 
+mod answers;
 mod archive;
 mod images;
 mod names;
@@ -35,8 +36,9 @@ pub struct Target {
 }
 
 /// All of them. `…-request`: an address and a body as they come in. `…-package`: what is inside of a package,
-/// framed, packed and signed correctly so that changes reach the innermost parser. `…-tar`: an archive, headers and all. `…-upstream`: what another server says of a package.
-pub const TARGETS: [Target; 17] = [
+/// framed, packed and signed correctly so that changes reach the innermost parser. `…-tar`: an archive, headers and all.
+/// `…-upstream`, `upstream`: what another server says of a package.
+pub const TARGETS: [Target; 18] = [
     Target { name: "cargo-request", run: |bytes| run(&Cargo, bytes), seeds: packages::cargo::requests },
     Target {
         name: "cargo-package",
@@ -65,6 +67,7 @@ pub const TARGETS: [Target; 17] = [
     Target { name: "pypi-request", run: |bytes| run(&Pypi, bytes), seeds: packages::pypi::requests },
     Target { name: "pypi-package", run: |text| run(&Pypi, &packages::pypi::put(text)), seeds: packages::pypi::seeds },
     Target { name: "raw-request", run: |bytes| run(&Raw, bytes), seeds: packages::raw::requests },
+    Target { name: "upstream", run: answers::run, seeds: answers::seeds },
     Target { name: "names", run: names::names, seeds: names::seeds },
 ];
 

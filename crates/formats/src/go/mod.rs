@@ -8,6 +8,7 @@ mod modfile;
 mod names;
 mod pack;
 mod publish;
+mod remote;
 mod setup;
 mod tree;
 mod version;
@@ -21,8 +22,8 @@ use serde_json::json;
 use version::Version;
 
 use crate::{
-    Answer, Asked, Document, Format, Head, Operation, Packing, ParseError, Place, Refused, Setup, Site, VersionFacts,
-    VersionHead, View,
+    Answer, Asked, Document, Format, Head, Operation, Packing, ParseError, Place, Refused, Setup, Site, Upstream,
+    VersionFacts, VersionHead, View,
 };
 
 /// The format of Go modules.
@@ -77,13 +78,17 @@ impl Format for Go {
         known.sort_by(|a, b| a.version.cmp(&b.version));
         match view {
             LIST => Some(list(&known)),
-            LATEST => latest(&known).map(|one| info(one.head)),
+            LATEST => told(head, &known).or_else(|| latest(&known)).map(|one| info(one.head)),
             _ => None,
         }
     }
 
     fn version(&self, view: View, _: &Head, version: &VersionFacts, site: &Site<'_>) -> Option<Document> {
         self.fragment(view, version, site).filter(|_| view == INFO).map(|_| info(&version.head))
+    }
+
+    fn upstream(&self) -> Option<&'static dyn Upstream> {
+        Some(&Go)
     }
 
     fn packing(&self) -> Option<&'static dyn Packing> {
@@ -129,6 +134,12 @@ fn list(known: &[Known<'_>]) -> Document {
     let listed = known.iter().filter(|one| !one.version.is_pseudo());
     let body = listed.map(|one| format!("{}\n", one.head.version)).collect::<String>().into_bytes();
     Document { media_type: "text/plain; charset=utf-8", body }
+}
+
+/// The version that an upstream calls the latest: it has looked into what lies between them.
+fn told<'k, 'a>(head: &Head, known: &'k [Known<'a>]) -> Option<&'k Known<'a>> {
+    let (_, latest) = head.refs.iter().find(|(name, _)| name == remote::LATEST)?;
+    known.iter().find(|one| one.head.version == *latest)
 }
 
 /// The highest release, or else the highest version before a release, or else the youngest revision.

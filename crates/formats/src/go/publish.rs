@@ -18,15 +18,17 @@ pub(super) struct Manifest {
     pub(super) module: String,
     /// The version.
     pub(super) version: String,
-    /// Whether the archive has a `go.mod`.
+    /// Whether the archive has a `go.mod`; taken for granted where an upstream does not tell.
     pub(super) has_go_mod: bool,
     /// The version of the language that it needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) go: Option<String>,
-    /// What `go.sum` says of the archive.
-    pub(super) sum: String,
-    /// What `go.sum` says of the `go.mod`.
-    pub(super) go_mod_sum: String,
+    /// What `go.sum` says of the archive; `None`: an upstream does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sum: Option<String>,
+    /// What `go.sum` says of the `go.mod`; `None`: as above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) go_mod_sum: Option<String>,
 }
 
 /// An archive on its way in.
@@ -78,8 +80,8 @@ impl Intake for Publish {
             version: text.clone(),
             has_go_mod: module.has_go_mod,
             go: module.go,
-            sum: module.sum,
-            go_mod_sum: module.go_mod_sum,
+            sum: Some(module.sum),
+            go_mod_sum: Some(module.go_mod_sum),
         };
         let answer = json!({
             "module": path, "version": text, "sizeBytes": archive.length, "sha256": archive.sha256,

@@ -7,7 +7,7 @@ use model::digest::unhex;
 use model::{Code, EntryPath, RefName, Refusal, VersionName};
 use serde_json::{Map, Value as Json, json};
 
-use super::layout::Stored;
+use super::layout::{Stored, base_of};
 use super::{PLUGIN, module, plugin, pom};
 use crate::{
     Algorithm, Answer, Claim, Intake, NewFile, PackageAt, Piece, Plan, Release, ReleaseFile, Source, StagedFile, Wanted,
@@ -78,17 +78,14 @@ impl Intake for File {
             media_type: Some(media_type(&stored.extension).to_owned()),
             attributes: Some(Json::Object(attributes).to_string()),
         };
-        let manifest = json!({
-            "groupId": stored.group, "artifactId": stored.artifact, "version": stored.build,
-            "baseVersion": stored.base,
-        });
+        let manifest = manifest(&stored.group, &stored.artifact, &stored.build);
         let release = Release {
             package: self.package,
             display: stored.artifact,
             exact_name: false,
             version: VersionName::parse(&stored.build).map_err(named)?,
             files: vec![file],
-            manifest: manifest.to_string(),
+            manifest,
             refs: seen.refs,
             subject: None,
             again: false,
@@ -96,6 +93,12 @@ impl Intake for File {
         };
         Ok(Plan { release: Some(release), answer: created(), ..Plan::default() })
     }
+}
+
+/// What is kept of a version.
+pub(super) fn manifest(group: &str, artifact: &str, build: &str) -> String {
+    let base = base_of(build);
+    json!({"groupId": group, "artifactId": artifact, "version": build, "baseVersion": base}).to_string()
 }
 
 /// What is seen in a file.

@@ -142,7 +142,7 @@ fn shape() -> String {
 }
 
 /// Letters, digits, `-`, `_` and `.`, as Maven itself demands of groupId and artifactId.
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 

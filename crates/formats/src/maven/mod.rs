@@ -10,14 +10,18 @@ mod module;
 mod order;
 mod plugin;
 mod pom;
+mod remote;
 mod setup;
+mod told;
+mod xml;
 
 use std::sync::Arc;
 
 use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::{
-    Around, Asked, Document, Format, Head, Operation, PackageAt, ParseError, Place, Setup, Site, VersionFacts, View,
+    Around, Asked, Document, Format, Head, Operation, PackageAt, ParseError, Place, Setup, Site, Upstream,
+    VersionFacts, View,
 };
 
 /// The format of Maven, Gradle and whoever else speaks to such repositories.
@@ -102,6 +106,10 @@ impl Format for Maven {
 
     fn is_spoken_by(&self, user_agent: &str) -> bool {
         ["Apache-Maven/", "Gradle/", "Apache Ivy/", "Maven-Resolver"].iter().any(|name| user_agent.starts_with(name))
+    }
+
+    fn upstream(&self) -> Option<&'static dyn Upstream> {
+        Some(&Maven)
     }
 
     fn setups(&self, place: &Place<'_>) -> Vec<Setup> {

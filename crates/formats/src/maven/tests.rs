@@ -1,6 +1,7 @@
 //! Addresses, paths, orders and indexes.
 
 mod files;
+mod remote;
 
 use model::{Timestamp, VersionId};
 use proptest::prelude::*;

@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use formats::{
-    Document, FileFacts, Format, Head, KnownFile, KnownVersion, PackageAt, Site, VersionFacts, VersionHead, View,
-    Wanting,
-};
-use model::VersionId;
-use uuid::Uuid;
+use formats::{Document, Format, Head, Known, PackageAt, Site, VersionFacts, View, Wanting};
 
 use super::known::Seen;
 use super::overlay::Overlay;
@@ -23,23 +18,31 @@ pub(super) fn render(
     seen: &Seen,
     overlay: &Overlay,
 ) -> Option<Shown> {
-    let mut head = head(at, seen);
-    let shown = seen.known.versions.iter().filter(|version| !overlay.withdrawn.contains(version.version.as_str()));
-    let mut versions: Vec<VersionFacts> = shown.map(|version| facts(version, seen, overlay)).collect();
+    // What clients send back of a generation is for publishing, which is not done here.
+    let generation = u64::try_from(seen.changed_at.0).unwrap_or_default();
+    let (head, versions) = shown(&seen.known, overlay).facts(at, generation, seen.changed_at);
     let document = match wanted {
-        Wanting::One(name) => {
-            let pointed = head.refs.iter().find(|(tag, _)| tag == name).map(|(_, version)| version.as_str());
-            let name = pointed.unwrap_or(name).to_owned();
-            one(format, view, head, versions, &name, site)?
+        Wanting::All => all(format, view, head, &versions, site)?,
+        Wanting::Part(part) => {
+            let belongs = |version: &VersionFacts| format.belongs(&version.head.version, part);
+            all(format, view, head, &versions.into_iter().filter(belongs).collect::<Vec<_>>(), site)?
         }
-        Wanting::All | Wanting::Part(_) => {
-            if let Wanting::Part(part) = wanted {
-                versions.retain(|version| format.belongs(&version.head.version, part));
-            }
-            all(format, view, &mut head, &versions, site)?
-        }
+        Wanting::One(name) => one(format, view, head, versions, name, site)?,
     };
     Some(Shown::new(document, Some(seen.changed_at)))
+}
+
+/// What the upstream tells, and where we know better what we know.
+fn shown(known: &Known, overlay: &Overlay) -> Known {
+    let mut known = known.clone();
+    known.versions.retain(|version| !overlay.withdrawn.contains(version.version.as_str()));
+    for file in known.versions.iter_mut().flat_map(|version| &mut version.files) {
+        if let Some(ours) = overlay.changed.get(file.location.as_str()) {
+            (file.sha256, file.size) = (Some(ours.digest), Some(ours.size));
+            file.attributes.clone_from(&ours.attributes);
+        }
+    }
+    known
 }
 
 fn one(
@@ -50,6 +53,8 @@ fn one(
     name: &str,
     site: &Site<'_>,
 ) -> Option<Document> {
+    let pointed = head.refs.iter().find(|(tag, _)| tag == name).map(|(_, version)| version.as_str());
+    let name = pointed.unwrap_or(name);
     let version = versions.into_iter().find(|version| version.head.version == name)?;
     head.versions = vec![version.head.clone()];
     format.version(view, &head, &version, site)
@@ -58,7 +63,7 @@ fn one(
 fn all(
     format: &dyn Format,
     view: View,
-    head: &mut Head,
+    mut head: Head,
     versions: &[VersionFacts],
     site: &Site<'_>,
 ) -> Option<Document> {
@@ -68,45 +73,5 @@ fn all(
         true => versions.iter().map(fragment).collect(),
         false => vec![None; versions.len()],
     };
-    format.assemble(view, head, &fragments, site)
-}
-
-fn head(at: &PackageAt, seen: &Seen) -> Head {
-    Head {
-        namespace: at.namespace.clone(),
-        name: at.name.clone(),
-        display: seen.known.display.clone(),
-        // What clients send back of it is for publishing, which is not done here.
-        generation: u64::try_from(seen.changed_at.0).unwrap_or_default(),
-        versions: Vec::new(),
-        refs: seen.known.refs.clone(),
-        around: seen.known.around.clone(),
-    }
-}
-
-fn facts(version: &KnownVersion, seen: &Seen, overlay: &Overlay) -> VersionFacts {
-    let head = VersionHead {
-        id: VersionId(Uuid::nil()),
-        version: version.version.to_string(),
-        published_at: version.published_at,
-        changed_at: version.published_at.unwrap_or(seen.changed_at),
-        yanked: version.yanked.clone(),
-        deprecated: version.deprecated.clone(),
-        unlisted: false,
-    };
-    let files = version.files.iter().map(|file| file_facts(file, overlay)).collect();
-    VersionFacts { head, manifest: version.manifest.clone(), files }
-}
-
-fn file_facts(file: &KnownFile, overlay: &Overlay) -> FileFacts {
-    let ours = overlay.changed.get(file.location.as_str());
-    FileFacts {
-        path: file.path.to_string(),
-        location: file.location.to_string(),
-        digest: ours.map(|ours| ours.digest).or(file.sha256),
-        size: ours.map(|ours| ours.size).or(file.size),
-        attributes: ours.map_or_else(|| file.attributes.clone(), |ours| ours.attributes.clone()),
-        added_at: file.published_at,
-        yanked: file.yanked.clone(),
-    }
+    format.assemble(view, &head, &fragments, site)
 }

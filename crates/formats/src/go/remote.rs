@@ -1,0 +1,197 @@
+//! Modules of another proxy.
+//!
+//! The address of the upstream is what the go command takes in `GOPROXY`: module paths follow it. Every file of a
+//! version has an address of its own, so versions that no list has (revisions, branches) are there as well.
+//!
+//! Source: the Go Modules Reference, "GOPROXY protocol" and "Communicating with proxies".
+
+use std::collections::HashSet;
+
+use model::{EntryPath, Timestamp, VersionName};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use super::names::{check_module, check_pair, escape, unescape};
+use super::publish::Manifest;
+use super::version::Version;
+use super::{Go, MOD, ZIP, location};
+use crate::{
+    Ask, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums, Unreadable, Upstream, Wanting, strict,
+};
+
+/// The ref of the version that the upstream calls the latest.
+pub(super) const LATEST: &str = "latest";
+/// Versions of a module at most: the largest have some thousands.
+const MOST: usize = 50_000;
+/// What stands in a segment of an address as it is.
+const SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'+').remove(b'@');
+/// What stands in an address as it is.
+const PATH: &AsciiSet = &SEGMENT.remove(b'/');
+
+impl Upstream for Go {
+    fn asks(&self, at: &PackageAt, wanted: Wanting<'_>) -> Vec<Ask> {
+        let of = |file: &str| ask(&format!("{}/{file}", escape(&at.name)));
+        match wanted {
+            Wanting::All => vec![of("@v/list"), of("@latest")],
+            Wanting::One(LATEST) => vec![of("@latest")],
+            Wanting::One(version) => {
+                let version = utf8_percent_encode(&escape(version), SEGMENT).to_string();
+                let target = format!("{}/@v/{version}.info", utf8_percent_encode(&escape(&at.name), PATH));
+                vec![Ask { target, accept: "" }]
+            }
+            Wanting::Part(_) => Vec::new(),
+        }
+    }
+
+    fn read(
+        &self,
+        at: &PackageAt,
+        wanted: Wanting<'_>,
+        said: &[Option<Said<'_>>],
+    ) -> Result<Option<Known>, Unreadable> {
+        let answer = |place: usize| said.get(place).copied().flatten();
+        match wanted {
+            Wanting::All => all(&at.name, answer(0), answer(1)),
+            Wanting::One(version) => answer(0).map(|said| one(&at.name, version, said)).transpose(),
+            Wanting::Part(_) => Ok(None),
+        }
+    }
+
+    fn origin(&self, path: &EntryPath) -> Option<Origin> {
+        let (module, file) = path.as_str().rsplit_once("/@v/")?;
+        let (module, kind) = (unescape(module)?, [MOD, ZIP].into_iter().find(|kind| file.ends_with(kind))?);
+        let text = unescape(file.strip_suffix(kind)?)?;
+        check_module(&module).ok()?;
+        check_pair(&module, &Version::parse(&text)?).ok()?;
+        Some(Origin::Direct(Box::new(Direct {
+            ask: ask(path.as_str()),
+            version: VersionName::parse(&text).ok()?,
+            path: EntryPath::parse(&format!("{text}{kind}")).ok()?,
+            display: module.clone(),
+            package: PackageAt::named(module),
+            sha256: None,
+            checksums: Vec::new(),
+        })))
+    }
+}
+
+/// The go command escapes the exclamation marks of its own spelling as well.
+fn ask(path: &str) -> Ask {
+    Ask { target: utf8_percent_encode(path, PATH).to_string(), accept: "" }
+}
+
+/// What the list and the answer on the latest version say together; each may be missing.
+fn all(module: &str, list: Option<Said<'_>>, latest: Option<Said<'_>>) -> Result<Option<Known>, Unreadable> {
+    if list.is_none() && latest.is_none() {
+        return Ok(None);
+    }
+    let mut known = Known { display: module.to_owned(), ..Known::default() };
+    if let Some(said) = list {
+        known.versions = listed(module, said)?;
+    }
+    if let Some(said) = latest {
+        let latest = told(module, said)?;
+        let name = latest.version.to_string();
+        match known.versions.iter_mut().find(|one| one.version == latest.version) {
+            Some(one) => one.published_at = latest.published_at,
+            None => known.versions.push(latest),
+        }
+        known.refs.push((LATEST.to_owned(), name));
+    }
+    Ok(Some(known))
+}
+
+/// The versions in a list, one a line; some proxies say the time behind it. What is no version of the module is
+/// left out, but a text without any is no list.
+fn listed(module: &str, said: Said<'_>) -> Result<Vec<KnownVersion>, Unreadable> {
+    let odd = |what: &str| Unreadable(format!("the list of versions of {module} {what}"));
+    let text = std::str::from_utf8(said.body).map_err(|_| odd("is not UTF-8"))?;
+    let (mut versions, mut seen, mut canonical) = (Vec::new(), HashSet::new(), text.trim().is_empty());
+    for line in text.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let name = words.next().unwrap_or_default();
+        let Some(version) = Version::parse(name) else { continue };
+        canonical = true;
+        if !version.is_pseudo() && seen.insert(name) {
+            versions.extend(known(module, name, words.next().and_then(time)));
+        }
+        if versions.len() > MOST {
+            return Err(odd(&format!("has more than {MOST} lines")));
+        }
+    }
+    if canonical { Ok(versions) } else { Err(odd("has no version in it")) }
+}
+
+/// What is said of one version, asked for by its name or by that of a branch, a tag or a commit.
+fn one(module: &str, wanted: &str, said: Said<'_>) -> Result<Known, Unreadable> {
+    let found = told(module, said)?;
+    let name = found.version.to_string();
+    let mut known = Known { display: module.to_owned(), versions: vec![found], ..Known::default() };
+    if name == wanted {
+        return Ok(known);
+    }
+    if Version::parse(wanted).is_some_and(|version| check_pair(module, &version).is_ok()) {
+        return Err(Unreadable(format!("the answer on {module} {wanted} is about another version")));
+    }
+    known.refs.push((wanted.to_owned(), name));
+    Ok(known)
+}
+
+/// What a proxy says of a version.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Info {
+    version: String,
+    #[serde(default)]
+    time: Option<String>,
+}
+
+fn told(module: &str, said: Said<'_>) -> Result<KnownVersion, Unreadable> {
+    let odd = |what: &str| Unreadable(format!("the answer on a version of {module} {what}"));
+    let info: Info = strict::read_as(said.body).map_err(|_| odd("is not the JSON of one"))?;
+    let found = known(module, &info.version, info.time.as_deref().and_then(time));
+    found.ok_or_else(|| odd("names none that it can have"))
+}
+
+/// Some proxies write the first second of the calendar where they know no time.
+fn time(text: &str) -> Option<Timestamp> {
+    Timestamp::parse(text).filter(|time| time.0 > 0)
+}
+
+/// A version with its two files; `None`: the module cannot have it.
+fn known(module: &str, text: &str, time: Option<Timestamp>) -> Option<KnownVersion> {
+    let version = Version::parse(text)?;
+    check_pair(module, &version).ok()?;
+    let manifest = Manifest {
+        module: module.to_owned(),
+        version: text.to_owned(),
+        has_go_mod: !version.incompatible,
+        go: None,
+        sum: None,
+        go_mod_sum: None,
+    };
+    Some(KnownVersion {
+        version: VersionName::parse(text).ok()?,
+        published_at: time.or_else(|| version.revised_at().flatten()),
+        manifest: serde_json::to_string(&manifest).ok()?,
+        yanked: None,
+        deprecated: None,
+        files: [ZIP, MOD].into_iter().map(|kind| file(module, text, kind)).collect::<Option<_>>()?,
+    })
+}
+
+fn file(module: &str, version: &str, kind: &str) -> Option<KnownFile> {
+    let location = location(module, version, kind).ok()?;
+    Some(KnownFile {
+        path: EntryPath::parse(&format!("{version}{kind}")).ok()?,
+        target: ask(location.as_str()).target,
+        location,
+        size: None,
+        sha256: None,
+        sums: Sums::default(),
+        attributes: None,
+        published_at: None,
+        yanked: None,
+    })
+}
