@@ -64,7 +64,8 @@ async fn a_remote_repository_is_made_read_and_changed() -> Result<()> {
     }
     patched(&reader, "up", json!({"upstreamUrl": "https://evil.example"})).await?.expect(&[403])?;
 
-    let merged = patched(&site.admin, "up", json!({"settings": {"upstream": {"connections": 4, "indexSeconds": null}}}));
+    let merged =
+        patched(&site.admin, "up", json!({"settings": {"upstream": {"connections": 4, "indexSeconds": null}}}));
     let merged = merged.await?.expect(&[200])?.json()?;
     let upstream = &merged["settings"]["upstream"];
     ensure(upstream["connections"] == 4 && upstream["indexSeconds"] == 300, merged.to_string())?;
@@ -104,7 +105,8 @@ async fn what_makes_no_sense_is_refused_with_its_field() -> Result<()> {
         ensure(fault(&answer)? == field, format!("{more}: {}", answer.text()))?;
         ensure(!answer.text().contains("hunter2"), format!("{more}: {}", answer.text()))?;
     }
-    for odd in [json!({"indexSeconds": "1"}), json!({"indexSeconds": -1}), json!({"unknown": 1}), json!({"proxy": "x"})] {
+    for odd in [json!({"indexSeconds": "1"}), json!({"indexSeconds": -1}), json!({"unknown": 1}), json!({"proxy": "x"})]
+    {
         let answer = make(&site, "up", json!({"settings": {"upstream": odd}})).await?.expect(&[400])?;
         ensure(fault(&answer)?.starts_with("settings.upstream"), answer.text())?;
     }
@@ -120,7 +122,8 @@ async fn what_makes_no_sense_is_refused_with_its_field() -> Result<()> {
     let unchanged = ask(site.admin.get("/v1/repos/up")).await?.json()?;
     ensure(unchanged["upstreamUrl"] == URL && unchanged["upstreamAuth"]["user"] == "ada", unchanged.to_string())?;
     site.repository("libs", json!({})).await?;
-    for change in [json!({"upstreamUrl": URL}), json!({"upstreamAuth": basic()}), json!({"settings": {"upstream": {}}})] {
+    for change in [json!({"upstreamUrl": URL}), json!({"upstreamAuth": basic()}), json!({"settings": {"upstream": {}}})]
+    {
         patched(&site.admin, "libs", change).await?.expect(&[400])?;
     }
     Ok(())
@@ -141,13 +144,24 @@ async fn nobody_publishes_to_a_remote_repository() -> Result<()> {
         ("raw", "POST", "/v1/repos/raw-up/uploads"),
         ("raw", "POST", "/v1/repos/raw-up/packages/versions/drafts"),
     ];
+    make(&site, "up", json!({})).await?.expect(&[201])?;
     for (format, ..) in &doors[..6] {
-        site.repository(&format!("{format}-up"), json!({"format": format})).await?;
+        // As if every format could be read from elsewhere.
+        site.server.sql(&format!(
+            "INSERT INTO repositories (id, tenant_id, key, format, kind, description, anonymous_read, upstream_url,
+             settings, rules, revision, created_by, created_at, updated_at)
+             SELECT randomblob(16), tenant_id, '{format}-up', '{format}', kind, description, anonymous_read,
+             upstream_url, settings, rules, revision, created_by, created_at, updated_at
+             FROM repositories WHERE key = 'up'"
+        ))?;
     }
-    // Before anybody has asked for them: what a process remembers of a repository changes through the API alone.
-    site.server.sql("UPDATE repositories SET kind = 'remote', upstream_url = 'https://packages.example'")?;
     for (_, method, path) in doors {
-        let answer = site.admin.request(method, path).json(&json!({})).send().await?.expect(&[403])?;
+        let request = site.admin.request(method, path);
+        let request = match path.contains("pypi") {
+            true => request.header("Content-Type", "multipart/form-data; boundary=x").body("--x--"),
+            false => request.json(&json!({})),
+        };
+        let answer = request.send().await?.expect(&[403])?;
         ensure(answer.text().contains("is remote"), format!("{method} {path}: {}", answer.text()))?;
     }
     ensure(site.server.sql("SELECT count(*) FROM versions")?.trim() == "0", "nothing was published")
@@ -158,7 +172,8 @@ async fn secrets_are_nowhere() -> Result<()> {
     let server = plan().variable("ARTIFORTRESS_LOG", "trace").start().await?;
     let site = Site { admin: server.admin()?, server };
     let given = json!({"upstreamAuth": basic()});
-    let body = json!({"repoKey": "once", "format": "raw", "repoType": "remote", "upstreamUrl": URL, "upstreamAuth": basic()});
+    let body =
+        json!({"repoKey": "once", "format": "raw", "repoType": "remote", "upstreamUrl": URL, "upstreamAuth": basic()});
     for _ in 0..2 {
         let post = site.admin.post("/v1/repos").header("Idempotency-Key", "once").json(&body);
         ask(post).await?.expect(&[201])?;
@@ -166,11 +181,14 @@ async fn secrets_are_nowhere() -> Result<()> {
     make(&site, "up", given.clone()).await?.expect(&[201])?;
     patched(&site.admin, "up", given).await?.expect(&[200])?;
     patched(&site.admin, "up", json!({"upstreamUrl": "https://evil.example"})).await?.expect(&[409])?;
-    patched(&site.admin, "up", json!({"upstreamAuth": {"kind": "bearer", "token": format!("{CANARY} ")}})).await?.expect(&[400])?;
+    patched(&site.admin, "up", json!({"upstreamAuth": {"kind": "bearer", "token": format!("{CANARY} ")}}))
+        .await?
+        .expect(&[400])?;
     let last = "01a1fd17-0000-7000-8000-000000000002";
-    let audit = ask(site.admin.get("/v1/audit").header("X-Correlation-Id", last)).await?.expect(&[200])?;
-    ensure(audit.text().contains(r#""upstreamAuth":"replaced""#), audit.text())?;
-    ensure(!audit.text().contains(CANARY) && !site.server.logged(last).await?.contains(CANARY), "in journal or log")?;
+    ask(site.admin.get("/v1/repos/up").header("X-Correlation-Id", last)).await?.expect(&[200])?;
+    let journal = site.server.sql("SELECT detail FROM events")?;
+    ensure(journal.contains(r#""upstreamAuth":"replaced""#), journal.clone())?;
+    ensure(!journal.contains(CANARY) && !site.server.logged(last).await?.contains(CANARY), "in journal or log")?;
     ensure(found(&site.server.data(), "packages.example")?.is_some(), "the search finds what is there")?;
     let place = found(&site.server.data(), CANARY)?;
     ensure(place.is_none(), format!("in {place:?}"))?;
