@@ -2,7 +2,7 @@
 
 use model::state::RepoKind;
 use model::{Code, Refusal, RepoId, Secret};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 use store::repositories::{Repository, UpstreamColumns};
 
 use super::Road;
@@ -92,7 +92,6 @@ fn merged(before: &UpstreamSettings, named: &Json) -> Result<UpstreamSettings> {
     let kept = serde_json::to_value(before).map_err(|error| Error::Defect(error.to_string()))?;
     let mut all = kept.as_object().cloned().unwrap_or_default();
     all.extend(named.clone());
-    let all: Map<_, _> = all.into_iter().filter(|(_, value)| !value.is_null()).collect();
     let settings: UpstreamSettings = serde_json::from_value(Json::Object(all)).map_err(wrong)?;
     settings.check()?;
     Ok(settings)

@@ -13,7 +13,7 @@ const AUTHORITIES: usize = 64 * 1024;
 
 /// How a remote repository treats its upstream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", from = "Given")]
 pub struct UpstreamSettings {
     /// Seconds for which an index is believed before the upstream is asked again: 0 to 86400. Default 300.
     pub index_seconds: u32,
@@ -46,6 +46,36 @@ impl Default for UpstreamSettings {
             requests_per_second: 0,
             extra_ca: None,
             proxy: None,
+        }
+    }
+}
+
+/// The settings as they are given: what is absent or null is the default.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Given {
+    index_seconds: Option<u32>,
+    missing_seconds: Option<u32>,
+    stale_hours: Option<u32>,
+    timeout_seconds: Option<u32>,
+    connections: Option<u32>,
+    requests_per_second: Option<u32>,
+    extra_ca: Option<String>,
+    proxy: Option<UpstreamUrl>,
+}
+
+impl From<Given> for UpstreamSettings {
+    fn from(given: Given) -> Self {
+        let usual = Self::default();
+        Self {
+            index_seconds: given.index_seconds.unwrap_or(usual.index_seconds),
+            missing_seconds: given.missing_seconds.unwrap_or(usual.missing_seconds),
+            stale_hours: given.stale_hours.unwrap_or(usual.stale_hours),
+            timeout_seconds: given.timeout_seconds.unwrap_or(usual.timeout_seconds),
+            connections: given.connections.unwrap_or(usual.connections),
+            requests_per_second: given.requests_per_second.unwrap_or(usual.requests_per_second),
+            extra_ca: given.extra_ca,
+            proxy: given.proxy,
         }
     }
 }

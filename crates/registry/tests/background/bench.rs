@@ -35,6 +35,7 @@ fn settings() -> Settings {
         entry_cache: 1 << 20,
         presigned_downloads: None,
         presigned_parts: None,
+        master_key: model::Secret::new([7; 32]),
     }
 }
 

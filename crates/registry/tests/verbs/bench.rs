@@ -50,6 +50,7 @@ pub(crate) fn settings() -> Settings {
         entry_cache: 1 << 20,
         presigned_downloads: None,
         presigned_parts: None,
+        master_key: Secret::new([7; 32]),
     }
 }
 
@@ -114,6 +115,8 @@ impl Bench {
             description: String::new(),
             anonymous_read: false,
             settings,
+            upstream_url: None,
+            upstream_auth: None,
         };
         let admin = self.admin().await.authorize_tenant::<registry::TenantAdmin>().expect("an admin");
         admin.create_repository(new).await.expect("a repository").key

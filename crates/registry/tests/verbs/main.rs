@@ -18,6 +18,7 @@ mod publishing;
 mod races;
 mod recovering;
 mod refs;
+mod remotes;
 mod statements;
 mod uploads;
 mod versions;

@@ -10,5 +10,6 @@ mod copies;
 mod groups;
 mod jobs;
 mod leases;
+mod repositories;
 mod sequence;
 mod sweeps;

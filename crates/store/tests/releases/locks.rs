@@ -12,7 +12,7 @@ use store::perform::{Change, Perform, Seen};
 use store::publish::{PublishFile, Replace};
 use store::refs::{Expected, NewRef, PutRef};
 use store::releases::{Bytes, PublishRelease, Released};
-use store::repositories::UpdateRepository;
+use store::repositories::{UpdateRepository, UpstreamColumns};
 use store::uploads::in_order::{Ended, Finish, Mount, Received};
 use store::uploads::{CreateUpload, ExpireUploads};
 use store::{Result, Tx, Write};
@@ -260,6 +260,7 @@ async fn a_version_on_its_way_stops_nobody() {
         anonymous_read: None,
         settings: Some(settings),
         rules: None,
+        upstream: UpstreamColumns::default(),
     };
     bench.store.write(change).await.expect("changed");
     assert_eq!(other.end().await, 1);
