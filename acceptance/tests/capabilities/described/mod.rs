@@ -172,6 +172,9 @@ async fn refs(tour: &mut Tour<'_>, version: &str) -> Result<()> {
     let moved = json!({"name": "stable", "versionId": version, "expectedVersionId": null});
     tour.call("PUT /v1/repos/{repo}/refs", &libs, Sent::Json(moved)).await?;
     filled(&tour.call("GET /v1/repos/{repo}/refs?package=tool", &libs, Sent::Nothing).await?)?;
+    tour.call("PUT /v1/repos/{repo}/refs", &libs, Sent::Json(json!({"name": "old", "versionId": version}))).await?;
+    let old = format!("DELETE /v1/repos/{{repo}}/refs?package=tool&name=old&expectedVersionId={version}");
+    tour.call(&old, &libs, Sent::Nothing).await?;
     filled(&tour.call("GET /v1/repos/{repo}/refs/history?package=tool&name=stable", &libs, Sent::Nothing).await?)
 }
 
