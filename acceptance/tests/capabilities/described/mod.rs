@@ -65,6 +65,10 @@ async fn tenant(tour: &mut Tour<'_>) -> Result<()> {
     let account = json!({"subject": "somebody", "description": "builds"});
     tour.call("POST /v1/admin/service-accounts", &[], Sent::Json(account)).await?;
     filled(&tour.call("GET /v1/admin/service-accounts", &[], Sent::Nothing).await?)?;
+    for disabled in [true, false] {
+        let body = Sent::Json(json!({"disabled": disabled}));
+        tour.call("PATCH /v1/admin/service-accounts/{subject}", &who, body).await?;
+    }
     tour.call("DELETE /v1/admin/service-accounts/{subject}", &who, Sent::Nothing).await?;
     filled(&tour.call("GET /v1/admin/service-accounts", &[], Sent::Nothing).await?)?;
     let roles = json!({"roles": ["auditor", "operator"]});

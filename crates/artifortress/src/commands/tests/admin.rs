@@ -63,6 +63,10 @@ async fn requests_say_what_was_asked_for() {
     person.run(&["admin", "bindings", "list"]).await.failed(2, &["--repo"]);
     person.run(&["admin", "service-accounts", "create", "ci"]).await.ok();
     assert_eq!(last("POST /v1/admin/service-accounts").json(), json!({ "subject": "ci" }));
+    for (verb, disabled) in [("disable", true), ("enable", false)] {
+        person.run(&["admin", "service-accounts", verb, "ci"]).await.ok();
+        assert_eq!(last("PATCH /v1/admin/service-accounts/ci").json(), json!({ "disabled": disabled }));
+    }
     person.run(&["admin", "tokens", "revoke", "--subject", "bob"]).await.ok();
     last("POST /v1/admin/auth/pats/revoke-subject");
     person.run(&["admin", "tokens", "revoke", "bob"]).await.failed(2, &["no id"]);
