@@ -1,6 +1,6 @@
 //! What is in a folder of a repository whose paths are names.
 
-use model::{EntryPath, Sha256Digest, Timestamp};
+use model::{Code, EntryPath, Sha256Digest, Timestamp};
 
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
@@ -44,20 +44,26 @@ impl Child {
 impl Grant<Read> {
     /// The children of a folder (`None`: the root) behind the cursor `after`, in the order of their
     /// paths, `limit` at most. Withdrawn files are left out, and folders in which nothing else is,
-    /// unless they begin with more than 256 of them. 404 for a folder in which nothing is.
+    /// unless they begin with more than 256 of them. 410 for a folder in which everything was
+    /// withdrawn, 404 for one in which nothing ever was.
     pub async fn list_folder(&self, folder: Option<&EntryPath>, after: Option<&str>, limit: u32) -> Result<Vec<Child>> {
         if let Some(after) = after {
             EntryPath::parse(after.strip_suffix('/').unwrap_or(after))?;
         }
         let (repo, name) = (self.repo_id(), folder.map_or("", EntryPath::as_str));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let look =
-            async |session: &mut store::Session<'_>| store::folders::list(session, repo, name, after, limit).await;
-        let children = self.store().snapshot(look).await?;
-        if let Some(folder) = folder.filter(|_| children.is_empty() && after.is_none()) {
-            return Err(Error::not_found(&format!("the folder {folder}")));
+        let look = async |session: &mut store::Session<'_>| {
+            let children = store::folders::list(session, repo, name, after, limit).await?;
+            let vain = children.is_empty() && after.is_none();
+            let held = vain && store::folders::held(session, repo, name).await?;
+            Ok((children, held))
+        };
+        let (children, held) = self.store().snapshot(look).await?;
+        match folder.filter(|_| children.is_empty() && after.is_none()) {
+            Some(folder) if held => Err(Error::refuse(Code::Gone, format!("everything in {folder} was withdrawn"))),
+            Some(folder) => Err(Error::not_found(&format!("the folder {folder}"))),
+            None => Ok(children.into_iter().map(|child| shown(name, child)).collect()),
         }
-        Ok(children.into_iter().map(|child| shown(name, child)).collect())
     }
 }
 

@@ -95,6 +95,6 @@ pub use uploads::{IncomingBlob, IncomingChunk, IncomingPart, PartOffer, Received
 pub use upstreams::{
     Origin, Sealed, ShownAuth, UpstreamAuth, UpstreamLogin, UpstreamOf, UpstreamSettings, UpstreamUrl,
 };
-pub use versions::{DeclaredEntry, NewDraft, SearchCursor, SearchFound, SearchQuery, VersionView};
+pub use versions::{DeclaredEntry, Listed, NewDraft, SearchCursor, SearchFound, SearchQuery, VersionView};
 pub use watch::Watch;
 pub use worker::{Worker, WorkerSettings};

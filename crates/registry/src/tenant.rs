@@ -3,8 +3,8 @@
 use model::{Subject, TenantRole};
 use store::admission::{Limits, Policy, SetPolicy, Usage, policy, usage};
 use store::principals::{
-    CreateServiceAccount, DisableServiceAccount, ServiceAccount, SetTenantBinding, TenantBinding, service_accounts,
-    tenant_bindings,
+    CreateServiceAccount, DeleteServiceAccount, ServiceAccount, SetDisabled, SetTenantBinding, TenantBinding,
+    service_accounts, tenant_bindings,
 };
 
 use crate::authorize::{TenantAdmin, TenantGrant};
@@ -42,9 +42,15 @@ impl TenantGrant<TenantAdmin> {
         Ok(self.store().write(CreateServiceAccount { act: self.act(), id, subject, description }).await?)
     }
 
-    /// Disables a service account: its tokens are dead from the next request on.
-    pub async fn disable_service_account(&self, subject: Subject) -> Result<()> {
-        Ok(self.store().write(DisableServiceAccount { act: self.act(), subject }).await?)
+    /// Disables a service account: its tokens are dead from the next request on, until it is enabled again. 404 when
+    /// there is none.
+    pub async fn disable_service_account(&self, subject: Subject, disabled: bool) -> Result<ServiceAccount> {
+        Ok(self.store().write(SetDisabled { act: self.act(), subject, disabled }).await?)
+    }
+
+    /// Deletes a service account for good, with its tokens. 404 when there is none.
+    pub async fn delete_service_account(&self, subject: Subject) -> Result<()> {
+        Ok(self.store().write(DeleteServiceAccount { act: self.act(), subject }).await?)
     }
 
     /// Who holds which roles on the tenant.

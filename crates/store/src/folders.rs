@@ -87,6 +87,12 @@ pub async fn list(
     Ok(walk.children)
 }
 
+/// Whether anything was ever published in `folder`, which is not the root.
+pub async fn held(session: &mut Session<'_>, repo: RepoId, folder: &str) -> Result<bool> {
+    let prefix = format!("{folder}/");
+    Ok(!look(session, repo, &prefix, &behind(&prefix), 1).await?.is_empty())
+}
+
 async fn look(session: &mut Session<'_>, repo: RepoId, from: &str, end: &str, limit: u64) -> Result<Vec<Place>> {
     const SQL: &str = "SELECT l.path, v.state, e.digest, e.size, e.added_at FROM locations l
          JOIN versions v ON v.id = l.version_id

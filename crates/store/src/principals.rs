@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::session::{Session, Tx};
 use crate::store::Write;
+use crate::value::Row;
 
 /// A service account.
 #[derive(Clone, Debug)]
@@ -23,6 +24,36 @@ pub struct ServiceAccount {
     pub created_at: Timestamp,
     /// Since when it is disabled.
     pub disabled_at: Option<Timestamp>,
+    /// Since when that is for good.
+    pub deleted_at: Option<Timestamp>,
+}
+
+macro_rules! account_from {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, subject, description, created_at, disabled_at, deleted_at FROM principals
+             WHERE tenant_id = $1 AND kind = 'service' ",
+            $rest
+        )
+    };
+}
+
+fn account(row: &Row) -> Result<ServiceAccount> {
+    Ok(ServiceAccount {
+        id: row.get(0)?,
+        subject: row.get(1)?,
+        description: row.get(2)?,
+        created_at: row.get(3)?,
+        disabled_at: row.get(4)?,
+        deleted_at: row.get(5)?,
+    })
+}
+
+/// Locks an account that was not deleted. 404 when there is none.
+async fn lock(tx: &mut Tx<'_>, tenant: TenantId, subject: &Subject) -> Result<ServiceAccount> {
+    const SQL: &str = account_from!("AND subject = $2 AND deleted_at IS NULL FOR UPDATE");
+    let row = tx.row(SQL, args![tenant, *subject]).await?;
+    account(&row.ok_or_else(|| Error::not_found(&format!("the service account {subject}")))?)
 }
 
 /// Service accounts after the subject `after`, in the order of their subjects.
@@ -32,20 +63,8 @@ pub async fn service_accounts(
     after: &str,
     limit: u32,
 ) -> Result<Vec<ServiceAccount>> {
-    let sql = "SELECT id, subject, description, created_at, disabled_at FROM principals
-         WHERE tenant_id = $1 AND kind = 'service' AND subject > $2 ORDER BY subject LIMIT $3";
-    let rows = session.rows(sql, args![tenant, *after, limit]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(ServiceAccount {
-                id: row.get(0)?,
-                subject: row.get(1)?,
-                description: row.get(2)?,
-                created_at: row.get(3)?,
-                disabled_at: row.get(4)?,
-            })
-        })
-        .collect()
+    const SQL: &str = account_from!("AND subject > $2 ORDER BY subject LIMIT $3");
+    session.rows(SQL, args![tenant, *after, limit]).await?.iter().map(account).collect()
 }
 
 /// Makes a service account. 409 when the subject exists.
@@ -79,30 +98,58 @@ impl Write for CreateServiceAccount {
     }
 }
 
-/// Disables a service account and revokes all its tokens. Its subject is never given away again.
+/// Disables a service account, whose tokens are then dead, or enables it again, and them. It is so already: fine.
 #[derive(Clone, Debug)]
-pub struct DisableServiceAccount {
+pub struct SetDisabled {
+    /// Who and when.
+    pub act: Act,
+    /// Which.
+    pub subject: Subject,
+    /// Whether it is disabled from now on.
+    pub disabled: bool,
+}
+
+impl Write for SetDisabled {
+    type Out = ServiceAccount;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<ServiceAccount> {
+        let act = &self.act;
+        let before = lock(tx, act.tenant, &self.subject).await?;
+        if before.disabled_at.is_some() == self.disabled {
+            return Ok(before);
+        }
+        let disabled_at = self.disabled.then_some(act.at);
+        let sql = "UPDATE principals SET disabled_at = $2 WHERE id = $1";
+        tx.execute(sql, args![before.id, disabled_at]).await?;
+        let action = if self.disabled { "auth.service_account.disabled" } else { "auth.service_account.enabled" };
+        let on = On { repo: None, kind: "principal", id: self.subject.as_str() };
+        record(tx, act, action, on, &json!({})).await?;
+        tx.touch_auth().await?;
+        Ok(ServiceAccount { disabled_at, ..before })
+    }
+}
+
+/// Deletes a service account: it is disabled for good, and its tokens are revoked. Its subject is never given away again.
+#[derive(Clone, Debug)]
+pub struct DeleteServiceAccount {
     /// Who and when.
     pub act: Act,
     /// Which.
     pub subject: Subject,
 }
 
-impl Write for DisableServiceAccount {
+impl Write for DeleteServiceAccount {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let act = &self.act;
-        let sql = "UPDATE principals SET disabled_at = $3 WHERE tenant_id = $1 AND subject = $2 AND kind = 'service'
-             AND disabled_at IS NULL RETURNING id";
-        let Some(row) = tx.row(sql, args![act.tenant, self.subject, act.at]).await? else {
-            return Err(Error::not_found(&format!("the service account {}", self.subject)));
-        };
-        let id: PrincipalId = row.get(0)?;
+        let account = lock(tx, act.tenant, &self.subject).await?;
+        let sql = "UPDATE principals SET disabled_at = COALESCE(disabled_at, $2), deleted_at = $2 WHERE id = $1";
+        tx.execute(sql, args![account.id, act.at]).await?;
         let sql = "UPDATE tokens SET revoked_at = $2 WHERE principal_id = $1 AND revoked_at IS NULL";
-        let revoked = tx.execute(sql, args![id, act.at]).await?;
+        let revoked = tx.execute(sql, args![account.id, act.at]).await?;
         let on = On { repo: None, kind: "principal", id: self.subject.as_str() };
-        record(tx, act, "auth.service_account.disabled", on, &json!({"revokedTokens": revoked})).await?;
+        record(tx, act, "auth.service_account.deleted", on, &json!({"revokedTokens": revoked})).await?;
         tx.touch_auth().await
     }
 }

@@ -125,7 +125,7 @@ impl Write for PutRef {
         version.expect_published()?;
         packages::lock(tx, version.package).await?;
         let before = find(tx, version.package, self.name.as_str()).await?;
-        self.check(before.as_ref())?;
+        self.expected.check(&self.name, before.as_ref())?;
         if let Some(before) = before.as_ref().filter(|before| before.version == self.version) {
             return Ok(before.clone());
         }
@@ -147,18 +147,18 @@ impl Write for PutRef {
     }
 }
 
-impl PutRef {
-    fn check(&self, before: Option<&Ref>) -> Result<()> {
-        let fits = match self.expected {
-            Expected::Anything => true,
-            Expected::Nothing => before.is_none(),
-            Expected::Version(version) => before.is_some_and(|before| before.version == version),
+impl Expected {
+    fn check(self, name: &RefName, before: Option<&Ref>) -> Result<()> {
+        let fits = match self {
+            Self::Anything => true,
+            Self::Nothing => before.is_none(),
+            Self::Version(version) => before.is_some_and(|before| before.version == version),
         };
         if fits {
             return Ok(());
         }
         let now = before.map_or("does not exist".to_owned(), |before| format!("points at {}", before.version));
-        Err(Error::refuse(Code::PreconditionFailed, format!("the ref {} {now}", self.name)))
+        Err(Error::refuse(Code::PreconditionFailed, format!("the ref {name} {now}")))
     }
 }
 
@@ -276,6 +276,8 @@ pub struct EndRef {
     pub package: PackageId,
     /// Which.
     pub name: RefName,
+    /// What it must point at now; 412 when it does not.
+    pub expected: Expected,
     /// Whether it never moves once it points somewhere; 409 then.
     pub fixed: bool,
 }
@@ -287,6 +289,7 @@ impl Write for EndRef {
         packages::lock(tx, self.package).await?;
         let before = find(tx, self.package, self.name.as_str()).await?;
         let Some(before) = before else { return Err(Error::not_found(&format!("the ref {}", self.name))) };
+        self.expected.check(&self.name, Some(&before))?;
         expect_loose(Some(&before), self.fixed)?;
         end(tx, &self.act, self.package, &self.name).await?;
         let id = self.package.to_string();

@@ -65,6 +65,10 @@ async fn tenant(tour: &mut Tour<'_>) -> Result<()> {
     let account = json!({"subject": "somebody", "description": "builds"});
     tour.call("POST /v1/admin/service-accounts", &[], Sent::Json(account)).await?;
     filled(&tour.call("GET /v1/admin/service-accounts", &[], Sent::Nothing).await?)?;
+    for disabled in [true, false] {
+        let body = Sent::Json(json!({"disabled": disabled}));
+        tour.call("PATCH /v1/admin/service-accounts/{subject}", &who, body).await?;
+    }
     tour.call("DELETE /v1/admin/service-accounts/{subject}", &who, Sent::Nothing).await?;
     filled(&tour.call("GET /v1/admin/service-accounts", &[], Sent::Nothing).await?)?;
     let roles = json!({"roles": ["auditor", "operator"]});
@@ -172,6 +176,9 @@ async fn refs(tour: &mut Tour<'_>, version: &str) -> Result<()> {
     let moved = json!({"name": "stable", "versionId": version, "expectedVersionId": null});
     tour.call("PUT /v1/repos/{repo}/refs", &libs, Sent::Json(moved)).await?;
     filled(&tour.call("GET /v1/repos/{repo}/refs?package=tool", &libs, Sent::Nothing).await?)?;
+    tour.call("PUT /v1/repos/{repo}/refs", &libs, Sent::Json(json!({"name": "old", "versionId": version}))).await?;
+    let old = format!("DELETE /v1/repos/{{repo}}/refs?package=tool&name=old&expectedVersionId={version}");
+    tour.call(&old, &libs, Sent::Nothing).await?;
     filled(&tour.call("GET /v1/repos/{repo}/refs/history?package=tool&name=stable", &libs, Sent::Nothing).await?)
 }
 

@@ -62,7 +62,37 @@ async fn one_a_subject_and_all() -> Result<()> {
 }
 
 #[tokio::test]
-async fn service_accounts_are_made_once_and_disabled_for_ever() -> Result<()> {
+async fn a_service_account_is_disabled_and_enabled_again_in_every_process() -> Result<()> {
+    for site in [Site::embedded().await?, Site::scaled().await?] {
+        let account = "/v1/admin/service-accounts/ci";
+        let set = |disabled: bool| site.admin.patch(account).json(&json!({"disabled": disabled}));
+        refused(set(true), 404).await?;
+        refused(site.admin.patch("/v1/admin/service-accounts/admin").json(&json!({"disabled": true})), 404).await?;
+        ask(site.admin.post("/v1/admin/service-accounts").json(&json!({"subject": "ci"}))).await?.expect(&[201])?;
+        let token = mint(&site.admin, "ci", &["repo:libs:write"]).await?;
+        for _ in 0..2 {
+            ensure(lives(&site, &token.secret).await?, "its token works")?;
+            for _ in 0..2 {
+                let told = ask(set(true)).await?.expect(&[200])?.json()?;
+                ensure(told["disabledAtUtc"].is_string() && told["deletedAtUtc"].is_null(), format!("{told}"))?;
+            }
+            ensure(!lives(&site, &token.secret).await?, "its token is refused")?;
+            let more = json!({"subject": "ci", "scopes": ["repo:libs:write"]});
+            refused(site.admin.post("/v1/auth/pats").json(&more), 409).await?;
+            let told = ask(set(false)).await?.expect(&[200])?.json()?;
+            ensure(told["disabledAtUtc"].is_null(), format!("{told}"))?;
+        }
+        ensure(lives(&site, &token.secret).await?, "and works again")?;
+        ask(set(true)).await?.expect(&[200])?;
+        ask(site.admin.delete(account)).await?.expect(&[200])?;
+        refused(set(false), 404).await?;
+        ensure(!lives(&site, &token.secret).await?, "what was deleted stays dead")?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn service_accounts_are_made_once_and_deleted_for_ever() -> Result<()> {
     let site = Site::embedded().await?;
     let path = "/v1/admin/service-accounts";
     let make = |subject: &str| site.admin.post(path).json(&json!({"subject": subject, "description": "builds"}));
@@ -82,10 +112,7 @@ async fn service_accounts_are_made_once_and_disabled_for_ever() -> Result<()> {
     refused(site.admin.delete(&format!("{path}/never")), 404).await?;
     refused(site.admin.delete(&format!("{path}/admin")), 404).await?;
     let listed = ask(site.admin.get(path)).await?.json()?;
-    ensure(
-        listed["items"][0]["subject"] == "ci" && listed["items"][0]["disabledAtUtc"].is_string(),
-        format!("{listed}"),
-    )
+    ensure(listed["items"][0]["subject"] == "ci" && listed["items"][0]["deletedAtUtc"].is_string(), format!("{listed}"))
 }
 
 #[tokio::test]

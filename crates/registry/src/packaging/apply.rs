@@ -125,7 +125,8 @@ impl Allowed {
                     let (package, grant) = (self.read.package(at).await?, self.writing()?);
                     let (act, repo, fixed) =
                         (grant.act(), grant.repo_id(), RepoSettings::of(grant.repo())?.fixes(name));
-                    meant.push(perform::Change::Drop(EndRef { act, repo, package, name: name.clone(), fixed }));
+                    let (name, expected) = (name.clone(), Expected::Anything);
+                    meant.push(perform::Change::Drop(EndRef { act, repo, package, name, expected, fixed }));
                 }
                 What::Withdraw { version, repeated: true } => {
                     meant.push(self.withdraw(self.read.known(at, version).await?)?);

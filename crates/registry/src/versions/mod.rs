@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 pub(crate) use draft::format_of;
 pub use draft::{DeclaredEntry, NewDraft};
 pub use look::VersionView;
+pub use packages::Listed;
 pub use search::{Found as SearchFound, Query as SearchQuery, SearchCursor};
 
 impl<A> Grant<A> {

@@ -1,6 +1,6 @@
 //! Packages of a repository and their versions by name.
 
-use model::state::VersionState;
+use model::state::{MarkKind, VersionState};
 use model::{PackageId, PackageName, VersionId, VersionName};
 use store::packages::Package;
 use store::versions::Version;
@@ -9,6 +9,20 @@ use super::draft::format_of;
 use super::expect_not_gone;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
+
+/// Refs of one version that a list shows at most.
+const NAMED: u32 = 20;
+
+/// A version in a list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The version itself.
+    pub version: Version,
+    /// The names of the refs that point at it, 20 at most.
+    pub refs: Vec<String>,
+    /// The marks in force.
+    pub marks: Vec<MarkKind>,
+}
 
 impl Grant<Read> {
     /// Packages whose normalised name begins with `prefix`, in the order of (name, namespace), after
@@ -32,12 +46,16 @@ impl Grant<Read> {
         name: &PackageName,
         before: Option<VersionId>,
         limit: u32,
-    ) -> Result<Vec<Version>> {
+    ) -> Result<Vec<Listed>> {
         let (package, drafts) = (self.find_package(namespace, name).await?, self.sees_drafts());
         let look = async |session: &mut store::Session<'_>| {
-            store::versions::list(session, package, before, drafts, limit).await
+            let found = store::versions::list(session, package, before, drafts, limit).await?;
+            let (Some(first), Some(last)) = (found.first(), found.last()) else { return Ok(Vec::new()) };
+            let all = (last.id, first.id);
+            let (refs, marks) = store::versions::names_and_marks(session, package, all, NAMED).await?;
+            Ok(found.into_iter().map(|version| listed(version, &refs, &marks)).collect())
         };
-        let found = self.store().read(look).await?;
+        let found: Vec<Listed> = self.store().snapshot(look).await?;
         if found.is_empty() && before.is_none() {
             return Err(Error::not_found(&format!("the package {name}")));
         }
@@ -69,4 +87,10 @@ impl Grant<Read> {
         let found = self.store().read(look).await?;
         found.ok_or_else(|| Error::not_found(&format!("the package {name}")))
     }
+}
+
+fn listed(version: Version, refs: &[(VersionId, String)], marks: &[(VersionId, MarkKind)]) -> Listed {
+    let refs = refs.iter().filter(|(id, _)| *id == version.id).map(|(_, name)| name.clone()).collect();
+    let marks = marks.iter().filter(|(id, _)| *id == version.id).map(|(_, kind)| *kind).collect();
+    Listed { version, refs, marks }
 }

@@ -1,7 +1,7 @@
 //! Refs: moved by writers, read by everybody who may read.
 
 use model::{PackageName, RefId, RefName, VersionId};
-use store::refs::{Expected, PutRef, Ref};
+use store::refs::{EndRef, Expected, PutRef, Ref};
 use store::versions::Version;
 
 use super::expect_not_gone;
@@ -15,6 +15,22 @@ impl Grant<Write> {
     pub async fn put_ref(&self, name: RefName, version: VersionId, expected: Expected) -> Result<Ref> {
         let (id, fixed) = (self.ambient().id(), RepoSettings::of(self.repo())?.fixes(&name));
         let write = PutRef { act: self.act(), repo: self.repo_id(), id, name, version, expected, fixed };
+        Ok(self.store().write(write).await?)
+    }
+
+    /// Ends a ref of a package; its history stays. 404 when there is none, 412 when it does not point at `expected`, 409
+    /// for a ref that the repository keeps where it is.
+    pub async fn end_ref(
+        &self,
+        namespace: &str,
+        package: &PackageName,
+        name: RefName,
+        expected: Option<VersionId>,
+    ) -> Result<()> {
+        let package = self.to_read().find_package(namespace, package).await?;
+        let fixed = RepoSettings::of(self.repo())?.fixes(&name);
+        let expected = expected.map_or(Expected::Anything, Expected::Version);
+        let write = EndRef { act: self.act(), repo: self.repo_id(), package, name, expected, fixed };
         Ok(self.store().write(write).await?)
     }
 }

@@ -65,7 +65,10 @@ async fn withdrawn_files_are_left_out(bench: &Bench) {
     };
     assert_eq!(names(None).await, ["a", "e"]);
     assert_eq!(names(Some("a")).await, ["2"]);
-    assert_eq!(code(read.list_folder(Some(&path("b")), None, 9).await), Code::NotFound);
+    for (folder, refused) in [("b", Code::Gone), ("d", Code::Gone), ("d/1", Code::Gone), ("c", Code::NotFound)] {
+        assert_eq!(code(read.list_folder(Some(&path(folder)), None, 9).await), refused, "{folder}");
+    }
+    assert!(read.list_folder(Some(&path("b")), Some("1"), 9).await.expect("a page").is_empty());
 }
 
 /// Twenty folders with two thousand files each: one statement for each folder, not for its files.

@@ -1,5 +1,6 @@
 //! Refs: compare and set, history, what they resolve to.
 
+use model::state::MarkKind;
 use model::{Code, RefName};
 use registry::{Expected, Promote, Read, Write};
 
@@ -9,6 +10,8 @@ use crate::both;
 both! {
     a_ref_moves_only_from_where_it_was_expected;
     a_ref_to_a_withdrawn_version_is_gone;
+    a_list_of_versions_names_refs_and_marks;
+    a_ref_is_removed_where_it_was_expected;
     a_package_of_drafts_only_is_not_there_for_readers;
 }
 
@@ -66,6 +69,48 @@ async fn a_ref_to_a_withdrawn_version_is_gone(bench: &Bench) {
     assert_eq!(code(grant.put_ref(name("beta"), id, Expected::Nothing).await), Code::Gone);
     promote.restore(id).await.expect("restored");
     assert!(read.resolve_ref("", &package("a"), &name("latest")).await.is_ok());
+}
+
+async fn a_list_of_versions_names_refs_and_marks(bench: &Bench) {
+    let repo = bench.repository("libs", false).await;
+    let grant = bench.grant::<Write>(&repo).await;
+    for (number, version) in (0..).zip(["1", "2", "3"]) {
+        bench.clock.advance(std::time::Duration::from_millis(2));
+        let id = ready(&grant, "a", version, &content(number, 10)).await.expect("ready");
+        grant.publish_version(id).await.expect("published");
+        if version == "3" {
+            continue;
+        }
+        for tag in (0..25).map(|tag| format!("{version}-{tag:02}")) {
+            grant.put_ref(name(&tag), id, Expected::Nothing).await.expect("made");
+        }
+        grant.yank(id, None).await.expect("yanked");
+    }
+    let read = bench.grant::<Read>(&repo).await;
+    let list = read.versions("", &package("a"), None, 9).await.expect("a list");
+    let told = |at: usize| (list[at].version.version.as_str(), list[at].refs.len(), list[at].marks.as_slice());
+    let yanked = [MarkKind::Yanked].as_slice();
+    assert_eq!([told(0), told(1), told(2)], [("3", 0, [].as_slice()), ("2", 20, yanked), ("1", 20, yanked)]);
+    assert_eq!((list[1].refs[0].as_str(), list[2].refs[19].as_str()), ("2-00", "1-19"));
+}
+
+async fn a_ref_is_removed_where_it_was_expected(bench: &Bench) {
+    let repo = bench.repository("libs", false).await;
+    let grant = bench.grant::<Write>(&repo).await;
+    let (id, a) = (ready(&grant, "a", "1", &content(1, 10)).await.expect("ready"), package("a"));
+    grant.publish_version(id).await.expect("published");
+    let other = ready(&grant, "a", "2", &content(2, 10)).await.expect("ready");
+    let end = async |expected| grant.end_ref("", &a, name("latest"), expected).await;
+    assert_eq!(code(end(None).await), Code::NotFound);
+    grant.put_ref(name("latest"), id, Expected::Nothing).await.expect("made");
+    assert_eq!(code(end(Some(other)).await), Code::PreconditionFailed);
+    end(Some(id)).await.expect("removed");
+    assert_eq!(code(end(Some(id)).await), Code::NotFound);
+    let read = grant.to_read();
+    assert_eq!(code(read.resolve_ref("", &a, &name("latest")).await), Code::NotFound);
+    assert!(read.ref_history("", &a, &name("latest"), None, 9).await.expect("a history")[0].to.is_some());
+    grant.put_ref(name("latest"), id, Expected::Nothing).await.expect("made again");
+    end(None).await.expect("removed again");
 }
 
 async fn a_package_of_drafts_only_is_not_there_for_readers(bench: &Bench) {

@@ -181,8 +181,8 @@ async fn versions_and_packages_are_listed(bench: &Bench) {
     assert_eq!(names("", "b/z", 9).await, [named("c", "3")]);
     assert_eq!(names("", "", 2).await, [named("a", "3"), named("b", "3")]);
     let page = read.versions("", &package("b"), None, 2).await.expect("a page");
-    assert_eq!(page.iter().map(|it| it.version.as_str()).collect::<Vec<_>>(), ["3", "2"]);
-    let rest = read.versions("", &package("b"), Some(page[1].id), 2).await.expect("a page");
-    assert_eq!(rest.iter().map(|it| it.version.as_str()).collect::<Vec<_>>(), ["1"]);
+    assert_eq!(page.iter().map(|it| it.version.version.as_str()).collect::<Vec<_>>(), ["3", "2"]);
+    let rest = read.versions("", &package("b"), Some(page[1].version.id), 2).await.expect("a page");
+    assert_eq!(rest.iter().map(|it| it.version.version.as_str()).collect::<Vec<_>>(), ["1"]);
     assert_eq!(code(read.versions("", &package("nothing"), None, 2).await), Code::NotFound);
 }

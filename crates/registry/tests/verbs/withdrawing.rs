@@ -42,7 +42,7 @@ async fn a_withdrawn_version_is_gone_everywhere_and_comes_back(bench: &Bench) {
     assert!(read.packages("", ("", ""), 9).await.expect("a list").is_empty());
     let view = read.version(id).await.expect("a view");
     assert_eq!(view.tombstone.map(|it| it.reason).as_deref(), Some("bad"));
-    assert_eq!(read.versions("", &name, None, 9).await.expect("a list")[0].state, VersionState::Tombstoned);
+    assert_eq!(read.versions("", &name, None, 9).await.expect("a list")[0].version.state, VersionState::Tombstoned);
     assert_eq!(code(grant.yank(id, None).await), Code::Gone);
     assert_eq!(code(grant.publish_version(id).await), Code::Conflict);
 

@@ -4,8 +4,9 @@ use axum::Json as Answer;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
+use model::state::MarkKind;
 use model::{PackageName, RepoKey, Role, Timestamp, VersionId, VersionName};
-use registry::{Package, Read, SearchCursor, SearchQuery};
+use registry::{Grant, Listed, Package, Read, SearchCursor, SearchQuery};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -32,7 +33,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .query("package", "its name")
             .query("namespace", "its namespace, where the format has them")
             .pages()
-            .answers::<Page<VersionView>>(StatusCode::OK),
+            .answers::<Page<ListedView>>(StatusCode::OK),
         get("/v1/repos/{repo}/packages/versions/resolve", READ, resolve)
             .summary("The version with exactly this name")
             .query("name", "the package's name")
@@ -148,17 +149,37 @@ struct VersionsQuery {
     cursor: Option<String>,
 }
 
+/// A version in a list.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ListedView {
+    #[serde(flatten)]
+    version: VersionView,
+    /// The refs that point at it, such as the tags of an image: the first 20.
+    ref_names: Vec<String>,
+    /// The marks in force: `yanked`, `deprecated`, `unlisted`.
+    #[schema(value_type = Vec<String>)]
+    mark_kinds: Vec<MarkKind>,
+}
+
+impl ListedView {
+    fn of(grant: &Grant<Read>, listed: Listed) -> Self {
+        let version = VersionView::of(grant, listed.version);
+        Self { version, ref_names: listed.refs, mark_kinds: listed.marks }
+    }
+}
+
 async fn versions(
     Repo(grant): Repo<Read>,
     Query(query): Query<VersionsQuery>,
-) -> Result<Answer<Page<VersionView>>, Problem> {
+) -> Result<Answer<Page<ListedView>>, Problem> {
     let paging = Paging::new(query.limit, query.cursor);
     let limit = paging.limit()?;
     let parse =
         |text: String| text.parse::<VersionId>().map_err(|_| Problem::bad_request("this is not a cursor of ours"));
     let before = paging.after()?.map(parse).transpose()?;
     let found = grant.versions(&query.namespace, &package_name(&query.package)?, before, limit + 1).await?;
-    Ok(Answer(Page::cut(found, limit, |version| version.id.to_string(), |version| VersionView::of(&grant, version))))
+    Ok(Answer(Page::cut(found, limit, |listed| listed.version.id.to_string(), |listed| ListedView::of(&grant, listed))))
 }
 
 pub(super) fn package_name(text: &str) -> Result<PackageName, Problem> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::access::Repo;
-use super::endpoint::{Access, Endpoint, get, put};
+use super::endpoint::{Access, Endpoint, delete, get, put};
 use super::packages::package_name;
 use super::page::{Page, Paging};
 use crate::edge::{Json, Query};
@@ -26,6 +26,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .summary("Point a ref at a published version, compared with where it points now")
             .takes::<RefBody>()
             .answers::<RefView>(StatusCode::OK),
+        delete("/v1/repos/{repo}/refs", Access::Repo(Role::Write), end)
+            .summary("Remove a ref, compared with where it points now; its history stays")
+            .query("package", "its name")
+            .query("namespace", "its namespace, where the format has them")
+            .query("name", "the ref's name")
+            .query("expectedVersionId", "where it must point now; absent: wherever")
+            .answers_nothing(StatusCode::NO_CONTENT),
         get("/v1/repos/{repo}/refs/history", Access::Repo(Role::Read), history)
             .summary("Where a ref pointed, youngest first")
             .query("package", "its name")
@@ -110,6 +117,22 @@ async fn set(Repo(grant): Repo<Write>, Json(body): Json<RefBody>) -> Result<Answ
     };
     let found = grant.put_ref(ref_name(&body.name)?, body.version_id, expected).await?;
     Ok(Answer(RefView::of(found)))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EndQuery {
+    package: String,
+    #[serde(default)]
+    namespace: String,
+    name: String,
+    expected_version_id: Option<VersionId>,
+}
+
+async fn end(Repo(grant): Repo<Write>, Query(query): Query<EndQuery>) -> Result<StatusCode, Problem> {
+    let (package, name) = (package_name(&query.package)?, ref_name(&query.name)?);
+    grant.end_ref(&query.namespace, &package, name, query.expected_version_id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn ref_name(text: &str) -> Result<RefName, Problem> {

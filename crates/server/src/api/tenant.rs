@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::access::Tenant;
 use super::auth::subject;
-use super::endpoint::{Access, Endpoint, delete, get, post, put};
+use super::endpoint::{Access, Endpoint, delete, get, patch, post, put};
 use super::page::{Page, Paging};
 use crate::edge::{Json, Path, Query};
 use crate::problem::Problem;
@@ -26,8 +26,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .summary("Make a service account")
             .takes::<AccountBody>()
             .answers::<CreatedAccount>(StatusCode::CREATED),
-        delete("/v1/admin/service-accounts/{subject}", ADMIN, disable_account)
-            .summary("Disable a service account and its tokens; its name is never given away again")
+        patch("/v1/admin/service-accounts/{subject}", ADMIN, change_account)
+            .summary("Disable a service account, whose tokens then do not work, or enable it again")
+            .takes::<ChangeAccountBody>()
+            .answers::<AccountView>(StatusCode::OK),
+        delete("/v1/admin/service-accounts/{subject}", ADMIN, delete_account)
+            .summary("Delete a service account and its tokens for good; its name is never given away again")
             .answers::<Deleted>(StatusCode::OK),
         get("/v1/admin/tenant-role-bindings", ADMIN, bindings)
             .summary("Who holds which roles on the tenant")
@@ -62,6 +66,20 @@ struct AccountView {
     created_at_utc: Timestamp,
     #[schema(value_type = Option<String>)]
     disabled_at_utc: Option<Timestamp>,
+    /// Since when that is for good.
+    #[schema(value_type = Option<String>)]
+    deleted_at_utc: Option<Timestamp>,
+}
+
+fn account_view(account: registry::ServiceAccount) -> AccountView {
+    AccountView {
+        id: account.id,
+        subject: account.subject,
+        description: account.description,
+        created_at_utc: account.created_at,
+        disabled_at_utc: account.disabled_at,
+        deleted_at_utc: account.deleted_at,
+    }
 }
 
 async fn accounts(
@@ -70,14 +88,7 @@ async fn accounts(
 ) -> Result<Answer<Page<AccountView>>, Problem> {
     let limit = paging.limit()?;
     let found = grant.service_accounts(&paging.after()?.unwrap_or_default(), limit + 1).await?;
-    let view = |account: registry::ServiceAccount| AccountView {
-        id: account.id,
-        subject: account.subject,
-        description: account.description,
-        created_at_utc: account.created_at,
-        disabled_at_utc: account.disabled_at,
-    };
-    Ok(Answer(Page::cut(found, limit, |account| account.subject.clone(), view)))
+    Ok(Answer(Page::cut(found, limit, |account| account.subject.clone(), account_view)))
 }
 
 /// A service account to be made.
@@ -114,12 +125,28 @@ pub(super) struct Deleted {
     pub(super) status: &'static str,
 }
 
-async fn disable_account(
+/// What shall be different about a service account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangeAccountBody {
+    /// Whether its tokens are refused.
+    disabled: bool,
+}
+
+async fn change_account(
+    Tenant(grant): Tenant<TenantAdmin>,
+    Path(name): Path<String>,
+    Json(body): Json<ChangeAccountBody>,
+) -> Result<Answer<AccountView>, Problem> {
+    Ok(Answer(account_view(grant.disable_service_account(subject(&name)?, body.disabled).await?)))
+}
+
+async fn delete_account(
     Tenant(grant): Tenant<TenantAdmin>,
     Path(name): Path<String>,
 ) -> Result<Answer<Deleted>, Problem> {
     let subject = subject(&name)?;
-    grant.disable_service_account(subject.clone()).await?;
+    grant.delete_service_account(subject.clone()).await?;
     Ok(Answer(Deleted { subject: subject.to_string(), status: "deleted" }))
 }
 

@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::response::IntoResponse;
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::{EXPECT, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Request, Response, StatusCode, Version};
 use model::CorrelationId;
 use tower::{Layer, Service};
@@ -126,6 +126,9 @@ fn admit(edge: &Edge, request: &Request<Body>) -> Result<(), Problem> {
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if size > limits.header_bytes || headers.len() > limits.headers {
         return Err(Problem::headers_too_large(bare::HEADERS));
+    }
+    if !headers.get_all(EXPECT).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        return Err(Problem::expectation_failed("the only expectation here is 100-continue"));
     }
     admit_host(request)
 }

@@ -53,9 +53,6 @@ pub(super) async fn list(grant: &Grant<Read>, folder: Option<EntryPath>, parts: 
     let paging = Paging::new(query.limit, query.cursor.clone());
     let limit = paging.limit()?;
     let children = grant.list_folder(folder.as_ref(), paging.after()?.as_deref(), limit + 1).await?;
-    if children.is_empty() && folder.is_some() && query.cursor.is_none() {
-        return Err(Problem::not_found("the folder was not found"));
-    }
     let page = Page::cut(children, limit, |child| child.cursor(), view);
     let mut response = if html { page_of_folder(grant, folder.as_ref(), &page) } else { Answer(&page).into_response() };
     response.headers_mut().insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));

@@ -67,6 +67,23 @@ async fn one_well_formed_host_is_needed() {
 }
 
 #[tokio::test]
+async fn an_expectation_that_is_not_known_is_417_and_no_body_is_asked_for() {
+    for field in ["200-ok", "100-continue, x", "100-continuex", "100-continue\r\nExpect: x"] {
+        let rig = Rig::start(|_| {});
+        let mut client = rig.connect().await;
+        client.send(format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: {field}\r\n\r\n")).await;
+        client.reply().await.is_problem(417, "expectation_failed");
+        assert!(client.closed().await, "{field:?}: what follows would be a body or not");
+    }
+    let rig = Rig::start(|_| {});
+    let mut client = rig.connect().await;
+    client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-Continue\r\n\r\n").await;
+    assert_eq!(client.reply().await.status(), 100);
+    client.send("abc").await;
+    assert_eq!(client.reply().await.text(), "3");
+}
+
+#[tokio::test]
 async fn one_chunked_body_after_the_other_is_served() {
     let rig = Rig::start(|_| {});
     let chunked = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";

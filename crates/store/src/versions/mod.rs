@@ -4,7 +4,7 @@ mod draft;
 mod publish;
 mod seal;
 
-use model::state::VersionState;
+use model::state::{MarkKind, VersionState};
 use model::{EventId, PackageId, RepoId, Timestamp, VersionId};
 
 use crate::args;
@@ -109,6 +109,28 @@ pub async fn list(
     );
     let before = before.unwrap_or(VersionId(uuid::Uuid::max()));
     session.rows(SQL, args![package, before, drafts, limit]).await?.iter().map(version).collect()
+}
+
+/// The names of the refs in force of some versions of a package, `each` at most of one, and the kinds of the marks in
+/// force on them: of all versions whose ids lie between the two, both included.
+pub async fn names_and_marks(
+    session: &mut Session<'_>,
+    package: PackageId,
+    (oldest, youngest): (VersionId, VersionId),
+    each: u32,
+) -> Result<(Vec<(VersionId, String)>, Vec<(VersionId, MarkKind)>)> {
+    const REFS: &str = "SELECT version_id, name FROM
+         (SELECT version_id, name, row_number() OVER (PARTITION BY version_id ORDER BY name) AS number FROM refs
+          WHERE package_id = $1 AND version_id >= $2 AND version_id <= $3 AND to_at IS NULL) numbered
+         WHERE number <= $4 ORDER BY version_id, number";
+    const MARKS: &str = "SELECT DISTINCT v.id, m.kind FROM versions v JOIN marks m ON m.version_id = v.id
+         WHERE v.package_id = $1 AND v.id >= $2 AND v.id <= $3 AND m.to_at IS NULL ORDER BY v.id, m.kind";
+    let refs = session.rows(REFS, args![package, oldest, youngest, each]).await?;
+    let marks = session.rows(MARKS, args![package, oldest, youngest]).await?;
+    let refs = refs.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_>>()?;
+    let kind = |word: String| MarkKind::from_word(&word).ok_or_else(|| Error::Defect(format!("mark {word}")));
+    let marks = marks.iter().map(|row| Ok((row.get(0)?, kind(row.get(1)?)?))).collect::<Result<_>>()?;
+    Ok((refs, marks))
 }
 
 /// Locks the version. 404 when `repo` has none with this id.

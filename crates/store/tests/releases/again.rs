@@ -91,7 +91,8 @@ pub(super) async fn fixed_refs_stay(bench: &mut Bench) {
     let refused = bench.store.write(make("2", 2)).await.expect_err("it would move");
     assert!(refused.to_string().contains("immutableRefs"), "{refused}");
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 1, "nothing of it stays");
-    let end = EndRef { act: bench.act(), repo, package: first.package, name: name("v1"), fixed: true };
+    let (package, expected) = (first.package, Expected::Anything);
+    let end = EndRef { act: bench.act(), repo, package, name: name("v1"), expected, fixed: true };
     bench.store.write(end).await.expect_err("it would end");
     let second = bench.store.write(release(bench, repo, "2", &[("2", 2)])).await.expect("a release");
     let (act, id, expected) = (bench.act(), bench.ambient.id(), Expected::Anything);

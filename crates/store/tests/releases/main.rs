@@ -28,7 +28,7 @@ use store::blobs::NewBody;
 use store::facts;
 use store::marks::SetMark;
 use store::packages::Coordinate;
-use store::refs::{EndRef, NewRef};
+use store::refs::{EndRef, Expected, NewRef};
 use store::releases::{Begun, Bytes, NewFile, PublishRelease, Released};
 use store::versions::{SealLater, SealVersion};
 
@@ -210,7 +210,7 @@ async fn refs_move_with_a_release_and_end(bench: &mut Bench) {
     let refs = async || bench.store.read(async |session| facts::refs(session, package).await).await.expect("refs");
     assert_eq!(refs().await, [("latest".to_owned(), "2.0".to_owned())]);
     assert_eq!(bench.count("SELECT count(*) FROM refs WHERE to_at IS NOT NULL").await, 1);
-    let end = || EndRef { act: bench.act(), repo, package, name: latest(), fixed: false };
+    let end = || EndRef { act: bench.act(), repo, package, name: latest(), expected: Expected::Anything, fixed: false };
     bench.store.write(end()).await.expect("an end");
     assert!(refs().await.is_empty());
     bench.store.write(end()).await.expect_err("it is not there any more");

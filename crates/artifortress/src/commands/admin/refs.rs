@@ -23,6 +23,16 @@ pub(super) enum Refs {
         /// The version that it shall point at
         version: String,
     },
+    /// Remove a ref; its history stays
+    Delete {
+        #[command(flatten)]
+        package: InRepo,
+        /// The ref
+        name: String,
+        /// Only where it points at this version now
+        #[arg(long, value_name = "VERSION")]
+        expected: Option<String>,
+    },
     /// Where a ref pointed, youngest first
     History {
         #[command(flatten)]
@@ -44,6 +54,18 @@ impl Refs {
                 let id = package.version_id(desk, &version).await?;
                 let call = desk.client.put(&package.at(&["refs"])).json(&json!({ "name": name, "versionId": id }));
                 desk.perform(call, &format!("{name} of {} points at {version}", package.package)).await
+            }
+            Self::Delete { package, name, expected } => {
+                let expected = match expected {
+                    Some(version) => Some(package.version_id(desk, &version).await?),
+                    None => None,
+                };
+                let more = [("name", Some(name.as_str())), ("expectedVersionId", expected.as_deref())];
+                let filters = [&package.filters()[..], &more].concat();
+                let given = filters.into_iter().filter_map(|(field, value)| Some((field, value?)));
+                let call = desk.client.delete(&package.at(&["refs"]));
+                let call = given.fold(call, |call, (field, value)| call.query(field, value));
+                desk.perform(call, &format!("{name} of {} is removed", package.package)).await
             }
         }
     }

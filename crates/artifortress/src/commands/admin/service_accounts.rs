@@ -21,6 +21,16 @@ pub(super) enum ServiceAccounts {
         #[arg(long)]
         description: Option<String>,
     },
+    /// Disable one: its tokens are refused from the next request on, until it is enabled again
+    Disable {
+        /// Its subject
+        subject: String,
+    },
+    /// Enable one again, with its tokens
+    Enable {
+        /// Its subject
+        subject: String,
+    },
     /// Delete one for good: its tokens are revoked, its name is never used again
     Delete {
         /// Its subject
@@ -34,7 +44,13 @@ impl ServiceAccounts {
     pub(super) async fn run(self, desk: &Desk<'_>) -> Result<(), Failure> {
         match self {
             Self::List => {
-                let columns = [("SUBJECT", "subject"), ("DESCRIPTION", "description"), ("CREATED", "createdAtUtc")];
+                let columns = [
+                    ("SUBJECT", "subject"),
+                    ("DESCRIPTION", "description"),
+                    ("CREATED", "createdAtUtc"),
+                    ("DISABLED", "disabledAtUtc"),
+                    ("DELETED", "deletedAtUtc"),
+                ];
                 desk.list(PLACE, &[], None, &columns).await
             }
             Self::Create { subject, description } => {
@@ -45,11 +61,23 @@ impl ServiceAccounts {
                 let call = desk.client.post(PLACE).json(&body).once();
                 desk.perform(call, &format!("service account {subject} is made")).await
             }
+            Self::Disable { subject } => disable(desk, &subject, true).await,
+            Self::Enable { subject } => disable(desk, &subject, false).await,
             Self::Delete { subject, sure } => {
                 sure.agreed(desk, &format!("delete the service account {subject} for good"))?;
-                let call = desk.client.delete(&format!("{PLACE}{}", outbound::path([subject.as_str()])));
+                let call = desk.client.delete(&at(&subject));
                 desk.perform(call, &format!("service account {subject} is deleted")).await
             }
         }
     }
+}
+
+fn at(subject: &str) -> String {
+    format!("{PLACE}{}", outbound::path([subject]))
+}
+
+async fn disable(desk: &Desk<'_>, subject: &str, disabled: bool) -> Result<(), Failure> {
+    let call = desk.client.patch(&at(subject)).json(&json!({ "disabled": disabled }));
+    let done = if disabled { "disabled" } else { "enabled" };
+    desk.perform(call, &format!("service account {subject} is {done}")).await
 }

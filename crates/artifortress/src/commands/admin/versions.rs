@@ -11,7 +11,7 @@ use crate::commands::push::repo_key;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Versions {
-    /// List the versions of a package, youngest first
+    /// List the versions of a package with their marks and refs (an image's tags), youngest first
     List {
         #[command(flatten)]
         package: InRepo,
@@ -174,6 +174,13 @@ impl Versions {
 }
 
 async fn list(desk: &Desk<'_>, package: &InRepo) -> Result<(), Failure> {
-    let columns = [("VERSION", "version"), ("STATE", "state"), ("PUBLISHED", "publishedAtUtc"), ("BY", "publishedBySubject")];
+    let columns = [
+        ("VERSION", "version"),
+        ("STATE", "state"),
+        ("MARKS", "markKinds"),
+        ("REFS", "refNames"),
+        ("PUBLISHED", "publishedAtUtc"),
+        ("BY", "publishedBySubject"),
+    ];
     desk.list(&package.at(&["packages", "versions"]), &package.filters(), None, &columns).await
 }

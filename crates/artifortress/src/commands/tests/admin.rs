@@ -63,6 +63,10 @@ async fn requests_say_what_was_asked_for() {
     person.run(&["admin", "bindings", "list"]).await.failed(2, &["--repo"]);
     person.run(&["admin", "service-accounts", "create", "ci"]).await.ok();
     assert_eq!(last("POST /v1/admin/service-accounts").json(), json!({ "subject": "ci" }));
+    for (verb, disabled) in [("disable", true), ("enable", false)] {
+        person.run(&["admin", "service-accounts", verb, "ci"]).await.ok();
+        assert_eq!(last("PATCH /v1/admin/service-accounts/ci").json(), json!({ "disabled": disabled }));
+    }
     person.run(&["admin", "tokens", "revoke", "--subject", "bob"]).await.ok();
     last("POST /v1/admin/auth/pats/revoke-subject");
     person.run(&["admin", "tokens", "revoke", "bob"]).await.failed(2, &["no id"]);
@@ -126,7 +130,7 @@ async fn versions_are_found_by_name_whatever_became_of_them() {
         }
         "/v1/repos/libs/packages/versions/resolve" => Some(Reply::json(200, &json!({ "versionId": "v1" }))),
         path if path == withdrawn => {
-            let items = json!([{ "version": "2.0.1", "versionId": "v3" }, { "version": "2.0", "versionId": "v2" }]);
+            let items = json!([{ "version": "2.0.1", "versionId": "v3", "markKinds": ["yanked", "deprecated"], "refNames": ["latest", "2"] }, { "version": "2.0", "versionId": "v2" }]);
             Some(Reply::json(200, &json!({ "items": items, "nextCursor": null })))
         }
         "/v1/admin/tenant-admission-policy" if seen.method == "GET" => Some(Reply::json(
@@ -155,6 +159,12 @@ async fn versions_are_found_by_name_whatever_became_of_them() {
     last(&at("v2/restore"));
     person.run(&["admin", "refs", "set", "libs", "tool", "current", "1.0"]).await.ok();
     assert_eq!(last("PUT /v1/repos/libs/refs").json(), json!({ "name": "current", "versionId": "v1" }));
+    person.run(&["admin", "refs", "delete", "libs", "tool", "current"]).await.ok();
+    assert_eq!(last("DELETE /v1/repos/libs/refs").query, "package=tool&name=current");
+    person.run(&["admin", "refs", "delete", "libs", "tool", "current", "--expected", "1.0"]).await.ok();
+    assert_eq!(last("DELETE /v1/repos/libs/refs").query, "package=tool&name=current&expectedVersionId=v1");
+    let told = person.run(&["admin", "versions", "list", "libs", "tool"]).await.ok();
+    assert!(told.out.contains("2.0.1") && told.out.contains("yanked, deprecated  latest, 2"), "{told:?}");
     person.run(&["admin", "quotas", "set", "--upload-sessions", "9"]).await.ok();
     let expected = json!({ "maxLogicalStorageBytes": 1, "maxConcurrentUploadSessions": 9, "maxPendingSearchJobs": 3 });
     assert_eq!(last("PUT /v1/admin/tenant-admission-policy").json(), expected);

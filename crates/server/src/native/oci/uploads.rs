@@ -152,14 +152,13 @@ async fn whole(mut incoming: IncomingBlob, request: &Wanted<'_>, body: Body) -> 
     })
 }
 
-/// `Content-Range: from-to`, with or without `bytes` in front.
+/// `Content-Range: from-to`, as the specification has it: digits alone, without a unit or a whole length.
 fn range(request: &Wanted<'_>) -> Result<Option<(u64, u64)>, Refused> {
-    let Some(said) = text(request.parts, &header::CONTENT_RANGE) else { return Ok(None) };
-    let refused = || Refused::from(Problem::bad_request("Content-Range is from-to, both of them numbers"));
-    let plain = said.trim().trim_start_matches("bytes").trim_start_matches(['=', ' ']);
-    let plain = plain.split('/').next().unwrap_or_default();
-    let (from, to) = plain.split_once('-').ok_or_else(refused)?;
-    let number = |text: &str| text.trim().parse::<u64>().ok().filter(|number| *number < u64::MAX);
+    let Some(said) = request.parts.headers.get(header::CONTENT_RANGE) else { return Ok(None) };
+    let refused = || Refused::from(Problem::bad_request("Content-Range is from-to, both of them digits"));
+    let (from, to) = said.to_str().ok().and_then(|said| said.split_once('-')).ok_or_else(refused)?;
+    let digits = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = |text| Some(text).filter(digits)?.parse::<u64>().ok().filter(|number| *number < u64::MAX);
     Ok(Some(number(from).zip(number(to)).ok_or_else(refused)?))
 }
 
