@@ -36,6 +36,7 @@ pub struct Target {
 
 /// All of them. `…-request`: an address and a body as they come in. `…-package`: what is inside of a package,
 /// framed, packed and signed correctly so that changes reach the innermost parser. `…-tar`: an archive, headers and all.
+/// `upstream`: what other servers say.
 pub const TARGETS: [Target; 16] = [
     Target { name: "cargo-request", run: |bytes| run(&Cargo, bytes), seeds: packages::cargo::requests },
     Target {
