@@ -135,7 +135,7 @@ fn file_of(at: &PackageAt, folder: &str, file: &File) -> Option<KnownFile> {
     let classifier = file.classifier.as_deref().map(|classifier| format!("-{classifier}")).unwrap_or_default();
     let name = format!("{}-{build}{classifier}.{extension}", at.name);
     let target = format!("{folder}/{name}");
-    Stored::parse(&target).ok().filter(|stored| stored.build == *build)?;
+    Stored::parse(&target).ok()?;
     Some(KnownFile {
         path: EntryPath::parse(&name).ok()?,
         location: EntryPath::parse(&target).ok()?,

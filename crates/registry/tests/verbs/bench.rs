@@ -51,6 +51,7 @@ pub(crate) fn settings() -> Settings {
         presigned_downloads: None,
         presigned_parts: None,
         master_key: Secret::new([7; 32]),
+        outside: registry::Outside::default(),
     }
 }
 
