@@ -27,6 +27,11 @@ async fn access() -> Result<()> {
 }
 
 #[tokio::test]
+async fn remote_repositories() -> Result<()> {
+    follow("docs/guide/remote-repositories.md").await
+}
+
+#[tokio::test]
 async fn running() -> Result<()> {
     follow("docs/operate/running.md").await
 }

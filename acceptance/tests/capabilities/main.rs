@@ -9,6 +9,7 @@ mod identity;
 mod input;
 mod operations;
 mod pages;
+mod remotes;
 mod shape;
 mod site;
 mod walk;

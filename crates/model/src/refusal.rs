@@ -96,6 +96,8 @@ pub enum Reason {
     OtherBytes,
     /// What is asked for was made from a state that has changed meanwhile: looking again may help.
     Changed,
+    /// Nobody publishes to this repository: no other credentials help.
+    NotLocal,
 }
 
 /// A refusal: nothing was changed, and the caller may be told why.

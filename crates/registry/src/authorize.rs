@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use model::state::RepoKind;
-use model::{Ambient, Code, RepoId, RepoKey, Role, Scope, TenantId, TenantRole};
+use model::{Ambient, Code, Reason, Refusal, RepoId, RepoKey, Role, Scope, TenantId, TenantRole};
 use store::Store;
 use store::blobs::Reach;
 use store::events::Act;
@@ -85,7 +85,7 @@ impl Call {
         };
         match repo {
             Some(repo) if allowed && A::ROLE == Role::Write && repo.kind != RepoKind::Local => {
-                Err(Error::refuse(Code::Forbidden, only_local(&repo)))
+                Err(only_local(&repo).into())
             }
             Some(repo) if allowed => Ok(Grant { call: self.clone(), repo, access: PhantomData }),
             _ => {
@@ -136,11 +136,12 @@ impl Call {
     }
 }
 
-fn only_local(repo: &Repository) -> String {
-    format!(
+fn only_local(repo: &Repository) -> Refusal {
+    let why = format!(
         "the repository {} is {}: what is in it comes from elsewhere, and nobody publishes to it; publish to a local one",
         repo.key, repo.kind
-    )
+    );
+    Refusal::new(Code::Forbidden, why).because(Reason::NotLocal)
 }
 
 impl<A> Grant<A> {

@@ -90,7 +90,9 @@ pub use store_file::{Declared, Incoming, Stored};
 pub use tenant::{Admission, MAX_PENDING_JOBS, MAX_UPLOAD_SESSIONS};
 pub use tokens::{Minted, PatPolicy, TokenRequest};
 pub use uploads::{IncomingBlob, IncomingChunk, IncomingPart, PartOffer, ReceivedPart};
-pub use upstreams::{Origin, Sealed, ShownAuth, UpstreamAuth, UpstreamLogin, UpstreamOf, UpstreamSettings, UpstreamUrl};
+pub use upstreams::{
+    Origin, Sealed, ShownAuth, UpstreamAuth, UpstreamLogin, UpstreamOf, UpstreamSettings, UpstreamUrl,
+};
 pub use versions::{DeclaredEntry, NewDraft, SearchCursor, SearchFound, SearchQuery, VersionView};
 pub use watch::Watch;
 pub use worker::{Worker, WorkerSettings};

@@ -93,9 +93,10 @@ impl RepoSettings {
             ("settings.atomicDeploy", self.atomic_deploy),
         ];
         match set.into_iter().find(|(_, set)| *set) {
-            Some((field, _)) => {
-                Err(Error::bad_field(field, format!("{field} is for local repositories: nobody publishes to a remote one")))
-            }
+            Some((field, _)) => Err(Error::bad_field(
+                field,
+                format!("{field} is for local repositories: nobody publishes to a remote one"),
+            )),
             None => Ok(()),
         }
     }

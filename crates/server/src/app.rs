@@ -136,7 +136,8 @@ impl From<registry::Error> for Problem {
                 let code = crate::problem::Code::ALL.iter().find(|code| code.as_str() == refusal.code.word());
                 let fault = refusal.field.map(|field| (field, refusal.detail.clone()));
                 let problem = code.map(|code| Self::new(*code, refusal.detail).because(refusal.reason));
-                let problem = problem.map(|problem| fault.into_iter().fold(problem, |all, (at, why)| all.field(at, why)));
+                let problem =
+                    problem.map(|problem| fault.into_iter().fold(problem, |all, (at, why)| all.field(at, why)));
                 match problem {
                     Some(problem) if refusal.code.status() == 503 || refusal.code.status() == 429 => {
                         problem.retry_after(2)

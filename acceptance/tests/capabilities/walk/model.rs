@@ -58,24 +58,28 @@ impl Access {
 pub(crate) enum Target {
     Private,
     Public,
+    /// Private, and nobody publishes to it.
+    Remote,
     Absent,
     Retired,
 }
 
 impl Target {
-    pub(crate) const ALL: [Target; 4] = [Target::Private, Target::Public, Target::Absent, Target::Retired];
+    pub(crate) const ALL: [Target; 5] =
+        [Target::Private, Target::Public, Target::Remote, Target::Absent, Target::Retired];
 
     pub(crate) fn key(self) -> &'static str {
         match self {
             Target::Private => "private",
             Target::Public => "public",
+            Target::Remote => "faraway",
             Target::Absent => "absent",
             Target::Retired => "retired",
         }
     }
 
     fn exists(self) -> bool {
-        matches!(self, Target::Private | Target::Public)
+        matches!(self, Target::Private | Target::Public | Target::Remote)
     }
 }
 
@@ -89,7 +93,7 @@ pub(crate) enum Verdict {
 }
 
 /// The model: without credentials a non-public thing answers 401 whether it exists or not; with credentials but without
-/// read 404 as if it did not exist; with read but without the role 403. Wrong credentials are never nobody's.
+/// read 404 as if it did not exist; with read but without the role 403, and so does publishing to a remote repository, whoever tries. Wrong credentials are never nobody's.
 pub(crate) fn verdict(access: Access, principal: &Principal, target: Target) -> Verdict {
     if access == Access::Open {
         return Verdict::Allowed;
@@ -108,6 +112,7 @@ pub(crate) fn verdict(access: Access, principal: &Principal, target: Target) -> 
             let may = role.is_some_and(|held| held.gives(needed)) || needed == Role::Read && target == Target::Public;
             match (reads, may) {
                 (false, _) => Verdict::NotFound,
+                (true, true) if target == Target::Remote && needed == Role::Write => Verdict::Forbidden,
                 (true, true) => Verdict::Allowed,
                 (true, false) => Verdict::Forbidden,
             }

@@ -63,6 +63,8 @@ impl People {
         for key in ["private", "public"] {
             site.admin.put(&format!("/repository/{key}/kept.txt")).body("kept").send().await?.expect(&[201])?;
         }
+        let remote = json!({"repoType": "remote", "upstreamUrl": "http://127.0.0.1:1/"});
+        site.repository(Target::Remote.key(), remote).await?;
         site.repository("retired", json!({})).await?;
         site.admin.delete("/v1/repos/retired").send().await?.expect(&[200])?;
         let mut people = vec![Principal::nobody("anonymous", &[])];

@@ -79,7 +79,11 @@ mod tests {
         for text in ["", "hunter2", &"00".repeat(31), &"0".repeat(4096)] {
             std::fs::write(&file, text).expect("written");
             let refusal = kept(&file, &Ambient::system()).expect_err("no key");
-            assert!(refusal.message.contains("32 bytes") && !refusal.message.contains("hunter2"), "{}", refusal.message);
+            assert!(
+                refusal.message.contains("32 bytes") && !refusal.message.contains("hunter2"),
+                "{}",
+                refusal.message
+            );
             assert_eq!(std::fs::read_to_string(&file).expect("there"), text);
         }
     }

@@ -114,8 +114,22 @@ mod tests {
     fn what_is_no_address_is_refused_without_repeating_it() {
         let long = format!("https://a/{}", "x".repeat(LONGEST));
         let bad = [
-            "", "a", "/x", "ftp://a", "file:///x", "https://", "http:///", "https://u:hunter2@a", "https://u@a",
-            "https://:hunter2@a", "https://a?hunter2", "https://a#hunter2", "https://a?", "https://a#", "//a/x", &long,
+            "",
+            "a",
+            "/x",
+            "ftp://a",
+            "file:///x",
+            "https://",
+            "http:///",
+            "https://u:hunter2@a",
+            "https://u@a",
+            "https://:hunter2@a",
+            "https://a?hunter2",
+            "https://a#hunter2",
+            "https://a?",
+            "https://a#",
+            "//a/x",
+            &long,
         ];
         for text in bad {
             let why = UpstreamUrl::parse(text).expect_err(text);
@@ -125,7 +139,10 @@ mod tests {
 
     #[test]
     fn an_origin_has_no_path() {
-        assert_eq!(Origin::parse("https://Login.Example:443/").map(|origin| origin.to_string()), Ok("https://login.example".to_owned()));
+        assert_eq!(
+            Origin::parse("https://Login.Example:443/").map(|origin| origin.to_string()),
+            Ok("https://login.example".to_owned())
+        );
         assert!(Origin::parse("https://login.example/x").is_err());
     }
 }

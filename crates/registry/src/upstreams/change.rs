@@ -5,10 +5,10 @@ use model::{Code, Refusal, RepoId, Secret};
 use serde_json::Value as Json;
 use store::repositories::{Repository, UpstreamColumns};
 
+use super::Road;
 use super::address::UpstreamUrl;
 use super::auth::UpstreamAuth;
 use super::settings::UpstreamSettings;
-use super::Road;
 use crate::error::{Error, Result};
 use crate::registry::Registry;
 
@@ -47,7 +47,10 @@ impl Registry {
         settings: &UpstreamSettings,
     ) -> Result<(UpstreamUrl, Option<Secret<Vec<u8>>>)> {
         let Some(url) = wish.url else {
-            return Err(Error::bad_field("upstreamUrl", "a remote repository needs upstreamUrl: whose packages it has"));
+            return Err(Error::bad_field(
+                "upstreamUrl",
+                "a remote repository needs upstreamUrl: whose packages it has",
+            ));
         };
         let road = Road { repo: id, url, settings: settings.clone() };
         let auth = wish.auth.flatten().map(|auth| self.sealed(&road, &auth)).transpose()?;

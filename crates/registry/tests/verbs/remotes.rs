@@ -113,7 +113,10 @@ async fn what_makes_no_sense_is_refused_with_its_field(bench: &Bench) {
         (treated(|it| it.proxy = url("http://proxy.example/x")), "settings.upstream.proxy"),
     ];
     for (settings, expected) in settings {
-        assert_eq!(field(make(bench, NewRepository { settings, ..new("a") }).await), (Code::BadRequest, Some(expected)));
+        assert_eq!(
+            field(make(bench, NewRepository { settings, ..new("a") }).await),
+            (Code::BadRequest, Some(expected))
+        );
     }
     let upstream = NewRepository { kind: RepoKind::Local, upstream_url: None, upstream_auth: None, ..new("a") };
     let upstream = NewRepository { settings: treated(|_| {}), ..upstream };
@@ -178,7 +181,10 @@ async fn credentials_open_in_their_own_row_alone(bench: &Bench) {
         .await
         .expect("moved");
     assert_eq!(code(bench.registry.upstream_of(&now("other").await)), Code::ServiceUnavailable);
-    bench.run("UPDATE repositories SET upstream_url = 'https://evil.example/x' WHERE key = 'up'").await.expect("turned");
+    bench
+        .run("UPDATE repositories SET upstream_url = 'https://evil.example/x' WHERE key = 'up'")
+        .await
+        .expect("turned");
     assert_eq!(code(bench.registry.upstream_of(&now("up").await)), Code::ServiceUnavailable);
     let closed = bench.registry.closed_upstreams().await.expect("looked");
     assert_eq!(closed, [(repo_key("other"), Sealed::Elsewhere), (repo_key("up"), Sealed::Elsewhere)]);

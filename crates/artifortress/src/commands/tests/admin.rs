@@ -175,7 +175,8 @@ async fn a_remote_repository_gets_its_secrets_from_files_and_the_environment() {
     registry.rule(|seen| {
         (seen.method != "GET" && seen.path.starts_with("/v1/repos")).then(|| Reply { status: 204, ..Reply::default() })
     });
-    registry.rule(|seen| (seen.line() == "GET /v1/repos/up").then(|| Reply::json(200, &json!({})).with("ETag", "\"7\"")));
+    registry
+        .rule(|seen| (seen.line() == "GET /v1/repos/up").then(|| Reply::json(200, &json!({})).with("ETag", "\"7\"")));
     let last = |line: &str| registry.seen(line).pop().unwrap_or_else(|| panic!("{line} was not asked")).json();
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("secret");
@@ -185,10 +186,17 @@ async fn a_remote_repository_gets_its_secrets_from_files_and_the_environment() {
     let remote = ["admin", "repos", "create", "up", "--type", "remote", "--upstream-url", "https://up.example"];
     let with = |more: &[&'static str]| -> Vec<&str> { remote.iter().copied().chain(more.iter().copied()).collect() };
     person.run(&remote).await.ok();
-    let expected = json!({ "repoKey": "up", "format": "raw", "repoType": "remote", "upstreamUrl": "https://up.example" });
+    let expected =
+        json!({ "repoKey": "up", "format": "raw", "repoType": "remote", "upstreamUrl": "https://up.example" });
     assert_eq!(last("POST /v1/repos"), expected);
     let told = person
-        .run(&[&remote[..], &["--upstream-user", "ada", "--upstream-password-file", file, "--upstream-realm", "https://l"]].concat())
+        .run(
+            &[
+                &remote[..],
+                &["--upstream-user", "ada", "--upstream-password-file", file, "--upstream-realm", "https://l"],
+            ]
+            .concat(),
+        )
         .await
         .ok();
     let basic = json!({ "kind": "basic", "user": "ada", "password": "hunter2", "realm": "https://l" });
@@ -200,10 +208,16 @@ async fn a_remote_repository_gets_its_secrets_from_files_and_the_environment() {
     person.run(&with(&["--upstream-user", "ada"])).await.failed(2, &["ARTIFORTRESS_UPSTREAM_PASSWORD"]);
     person.run(&with(&["--upstream-realm", "https://l"])).await.failed(2, &["--upstream-realm"]);
     person.run(&with(&["--upstream-token-file", "/nowhere/token"])).await.failed(2, &["/nowhere/token"]);
-    person.run(&with(&["--upstream-user", "ada", "--upstream-token-file", "x"])).await.failed(2, &["cannot be used with"]);
+    person
+        .run(&with(&["--upstream-user", "ada", "--upstream-token-file", "x"]))
+        .await
+        .failed(2, &["cannot be used with"]);
     let person = person.with("ARTIFORTRESS_UPSTREAM_PASSWORD", "in the air");
     person.run(&with(&["--upstream-user", "ada"])).await.ok();
-    assert_eq!(last("POST /v1/repos")["upstreamAuth"], json!({ "kind": "basic", "user": "ada", "password": "in the air" }));
+    assert_eq!(
+        last("POST /v1/repos")["upstreamAuth"],
+        json!({ "kind": "basic", "user": "ada", "password": "in the air" })
+    );
     let person = person.with("ARTIFORTRESS_UPSTREAM_TOKEN", "floating");
     person.run(&remote).await.ok();
     assert_eq!(last("POST /v1/repos")["upstreamAuth"], json!({ "kind": "bearer", "token": "floating" }));

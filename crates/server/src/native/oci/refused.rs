@@ -5,6 +5,7 @@ use formats::oci::{ImageAt, Query, Step, challenge, refuse};
 use formats::{Method, Refused as Told};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
+use model::Reason;
 
 use super::super::documents::say;
 use crate::edge::{Context, Verbatim};
@@ -46,7 +47,8 @@ impl Refused {
         let about = self.about.clone().or(asked.map(|(_, step)| About::of(step, writes)));
         // A token of ours that cannot do what is asked may have been made for less: the client gets
         // another one, if there is one.
-        let insufficient = self.problem.status() == StatusCode::FORBIDDEN && shows_bearer(parts);
+        let forbidden = self.problem.status() == StatusCode::FORBIDDEN;
+        let insufficient = forbidden && shows_bearer(parts) && self.problem.reason() != Some(Reason::NotLocal);
         let mut response = self.answer(&about.unwrap_or(About::Name));
         if insufficient {
             *response.status_mut() = StatusCode::UNAUTHORIZED;
