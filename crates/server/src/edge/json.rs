@@ -246,7 +246,7 @@ mod tests {
             (Some("application/json"), "", true),
             (Some("application/json"), "{}", true),
             (Some("application/json"), "{\"a\":1}", false),
-            (Some("application/json"), "[]", false),
+            (Some("application/json"), "[1]", false),
         ] {
             let mut request = Request::new(Body::from(body));
             kind.map(|kind| request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind)));
