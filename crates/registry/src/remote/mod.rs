@@ -119,7 +119,8 @@ impl Remote {
 }
 
 impl<A> Grant<A> {
-    fn is_remote(&self) -> bool {
+    /// Whether another server has the packages.
+    pub(crate) fn is_remote(&self) -> bool {
         self.repo().kind == RepoKind::Remote
     }
 

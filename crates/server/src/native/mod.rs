@@ -33,6 +33,7 @@ use formats::{Asked, Format, Method, Operation, ParseError};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use model::Code;
+use model::state::RepoKind;
 use refused::Refused;
 use registry::{Call, Grant, Promote, Read, Write};
 
@@ -68,7 +69,7 @@ async fn presumed(app: &App, parts: &mut Parts) -> Option<Response> {
     let address = map::address(parts.uri.path())?;
     let presumed = app.registry.presume(token.as_deref(), &address.key, context.correlation).await?;
     let format = formats::by_key(presumed.format())?;
-    let (path, algorithm) = match parse(format, parts, address.rest).ok()? {
+    let (path, algorithm) = match parse(format, presumed.kind(), parts, address.rest).ok()? {
         Operation::Fetch(path) => (path, None),
         Operation::Checksum(of, algorithm) => match *of {
             Operation::Fetch(path) => (path, Some(algorithm)),
@@ -117,7 +118,7 @@ async fn perform(
 ) -> Result<Response, Problem> {
     let call = readable.call();
     let place = || Place::of(readable, parts);
-    let operation = match parse(format, parts, rest) {
+    let operation = match parse(format, readable.repo().kind, parts, rest) {
         Err(problem) if problem.status() == StatusCode::NOT_FOUND && shelf::is_asked_for(parts, rest) => {
             return shelf::show(readable, parts).await;
         }
@@ -194,7 +195,7 @@ fn add_slash(grant: &Grant<Read>, parts: &Parts) -> Result<Response, Problem> {
     Ok((StatusCode::PERMANENT_REDIRECT, headers).into_response())
 }
 
-/// The request as formats see it; `None`: a method that none of them knows.
+/// The request as formats see it, of a repository whose packages are ours; `None`: a method that none of them knows.
 fn asked<'p>(parts: &'p Parts, rest: &'p str) -> Option<Asked<'p>> {
     let method = match parts.method {
         http::Method::GET => Method::Get,
@@ -211,12 +212,14 @@ fn asked<'p>(parts: &'p Parts, rest: &'p str) -> Option<Asked<'p>> {
         query: parts.uri.query().unwrap_or_default(),
         accept: text(parts, &header::ACCEPT).unwrap_or_default(),
         content_type: text(parts, &header::CONTENT_TYPE).unwrap_or_default(),
+        as_written: false,
     })
 }
 
-fn parse(format: &dyn Format, parts: &Parts, rest: &str) -> Result<Operation, Problem> {
-    let Some(asked) = asked(parts, rest) else { return Err(unknown_method(format, rest)) };
-    format.parse(&asked).map_err(|error| match error {
+fn parse(format: &dyn Format, kind: RepoKind, parts: &Parts, rest: &str) -> Result<Operation, Problem> {
+    let as_written = kind == RepoKind::Remote;
+    let Some(asked) = asked(parts, rest) else { return Err(unknown_method(format, as_written, rest)) };
+    format.parse(&Asked { as_written, ..asked }).map_err(|error| match error {
         ParseError::Method(allowed) => {
             Problem::method_not_allowed("this method is not possible here").allow(HeaderValue::from_static(allowed))
         }
@@ -225,8 +228,8 @@ fn parse(format: &dyn Format, parts: &Parts, rest: &str) -> Result<Operation, Pr
 }
 
 /// A method that no format knows: what the address offers is what it does not refuse.
-fn unknown_method(format: &dyn Format, rest: &str) -> Problem {
-    let allowed = match format.parse(&Asked::plain(Method::Patch, rest)) {
+fn unknown_method(format: &dyn Format, as_written: bool, rest: &str) -> Problem {
+    let allowed = match format.parse(&Asked { as_written, ..Asked::plain(Method::Patch, rest) }) {
         Err(ParseError::Method(allowed)) => allowed,
         _ => "GET, HEAD, PUT, DELETE",
     };
