@@ -240,3 +240,26 @@ fn unknown_method(format: &dyn Format, as_written: bool, rest: &str) -> Problem 
 fn text<'p>(parts: &'p Parts, name: &header::HeaderName) -> Option<&'p str> {
     parts.headers.get(name).and_then(|value| value.to_str().ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    /// What a GET of the npm address means there.
+    fn meant(kind: RepoKind, rest: &str) -> String {
+        let npm = formats::by_key("npm").expect("a format");
+        let (parts, ()) = Request::new(()).into_parts();
+        match parse(npm, kind, &parts, rest).expect("an operation") {
+            Operation::Index(package, _) => package.name,
+            other => panic!("{rest}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn names_count_as_written_where_another_server_has_the_packages() {
+        assert_eq!(meant(RepoKind::Remote, "JSONStream"), "JSONStream");
+        assert_eq!(meant(RepoKind::Local, "JSONStream"), "jsonstream");
+    }
+}
