@@ -2,6 +2,6 @@
 
 mod control;
 mod lies;
-mod shelf;
-mod upstream;
+pub(crate) mod shelf;
+pub(crate) mod upstream;
 mod warm;

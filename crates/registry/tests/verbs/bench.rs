@@ -115,6 +115,7 @@ impl Bench {
             kind: model::state::RepoKind::Local,
             description: String::new(),
             anonymous_read: false,
+            members: Vec::new(),
             settings,
             upstream_url: None,
             upstream_auth: None,
