@@ -38,6 +38,11 @@ impl Presumed {
         &self.grant.repo().format
     }
 
+    /// Whether its refs are those of an upstream: asked for in the ordinary way.
+    pub fn is_remote(&self) -> bool {
+        self.grant.is_remote()
+    }
+
     /// What is at `path`, with the grant that is proven by now. `None`: ask the ordinary way.
     pub async fn find(self, path: &EntryPath) -> Result<Option<(Grant<Read>, Found)>> {
         let repo = self.grant.repo_id();

@@ -6,8 +6,10 @@ mod life;
 mod lists;
 mod manifests;
 pub(crate) mod programs;
+mod remote;
 mod rights;
 mod uploads;
+mod upstream;
 mod yard;
 
 use acceptance::Result;

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use formats::{Algorithm, Ask, NewFile as Announced, Sums};
+use formats::{Algorithm, Ask, NewFile as Announced, PackageAt, Sums};
 use model::digest::hex;
-use model::{Code, EntryPath, RepoId, Sha256Digest};
+use model::{Code, EntryPath, RepoId, Sha256Digest, VersionName};
 use outbound::{Found as Answer, Question, Reply};
 use store::packages::Coordinate;
 use store::releases::{self, NewFile, PublishRelease};
@@ -17,7 +17,8 @@ use tracing::Instrument as _;
 use super::Remote;
 use super::coming::Coming;
 use super::look::{Lately, failed};
-use super::source::Wanted;
+use super::object::Object;
+use super::source::{Declared, Wanted};
 use super::turn::PAUSE;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
@@ -41,7 +42,7 @@ pub enum Reached {
 }
 
 /// Files under way.
-pub(crate) type Fills = Arc<Mutex<HashMap<(RepoId, EntryPath), Arc<Fill>>>>;
+pub(crate) type Fills = Arc<Mutex<HashMap<(RepoId, Object), Arc<Fill>>>>;
 
 /// A file under way.
 pub(crate) struct Fill {
@@ -83,18 +84,22 @@ async fn landed<T: Clone>(mut from: watch::Receiver<Option<Result<T>>>) -> Resul
 impl Grant<Read> {
     /// What is at `path`: here, or on its way from the upstream of a remote repository.
     pub async fn reach(&self, path: &EntryPath) -> Result<Reached> {
-        match self.find(path).await {
+        self.reach_object(Object::File(path.clone())).await
+    }
+
+    pub(super) async fn reach_object(&self, object: Object) -> Result<Reached> {
+        match self.find_object(&object).await {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
             found => return found.map(Reached::Here),
         }
-        match self.join(path).await? {
+        match self.join(&object).await? {
             (fill, Some(pieces)) => {
                 let head = fill.head().await?;
-                Ok(Reached::Coming(Box::new(Coming::new(self.clone(), path.clone(), fill, head, pieces))))
+                Ok(Reached::Coming(Box::new(Coming::new(self.clone(), object, fill, head, pieces))))
             }
             (fill, None) => {
                 fill.done().await?;
-                self.find(path).await.map(Reached::Here)
+                self.find_object(&object).await.map(Reached::Here)
             }
         }
     }
@@ -108,15 +113,15 @@ impl Grant<Read> {
     }
 
     /// Begins to fetch, or joins who has begun: the first gets the pieces as they come.
-    async fn join(&self, path: &EntryPath) -> Result<(Arc<Fill>, Option<broadcast::Receiver<Piece>>)> {
+    async fn join(&self, object: &Object) -> Result<(Arc<Fill>, Option<broadcast::Receiver<Piece>>)> {
         let remotes = &self.registry().inner.remotes;
         let (repo, now) = (self.repo_id(), self.ambient().now());
-        match remotes.lately(repo, &file_key(path), now) {
+        match remotes.lately(repo, &object.key(), now) {
             Some(Lately::Failed(error)) => return Err(error),
-            Some(Lately::Missing) => return Err(Error::not_found(&format!("the file {path}"))),
+            Some(Lately::Missing) => return Err(Error::not_found(&object.to_string())),
             None => {}
         }
-        let key = (repo, path.clone());
+        let key = (repo, object.clone());
         let mut fills = remotes.fills.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(fill) = fills.get(&key) {
             return Ok((Arc::clone(fill), None));
@@ -128,7 +133,7 @@ impl Grant<Read> {
         fills.insert(key.clone(), Arc::clone(&fill));
         drop(fills);
         let seat = Seat { fills: Arc::clone(&remotes.fills), key };
-        let fetch = Fetch { grant: self.clone(), path: path.clone(), head: tell_head, pieces };
+        let fetch = Fetch { grant: self.clone(), object: object.clone(), head: tell_head, pieces };
         let work = async move {
             let done = fetch.run().await;
             drop(seat);
@@ -139,15 +144,10 @@ impl Grant<Read> {
     }
 }
 
-/// Under which a file is remembered beside questions, none of which begins with a slash.
-fn file_key(path: &EntryPath) -> String {
-    format!("/{path}")
-}
-
 /// Ends the entry, also when the work panics.
 struct Seat {
     fills: Fills,
-    key: (RepoId, EntryPath),
+    key: (RepoId, Object),
 }
 
 impl Drop for Seat {
@@ -156,9 +156,9 @@ impl Drop for Seat {
     }
 }
 
-struct Fetch {
-    grant: Grant<Read>,
-    path: EntryPath,
+pub(super) struct Fetch {
+    pub(super) grant: Grant<Read>,
+    object: Object,
     head: watch::Sender<Option<Result<FillHead>>>,
     pieces: broadcast::Sender<Piece>,
 }
@@ -185,9 +185,9 @@ impl Fetch {
         let remotes = &self.grant.registry().inner.remotes;
         let missing = self.grant.remote().map_or(REST, |remote| remote.missing());
         match error.code() {
-            Some(Code::NotFound) => remotes.note(repo, &file_key(&self.path), now.plus(missing), Lately::Missing),
+            Some(Code::NotFound) => remotes.note(repo, &self.object.key(), now.plus(missing), Lately::Missing),
             Some(Code::ServiceUnavailable) => {
-                remotes.note(repo, &file_key(&self.path), now.plus(REST), Lately::Failed(error.clone()));
+                remotes.note(repo, &self.object.key(), now.plus(REST), Lately::Failed(error.clone()));
             }
             _ => {}
         }
@@ -197,7 +197,7 @@ impl Fetch {
         let grant = &self.grant;
         let remote = grant.remote()?;
         let turn = loop {
-            if let Some(turn) = grant.turn(&file_key(&self.path)).await? {
+            if let Some(turn) = grant.turn(&self.object.key()).await? {
                 break turn;
             }
             tokio::time::sleep(PAUSE).await;
@@ -209,20 +209,15 @@ impl Fetch {
 
     async fn bring(&self, remote: &Remote) -> Result<Sha256Digest> {
         // Somebody may have brought it between the look and this.
-        if let Ok(found) = self.grant.find(&self.path).await {
+        if let Ok(found) = self.grant.find_object(&self.object).await {
             self.tell(FillHead { length: Some(found.size()), sha256: Some(found.digest()) });
             return Ok(found.digest());
         }
-        let wanted = self.grant.wanted(remote, &self.path).await?;
-        // The file is read meanwhile: it holds one of the upstream's places, and checksums need others.
-        let (received, checksum) = tokio::join!(self.receive(remote, &wanted), checksum(remote, &wanted));
-        let (staged, last) = received?;
-        let verified = checksum.and_then(|checksum| verify(&self.path, &wanted.declared.sums, checksum, &staged));
-        if let Err(error) = verified {
-            staged.discard(self.grant.registry());
-            return Err(error);
-        }
-        let digest = self.publish(wanted, staged).await?;
+        let (digest, last) = match &self.object {
+            Object::File(path) => self.bring_file(remote, path).await?,
+            Object::Version(at, named, _) => (self.bring_version(remote, at, named).await?, None),
+            Object::Blob(at, named) => self.bring_blob(remote, at, named).await?,
+        };
         if let Some(last) = last {
             self.pieces.send(Piece::Bytes(last)).ok();
         }
@@ -230,23 +225,42 @@ impl Fetch {
         Ok(digest)
     }
 
-    fn tell(&self, head: FillHead) {
+    async fn bring_file(&self, remote: &Remote, path: &EntryPath) -> Result<(Sha256Digest, Option<Bytes>)> {
+        let wanted = self.grant.wanted(remote, path).await?;
+        // The file is read meanwhile: it holds one of the upstream's places, and checksums need others.
+        let receive = self.receive(remote, &wanted.ask, &wanted.declared, wanted.sums());
+        let (received, checksum) = tokio::join!(receive, checksum(remote, &wanted));
+        let (staged, last) = received?;
+        let verified = checksum.and_then(|checksum| self.verify(&wanted.declared.sums, checksum, &staged));
+        if let Err(error) = verified {
+            staged.discard(self.grant.registry());
+            return Err(error);
+        }
+        Ok((self.publish(wanted, staged).await?, last))
+    }
+
+    pub(super) fn tell(&self, head: FillHead) {
         self.head.send_replace(Some(Ok(head)));
     }
 
     /// Receives all of it; the last piece is held back until everything is known to be right.
-    async fn receive(&self, remote: &Remote, wanted: &Wanted) -> Result<(Staged, Option<Bytes>)> {
-        let reply = open(remote, &wanted.ask).await?;
-        let mut reply = reply.ok_or_else(|| Error::not_found(&format!("the file {}", self.path)))?;
-        let length = match (wanted.declared.size, reply.length()) {
+    pub(super) async fn receive(
+        &self,
+        remote: &Remote,
+        ask: &Ask,
+        declared: &Declared,
+        sums: formats::Wanted,
+    ) -> Result<(Staged, Option<Bytes>)> {
+        let mut reply = self.open(remote, ask).await?;
+        let length = match (declared.size, reply.length()) {
             (Some(told), Some(comes)) if told != comes => {
                 let why = format!("it has {comes} bytes there instead of the {told} of the index");
-                return Err(lies(&self.path, &why));
+                return Err(self.lies(&why));
             }
             (told, comes) => told.or(comes),
         };
-        let sha256 = wanted.declared.sha256;
-        let mut staging = Staging::begin(self.grant.registry(), &Announced { sums: wanted.sums(), sha256, length })?;
+        let sha256 = declared.sha256;
+        let mut staging = Staging::begin(self.grant.registry(), &Announced { sums, sha256, length })?;
         self.tell(FillHead { length, sha256 });
         let mut held: Option<Bytes> = None;
         while let Some(piece) = reply.next().await.map_err(|failure| failed(&failure))? {
@@ -256,17 +270,37 @@ impl Fetch {
             }
         }
         let staged = staging.finish().await.map_err(|error| match error.code() {
-            Some(Code::UploadVerificationFailed) => lies(&self.path, &error.to_string()),
+            Some(Code::UploadVerificationFailed) => self.lies(&error.to_string()),
             _ => error,
         })?;
         Ok((staged, held))
     }
 
+    /// The answer; 404 where there is none.
+    pub(super) async fn open(&self, remote: &Remote, ask: &Ask) -> Result<Answer> {
+        open(remote, ask).await?.ok_or_else(|| Error::not_found(&self.object.to_string()))
+    }
+
+    /// Whether the bytes are those that the upstream tells of.
+    pub(super) fn verify(&self, told: &Sums, checksum: Option<Checksum>, staged: &Staged) -> Result<()> {
+        let found = |algorithm| match algorithm {
+            Algorithm::Sha256 => Some(staged.received.digest.hex()),
+            other => staged.sums.hex(other),
+        };
+        let told = Algorithm::ALL.into_iter().filter_map(|algorithm| Some((algorithm, told.hex(algorithm)?)));
+        for (algorithm, told) in told.chain(checksum.map(|(algorithm, sum)| (algorithm, hex(&sum)))) {
+            let found = found(algorithm).unwrap_or_default();
+            if found != told {
+                return Err(self.lies(&format!("its {} is {found} instead of {told}", algorithm.word())));
+            }
+        }
+        Ok(())
+    }
+
     /// From here on it is served from here.
     async fn publish(&self, wanted: Wanted, staged: Staged) -> Result<Sha256Digest> {
-        let (grant, registry) = (&self.grant, self.grant.registry());
-        let digest = staged.received.digest;
-        let place = stored_place(&staged.received);
+        let registry = self.grant.registry();
+        let (digest, place) = (staged.received.digest, stored_place(&staged.received));
         let attributes = wanted.attributes(&staged.sums);
         let file = NewFile {
             path: wanted.path,
@@ -276,50 +310,74 @@ impl Fetch {
             attributes,
         };
         let write = PublishRelease {
-            act: grant.act_of_ours(),
-            repo: grant.repo_id(),
-            package: Coordinate {
-                kind: grant.repo().format.clone(),
-                namespace: wanted.package.namespace,
-                name: wanted.package.name,
-                display_name: wanted.display,
-            },
-            new_package: grant.ambient().id(),
-            exact_name: false,
-            id: grant.ambient().id(),
-            version: wanted.version,
             files: vec![file],
             manifest: wanted.manifest,
-            refs: Vec::new(),
-            fixed: Vec::new(),
-            subject: None,
-            again: false,
             joins: true,
-            twin: None,
-            seal: None,
             stays_open: true,
-            gather: None,
-            limits: grant.settings().limits,
+            ..self.grant.release_of_ours(wanted.package, wanted.display, wanted.version)
         };
-        match grant.store().write(write).await {
+        self.write(write, digest, place).await
+    }
+
+    /// Publishes what was brought: bytes of this digest, at this place.
+    pub(super) async fn write(
+        &self,
+        write: PublishRelease,
+        digest: Sha256Digest,
+        place: Option<blobs::Key>,
+    ) -> Result<Sha256Digest> {
+        match self.grant.store().write(write).await {
             Ok(_) => Ok(digest),
             Err(error) => {
-                registry.abandon(place, &error).await;
+                self.grant.registry().abandon(place, &error).await;
                 // Another process was first.
-                match grant.find(&self.path).await {
+                match self.grant.find_object(&self.object).await {
                     Ok(found) => Ok(found.digest()),
                     Err(_) => Err(error.into()),
                 }
             }
         }
     }
+
+    /// The upstream's bytes are not what it says of them.
+    pub(super) fn lies(&self, why: &str) -> Error {
+        let object = &self.object;
+        tracing::error!(%object, why, "an upstream sent other bytes than it tells of");
+        let why = format!("the upstream sent other bytes for {object} than it tells of: {why}; nothing of it is kept");
+        Error::refuse(Code::ServiceUnavailable, why)
+    }
 }
 
-/// The upstream's bytes are not what it says of them.
-fn lies(path: &EntryPath, why: &str) -> Error {
-    tracing::error!(%path, why, "an upstream sent other bytes than it tells of");
-    let why = format!("the upstream sent other bytes for {path} than it tells of: {why}; nothing of it is kept");
-    Error::refuse(Code::ServiceUnavailable, why)
+impl Grant<Read> {
+    /// A release of this version as we make it, without files.
+    pub(super) fn release_of_ours(&self, package: PackageAt, display: String, version: VersionName) -> PublishRelease {
+        PublishRelease {
+            act: self.act_of_ours(),
+            repo: self.repo_id(),
+            package: Coordinate {
+                kind: self.repo().format.clone(),
+                namespace: package.namespace,
+                name: package.name,
+                display_name: display,
+            },
+            new_package: self.ambient().id(),
+            exact_name: false,
+            id: self.ambient().id(),
+            version,
+            files: Vec::new(),
+            manifest: "{}".to_owned(),
+            refs: Vec::new(),
+            fixed: Vec::new(),
+            subject: None,
+            again: false,
+            joins: false,
+            twin: None,
+            seal: None,
+            stays_open: false,
+            gather: None,
+            limits: self.settings().limits,
+        }
+    }
 }
 
 /// `None`: there is no such thing.
@@ -333,7 +391,7 @@ async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
 }
 
 /// A checksum, and how it is computed.
-type Checksum = (Algorithm, Vec<u8>);
+pub(super) type Checksum = (Algorithm, Vec<u8>);
 
 /// What the upstream's first checksum file says.
 async fn checksum(remote: &Remote, wanted: &Wanted) -> Result<Option<Checksum>> {
@@ -345,22 +403,6 @@ async fn checksum(remote: &Remote, wanted: &Wanted) -> Result<Option<Checksum>> 
         }
     }
     Ok(None)
-}
-
-/// Whether the bytes are those that the upstream tells of.
-fn verify(path: &EntryPath, told: &Sums, checksum: Option<Checksum>, staged: &Staged) -> Result<()> {
-    let found = |algorithm| match algorithm {
-        Algorithm::Sha256 => Some(staged.received.digest.hex()),
-        other => staged.sums.hex(other),
-    };
-    let told = Algorithm::ALL.into_iter().filter_map(|algorithm| Some((algorithm, told.hex(algorithm)?)));
-    for (algorithm, told) in told.chain(checksum.map(|(algorithm, sum)| (algorithm, hex(&sum)))) {
-        let found = found(algorithm).unwrap_or_default();
-        if found != told {
-            return Err(lies(path, &format!("its {} is {found} instead of {told}", algorithm.word())));
-        }
-    }
-    Ok(())
 }
 
 /// The checksum that a text begins with.

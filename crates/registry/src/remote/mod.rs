@@ -1,16 +1,20 @@
 //! Repositories whose packages come from an upstream: asked when somebody asks, verified, kept, and served from here
 //! from then on.
 
+mod ask;
 mod client;
 mod coming;
+mod contents;
 mod facts;
 mod fill;
 mod flights;
 mod known;
 mod look;
+mod object;
 mod overlay;
 mod shown;
 mod source;
+mod tags;
 mod turn;
 
 use std::sync::Arc;
@@ -26,6 +30,7 @@ use store::observations::Observation;
 
 pub use coming::Coming;
 pub use fill::Reached;
+pub use tags::Aged;
 
 use crate::authorize::Grant;
 use crate::error::{Error, Result};
@@ -119,7 +124,7 @@ impl Remote {
 }
 
 impl<A> Grant<A> {
-    fn is_remote(&self) -> bool {
+    pub(crate) fn is_remote(&self) -> bool {
         self.repo().kind == RepoKind::Remote
     }
 
@@ -135,7 +140,7 @@ impl<A> Grant<A> {
             let of = registry.upstream_of(repo)?;
             let format = format_of(repo)?.upstream();
             let format = format.ok_or_else(|| Error::Defect(format!("{} has no upstreams", repo.format)))?;
-            let upstream = client::of(registry, &of)?;
+            let upstream = client::of(registry, &of, format)?;
             let (settings, longest) = (Arc::new(of.settings), registry.settings().max_upload);
             Ok(Remote { upstream, format, settings, longest, since: Timestamp(0) })
         })

@@ -62,6 +62,7 @@ async fn find(presumed: Presumed, at: &ImageAt, step: &Step) -> Result<Option<Pr
 
 async fn manifest(presumed: Presumed, at: &ImageAt, reference: Reference) -> Result<Option<Proven>, Error> {
     match &reference {
+        Reference::Tag(_) if presumed.is_remote() => Ok(None),
         Reference::Tag(tag) => {
             let (package, entry) = (PackageAt::named(at.name.as_str()), EntryPath::parse(MANIFEST)?);
             let found = presumed.find_pointed(&package, tag, &entry).await?;
