@@ -56,6 +56,9 @@ pub trait Contents: Send + Sync {
     /// What is asked for a blob.
     fn blob(&self, at: &PackageAt, named: &Named) -> Ask;
 
+    /// The part that tells what belongs to a version, where the upstream has none under the version's own name.
+    fn older_part(&self, subject: &str) -> Option<String>;
+
     /// The version that these bytes are. Its first file is the bytes themselves, staged; the blobs that it is made of
     /// need not be here.
     fn release(&self, at: &PackageAt, named: &Named, said: Said<'_>) -> Result<Release, Unreadable>;

@@ -7,6 +7,7 @@ mod lists;
 mod manifests;
 pub(crate) mod programs;
 mod remote;
+mod remote_programs;
 mod rights;
 mod uploads;
 mod upstream;

@@ -27,34 +27,32 @@ const LISTED: usize = 200_000;
 const VAGUE: [&str; 3] = ["application/json", "application/octet-stream", "text/plain"];
 
 impl Upstream for Oci {
-    /// All: the tags. One: the manifest of a tag. A part: what refers to a digest, also where that is told by a tag, as
-    /// it was before registries had an address for it.
+    /// All: the tags. One: the manifest of a tag. A part: what refers to a digest, or the index of that under a tag, as it
+    /// was kept before registries had an address for it.
     fn asks(&self, at: &PackageAt, wanted: Wanting<'_>) -> Vec<Ask> {
         let name = &at.name;
-        let ask = |target, accept| Ask { target, accept };
+        let ask = |target, accept| vec![Ask { target, accept }];
         if Name::parse(name).is_none() {
             return Vec::new();
         }
         match wanted {
-            Wanting::All => vec![ask(format!("{name}/tags/list?n={PAGE}"), "application/json")],
-            Wanting::One(tag) if RefName::parse(tag).is_ok() => vec![manifest(name, tag)],
-            Wanting::Part(subject) => match subject.parse::<Named>() {
-                Ok(named) => {
-                    vec![ask(format!("{name}/referrers/{named}"), INDEX), manifest(name, &fallback_tag(&named))]
-                }
-                Err(_) => Vec::new(),
-            },
-            Wanting::One(_) => Vec::new(),
+            Wanting::All => ask(format!("{name}/tags/list?n={PAGE}"), "application/json"),
+            Wanting::Part(subject) if subject.parse::<Named>().is_ok() => {
+                ask(format!("{name}/referrers/{subject}"), INDEX)
+            }
+            Wanting::One(tag) | Wanting::Part(tag) if RefName::parse(tag).is_ok() => vec![manifest(name, tag)],
+            Wanting::One(_) | Wanting::Part(_) => Vec::new(),
         }
     }
 
     fn read(&self, _: &PackageAt, wanted: Wanting<'_>, said: &[Option<Said<'_>>]) -> Result<Option<Known>, Unreadable> {
-        match (wanted, said) {
-            (Wanting::One(tag), [said]) => said.map(|said| tagged(tag, said)).transpose(),
-            (Wanting::All, [said]) => said.map(|said| tags(said.body)).transpose(),
-            (Wanting::Part(_), [told, fallback]) => told.or(*fallback).map(|said| referrers(said.body)).transpose(),
-            _ => Ok(None),
+        let [Some(said)] = said else { return Ok(None) };
+        match wanted {
+            Wanting::One(tag) => tagged(tag, *said),
+            Wanting::All => tags(said.body),
+            Wanting::Part(_) => referrers(said.body),
         }
+        .map(Some)
     }
 
     /// Nothing is asked for by path.
@@ -104,6 +102,12 @@ impl Contents for Oci {
         Ask { target: format!("{}/blobs/{named}", at.name), accept: "" }
     }
 
+    fn older_part(&self, subject: &str) -> Option<String> {
+        let named: Named = subject.parse().ok()?;
+        let hex = named.hex();
+        Some(format!("{}-{}", named.algorithm(), hex.get(..64).unwrap_or(&hex)))
+    }
+
     fn release(&self, at: &PackageAt, named: &Named, said: Said<'_>) -> Result<Release, Unreadable> {
         let manifest = parsed(said)?;
         let kept = Kept::with_blobs(&manifest, said.body.len() as u64);
@@ -133,12 +137,6 @@ impl Contents for Oci {
 
 fn manifest(name: &str, reference: &str) -> Ask {
     Ask { target: format!("{name}/manifests/{reference}"), accept: MANIFESTS }
-}
-
-/// The tag that an index of referrers has where there is no address for them.
-fn fallback_tag(subject: &Named) -> String {
-    let hex = subject.hex();
-    format!("{}-{}", subject.algorithm(), hex.get(..64).unwrap_or(&hex))
 }
 
 /// The address that `rel="next"` stands behind.

@@ -53,13 +53,30 @@ impl Grant<Read> {
         if !self.is_remote() {
             return Ok(None);
         }
-        let Some(seen) = self.seen(at, Wanting::Part(subject)).await? else {
+        let Some(seen) = self.seen_beside(at, subject).await? else {
             return Ok(Some(Aged::fresh(Vec::new())));
         };
         let overlay = self.overlay(at, &seen).await?;
         let versions = seen.known.versions.iter().map(|one| (one.version.to_string(), one.manifest.clone()));
         let told = versions.filter(|(version, _)| !overlay.withdrawn.contains(version)).collect();
         Ok(Some(Aged { told, stale_since: seen.stale_since }))
+    }
+
+    /// What belongs to a version, however the upstream tells of that. While it fails, the way that it told of it before.
+    async fn seen_beside(&self, at: &PackageAt, subject: &str) -> Result<Option<Arc<Seen>>> {
+        let seen = self.seen(at, Wanting::Part(subject)).await;
+        if let Ok(Some(_)) = seen {
+            return seen;
+        }
+        let Some(part) = self.remote()?.format.contents().and_then(|contents| contents.older_part(subject)) else {
+            return seen;
+        };
+        let older = self.seen(at, Wanting::Part(&part)).await;
+        match (seen, older) {
+            (Err(_), Ok(Some(older))) if older.stale_since.is_some() => Ok(Some(older)),
+            (Err(error), _) => Err(error),
+            (Ok(_), older) => older,
+        }
     }
 
     async fn seen(&self, at: &PackageAt, wanted: Wanting<'_>) -> Result<Option<Arc<Seen>>> {
