@@ -94,22 +94,33 @@ impl Grant<Read> {
         Ok((found, whole))
     }
 
-    /// The blob joins the published versions of the package that name it.
-    async fn complete(&self, contents: &dyn Contents, at: &PackageAt, named: &Named) -> Result<()> {
-        for naming in self.naming(at, named).await?.into_iter().filter(|naming| naming.published) {
-            let Some(files) = contents.files(at, &naming.version, &naming.manifest) else { continue };
-            let (files, whole) = self.files(files, None).await?;
-            let version = VersionName::parse(&naming.version)?;
-            let write = PublishRelease {
-                files,
-                manifest: naming.manifest,
-                again: true,
-                joins: true,
-                stays_open: !whole,
-                ..self.release_of_ours(at.clone(), at.name.clone(), version)
-            };
-            self.store().write(write).await?;
+    /// The blob joins the published versions of the package that name it. Where it cannot, it is here all the same: pinned.
+    async fn complete(&self, contents: &dyn Contents, at: &PackageAt, named: &Named) {
+        let naming = match self.naming(at, named).await {
+            Ok(naming) => naming,
+            Err(error) => return tracing::warn!(%error, %named, "a blob is not known to be named"),
+        };
+        for naming in naming.into_iter().filter(|naming| naming.published) {
+            let version = naming.version.clone();
+            if let Err(error) = self.comes_again(contents, at, naming).await {
+                tracing::warn!(%error, %named, version, "a blob could not join a version that names it");
+            }
         }
+    }
+
+    async fn comes_again(&self, contents: &dyn Contents, at: &PackageAt, naming: manifests::Naming) -> Result<()> {
+        let Some(files) = contents.files(at, &naming.version, &naming.manifest) else { return Ok(()) };
+        let (files, whole) = self.files(files, None).await?;
+        let version = VersionName::parse(&naming.version)?;
+        let write = PublishRelease {
+            files,
+            manifest: naming.manifest,
+            again: true,
+            joins: true,
+            stays_open: !whole,
+            ..self.release_of_ours(at.clone(), at.name.clone(), version)
+        };
+        self.store().write(write).await?;
         Ok(())
     }
 }
@@ -181,10 +192,7 @@ impl Fetch {
             return Err(error);
         }
         let digest = self.pin(staged, declared.sums.sha512).await?;
-        if let Err(error) = grant.complete(contents, at, named).await {
-            // It is here, and pinned.
-            tracing::warn!(%error, %named, "a blob could not join the versions that name it");
-        }
+        grant.complete(contents, at, named).await;
         Ok((digest, last))
     }
 
