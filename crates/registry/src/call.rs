@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{Code, CorrelationId, RepoKey, Timestamp};
 use store::Stamp;
 use store::events::Act;
+use store::tokens::Presented;
 
 use crate::error::{Error, Result};
 use crate::identity::{Caller, Identity};
@@ -70,13 +71,18 @@ impl Registry {
         if let Some(known) = self.inner.identities.get(moment.auth, &hash).filter(|known| known.expires_at > now) {
             return Ok(known);
         }
-        let credentials =
-            self.inner.store.read(async |session| store::tokens::credentials(session, &hash, now).await).await?;
-        self.inner.recognised.note(hash, credentials.is_some());
-        let Some(credentials) = credentials else {
-            return Err(Error::refuse(Code::Unauthorized, "the token is unknown, expired or revoked"));
+        let presented =
+            self.inner.store.read(async |session| store::tokens::presented(session, &hash, now).await).await?;
+        self.inner.recognised.note(hash, matches!(presented, Some(Presented::Living(_))));
+        let credentials = match presented {
+            Some(Presented::Living(credentials)) => credentials,
+            // Only who holds it learns this of it.
+            Some(Presented::Expired(at)) => {
+                return Err(Error::refuse(Code::Unauthorized, format!("the token expired at {at}")));
+            }
+            None => return Err(Error::refuse(Code::Unauthorized, "the token is unknown or revoked")),
         };
-        let identity = Arc::new(Identity::new(credentials));
+        let identity = Arc::new(Identity::new(*credentials));
         self.inner.identities.put(moment.auth, hash, Arc::clone(&identity));
         Ok(identity)
     }

@@ -83,24 +83,45 @@ pub(crate) fn subject(text: &str) -> Result<Subject> {
     Subject::parse(text).map_err(|error| Error::Defect(error.to_string()))
 }
 
+/// What became of a token that is not revoked.
+#[derive(Clone, Debug)]
+pub enum Presented {
+    /// It lives.
+    Living(Box<Credentials>),
+    /// It ended by itself.
+    Expired(Timestamp),
+}
+
 /// The living token with this hash, with the rights of its subject.
 pub async fn credentials(session: &mut Session<'_>, hash: &[u8; 32], now: Timestamp) -> Result<Option<Credentials>> {
+    Ok(match presented(session, hash, now).await? {
+        Some(Presented::Living(credentials)) => Some(*credentials),
+        Some(Presented::Expired(_)) | None => None,
+    })
+}
+
+/// The token with this hash. `None` where it is unknown, revoked or of somebody who is disabled.
+pub async fn presented(session: &mut Session<'_>, hash: &[u8; 32], now: Timestamp) -> Result<Option<Presented>> {
     let sql = "SELECT t.id, t.principal_id, t.tenant_id, p.subject, p.kind, t.expires_at, t.scopes
          FROM tokens t JOIN principals p ON p.id = t.principal_id
-         WHERE t.hash = $1 AND t.revoked_at IS NULL AND t.expires_at > $2 AND p.disabled_at IS NULL";
-    let Some(row) = session.row(sql, args![*hash, now]).await? else { return Ok(None) };
+         WHERE t.hash = $1 AND t.revoked_at IS NULL AND p.disabled_at IS NULL";
+    let Some(row) = session.row(sql, args![*hash]).await? else { return Ok(None) };
+    let expires_at: Timestamp = row.get(5)?;
+    if expires_at <= now {
+        return Ok(Some(Presented::Expired(expires_at)));
+    }
     let (name, kind): (String, String) = (row.get(3)?, row.get(4)?);
     let (tenant, subject) = (row.get(2)?, subject(&name)?);
-    Ok(Some(Credentials {
+    Ok(Some(Presented::Living(Box::new(Credentials {
         token: row.get(0)?,
         principal: row.get(1)?,
         tenant,
         kind: PrincipalKind::from_word(&kind).ok_or_else(|| Error::Defect(format!("principal kind {kind}")))?,
-        expires_at: row.get(5)?,
+        expires_at,
         scopes: scopes(&row.get::<String>(6)?)?,
         bindings: bound_scopes(session, tenant, &subject).await?,
         subject,
-    }))
+    }))))
 }
 
 /// What the bindings of a subject give, on the tenant and on living repositories.

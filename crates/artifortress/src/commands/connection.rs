@@ -24,7 +24,7 @@ pub struct Connection {
     #[arg(long, value_name = "URL", help_heading = "Connection")]
     pub server: Option<String>,
 
-    /// A file of further certificate authorities to trust (PEM) [default: ARTIFORTRESS_CA_FILE]
+    /// A file of further certificate authorities to trust (PEM) [default: ARTIFORTRESS_CA_FILE, else that of the login]
     #[arg(long, value_name = "PATH", help_heading = "Connection")]
     pub ca_file: Option<PathBuf>,
 }
@@ -47,11 +47,24 @@ impl Connection {
     /// A client that sends the token, if there is one.
     pub fn client(&self, context: &Context) -> Result<Client, Failure> {
         let server = self.address(context)?;
-        let token = match given_token(&context.environment)? {
-            Some(token) => Some(token),
-            None => Credentials::load(&context.environment)?.token(&server),
-        };
+        let token = self.token(context, &server)?;
         self.client_with(context, &server, token)
+    }
+
+    /// The token for `server`, if there is one.
+    pub fn token(&self, context: &Context, server: &str) -> Result<Option<Secret<String>>, Failure> {
+        match given_token(&context.environment)? {
+            Some(token) => Ok(Some(token)),
+            None => Ok(Credentials::load(&context.environment)?.token(server)),
+        }
+    }
+
+    /// The file of further authorities that is named, by its whole path.
+    pub fn authorities(&self, context: &Context) -> Result<Option<PathBuf>, Failure> {
+        let named = || context.environment.filled("ARTIFORTRESS_CA_FILE").map(PathBuf::from);
+        let Some(path) = self.ca_file.clone().or_else(named) else { return Ok(None) };
+        let told = |error| Failure::usage(format!("cannot read '{}': {error}", path.display()));
+        std::path::absolute(&path).map(Some).map_err(told)
     }
 
     /// A client for `server` that sends `token`.
@@ -62,7 +75,8 @@ impl Connection {
         token: Option<Secret<String>>,
     ) -> Result<Client, Failure> {
         let environment = &context.environment;
-        let extra = self.ca_file.clone().or_else(|| environment.filled("ARTIFORTRESS_CA_FILE").map(PathBuf::from));
+        let kept = || Credentials::load(environment).ok().and_then(|stored| stored.ca_file(server));
+        let extra = self.authorities(context)?.or_else(kept);
         let bundle = bundle(environment);
         let settings =
             Settings { token, trust: Trust { bundle, extra }, proxies: proxies(environment), ..Settings::new(server) };

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::files;
 use crate::config::Environment;
+use crate::console::Console;
 
 /// The largest file that is read.
 const LIMIT: u64 = 1024 * 1024;
@@ -37,6 +38,9 @@ struct Stored {
 struct Login {
     subject: String,
     token: String,
+    /// Further authorities that the server's certificate may be signed by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ca_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Stored {
@@ -73,12 +77,32 @@ impl Credentials {
         self.stored.servers.get(server).map(|login| login.subject.as_str())
     }
 
-    /// Keeps a login and makes its server the default.
-    pub fn keep(&mut self, server: &str, subject: &str, token: &Secret<String>) -> Result<(), Failure> {
-        let login = Login { subject: subject.to_owned(), token: token.expose().clone() };
-        self.stored.servers.insert(server.to_owned(), login);
-        self.stored.default = Some(server.to_owned());
-        self.write()
+    /// The file of further authorities that the login to `server` was made with.
+    pub fn ca_file(&self, server: &str) -> Option<PathBuf> {
+        self.stored.servers.get(server)?.ca_file.clone()
+    }
+
+    /// Keeps a login and makes its server the default. Says what that changes: whose login to the server it replaces,
+    /// and which server was meant before.
+    pub fn keep(
+        &mut self,
+        console: &Console,
+        server: &str,
+        (subject, token): (&str, &Secret<String>),
+        ca_file: Option<PathBuf>,
+    ) -> Result<(), Failure> {
+        let ca_file = ca_file.or_else(|| self.ca_file(server));
+        let login = Login { subject: subject.to_owned(), token: token.expose().clone(), ca_file };
+        let replaced = self.stored.servers.insert(server.to_owned(), login);
+        let meant = self.stored.default.replace(server.to_owned());
+        self.write()?;
+        if let Some(replaced) = replaced.filter(|replaced| replaced.token != *token.expose()) {
+            console.complain(&format!("this replaces the login of {} to {server}", replaced.subject));
+        }
+        if let Some(meant) = meant.filter(|meant| meant != server) {
+            console.complain(&format!("the login to {meant} is kept: --server {meant} chooses it"));
+        }
+        Ok(())
     }
 
     /// Forgets a login; tells whether there was one.

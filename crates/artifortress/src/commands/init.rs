@@ -54,7 +54,8 @@ impl Init {
         let bootstrap = bootstrap_token(context, &config)?;
         let token = self.exchange(context, &server, &bootstrap).await?;
         let mut credentials = Credentials::load(&context.environment)?;
-        credentials.keep(&server, &self.subject, &token)?;
+        let authorities = self.connection.authorities(context)?;
+        credentials.keep(&context.console, &server, (&self.subject, &token), authorities)?;
         let client = self.connection.client_with(context, &server, Some(token))?;
         if !self.repo.is_empty() {
             make_repository(&client, &self.repo).await?;

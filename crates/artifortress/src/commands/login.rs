@@ -35,7 +35,7 @@ impl Login {
         let who: Value = client.get("/v1/auth/whoami").send().await?.json().await?;
         let subject = who["subject"].as_str().ok_or_else(|| Failure::new("the server did not say who this is"))?;
         let mut credentials = Credentials::load(&context.environment)?;
-        credentials.keep(&server, subject, &token)?;
+        credentials.keep(&context.console, &server, (subject, &token), self.connection.authorities(context)?)?;
         if self.json {
             table::json(&context.console, &json!({ "server": server, "subject": subject, "scopes": who["scopes"] }));
         } else {

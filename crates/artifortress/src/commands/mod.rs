@@ -4,6 +4,7 @@
 //! `async fn run(self, context: &Context) -> Result<(), Failure>`, and add its line below. A command of
 //! the server flattens [`crate::config::ConfigFlags`] and hands it to [`crate::process::live`].
 
+mod clients;
 pub mod connection;
 pub mod credentials;
 pub mod failure;

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::connection::Connection;
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
 use super::table;
 use crate::Context;
 
@@ -21,7 +21,12 @@ pub struct Whoami {
 
 impl Whoami {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let client = self.connection.client(context)?;
+        let server = self.connection.address(context)?;
+        let Some(token) = self.connection.token(context, &server)? else {
+            let failure = Failure { exit: Exit::Denied, ..Failure::new(format!("not logged in to {server}")) };
+            return Err(failure.advise("log in with `artifortress login --server URL`, or set ARTIFORTRESS_TOKEN"));
+        };
+        let client = self.connection.client_with(context, &server, Some(token))?;
         let who: Value = client.get("/v1/auth/whoami").send().await?.json().await?;
         let print = if self.json { table::json } else { table::fields };
         print(&context.console, &who);

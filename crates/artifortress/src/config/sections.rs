@@ -156,7 +156,7 @@ section! {
     Rate in "rate" {
         /// Requests a minute; 0 turns the limit off.
         requests_per_minute: u32 = "6000" { range: Some((0, 10_000_000)) };
-        /// Failed or new logins a minute; 0 turns the limit off.
+        /// Logins that are tried a minute from one client address; 0 turns the limit off.
         logins_per_minute: u32 = "20" { range: Some((0, 1_000_000)) };
     }
 }

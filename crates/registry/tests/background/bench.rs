@@ -36,6 +36,7 @@ fn settings() -> Settings {
         presigned_downloads: None,
         presigned_parts: None,
         master_key: model::Secret::new([7; 32]),
+        outside: registry::Outside::default(),
     }
 }
 

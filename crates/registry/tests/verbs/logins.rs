@@ -46,6 +46,27 @@ async fn a_yes_gives_one_token_that_is_as_strong_and_as_mortal(bench: &Bench) {
     assert_eq!(code(redeem(bench, &name).await), Code::Unauthorized);
 }
 
+async fn a_token_that_ended_says_when(bench: &Bench) {
+    let mut tokens = Vec::new();
+    let told = async |token: &str| call(bench, token).await.map(drop).expect_err("refused");
+    let unknown = told("aft_nothing").await.to_string();
+    for subject in ["rita", "sam"] {
+        let somebody = bench.somebody(subject, &["repo:js:read"]).await;
+        let (name, login) = begun(bench);
+        somebody.confirm_login(&login).await.expect("a yes");
+        tokens.push((redeem(bench, &name).await.expect("open").expect("a token"), somebody));
+    }
+    let [(ritas, _), (sams, sam)] = tokens.as_slice() else { panic!("two") };
+    let until = call(bench, ritas).await.expect("a call").identity().expect("known").expires_at;
+    sam.revoke_token(sam.identity().expect("known").token).await.expect("revoked");
+    assert_eq!(told(sams).await.to_string(), unknown);
+    bench.clock.advance(Duration::from_secs(8 * 24 * 3600));
+    let expired = told(ritas).await;
+    assert_eq!(expired.code(), Some(Code::Unauthorized));
+    assert!(expired.to_string().contains(&format!("expired at {until}")), "{expired}");
+    assert_eq!(told(sams).await.to_string(), unknown, "of what was revoked nothing is said");
+}
+
 async fn a_login_is_kept_for_minutes_and_one_for_a_token(bench: &Bench) {
     let rita = bench.somebody("rita", &["repo:js:read"]).await;
     let sam = bench.somebody("sam", &["repo:js:read"]).await;
@@ -82,6 +103,7 @@ async fn nobody_invents_a_longer_login(bench: &Bench) {
 
 both! {
     a_yes_gives_one_token_that_is_as_strong_and_as_mortal;
+    a_token_that_ended_says_when;
     a_login_is_kept_for_minutes_and_one_for_a_token;
     nobody_invents_a_longer_login;
 }

@@ -1,5 +1,5 @@
 //! Remote repositories: who may make and change them, where their credentials go, and that nobody publishes to them.
-
+#![expect(clippy::panic, reason = "tests")]
 use bytes::Bytes;
 use model::state::RepoKind;
 use model::{Code, RepoKey, Role, Secret};

@@ -14,6 +14,7 @@ pub(crate) mod packages;
 pub mod page;
 mod parameters;
 mod refs;
+mod repo_settings;
 mod repos;
 mod root;
 mod tag;

@@ -159,6 +159,8 @@ const WALLS: &[(&str, &[&str])] = &[
     ),
     ("trash_stay", &["DELETE FROM trash"]),
     ("blobs_keep", &["UPDATE blobs SET length = length + 1"]),
+    ("observations_keep", &["UPDATE observations SET media_type = 'other'", "UPDATE observations SET digest = NULL"]),
+    ("observations_stay", &["DELETE FROM observations"]),
 ];
 
 /// A repository with one of everything: published, withdrawn, draft; refs, marks and tombstones in
@@ -225,6 +227,10 @@ async fn furnish(bench: &Bench) {
     bench.publish(repo, "damaged", bench.blob(damaged, 2, 5)).await;
     run(bench, "UPDATE copies SET state = 'damaged' WHERE kind = 'file'").await.expect("damaged");
     run(bench, "INSERT INTO trash (place, created_at) VALUES ('blobs/aa/2', 0)").await.expect("trash");
+    let seen = "INSERT INTO observations (id, repo_id, target, digest, length, media_type, address, seen_at)
+         SELECT r.id, r.id, 'demo', b.digest, b.length, 'text/plain', '', 0
+         FROM (SELECT id FROM repositories LIMIT 1) AS r, (SELECT digest, length FROM blobs LIMIT 1) AS b";
+    run(bench, seen).await.expect("an answer of an upstream");
 }
 
 /// A draft with an entry and a manifest.

@@ -1,7 +1,9 @@
 //! `admin tokens`.
 
+use std::collections::BTreeSet;
+
 use clap::Subcommand;
-use model::{Scope, TokenId};
+use model::{Scope, ScopeRepo, TokenId};
 use serde_json::{Value, json};
 
 use super::Desk;
@@ -88,6 +90,21 @@ async fn own_subject(desk: &Desk<'_>) -> Result<String, Failure> {
     who["subject"].as_str().map(str::to_owned).ok_or_else(|| Failure::new("the server did not say who you are"))
 }
 
+/// A token may be minted before its repository is made; more often the key is misspelt.
+async fn warn_of_typos(desk: &Desk<'_>, scopes: &[Scope]) {
+    let named = scopes.iter().filter_map(|scope| match scope {
+        Scope::Repo(ScopeRepo::One(key), _) => Some(key),
+        _ => None,
+    });
+    let mut looked = BTreeSet::new();
+    for key in named.filter(|key| looked.insert(key.as_str())) {
+        let asked = desk.client.get(&outbound::path(["v1", "repos", key.as_str()])).send().await;
+        if asked.is_err_and(|error| error.status() == Some(404)) {
+            desk.context.console.complain(&format!("warning: there is no repository {key} yet"));
+        }
+    }
+}
+
 /// The token alone goes to standard output, so that a script can take it; what else is known goes beside it.
 async fn mint(
     desk: &Desk<'_>,
@@ -106,6 +123,7 @@ async fn mint(
     let minted: Value = desk.client.post("/v1/auth/pats").json(&body).send().await?.json().await?;
     let token = minted["token"].as_str().ok_or_else(|| Failure::new("the server's answer holds no token"))?;
     let console = &desk.context.console;
+    warn_of_typos(desk, scopes).await;
     if desk.json {
         table::json(console, &minted);
         return Ok(());

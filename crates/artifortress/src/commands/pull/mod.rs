@@ -18,7 +18,7 @@ use super::connection::Connection;
 use super::failure::{Exit, Failure};
 use super::progress::Progress;
 use super::push::{address, repo_key};
-use super::{files, table};
+use super::{clients, files, table};
 use crate::Context;
 use download::{Download, Fetched};
 use target::Target;
@@ -59,7 +59,10 @@ impl Pull {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let client = self.connection.client(context)?;
         let progress = Progress::start(0, "pulling", &context.console);
-        let fetched = self.fetch(&client, &progress).await?;
+        let fetched = match self.fetch(&client, &progress).await {
+            Err(failure) => return Err(clients::advise(&client, &self.repo, failure).await),
+            Ok(fetched) => fetched,
+        };
         progress.finish();
         self.tell(context, &fetched);
         Ok(())

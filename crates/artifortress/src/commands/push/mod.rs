@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::connection::Connection;
 use super::failure::Failure;
 use super::progress::Progress;
-use super::{files, table};
+use super::{clients, files, table};
 use crate::Context;
 pub(super) use plain::{address, named_digest};
 use plan::Planned;
@@ -124,13 +124,21 @@ impl Push {
         if self.coordinate.package.is_none() {
             match (package::packing(&client, &self.repo).await, &self.coordinate.version) {
                 (Ok(Some(packing)), _) => return self.hand_in(context, &client, packing).await,
-                (Ok(None), Some(_)) => {
-                    return Err(Failure::usage("--version needs --package in a repository of this format"));
-                }
                 (Err(error), Some(_)) => return Err(error.into()),
                 // Whoever may not look at the repository is told so by what follows.
-                (Ok(None) | Err(_), None) => {}
+                (Ok(None), _) | (Err(_), None) => {}
             }
+        }
+        match self.files(context, &client).await {
+            Err(failure) => Err(clients::advise(&client, &self.repo, failure).await),
+            done => done,
+        }
+    }
+
+    /// Files by themselves, or as one version.
+    async fn files(&self, context: &Context, client: &Client) -> Result<(), Failure> {
+        if self.coordinate.package.is_none() && self.coordinate.version.is_some() {
+            return Err(Failure::usage("--version needs --package in a repository of this format"));
         }
         let plan = plan::plan(&self.paths, &self.to, &context.console)?;
         let total = plan.iter().map(|planned: &Planned| planned.size).sum();
@@ -138,10 +146,10 @@ impl Push {
         let (pushed, version) = match (&self.coordinate.package, &self.coordinate.version) {
             (Some(package), Some(version)) => {
                 let target = version::Target { repo: &self.repo, package, version, with: &self.coordinate };
-                let (pushed, answer) = version::push(&client, context, target, &plan, self.jobs, &progress).await?;
+                let (pushed, answer) = version::push(client, context, target, &plan, self.jobs, &progress).await?;
                 (pushed, Some(answer))
             }
-            _ => (plain::push(&client, &self.repo, &plan, self.jobs, &progress).await?, None),
+            _ => (plain::push(client, &self.repo, &plan, self.jobs, &progress).await?, None),
         };
         progress.finish();
         self.tell(context, &pushed, version.as_ref());

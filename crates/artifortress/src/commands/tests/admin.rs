@@ -21,6 +21,7 @@ async fn lists_follow_their_pages() {
 async fn a_minted_token_is_the_only_thing_on_standard_output() {
     let registry = Registry::start().await;
     let person = Person::of(&registry);
+    registry.rule(|seen| (seen.path == "/v1/repos/libs").then(|| Reply::json(200, &json!({ "format": "raw" }))));
     let mint = ["admin", "tokens", "mint", "--scope", "repo:libs:write", "--name", "ci", "--ttl-minutes", "60"];
     let told = person.run(&mint).await.ok();
     assert_eq!(told.out, format!("{TOKEN}\n"));
@@ -31,6 +32,11 @@ async fn a_minted_token_is_the_only_thing_on_standard_output() {
         json!({ "subject": "alice", "scopes": ["repo:libs:write"], "name": "ci", "ttlMinutes": 60 })
     );
     assert_eq!(asked.header("idempotency-key"), None, "minting is never replayed");
+    assert!(!told.err.contains("warning"), "{told:?}");
+    let typo = ["--scope", "repo:tpyo:read", "--scope", "repo:tpyo:write", "--scope", "repo:*:read"];
+    let told = person.run(&[&mint[..], &typo].concat()).await.ok();
+    assert_eq!(told.out, format!("{TOKEN}\n"));
+    assert_eq!(told.err.matches("no repository tpyo yet").count(), 1, "{told:?}");
     person.run(&["admin", "tokens", "mint", "--scope", "repo:libs:owner"]).await.failed(2, &["scope"]);
 }
 

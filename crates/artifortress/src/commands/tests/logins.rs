@@ -10,7 +10,7 @@ use super::{Person, TOKEN, text};
 async fn a_login_is_checked_kept_privately_used_and_forgotten() {
     let registry = Registry::start().await;
     let person = Person::stranger(&registry);
-    person.run(&["whoami"]).await.failed(4, &["unauthorized"]);
+    person.run(&["whoami"]).await.failed(4, &["not logged in to"]);
     person.type_and_run("wrong\n", &["login"]).await.failed(4, &["who are you?"]);
     let stored = person.path(".config/artifortress/credentials.toml");
     assert!(!stored.exists(), "a token that does not work is not kept");
@@ -20,7 +20,9 @@ async fn a_login_is_checked_kept_privately_used_and_forgotten() {
     let who = person.run(&["whoami", "--json"]).await.ok().json();
     assert_eq!(who["subject"], "alice");
     person.run(&["logout"]).await.ok();
-    person.run(&["whoami"]).await.failed(4, &[]);
+    person.run(&["whoami"]).await.failed(4, &["not logged in to", &registry.base, "artifortress login"]);
+    let nowhere = Person::stranger(&registry).with("ARTIFORTRESS_SERVER", "http://127.0.0.1:1");
+    nowhere.run(&["whoami"]).await.failed(4, &["not logged in to http://127.0.0.1:1"]);
 }
 
 #[tokio::test]
@@ -30,8 +32,40 @@ async fn the_last_login_names_the_server_and_tokens_stay_with_theirs() {
     person.variables.retain(|(name, _)| name != "ARTIFORTRESS_SERVER");
     person.type_and_run(TOKEN, &["login", "--server", &one.base]).await.ok();
     person.run(&["whoami"]).await.ok();
-    person.run(&["whoami", "--server", &two.base]).await.failed(4, &[]);
-    assert_eq!(two.seen("GET /v1/auth/whoami")[0].header("authorization"), None);
+    person.run(&["whoami", "--server", &two.base]).await.failed(4, &["not logged in"]);
+    let _ = person.run(&["doctor", "--server", &two.base]).await;
+    assert!(two.seen("GET /v1/auth/whoami").iter().all(|seen| seen.header("authorization").is_none()));
+}
+
+#[tokio::test]
+async fn a_login_says_what_it_replaces_and_what_stays() {
+    let (one, two) = (Registry::start().await, Registry::start().await);
+    let person = Person::stranger(&one);
+    let login = async |server: &str| person.type_and_run(TOKEN, &["login", "--server", server]).await.ok().err;
+    assert_eq!(login(&one.base).await, "");
+    assert_eq!(login(&one.base).await, "", "it is the same");
+    let stored = person.path(".config/artifortress/credentials.toml");
+    let other = String::from_utf8(super::read(&stored)).expect("text").replace(TOKEN, "another");
+    std::fs::write(&stored, other).expect("written");
+    assert!(login(&one.base).await.contains(&format!("replaces the login of alice to {}", one.base)));
+    let told = login(&two.base).await;
+    assert!(told.contains(&format!("the login to {} is kept", one.base)) && !told.contains("replaces"), "{told}");
+    person.run(&["whoami", "--server", &one.base]).await.ok();
+}
+
+#[tokio::test]
+async fn the_authorities_of_a_login_are_remembered() {
+    let registry = Registry::start().await;
+    let person = Person::stranger(&registry).with("ARTIFORTRESS_BOOTSTRAP_TOKEN", "first");
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let file = text(&person.write("ca.pem", certified.cert.pem().as_bytes()));
+    person.run(&["init", "--ca-file", &file]).await.ok();
+    person.run(&["whoami"]).await.ok();
+    person.type_and_run(TOKEN, &["login"]).await.ok();
+    std::fs::remove_file(&file).expect("removed");
+    person.run(&["whoami"]).await.failed(1, &[&file]);
+    person.run(&["logout"]).await.ok();
+    person.type_and_run(TOKEN, &["login"]).await.ok();
 }
 
 #[tokio::test]

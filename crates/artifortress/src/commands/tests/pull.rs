@@ -155,6 +155,28 @@ async fn nothing_is_written_outside_the_target_folder() {
 }
 
 #[tokio::test]
+async fn a_repository_for_other_clients_is_said_to_be_one() {
+    let registry = Registry::start().await;
+    let person = Person::of(&registry);
+    let file = text(&person.write("a.bin", b"a"));
+    let format = |format: &'static str| {
+        let found = serde_json::json!({ "format": format, "repoType": "local" });
+        registry.state().forget_rules();
+        registry.rule(move |seen| (seen.path == "/v1/repos/libs").then(|| Reply::json(200, &found)));
+    };
+    let pushes = [&["push", "libs", &file][..], &["push", "libs", &file, "--package", "a", "--version", "1"]];
+    for words in pushes.into_iter().chain([&["pull", "libs", "x/y"][..]]) {
+        format("npm");
+        let told = person.run(words).await;
+        assert!(told.code != 0 && told.err.contains("format npm, for npm, pnpm"), "{words:?} {told:?}");
+        assert!(told.err.contains("artifortress client-config libs"), "{told:?}");
+        format("raw");
+        let told = person.run(words).await;
+        assert!(told.code != 0 && !told.err.contains("client-config"), "{words:?} {told:?}");
+    }
+}
+
+#[tokio::test]
 async fn exit_codes_tell_what_happened() {
     let registry = Registry::start().await;
     let person = Person::of(&registry);

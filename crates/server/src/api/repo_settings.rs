@@ -1,0 +1,65 @@
+//! What the OpenAPI document says of the settings of a repository and of credentials for an upstream; the registry
+//! reads them.
+
+use utoipa::ToSchema;
+
+/// Credentials for an upstream. They are kept sealed, are never shown again, and go to the origin of `upstreamUrl`
+/// and to the realm, and to nobody else.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `UpstreamAuth` reads")]
+#[schema(rename_all = "camelCase")]
+pub(super) struct AuthBody {
+    /// `basic` (with `user` and `password`) or `bearer` (with `token`).
+    kind: String,
+    user: Option<String>,
+    password: Option<String>,
+    token: Option<String>,
+    /// The one other origin that may be shown them, such as `https://login.example`.
+    realm: Option<String>,
+}
+
+/// Settings of a repository.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `RepoSettings` reads")]
+#[schema(rename_all = "camelCase")]
+pub(super) struct SettingsBody {
+    /// `local`: whether a published path may get a later version. Default: no.
+    allow_overwrite: Option<bool>,
+    /// `local`: refs whose names fit one of these patterns never move. Default: none.
+    immutable_refs: Option<Vec<String>>,
+    /// `local`: whether a manifest is taken although blobs that it names are not here. Default: no.
+    sparse_manifests: Option<bool>,
+    /// `local`: whether a version whose files come one by one appears all at once. Default: no.
+    atomic_deploy: Option<bool>,
+    /// `remote`: how the upstream is treated.
+    upstream: Option<UpstreamBody>,
+}
+
+/// How the upstream of a remote repository is treated. Shown to those who may change it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `UpstreamSettings` reads")]
+#[schema(rename_all = "camelCase")]
+struct UpstreamBody {
+    /// Seconds for which an index is believed before the upstream is asked again. Default 300.
+    #[schema(minimum = 0, maximum = 86400)]
+    index_seconds: Option<u32>,
+    /// Seconds for which the upstream's "not found" is believed. Default 60.
+    #[schema(minimum = 0, maximum = 3600)]
+    missing_seconds: Option<u32>,
+    /// Hours for which the last known index is served while the upstream fails. Default 168.
+    #[schema(minimum = 0, maximum = 8760)]
+    stale_hours: Option<u32>,
+    /// Seconds without a byte after which a request is given up. Default 30.
+    #[schema(minimum = 1, maximum = 600)]
+    timeout_seconds: Option<u32>,
+    /// Requests at once. Default 32.
+    #[schema(minimum = 1, maximum = 256)]
+    connections: Option<u32>,
+    /// Requests a second; 0, the default, is without bound.
+    #[schema(minimum = 0, maximum = 100000)]
+    requests_per_second: Option<u32>,
+    /// Further authorities that may vouch for the upstream: certificates in PEM, at most 64 KiB.
+    extra_ca: Option<String>,
+    /// The proxy on the way: scheme, host and port, without credentials.
+    proxy: Option<String>,
+}
