@@ -18,6 +18,7 @@ mod intake;
 mod links;
 mod login;
 pub mod maven;
+mod merging;
 pub mod npm;
 pub mod oci;
 mod operation;
@@ -44,6 +45,7 @@ pub use intake::{
     Intake, NewFile, Piece, Plan, ReadSeek, Release, ReleaseFile, Seen, Source, StagedFile, Sums, Wanted,
 };
 pub use login::{Login, LoginStep, Logins};
+pub use merging::Merging;
 pub use operation::{Asked, Catalogue, Method, Operation, PackageAt, ParseError, View};
 pub use packing::{Folder, FolderFile, Packing};
 pub use say::{Answer, Document, Refused, Site};
@@ -156,6 +158,11 @@ pub trait Format: Send + Sync {
 
     /// How it is read from another server that speaks it; `None`: repositories of this format are local.
     fn upstream(&self) -> Option<&'static dyn Upstream> {
+        None
+    }
+
+    /// How a virtual repository puts its members together; `None`: there are none of this format.
+    fn merging(&self) -> Option<Merging> {
         None
     }
 

@@ -13,8 +13,8 @@ use model::{EntryPath, NameError, PackageName, VersionName};
 use serde_json::json;
 
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Operation, ParseError, Place, Refused, Setup, Site,
-    Upstream, VersionFacts, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Merging, Operation, ParseError, Place, Refused, Setup,
+    Site, Upstream, VersionFacts, View,
 };
 
 /// The format of crates.
@@ -126,6 +126,10 @@ impl Format for Cargo {
 
     fn challenge(&self, base: &str) -> Option<String> {
         Some(format!("Cargo login_url=\"{base}\""))
+    }
+
+    fn merging(&self) -> Option<Merging> {
+        Some(Merging::Owner)
     }
 
     fn upstream(&self) -> Option<&'static dyn Upstream> {

@@ -24,8 +24,8 @@ use model::{EntryPath, NameError, PackageName, Reason, VersionName};
 use serde_json::json;
 
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Logins, Operation, ParseError, Place, Refused, Setup,
-    Site, Tokens, Upstream, VersionFacts, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Logins, Merging, Operation, ParseError, Place, Refused,
+    Setup, Site, Tokens, Upstream, VersionFacts, View,
 };
 
 /// The format of npm packages.
@@ -164,6 +164,10 @@ impl Format for Npm {
 
     fn tokens(&self) -> Option<&'static dyn Tokens> {
         Some(&Npm)
+    }
+
+    fn merging(&self) -> Option<Merging> {
+        Some(Merging::Owner)
     }
 
     fn upstream(&self) -> Option<&'static dyn Upstream> {

@@ -16,6 +16,7 @@ mod shown;
 mod source;
 mod tags;
 mod turn;
+mod witness;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,9 @@ use store::observations::Observation;
 
 pub use coming::Coming;
 pub use fill::Reached;
+pub(crate) use known::Which;
 pub use tags::Aged;
+pub(crate) use witness::Witness;
 
 use crate::authorize::Grant;
 use crate::error::{Error, Result};
@@ -80,7 +83,7 @@ impl Remotes {
 
 /// How the upstream of a repository is asked.
 #[derive(Clone)]
-struct Remote {
+pub(crate) struct Remote {
     upstream: Upstream,
     format: &'static dyn formats::Upstream,
     settings: Arc<UpstreamSettings>,
@@ -133,7 +136,7 @@ impl<A> Grant<A> {
         Act { actor: "system".to_owned(), ..self.act() }
     }
 
-    fn remote(&self) -> Result<Remote> {
+    pub(crate) fn remote(&self) -> Result<Remote> {
         let (registry, repo) = (self.registry(), self.repo());
         let upstreams = &registry.inner.remotes.upstreams;
         upstreams.get_or_insert_with(&(repo.id, repo.revision), || {
