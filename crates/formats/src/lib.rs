@@ -94,6 +94,11 @@ pub trait Format: Send + Sync {
     /// The normalised form of a package's name: two names with one form are one package.
     fn normalise(&self, name: &PackageName) -> String;
 
+    /// The same for packages of another server, which decides itself what is one: what it may tell apart stays apart.
+    fn as_written(&self, name: &PackageName) -> String {
+        self.normalise(name)
+    }
+
     /// What the versions of a package have in common that count as one, if they are not told apart by their
     /// whole name: only one of them is ever published.
     fn twin(&self, _version: &VersionName) -> Option<String> {

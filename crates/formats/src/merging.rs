@@ -15,7 +15,7 @@ pub enum Merging {
     Union,
 }
 
-impl dyn Format {
+impl dyn Format + '_ {
     /// The package that an operation reads; `None`: it reads none, or a file that belongs to none.
     pub fn package_of(&self, operation: &Operation) -> Option<PackageAt> {
         match operation {

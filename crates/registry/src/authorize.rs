@@ -210,6 +210,11 @@ impl Member {
         self.readable.then_some(&self.grant)
     }
 
+    /// Its key.
+    pub fn key(&self) -> &RepoKey {
+        &self.grant.repo.key
+    }
+
     /// Whether its packages come from elsewhere.
     pub fn is_remote(&self) -> bool {
         self.grant.repo.kind == RepoKind::Remote

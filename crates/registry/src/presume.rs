@@ -3,7 +3,7 @@
 //! same moment. Whatever is not remembered, or has changed, takes the ordinary way.
 
 use formats::PackageAt;
-use model::state::VersionState;
+use model::state::{RepoKind, VersionState};
 use model::{CorrelationId, EntryPath, RefName, RepoKey, Sha256Digest};
 use store::Stamp;
 
@@ -38,9 +38,9 @@ impl Presumed {
         &self.grant.repo().format
     }
 
-    /// Whether its refs are those of an upstream: asked for in the ordinary way.
-    pub fn is_remote(&self) -> bool {
-        self.grant.is_remote()
+    /// Its kind: whose names its addresses hold.
+    pub fn kind(&self) -> RepoKind {
+        self.grant.repo().kind
     }
 
     /// What is at `path`, with the grant that is proven by now. `None`: ask the ordinary way.

@@ -43,6 +43,11 @@ impl Format for Cargo {
         normal(name.as_str())
     }
 
+    /// Index files have their names in lower case, and two names for `-` and `_`.
+    fn as_written(&self, name: &PackageName) -> String {
+        name.as_str().to_ascii_lowercase()
+    }
+
     fn location(&self, package: &PackageName, version: &VersionName, _: &EntryPath) -> Result<EntryPath, NameError> {
         download(&normal(package.as_str()), version.as_str())
     }
@@ -147,8 +152,8 @@ fn normal(name: &str) -> String {
 }
 
 /// Where the bytes of a version are.
-fn download(normal: &str, version: &str) -> Result<EntryPath, NameError> {
-    EntryPath::parse(&format!("dl/{normal}/{version}/download"))
+fn download(name: &str, version: &str) -> Result<EntryPath, NameError> {
+    EntryPath::parse(&format!("dl/{name}/{version}/download"))
 }
 
 /// Letters, digits, `-` and `_`, beginning with a letter, at most 64 (as the public registry has it).

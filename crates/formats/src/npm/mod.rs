@@ -68,8 +68,13 @@ impl Format for Npm {
         names::normal(name.as_str())
     }
 
+    /// Public registries have names from before capitals were forbidden, beside others that differ in case alone.
+    fn as_written(&self, name: &PackageName) -> String {
+        name.as_str().to_owned()
+    }
+
     fn location(&self, package: &PackageName, _: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
-        EntryPath::parse(&format!("{}/-/{path}", names::normal(package.as_str())))
+        names::place(&names::normal(package.as_str()), path.as_str())
     }
 
     fn fragment(&self, view: View, version: &VersionFacts, site: &Site<'_>) -> Option<Vec<u8>> {

@@ -52,7 +52,15 @@ impl Grant<Read> {
                 format!("{key} is virtual and takes nothing: publish to one of its members, or have deployTo set");
             Error::refuse(Code::Forbidden, why)
         };
-        self.virtual_settings()?.deploy_to.ok_or_else(none)
+        let target = self.virtual_settings()?.deploy_to.ok_or_else(none)?;
+        let members = self.flattened().await?;
+        match members.iter().any(|member| !member.is_remote() && *member.key() == target) {
+            true => Ok(target),
+            false => {
+                let why = format!("deployTo names {target}, which is no local member of {}", self.repo().key);
+                Err(Error::refuse(Code::Forbidden, why))
+            }
+        }
     }
 
     fn virtual_settings(&self) -> Result<VirtualSettings> {

@@ -78,6 +78,7 @@ async fn mirror(bench: &Bench, upstream: &Upstream) -> Grant<Read> {
         settings: RepoSettings::default(),
         upstream_url: Some(UpstreamUrl::parse(&upstream.address).expect("an address")),
         upstream_auth: None,
+        members: Vec::new(),
     };
     let admin = bench.admin().await.authorize_tenant::<TenantAdmin>().expect("an admin");
     admin.create_repository(new).await.expect("a repository");
