@@ -25,15 +25,17 @@ const CONDITIONS: [header::HeaderName; 6] = [
 
 /// Answers with a file while it comes.
 pub(super) async fn show(grant: &Grant<Read>, coming: Coming, parts: &Parts) -> Result<Response, Problem> {
-    match waits(parts) {
+    match waits(&coming, parts) {
         true => fetch::show(grant, &coming.whole().await?, parts).await,
         false => Ok(stream(grant, coming, parts)),
     }
 }
 
 /// Whether the request is answered when all of the file is here.
-pub(super) fn waits(parts: &Parts) -> bool {
-    CONDITIONS.iter().any(|name| parts.headers.contains_key(name))
+pub(super) fn waits(coming: &Coming, parts: &Parts) -> bool {
+    // An empty body without a length would be announced as a file of no bytes.
+    let is_unmeasured = parts.method == http::Method::HEAD && coming.length().is_none();
+    is_unmeasured || CONDITIONS.iter().any(|name| parts.headers.contains_key(name))
 }
 
 /// The file while it comes. It is cut short where it turns out to be wrong, and was announced longer or without an end:

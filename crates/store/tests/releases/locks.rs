@@ -261,6 +261,7 @@ async fn a_version_on_its_way_stops_nobody() {
         settings: Some(settings),
         rules: None,
         upstream: UpstreamColumns::default(),
+        members: None,
     };
     bench.store.write(change).await.expect("changed");
     assert_eq!(other.end().await, 1);

@@ -33,7 +33,7 @@ pub(super) async fn answer(call: &Call, request: &Wanted<'_>, text: &str) -> Res
 async fn reach(grant: &Grant<Read>, request: &Wanted<'_>, named: &Named) -> Result<Response, Refused> {
     match grant.reach_blob(&request.package(), named).await? {
         Reached::Here(found) => show(grant, &found, request.parts, named).await,
-        Reached::Coming(coming) if coming::waits(request.parts) => {
+        Reached::Coming(coming) if coming::waits(&coming, request.parts) => {
             show(grant, &coming.whole().await?, request.parts, named).await
         }
         Reached::Coming(coming) => {
