@@ -5,12 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use formats::{Algorithm, Ask, NewFile as Announced, PackageAt, Sums};
+use formats::{Algorithm, Ask, NewFile as Announced, Sums};
 use model::digest::hex;
-use model::{Code, EntryPath, RepoId, Sha256Digest, VersionName};
+use model::{Code, EntryPath, RepoId, Sha256Digest};
 use outbound::{Found as Answer, Question, Reply};
-use store::packages::Coordinate;
-use store::releases::{self, NewFile, PublishRelease};
 use tokio::sync::{broadcast, watch};
 use tracing::Instrument as _;
 
@@ -24,7 +22,6 @@ use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
 use crate::packaging::{Staged, Staging};
-use crate::store_file::stored_place;
 
 /// Pieces that the first reader may be behind; then it waits for the whole file.
 const PIECES: usize = 64;
@@ -158,7 +155,7 @@ impl Drop for Seat {
 
 pub(super) struct Fetch {
     pub(super) grant: Grant<Read>,
-    object: Object,
+    pub(super) object: Object,
     head: watch::Sender<Option<Result<FillHead>>>,
     pieces: broadcast::Sender<Piece>,
 }
@@ -297,86 +294,12 @@ impl Fetch {
         Ok(())
     }
 
-    /// From here on it is served from here.
-    async fn publish(&self, wanted: Wanted, staged: Staged) -> Result<Sha256Digest> {
-        let registry = self.grant.registry();
-        let (digest, place) = (staged.received.digest, stored_place(&staged.received));
-        let attributes = wanted.attributes(&staged.sums);
-        let file = NewFile {
-            path: wanted.path,
-            location: wanted.location,
-            bytes: releases::Bytes::New(registry.new_blob(staged.received)),
-            media_type: None,
-            attributes,
-        };
-        let write = PublishRelease {
-            files: vec![file],
-            manifest: wanted.manifest,
-            joins: true,
-            stays_open: true,
-            ..self.grant.release_of_ours(wanted.package, wanted.display, wanted.version)
-        };
-        self.write(write, digest, place).await
-    }
-
-    /// Publishes what was brought: bytes of this digest, at this place.
-    pub(super) async fn write(
-        &self,
-        write: PublishRelease,
-        digest: Sha256Digest,
-        place: Option<blobs::Key>,
-    ) -> Result<Sha256Digest> {
-        match self.grant.store().write(write).await {
-            Ok(_) => Ok(digest),
-            Err(error) => {
-                self.grant.registry().abandon(place, &error).await;
-                // Another process was first.
-                match self.grant.find_object(&self.object).await {
-                    Ok(found) => Ok(found.digest()),
-                    Err(_) => Err(error.into()),
-                }
-            }
-        }
-    }
-
     /// The upstream's bytes are not what it says of them.
     pub(super) fn lies(&self, why: &str) -> Error {
         let object = &self.object;
         tracing::error!(%object, why, "an upstream sent other bytes than it tells of");
         let why = format!("the upstream sent other bytes for {object} than it tells of: {why}; nothing of it is kept");
         Error::refuse(Code::ServiceUnavailable, why)
-    }
-}
-
-impl Grant<Read> {
-    /// A release of this version as we make it, without files.
-    pub(super) fn release_of_ours(&self, package: PackageAt, display: String, version: VersionName) -> PublishRelease {
-        PublishRelease {
-            act: self.act_of_ours(),
-            repo: self.repo_id(),
-            package: Coordinate {
-                kind: self.repo().format.clone(),
-                namespace: package.namespace,
-                name: package.name,
-                display_name: display,
-            },
-            new_package: self.ambient().id(),
-            exact_name: false,
-            id: self.ambient().id(),
-            version,
-            files: Vec::new(),
-            manifest: "{}".to_owned(),
-            refs: Vec::new(),
-            fixed: Vec::new(),
-            subject: None,
-            again: false,
-            joins: false,
-            twin: None,
-            seal: None,
-            stays_open: false,
-            gather: None,
-            limits: self.settings().limits,
-        }
     }
 }
 

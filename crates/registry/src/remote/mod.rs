@@ -5,6 +5,7 @@ mod ask;
 mod client;
 mod coming;
 mod contents;
+mod deposit;
 mod facts;
 mod fill;
 mod flights;
