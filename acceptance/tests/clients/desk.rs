@@ -23,7 +23,8 @@ pub(crate) struct Desk {
 impl Desk {
     /// Begins with an empty repository of the format.
     pub(crate) async fn open(backing: Backing, format: &'static str) -> Result<Desk> {
-        let server = Server::plan(backing).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0").start().await?;
+        let plan = Server::plan(backing).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0");
+        let server = plan.variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.0/8").start().await?;
         let admin = server.admin()?.token().to_owned();
         let desk = Desk::at(server, format, admin)?;
         let body = json!({"repoKey": format, "format": format, "repoType": "local"});

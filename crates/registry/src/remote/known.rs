@@ -242,6 +242,9 @@ impl Grant<Read> {
 
     /// Tells of files that the upstream has changed after we took them.
     async fn alarm(&self, at: &PackageAt, seen: &Seen) -> Result<()> {
+        if seen.known.versions.iter().all(|version| version.files.is_empty()) {
+            return Ok(());
+        }
         let overlay = Overlay::of(&seen.known, self.kept(at).await?);
         for (location, ours) in &overlay.changed {
             let files = seen.known.versions.iter().flat_map(|version| &version.files);

@@ -7,17 +7,16 @@ use blobs::{Expect, Received};
 use bytes::Bytes;
 use formats::Ask;
 use model::{Code, RepoId, Timestamp};
-use outbound::{Failure, Question, Reply};
+use outbound::Failure;
 use store::observations::{self, Confirm, Observation, Observe};
 
+use super::ask::{News, Reply, answer};
 use super::{Remote, Remotes};
 use crate::authorize::{Grant, Read};
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::store_file::stored_place;
 
-/// The longest answer that is read whole, in bytes.
-const LONGEST: u64 = 64 << 20;
 /// The longest question, in bytes.
 const LONGEST_TARGET: usize = 2000;
 /// For how long nobody asks again after a failure.
@@ -37,15 +36,6 @@ pub(super) enum Heard {
     Missing { before: Option<Arc<Observation>> },
     /// Something new.
     New { news: News, before: Option<Arc<Observation>> },
-}
-
-/// An answer that is not kept yet.
-pub(super) struct News {
-    pub(super) body: Bytes,
-    pub(super) media_type: String,
-    pub(super) address: String,
-    pub(super) etag: Option<String>,
-    pub(super) changed_at: Option<Timestamp>,
 }
 
 /// What happened lately and is in no row.
@@ -109,12 +99,12 @@ impl Grant<Read> {
             None => {}
         }
         match answer(remote, ask, before.as_deref()).await {
-            Ok(Some(Some(news))) => Ok(Heard::New { news, before }),
-            Ok(Some(None)) => match before {
+            Ok(Reply::New(news)) => Ok(Heard::New { news, before }),
+            Ok(Reply::Holds) => match before {
                 Some(known) => Ok(Heard::Holds { known, confirmed: true, stale: false }),
                 None => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),
             },
-            Ok(None) => {
+            Ok(Reply::Missing) => {
                 remotes.note(repo, &ask.target, now.plus(remote.missing()), Lately::Missing);
                 Ok(Heard::Missing { before })
             }
@@ -216,25 +206,4 @@ impl Grant<Read> {
         }
         Ok(Some(body.into()))
     }
-}
-
-/// `None`: there is no such thing; `Some(None)`: what is known holds.
-async fn answer(
-    remote: &Remote,
-    ask: &Ask,
-    known: Option<&Observation>,
-) -> std::result::Result<Option<Option<News>>, Failure> {
-    let known = known.filter(|known| known.digest.is_some());
-    let question = Question {
-        etag: known.and_then(|known| known.etag.as_deref()),
-        ..Question::index(&ask.target, ask.accept, LONGEST)
-    };
-    let found = match remote.upstream.ask(question).await? {
-        Reply::Missing => return Ok(None),
-        Reply::Unchanged => return Ok(Some(None)),
-        Reply::Found(found) => found,
-    };
-    let (media_type, address) = (found.media_type(), found.address().to_owned());
-    let (etag, changed_at) = (found.etag().map(str::to_owned), found.changed_at());
-    Ok(Some(Some(News { body: found.whole().await?, media_type, address, etag, changed_at })))
 }
