@@ -1,7 +1,9 @@
 //! Remote repositories: what they promise of an upstream that this test writes, and that may lie, fail or go away.
 
 mod control;
+mod failure;
 mod lies;
 mod shelf;
+mod stale;
 mod upstream;
 mod warm;
