@@ -1,9 +1,12 @@
 //! Remote repositories: what they promise of an upstream that this test writes, and that may lie, fail or go away.
 
 mod control;
+mod crowd;
 mod failure;
 mod lies;
+mod ours;
 mod shelf;
 mod stale;
 mod upstream;
+mod walls;
 mod warm;

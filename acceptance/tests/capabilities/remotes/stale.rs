@@ -1,5 +1,7 @@
 //! What an upstream said before: how long it holds, how it is confirmed, what replaces it.
 
+use std::time::{Duration, Instant};
+
 use acceptance::Result;
 use acceptance::http::Answer;
 use serde_json::{Value, json};
@@ -142,7 +144,14 @@ async fn bytes_that_change_there_do_not_change_here() -> Result<()> {
             ensure(file.body == ours, format!("{format}: other bytes"))?;
         }
         ensure(upstream.count(&shelf.file()) == count, format!("{format}: they are fetched"))?;
-        let told = told(&site, shelf.key()).await?;
+        let path = shelf.our_file().split_off("/repository/".len() + shelf.key().len() + 1);
+        // The journal is put in order a little after what it tells.
+        let start = Instant::now();
+        while told(&site, &path).await?.is_empty() {
+            ensure(start.elapsed() < PATIENCE, format!("{format}: the journal does not tell of {path}"))?;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let told = told(&site, &path).await?;
         ensure(told.len() == 1, format!("{format}: {told:?}"))?;
     }
     Ok(())
@@ -155,9 +164,9 @@ fn without_revision(index: &Answer) -> Result<Value> {
     Ok(index)
 }
 
-/// The events of changed files of a repository.
-async fn told(site: &Site, key: &str) -> Result<Vec<Value>> {
+/// The events of a changed file.
+async fn told(site: &Site, path: &str) -> Result<Vec<Value>> {
     let audit = site.admin.get("/v1/audit?action=upstream.changed").send().await?.expect(&[200])?.json()?;
     let items = audit["items"].as_array().cloned().unwrap_or_default();
-    Ok(items.into_iter().filter(|event| event.to_string().contains(key)).collect())
+    Ok(items.into_iter().filter(|event| event.to_string().contains(path)).collect())
 }

@@ -225,8 +225,10 @@ impl Grant<Read> {
                 continue;
             }
             let stale = heard.stale().is_some();
-            news |= matches!(heard, Heard::New { .. });
+            let before = heard.answer_before();
             let kept: Arc<Observation> = self.keep(ask, heard).await?;
+            // Who only repeats himself has no news.
+            news |= before.is_some_and(|before| before != Some(kept.id));
             answers.push(kept.id);
             length += kept.length;
             changed_at = changed_at.max(kept.seen_at);

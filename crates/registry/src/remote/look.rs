@@ -6,7 +6,7 @@ use std::time::Duration;
 use blobs::{Expect, Received};
 use bytes::Bytes;
 use formats::Ask;
-use model::{Code, RepoId, Timestamp};
+use model::{Code, ObservationId, RepoId, Timestamp};
 use outbound::{Failure, Question, Reply};
 use store::observations::{self, Confirm, Observation, Observe};
 
@@ -44,6 +44,14 @@ impl Heard {
     pub(super) fn stale(&self) -> Option<&Error> {
         match self {
             Self::Holds { stale, .. } => stale.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Of an answer with a body: the one that was known before.
+    pub(super) fn answer_before(&self) -> Option<Option<ObservationId>> {
+        match self {
+            Self::New { before, .. } => Some(before.as_ref().map(|known| known.id)),
             _ => None,
         }
     }
