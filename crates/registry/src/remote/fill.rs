@@ -9,6 +9,7 @@ use formats::{Algorithm, Ask, NewFile as Announced, Sums};
 use model::digest::hex;
 use model::{Code, EntryPath, RepoId, Sha256Digest};
 use outbound::{Found as Answer, Question, Reply};
+use store::admission::{self, Room};
 use tokio::sync::{broadcast, watch};
 use tracing::Instrument as _;
 
@@ -183,7 +184,7 @@ impl Fetch {
         let missing = self.grant.remote().map_or(REST, |remote| remote.missing());
         match error.code() {
             Some(Code::NotFound) => remotes.note(repo, &self.object.key(), now.plus(missing), Lately::Missing),
-            Some(Code::ServiceUnavailable) => {
+            Some(Code::ServiceUnavailable | Code::TooManyRequests | Code::InsufficientStorage) => {
                 remotes.note(repo, &self.object.key(), now.plus(REST), Lately::Failed(error.clone()));
             }
             _ => {}
@@ -215,6 +216,10 @@ impl Fetch {
             Object::Version(at, named, _) => (self.bring_version(remote, at, named).await?, None),
             Object::Blob(at, named) => self.bring_blob(remote, at, named).await?,
         };
+        // Only what has no bytes was not announced before.
+        if self.head.borrow().is_none() {
+            self.tell(FillHead { length: Some(0), sha256: Some(digest) });
+        }
         if let Some(last) = last {
             self.pieces.send(Piece::Bytes(last)).ok();
         }
@@ -256,11 +261,21 @@ impl Fetch {
             }
             (told, comes) => told.or(comes),
         };
+        let room = self.room().await?;
+        room.expect(length.unwrap_or_default())?;
         let sha256 = declared.sha256;
         let mut staging = Staging::begin(self.grant.registry(), &Announced { sums, sha256, length })?;
-        self.tell(FillHead { length, sha256 });
-        let mut held: Option<Bytes> = None;
+        // An answer without bytes cannot be cut short: it begins when they are known to be right.
+        if length != Some(0) {
+            self.tell(FillHead { length, sha256 });
+        }
+        let (mut held, mut came): (Option<Bytes>, u64) = (None, 0);
         while let Some(piece) = reply.next().await.map_err(|failure| failed(&failure))? {
+            came += piece.len() as u64;
+            room.expect(came)?;
+            if let Some(length) = length.filter(|length| came > *length) {
+                return Err(self.lies(&format!("it does not end after the {length} bytes of the index")));
+            }
             staging.write(piece.clone()).await?;
             if let Some(before) = held.replace(piece) {
                 self.pieces.send(Piece::Bytes(before)).ok();
@@ -271,6 +286,12 @@ impl Fetch {
             _ => error,
         })?;
         Ok((staged, held))
+    }
+
+    async fn room(&self) -> Result<Room> {
+        let (tenant, limits) = (self.grant.act_of_ours().tenant, self.grant.settings().limits);
+        let look = async |session: &mut store::Session<'_>| admission::room(session, tenant, &limits).await;
+        Ok(self.grant.store().read(look).await?)
     }
 
     /// The answer; 404 where there is none.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use blobs::{Expect, Received};
 use bytes::Bytes;
 use formats::Ask;
-use model::{Code, RepoId, Timestamp};
+use model::{Code, ObservationId, RepoId, Timestamp};
 use outbound::Failure;
 use store::observations::{self, Confirm, Observation, Observe};
 
@@ -30,12 +30,30 @@ pub(super) enum Heard {
         /// The upstream said so just now.
         confirmed: bool,
         /// It should have been asked again, and that failed.
-        stale: bool,
+        stale: Option<Error>,
     },
     /// The upstream has no such thing.
     Missing { before: Option<Arc<Observation>> },
     /// Something new.
     New { news: News, before: Option<Arc<Observation>> },
+}
+
+impl Heard {
+    /// Why it could not be asked again although it should have been.
+    pub(super) fn stale(&self) -> Option<&Error> {
+        match self {
+            Self::Holds { stale, .. } => stale.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Of an answer with a body: the one that was known before.
+    pub(super) fn answer_before(&self) -> Option<Option<ObservationId>> {
+        match self {
+            Self::New { before, .. } => Some(before.as_ref().map(|known| known.id)),
+            _ => None,
+        }
+    }
 }
 
 /// What happened lately and is in no row.
@@ -90,7 +108,7 @@ impl Grant<Read> {
         }
         let before = self.outlook(&ask.target).await?;
         if let Some(known) = before.as_ref().filter(|known| remote.believes(known, now)) {
-            return Ok(Heard::Holds { known: Arc::clone(known), confirmed: false, stale: false });
+            return Ok(Heard::Holds { known: Arc::clone(known), confirmed: false, stale: None });
         }
         let remotes = &self.registry().inner.remotes;
         match remotes.lately(repo, &ask.target, now) {
@@ -101,7 +119,7 @@ impl Grant<Read> {
         match answer(remote, ask, before.as_deref()).await {
             Ok(Reply::New(news)) => Ok(Heard::New { news, before }),
             Ok(Reply::Holds) => match before {
-                Some(known) => Ok(Heard::Holds { known, confirmed: true, stale: false }),
+                Some(known) => Ok(Heard::Holds { known, confirmed: true, stale: None }),
                 None => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),
             },
             Ok(Reply::Missing) => {
@@ -118,13 +136,12 @@ impl Grant<Read> {
     }
 
     /// Writes down what was heard; what was understood holds from now on.
-    pub(super) async fn keep(&self, ask: &Ask, heard: Heard) -> Result<Option<Arc<Observation>>> {
+    pub(super) async fn keep(&self, ask: &Ask, heard: Heard) -> Result<Arc<Observation>> {
         let (before, news) = match heard {
-            Heard::Holds { known, confirmed: false, .. } => return Ok(Some(known)),
-            Heard::Holds { known, .. } => return self.confirm(ask, known).await.map(Some),
-            Heard::Missing { before: None } => return Ok(None),
+            Heard::Holds { known, confirmed: false, .. } => return Ok(known),
+            Heard::Holds { known, .. } => return self.confirm(ask, known).await,
             Heard::Missing { before: Some(known) } if known.digest.is_none() => {
-                return self.confirm(ask, known).await.map(Some);
+                return self.confirm(ask, known).await;
             }
             Heard::Missing { before } => (before, None),
             Heard::New { news, before } => (before, Some(news)),
@@ -141,7 +158,7 @@ impl Grant<Read> {
             if let Some(place) = place {
                 self.registry().blobs().remove(&place).await?;
             }
-            return self.confirm(ask, known).await.map(Some);
+            return self.confirm(ask, known).await;
         }
         let act = self.act_of_ours();
         let (at, length) = (act.at, received.as_ref().map_or(0, |received| received.length));
@@ -168,7 +185,7 @@ impl Grant<Read> {
         let Observe { id, media_type, address, etag, changed_at, .. } = write;
         let kept =
             Observation { id, digest, length, media_type, address, etag, changed_at, seen_at: at, checked_at: at };
-        Ok(Some(self.remember_outlook(ask, kept)))
+        Ok(self.remember_outlook(ask, kept))
     }
 
     async fn receive_answer(&self, body: Bytes) -> Result<Received> {

@@ -120,8 +120,8 @@ impl Remote {
     /// What is known, although the upstream fails, within its bound; else the failure.
     fn believe_still(&self, before: Option<Arc<Observation>>, now: Timestamp, error: Error) -> Result<Heard> {
         let bound = Duration::from_secs(u64::from(self.settings.stale_hours) * 3600);
-        match before.filter(|known| known.digest.is_some() && now < known.checked_at.plus(bound)) {
-            Some(known) => Ok(Heard::Holds { known, confirmed: false, stale: true }),
+        match before.filter(|known| now < known.checked_at.plus(bound)) {
+            Some(known) => Ok(Heard::Holds { known, confirmed: false, stale: Some(error) }),
             None => Err(error),
         }
     }
