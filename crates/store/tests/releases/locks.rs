@@ -262,7 +262,6 @@ async fn a_version_on_its_way_stops_nobody() {
         rules: None,
         members: None,
         upstream: UpstreamColumns::default(),
-        members: None,
     };
     bench.store.write(change).await.expect("changed");
     assert_eq!(other.end().await, 1);
