@@ -42,7 +42,10 @@ async fn two_hundred_cold_readers_are_one_question() -> Result<()> {
             for answer in indexes {
                 ensure(Some(answer?.expect(&[200])?.body) == first, format!("{format}: indexes differ"))?;
             }
-            ensure(upstream.count(&shelf.index()) == 1, format!("{format}: {} questions", upstream.count(&shelf.index())))?;
+            ensure(
+                upstream.count(&shelf.index()) == 1,
+                format!("{format}: {} questions", upstream.count(&shelf.index())),
+            )?;
         }
         of(format, crowd(&[site.admin.at(site.server.address()?)], &shelf, &bytes).await)?;
         ensure(upstream.count(&shelf.file()) == 1, format!("{format}: {} questions", upstream.count(&shelf.file())))?;
@@ -65,7 +68,10 @@ async fn two_processes_ask_once_together() -> Result<()> {
             for answer in join_all(asked).await {
                 answer?.expect(&[200])?;
             }
-            ensure(upstream.count(&shelf.index()) == 1, format!("{format}: {} questions", upstream.count(&shelf.index())))?;
+            ensure(
+                upstream.count(&shelf.index()) == 1,
+                format!("{format}: {} questions", upstream.count(&shelf.index())),
+            )?;
         }
         of(format, crowd(&people, &shelf, &bytes).await)?;
         ensure(upstream.count(&shelf.file()) == 1, format!("{format}: {} questions", upstream.count(&shelf.file())))?;

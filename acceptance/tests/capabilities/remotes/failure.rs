@@ -11,8 +11,6 @@ use super::shelf::{FORMATS, INDEXED, PATIENCE, Shelf, noise, of, remote, site, u
 use super::upstream::{Say, Upstream};
 use crate::site::{Site, ensure};
 
-
-
 /// What fails, and how.
 fn failures() -> Vec<(&'static str, Say)> {
     let head = Say::default().bytes("HTTP/1.1 200 OK\r\nContent-");
@@ -41,7 +39,10 @@ fn failed(format: &str, answer: &Answer) -> Result<()> {
         (_, kind) => kind.to_owned(),
     };
     ensure(text.contains("upstream") && text.len() > 20, answer.text())?;
-    ensure(answer.header("cache-control").is_none_or(|cache| cache.starts_with("no-")), format!("{:?}", answer.headers))?;
+    ensure(
+        answer.header("cache-control").is_none_or(|cache| cache.starts_with("no-")),
+        format!("{:?}", answer.headers),
+    )?;
     ensure(answer.header("retry-after").is_some(), format!("it does not say when to come back: {:?}", answer.headers))
 }
 

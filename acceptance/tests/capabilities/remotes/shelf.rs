@@ -39,7 +39,8 @@ pub(crate) async fn remote(site: &Site, key: &str, format: &str, url: &str, upst
 
 /// How many bytes may be stored in all: ten mebibytes at least.
 pub(crate) async fn allow(site: &Site, bytes: u64) -> Result<()> {
-    let body = json!({"maxLogicalStorageBytes": bytes, "maxConcurrentUploadSessions": 10, "maxPendingSearchJobs": 1000});
+    let body =
+        json!({"maxLogicalStorageBytes": bytes, "maxConcurrentUploadSessions": 10, "maxPendingSearchJobs": 1000});
     site.admin.put("/v1/admin/tenant-admission-policy").json(&body).send().await?.expect(&[200])?;
     Ok(())
 }
@@ -97,7 +98,9 @@ impl Shelf {
                 let dl = json!({"dl": format!("{base}/files")});
                 upstream.says("/config.json", Say::answer(200, &[], dl.to_string()));
             }
-            "maven" => upstream.says(&format!("{}.sha1", self.file()), Say::answer(200, &[], hex(&Sha1::digest(bytes)))),
+            "maven" => {
+                upstream.says(&format!("{}.sha1", self.file()), Say::answer(200, &[], hex(&Sha1::digest(bytes))))
+            }
             "go" => {
                 let latest = json!({"Version": "v1.0.0", "Time": "2024-05-06T07:08:09Z"});
                 upstream.says(&format!("/example.com/{name}/@latest"), Say::answer(200, &[], latest.to_string()));
@@ -125,7 +128,8 @@ impl Shelf {
             "pypi" => {
                 let file = format!("{name}-1.0.0-py3-none-any.whl");
                 let file = json!({"filename": file, "url": link, "hashes": {"sha256": sha256}, "size": bytes.len()});
-                let page = json!({"meta": {"api-version": "1.1"}, "name": name, "files": [file], "versions": ["1.0.0"]});
+                let page =
+                    json!({"meta": {"api-version": "1.1"}, "name": name, "files": [file], "versions": ["1.0.0"]});
                 ("application/vnd.pypi.simple.v1+json", page.to_string())
             }
             "cargo" => {
@@ -166,7 +170,7 @@ impl Shelf {
             "cargo" => format!("/files/{name}/1.0.0/download"),
             "maven" => format!("/org/example/{name}/1.0.0/{name}-1.0.0.jar"),
             "go" => format!("/example.com/{name}/@v/v1.0.0.zip"),
-            _ => format!("/files/{name}.bin"),
+            _ => format!("/files/{name}.tar.gz"),
         }
     }
 

@@ -28,7 +28,9 @@ async fn with_login(site: &Site, shelf: &Shelf, url: &str, login: &Value) -> Res
 /// What the index links to and where a redirect leads is another origin: it sees no login.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn credentials_go_to_their_origin_alone() -> Result<()> {
-    let site = started(plan().variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.0/8").variable("ARTIFORTRESS_LOG", "trace")).await?;
+    let site =
+        started(plan().variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.0/8").variable("ARTIFORTRESS_LOG", "trace"))
+            .await?;
     let basic = json!({"kind": "basic", "user": "ada", "password": CANARY});
     let bearer = json!({"kind": "bearer", "token": CANARY});
     let shown = [format!("Basic {}", STANDARD.encode(format!("ada:{CANARY}"))), format!("Bearer {CANARY}")];
@@ -99,7 +101,8 @@ async fn links_and_redirects_do_not_lead_behind_the_walls() -> Result<()> {
     let (home, sentinel) = (Upstream::start().await?, Upstream::at(Ipv4Addr::new(127, 0, 0, 2)).await?);
     for format in FORMATS {
         let bytes = noise(1, 3000);
-        let (linked, redirected) = (Shelf::bare(format).at(&format!("{format}-l")), Shelf::bare(format).at(&format!("{format}-r")));
+        let (linked, redirected) =
+            (Shelf::bare(format).at(&format!("{format}-l")), Shelf::bare(format).at(&format!("{format}-r")));
         for shelf in [&linked, &redirected] {
             remote(&site, shelf.key(), format, &home.url(), json!({})).await?;
         }

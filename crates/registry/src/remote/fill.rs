@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use formats::{Algorithm, Ask, NewFile as Announced, Sums};
-use model::digest::hex;
+use formats::{Ask, NewFile as Announced};
 use model::{Code, EntryPath, RepoId, Sha256Digest};
 use outbound::{Found as Answer, Question, Reply};
 use store::admission::{self, Room};
@@ -20,6 +19,7 @@ use super::coming::Coming;
 use super::look::{Lately, failed};
 use super::source::Wanted;
 use super::turn::PAUSE;
+use super::verify::{checksum, is_error_page, lies, verify};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
@@ -28,8 +28,6 @@ use crate::store_file::stored_place;
 
 /// Pieces that the first reader may be behind; then it waits for the whole file.
 const PIECES: usize = 64;
-/// The longest checksum file, in bytes.
-const CHECKSUM: u64 = 4096;
 /// For how long nobody asks again for a file whose fetching failed.
 const REST: Duration = Duration::from_secs(2);
 
@@ -243,6 +241,9 @@ impl Fetch {
     async fn receive(&self, remote: &Remote, wanted: &Wanted) -> Result<(Staged, Option<Bytes>)> {
         let reply = open(remote, &wanted.ask).await?;
         let mut reply = reply.ok_or_else(|| Error::not_found(&format!("the file {}", self.path)))?;
+        if is_error_page(&self.path, &reply.media_type()) {
+            return Err(lies(&self.path, "it is a page for people"));
+        }
         let length = match (wanted.declared.size, reply.length()) {
             (Some(told), Some(comes)) if told != comes => {
                 let why = format!("it has {comes} bytes there instead of the {told} of the index");
@@ -336,56 +337,12 @@ impl Fetch {
     }
 }
 
-/// The upstream's bytes are not what it says of them.
-fn lies(path: &EntryPath, why: &str) -> Error {
-    tracing::error!(%path, why, "an upstream sent other bytes than it tells of");
-    let why = format!("the upstream sent other bytes for {path} than it tells of: {why}; nothing of it is kept");
-    Error::refuse(Code::ServiceUnavailable, why)
-}
-
 /// `None`: there is no such thing.
-async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
+pub(super) async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
     let question = Question { accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
     match remote.upstream.ask(question).await.map_err(|failure| failed(&failure))? {
         Reply::Found(found) => Ok(Some(*found)),
         Reply::Missing => Ok(None),
         Reply::Unchanged => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),
     }
-}
-
-/// A checksum, and how it is computed.
-type Checksum = (Algorithm, Vec<u8>);
-
-/// What the upstream's first checksum file says.
-async fn checksum(remote: &Remote, wanted: &Wanted) -> Result<Option<Checksum>> {
-    for (algorithm, ask) in &wanted.checksums {
-        let Some(reply) = open(&remote.with_longest(CHECKSUM), ask).await? else { continue };
-        let text = reply.whole().await.map_err(|failure| failed(&failure))?;
-        if let Some(sum) = first_sum(&text, *algorithm) {
-            return Ok(Some((*algorithm, sum)));
-        }
-    }
-    Ok(None)
-}
-
-/// Whether the bytes are those that the upstream tells of.
-fn verify(path: &EntryPath, told: &Sums, checksum: Option<Checksum>, staged: &Staged) -> Result<()> {
-    let found = |algorithm| match algorithm {
-        Algorithm::Sha256 => Some(staged.received.digest.hex()),
-        other => staged.sums.hex(other),
-    };
-    let told = Algorithm::ALL.into_iter().filter_map(|algorithm| Some((algorithm, told.hex(algorithm)?)));
-    for (algorithm, told) in told.chain(checksum.map(|(algorithm, sum)| (algorithm, hex(&sum)))) {
-        let found = found(algorithm).unwrap_or_default();
-        if found != told {
-            return Err(lies(path, &format!("its {} is {found} instead of {told}", algorithm.word())));
-        }
-    }
-    Ok(())
-}
-
-/// The checksum that a text begins with.
-fn first_sum(text: &[u8], algorithm: Algorithm) -> Option<Vec<u8>> {
-    let word = std::str::from_utf8(text).ok()?.split_whitespace().next()?.to_ascii_lowercase();
-    model::digest::unhex(&word).filter(|sum| sum.len() == algorithm.length())
 }

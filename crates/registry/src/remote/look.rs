@@ -241,7 +241,8 @@ async fn answer(
     ask: &Ask,
     known: Option<&Observation>,
 ) -> std::result::Result<Option<Option<News>>, Failure> {
-    let known = known.filter(|known| known.digest.is_some());
+    let ours = |known: &&Observation| known.digest.is_some() && known.checked_at >= remote.changed_at;
+    let known = known.filter(ours);
     let question = Question {
         etag: known.and_then(|known| known.etag.as_deref()),
         ..Question::index(&ask.target, ask.accept, LONGEST)

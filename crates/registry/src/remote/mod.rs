@@ -12,6 +12,7 @@ mod overlay;
 mod shown;
 mod source;
 mod turn;
+mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,13 +82,15 @@ struct Remote {
     settings: Arc<UpstreamSettings>,
     /// The longest file that is taken, in bytes.
     longest: u64,
+    /// When the repository was last changed: what was told before may be another upstream's.
+    changed_at: Timestamp,
     /// Answers that were last confirmed before this are asked for again, whatever their age.
     since: Timestamp,
 }
 
 impl Remote {
     fn asked_since(&self, since: Timestamp) -> Self {
-        Self { since, ..self.clone() }
+        Self { since: since.max(self.since), ..self.clone() }
     }
 
     fn with_longest(&self, longest: u64) -> Self {
@@ -137,7 +140,8 @@ impl<A> Grant<A> {
             let format = format.ok_or_else(|| Error::Defect(format!("{} has no upstreams", repo.format)))?;
             let upstream = client::of(registry, &of)?;
             let (settings, longest) = (Arc::new(of.settings), registry.settings().max_upload);
-            Ok(Remote { upstream, format, settings, longest, since: Timestamp(0) })
+            let changed_at = repo.updated_at;
+            Ok(Remote { upstream, format, settings, longest, changed_at, since: changed_at })
         })
     }
 }
