@@ -28,7 +28,6 @@ fn wrong(bytes: &[u8]) -> Vec<(&'static str, Say)> {
         ("fewer bytes", Say::file(bytes[..bytes.len() - 1].to_vec())),
         ("more bytes", Say::file([bytes, b"x"].concat())),
         ("nothing", Say::file("")),
-        ("a page", Say::answer(200, &HTML, PAGE)),
     ]
 }
 
@@ -48,6 +47,7 @@ fn broken(bytes: &[u8]) -> Vec<(&'static str, Say)> {
         ("no HTTP", Say::default().bytes("SSH-2.0-OpenSSH_9.0\r\n\r\n")),
         ("a redirect to itself", Say::redirect("?again")),
         ("a redirect to nowhere", Say::redirect("file:///etc/passwd")),
+        ("a page although nothing is known", Say::answer(200, &HTML, PAGE)),
     ]
 }
 

@@ -170,7 +170,7 @@ impl Shelf {
             "cargo" => format!("/files/{name}/1.0.0/download"),
             "maven" => format!("/org/example/{name}/1.0.0/{name}-1.0.0.jar"),
             "go" => format!("/example.com/{name}/@v/v1.0.0.zip"),
-            _ => format!("/files/{name}.bin"),
+            _ => format!("/files/{name}.tar.gz"),
         }
     }
 

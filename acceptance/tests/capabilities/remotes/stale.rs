@@ -121,6 +121,43 @@ async fn an_answer_is_confirmed_by_its_tag_and_replaced_by_another() -> Result<(
     Ok(())
 }
 
+/// What another upstream said is neither believed nor confirmed by the new one, whose tags may be the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_address_is_asked_anew() -> Result<()> {
+    let (site, one, two) = (site().await?, Upstream::start().await?, Upstream::start().await?);
+    for format in INDEXED {
+        let shelf = Shelf::stocked(&site, &one, format, json!({}), b"one").await?;
+        shelf.get_index(&site.admin).send().await?.expect(&[200])?;
+        shelf.stock(&two, b"two");
+        let (kind, body) = shelf.index_body(&index_name(&shelf), &format!("{}{}", two.url(), shelf.file()), b"two");
+        two.says(&shelf.index(), Say::answer(200, &[("Content-Type", kind)], body.replace("1.0.0", "1.2.3")));
+        let change = json!({"upstreamUrl": two.url()});
+        site.admin.patch(&format!("/v1/repos/{}", shelf.key())).json(&change).send().await?.expect(&[200])?;
+        let index = of(format, shelf.get_index(&site.admin).send().await?.expect(&[200]))?;
+        ensure(index.text().contains("1.2.3"), format!("{format}: {}", index.text()))?;
+        let asked = two.asked();
+        ensure(asked.iter().all(|asked| asked.header("if-none-match").is_none()), format!("{format}: {asked:?}"))?;
+    }
+    Ok(())
+}
+
+/// Whoever asks for files that no index tells of does not make us ask for the index again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_are_not_there_are_few_questions() -> Result<()> {
+    let (site, upstream) = (site().await?, Upstream::start().await?);
+    for format in DECLARED {
+        let shelf = Shelf::stocked(&site, &upstream, format, json!({}), b"one").await?;
+        let start = Instant::now();
+        for number in 0..100 {
+            let path = shelf.our_file().replace("1.0.0", &format!("1.0.{}", number + 1));
+            of(format, site.admin.get(&path).send().await?.expect(&[404]))?;
+        }
+        let (asked, most) = (upstream.count(&shelf.index()), 2 + usize::try_from(start.elapsed().as_secs())?);
+        ensure(asked <= most, format!("{format}: {asked} questions"))?;
+    }
+    Ok(())
+}
+
 fn index_name(shelf: &Shelf) -> String {
     let index = shelf.index();
     let name = index.split('/').rfind(|part| part.ends_with("tool"));

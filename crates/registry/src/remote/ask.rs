@@ -40,7 +40,8 @@ pub(super) async fn answer(
     ask: &Ask,
     known: Option<&Observation>,
 ) -> std::result::Result<Reply, Failure> {
-    let known = known.filter(|known| known.digest.is_some());
+    let ours = |known: &&Observation| known.digest.is_some() && known.checked_at >= remote.changed_at;
+    let known = known.filter(ours);
     let header = remote.format.digest_header(ask);
     if let (Some(known), Some(header)) = (known, header) {
         match head(remote, ask, header).await? {

@@ -19,6 +19,7 @@ use super::fill::{Fetch, FillHead, Reached};
 use super::look::failed;
 use super::object::Object;
 use super::source::Declared;
+use super::verify::{lies, verify};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
@@ -169,7 +170,7 @@ impl Fetch {
         let body = reply.whole().await.map_err(|failure| failed(&failure))?;
         match names(named, &body) {
             true => Ok((body, media_type)),
-            false => Err(self.lies("they do not have the digest that they are asked for by")),
+            false => Err(lies(&self.object, "they do not have the digest that they are asked for by")),
         }
     }
 
@@ -187,7 +188,7 @@ impl Fetch {
         let declared = declared(named);
         let sums = formats::Wanted { sha512: declared.sums.sha512.is_some(), ..formats::Wanted::default() };
         let (staged, last) = self.receive(remote, &contents.blob(at, named), &declared, sums).await?;
-        if let Err(error) = self.verify(&declared.sums, None, &staged) {
+        if let Err(error) = verify(&self.object, &declared.sums, None, &staged) {
             staged.discard(grant.registry());
             return Err(error);
         }

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use formats::{Algorithm, Ask, NewFile as Announced, Sums};
-use model::digest::hex;
+use formats::{Ask, NewFile as Announced};
 use model::{Code, EntryPath, RepoId, Sha256Digest};
 use outbound::{Found as Answer, Question, Reply};
 use store::admission::{self, Room};
@@ -17,8 +16,9 @@ use super::Remote;
 use super::coming::Coming;
 use super::look::{Lately, failed};
 use super::object::Object;
-use super::source::{Declared, Wanted};
+use super::source::Declared;
 use super::turn::PAUSE;
+use super::verify::{checksum, is_error_page, lies, verify};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
@@ -26,8 +26,6 @@ use crate::packaging::{Staged, Staging};
 
 /// Pieces that the first reader may be behind; then it waits for the whole file.
 const PIECES: usize = 64;
-/// The longest checksum file, in bytes.
-const CHECKSUM: u64 = 4096;
 /// For how long nobody asks again for a file whose fetching failed.
 const REST: Duration = Duration::from_secs(2);
 
@@ -233,7 +231,7 @@ impl Fetch {
         let receive = self.receive(remote, &wanted.ask, &wanted.declared, wanted.sums());
         let (received, checksum) = tokio::join!(receive, checksum(remote, &wanted));
         let (staged, last) = received?;
-        let verified = checksum.and_then(|checksum| self.verify(&wanted.declared.sums, checksum, &staged));
+        let verified = checksum.and_then(|checksum| verify(&self.object, &wanted.declared.sums, checksum, &staged));
         if let Err(error) = verified {
             staged.discard(self.grant.registry());
             return Err(error);
@@ -254,10 +252,13 @@ impl Fetch {
         sums: formats::Wanted,
     ) -> Result<(Staged, Option<Bytes>)> {
         let mut reply = self.open(remote, ask).await?;
+        if is_error_page(&self.object, &reply.media_type()) {
+            return Err(lies(&self.object, "it is a page for people"));
+        }
         let length = match (declared.size, reply.length()) {
             (Some(told), Some(comes)) if told != comes => {
                 let why = format!("it has {comes} bytes there instead of the {told} of the index");
-                return Err(self.lies(&why));
+                return Err(lies(&self.object, &why));
             }
             (told, comes) => told.or(comes),
         };
@@ -274,7 +275,7 @@ impl Fetch {
             came += piece.len() as u64;
             room.expect(came)?;
             if let Some(length) = length.filter(|length| came > *length) {
-                return Err(self.lies(&format!("it does not end after the {length} bytes of the index")));
+                return Err(lies(&self.object, &format!("it does not end after the {length} bytes of the index")));
             }
             staging.write(piece.clone()).await?;
             if let Some(before) = held.replace(piece) {
@@ -282,7 +283,7 @@ impl Fetch {
             }
         }
         let staged = staging.finish().await.map_err(|error| match error.code() {
-            Some(Code::UploadVerificationFailed) => self.lies(&error.to_string()),
+            Some(Code::UploadVerificationFailed) => lies(&self.object, &error.to_string()),
             _ => error,
         })?;
         Ok((staged, held))
@@ -298,59 +299,14 @@ impl Fetch {
     pub(super) async fn open(&self, remote: &Remote, ask: &Ask) -> Result<Answer> {
         open(remote, ask).await?.ok_or_else(|| Error::not_found(&self.object.to_string()))
     }
-
-    /// Whether the bytes are those that the upstream tells of.
-    pub(super) fn verify(&self, told: &Sums, checksum: Option<Checksum>, staged: &Staged) -> Result<()> {
-        let found = |algorithm| match algorithm {
-            Algorithm::Sha256 => Some(staged.received.digest.hex()),
-            other => staged.sums.hex(other),
-        };
-        let told = Algorithm::ALL.into_iter().filter_map(|algorithm| Some((algorithm, told.hex(algorithm)?)));
-        for (algorithm, told) in told.chain(checksum.map(|(algorithm, sum)| (algorithm, hex(&sum)))) {
-            let found = found(algorithm).unwrap_or_default();
-            if found != told {
-                return Err(self.lies(&format!("its {} is {found} instead of {told}", algorithm.word())));
-            }
-        }
-        Ok(())
-    }
-
-    /// The upstream's bytes are not what it says of them.
-    pub(super) fn lies(&self, why: &str) -> Error {
-        let object = &self.object;
-        tracing::error!(%object, why, "an upstream sent other bytes than it tells of");
-        let why = format!("the upstream sent other bytes for {object} than it tells of: {why}; nothing of it is kept");
-        Error::refuse(Code::ServiceUnavailable, why)
-    }
 }
 
 /// `None`: there is no such thing.
-async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
+pub(super) async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
     let question = Question { accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
     match remote.upstream.ask(question).await.map_err(|failure| failed(&failure))? {
         Reply::Found(found) => Ok(Some(*found)),
         Reply::Missing => Ok(None),
         Reply::Unchanged => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),
     }
-}
-
-/// A checksum, and how it is computed.
-pub(super) type Checksum = (Algorithm, Vec<u8>);
-
-/// What the upstream's first checksum file says.
-async fn checksum(remote: &Remote, wanted: &Wanted) -> Result<Option<Checksum>> {
-    for (algorithm, ask) in &wanted.checksums {
-        let Some(reply) = open(&remote.with_longest(CHECKSUM), ask).await? else { continue };
-        let text = reply.whole().await.map_err(|failure| failed(&failure))?;
-        if let Some(sum) = first_sum(&text, *algorithm) {
-            return Ok(Some((*algorithm, sum)));
-        }
-    }
-    Ok(None)
-}
-
-/// The checksum that a text begins with.
-fn first_sum(text: &[u8], algorithm: Algorithm) -> Option<Vec<u8>> {
-    let word = std::str::from_utf8(text).ok()?.split_whitespace().next()?.to_ascii_lowercase();
-    model::digest::unhex(&word).filter(|sum| sum.len() == algorithm.length())
 }

@@ -17,6 +17,7 @@ mod shown;
 mod source;
 mod tags;
 mod turn;
+mod verify;
 mod witness;
 
 use std::sync::Arc;
@@ -90,13 +91,15 @@ pub(crate) struct Remote {
     settings: Arc<UpstreamSettings>,
     /// The longest file that is taken, in bytes.
     longest: u64,
+    /// When the repository was last changed: what was told before may be another upstream's.
+    changed_at: Timestamp,
     /// Answers that were last confirmed before this are asked for again, whatever their age.
     since: Timestamp,
 }
 
 impl Remote {
     fn asked_since(&self, since: Timestamp) -> Self {
-        Self { since, ..self.clone() }
+        Self { since: since.max(self.since), ..self.clone() }
     }
 
     fn with_longest(&self, longest: u64) -> Self {
@@ -146,7 +149,8 @@ impl<A> Grant<A> {
             let format = format.ok_or_else(|| Error::Defect(format!("{} has no upstreams", repo.format)))?;
             let upstream = client::of(registry, &of, format)?;
             let (settings, longest) = (Arc::new(of.settings), registry.settings().max_upload);
-            Ok(Remote { upstream, format, settings, longest, since: Timestamp(0) })
+            let changed_at = repo.updated_at;
+            Ok(Remote { upstream, format, settings, longest, changed_at, since: changed_at })
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What a path of a remote repository is at the upstream, and what must be true of its bytes.
 
+use std::time::Duration;
+
 use formats::{Algorithm, Ask, Direct, KnownFile, KnownVersion, Origin, PackageAt, Sums};
 use model::{Code, EntryPath, Sha256Digest, VersionName};
 use serde_json::{Map, Value as Json};
@@ -8,6 +10,9 @@ use super::Remote;
 use super::known::{Seen, Which};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
+
+/// How often the same index is asked for again at most, however many ask for files that it does not tell of.
+const OFTEN: Duration = Duration::from_secs(1);
 
 /// A file to be fetched.
 #[derive(Clone, Debug)]
@@ -101,7 +106,7 @@ impl Grant<Read> {
             Some(found) => found,
             // What is new there may be asked for before its index is asked for again.
             None => {
-                let again = remote.asked_since(self.ambient().now());
+                let again = remote.asked_since(self.ambient().now().minus(OFTEN));
                 let seen = self.told(again, &at, Which::All).await?.ok_or_else(missing)?;
                 listed(&seen, &at, path).ok_or_else(missing)?
             }
