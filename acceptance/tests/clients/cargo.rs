@@ -140,7 +140,7 @@ async fn index(desk: &Desk) -> Result<()> {
 }
 
 /// A home with the configuration that our program prints, without patience for a network.
-fn set_up(desk: &Desk, home: &str) -> Result<()> {
+pub(crate) fn set_up(desk: &Desk, home: &str) -> Result<()> {
     desk.write(&format!("{home}/config.toml"), desk.config("cargo", "config.toml")? + "[net]\nretry = 0\n").map(drop)
 }
 
