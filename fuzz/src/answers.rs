@@ -41,7 +41,7 @@ fn read(bytes: &[u8]) -> Option<bool> {
     let mut line = || lines.next().and_then(|line| std::str::from_utf8(line).ok());
     let (format, rest, media_type) = (formats::by_key(line()?)?, line()?, line()?);
     let upstream = format.upstream()?;
-    let asked = formats::Asked::plain(Method::Get, rest);
+    let asked = formats::Asked { as_written: true, ..formats::Asked::plain(Method::Get, rest) };
     let (at, wanted, view) = match format.parse(&asked).ok()? {
         Operation::Index(at, view) => (at, None, view),
         Operation::Part(at, part, view) => (at, Some((part, true)), view),

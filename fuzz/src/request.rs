@@ -28,11 +28,14 @@ pub(crate) fn run(format: &dyn Format, bytes: &[u8]) -> bool {
         query: text.query,
         accept: text.accept,
         content_type: text.content_type,
+        as_written: false,
     };
+    let elsewhere = format.parse(&Asked { as_written: true, ..asked });
     if let Some((logins, step)) = format.logins().and_then(|logins| Some((logins, logins.step(&asked)?))) {
         return step != LoginStep::Password || logins.read(text.body).is_some();
     }
     let Ok(operation) = format.parse(&asked) else { return false };
+    assert!(elsewhere.is_ok_and(|elsewhere| elsewhere.role() == operation.role()), "a name decides who may");
     let again = format.parse(&asked);
     assert!(again.is_ok_and(|again| format!("{again:?}") == format!("{operation:?}")), "parsing depends on chance");
     let _ = operation.role();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use formats::{Ask, Format, Known, Origin, PackageAt, Said, Site, Wanting};
+use formats::{Ask, Asked, Format, Known, Method, Operation, Origin, PackageAt, Said, Site, Wanting};
 use model::{EntryPath, Timestamp};
 
 use crate::render::{VIEWS, check};
@@ -60,6 +60,7 @@ fn files(format: &dyn Format, at: &PackageAt, known: &Known) {
         for file in &version.files {
             sound(&file.target);
             assert!(locations.insert(EntryPath::as_str(&file.location)), "{} is there twice", file.location);
+            leads(format, &file.location);
             match format.upstream().and_then(|upstream| upstream.origin(&file.location)) {
                 Some(Origin::Listed(package)) => assert_eq!(&package, at, "{} is another package's", file.location),
                 Some(Origin::Direct(direct)) => assert_eq!(&direct.package, at, "{} is another's", file.location),
@@ -69,6 +70,13 @@ fn files(format: &dyn Format, at: &PackageAt, known: &Known) {
     }
     let points = |(_, version): &(String, String)| versions.contains(version.as_str());
     assert!(known.refs.iter().all(points), "a ref points at nothing: {:?}", known.refs);
+}
+
+/// The address of a file leads to it.
+fn leads(format: &dyn Format, location: &EntryPath) {
+    let asked = Asked { as_written: true, ..Asked::plain(Method::Get, location.as_str()) };
+    let there = matches!(format.parse(&asked), Ok(Operation::Fetch(path)) if path == *location);
+    assert!(there, "{location} leads elsewhere");
 }
 
 fn render(format: &dyn Format, at: &PackageAt, known: Known) {

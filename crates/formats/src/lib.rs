@@ -18,6 +18,7 @@ mod intake;
 mod links;
 mod login;
 pub mod maven;
+mod merging;
 pub mod npm;
 pub mod oci;
 mod operation;
@@ -44,6 +45,7 @@ pub use intake::{
     Intake, NewFile, Piece, Plan, ReadSeek, Release, ReleaseFile, Seen, Source, StagedFile, Sums, Wanted,
 };
 pub use login::{Login, LoginStep, Logins};
+pub use merging::Merging;
 pub use operation::{Asked, Catalogue, Method, Operation, PackageAt, ParseError, View};
 pub use packing::{Folder, FolderFile, Packing};
 pub use say::{Answer, Document, Refused, Site};
@@ -89,6 +91,11 @@ pub trait Format: Send + Sync {
 
     /// The normalised form of a package's name: two names with one form are one package.
     fn normalise(&self, name: &PackageName) -> String;
+
+    /// The same for packages of another server, which decides itself what is one: what it may tell apart stays apart.
+    fn as_written(&self, name: &PackageName) -> String {
+        self.normalise(name)
+    }
 
     /// What the versions of a package have in common that count as one, if they are not told apart by their
     /// whole name: only one of them is ever published.
@@ -154,6 +161,11 @@ pub trait Format: Send + Sync {
 
     /// How it is read from another server that speaks it; `None`: repositories of this format are local.
     fn upstream(&self) -> Option<&'static dyn Upstream> {
+        None
+    }
+
+    /// How a virtual repository puts its members together; `None`: there are none of this format.
+    fn merging(&self) -> Option<Merging> {
         None
     }
 

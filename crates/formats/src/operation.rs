@@ -45,21 +45,26 @@ pub struct Asked<'r> {
     pub accept: &'r str,
     /// `Content-Type`.
     pub content_type: &'r str,
+    /// Whether names count as they are written, since the packages are another server's, which may tell apart what we
+    /// would not; see [`crate::Format::as_written`]. Where a format's own rules say which names are one, every server has
+    /// them, and this changes nothing.
+    pub as_written: bool,
 }
 
 impl<'r> Asked<'r> {
     /// A request that says nothing beyond its address.
     pub fn plain(method: Method, rest: &'r str) -> Self {
-        Self { method, rest, query: "", accept: "", content_type: "" }
+        Self { method, rest, query: "", accept: "", content_type: "", as_written: false }
     }
 }
 
-/// Which package: its namespace (empty where the format has none) and its normalised name.
+/// Which package: its namespace (empty where the format has none) and its normalised name, or that of another server as
+/// [`crate::Format::as_written`] leaves it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PackageAt {
     /// The namespace.
     pub namespace: String,
-    /// The normalised name.
+    /// The name.
     pub name: String,
 }
 

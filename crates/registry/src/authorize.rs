@@ -186,6 +186,46 @@ impl<A> Grant<A> {
     }
 }
 
+impl Grant<Read> {
+    /// A member of this virtual repository, seen through it: what it shows may be kept by everybody only where both may
+    /// be read by everybody.
+    pub(crate) fn through(&self, member: &Repository) -> Member {
+        let readable = self.call.may(member, Role::Read);
+        let anonymous_read = self.repo.anonymous_read && member.anonymous_read;
+        let repo = Arc::new(Repository { anonymous_read, ..member.clone() });
+        Member { grant: Grant { call: self.call.clone(), repo, access: PhantomData }, readable }
+    }
+}
+
+/// A member of a virtual repository.
+#[derive(Clone, Debug)]
+pub struct Member {
+    grant: Grant<Read>,
+    readable: bool,
+}
+
+impl Member {
+    /// The grant, where the caller may read the member too.
+    pub fn grant(&self) -> Option<&Grant<Read>> {
+        self.readable.then_some(&self.grant)
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &RepoKey {
+        &self.grant.repo.key
+    }
+
+    /// Whether its packages come from elsewhere.
+    pub fn is_remote(&self) -> bool {
+        self.grant.repo.kind == RepoKind::Remote
+    }
+
+    /// For what must be known whoever asks: which names are taken. Nothing of it is shown.
+    pub(crate) fn whoever_asks(&self) -> &Grant<Read> {
+        &self.grant
+    }
+}
+
 impl<A: Access> Grant<A> {
     /// The same grant for reading: every role includes it.
     pub fn to_read(&self) -> Grant<Read> {

@@ -42,6 +42,7 @@ mod uploads;
 mod upstreams;
 mod uses;
 mod versions;
+mod virtuals;
 mod watch;
 mod worker;
 
@@ -64,7 +65,7 @@ pub use store::versions::{Drafted, PublishedVersion, Version};
 
 pub use audit::{AuditEvent, Export};
 pub use authorize::{
-    Access, Admin, Auditor, Grant, Operator, Promote, Read, TenantAccess, TenantAdmin, TenantGrant, Write,
+    Access, Admin, Auditor, Grant, Member, Operator, Promote, Read, TenantAccess, TenantAdmin, TenantGrant, Write,
 };
 pub use beat::{Beat, BeatSettings};
 pub use call::Call;
@@ -96,5 +97,6 @@ pub use upstreams::{
     Origin, Sealed, ShownAuth, UpstreamAuth, UpstreamLogin, UpstreamOf, UpstreamSettings, UpstreamUrl,
 };
 pub use versions::{DeclaredEntry, Listed, NewDraft, SearchCursor, SearchFound, SearchQuery, VersionView};
+pub use virtuals::{Members, VirtualSettings};
 pub use watch::Watch;
 pub use worker::{Worker, WorkerSettings};

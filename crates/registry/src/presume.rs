@@ -3,7 +3,7 @@
 //! same moment. Whatever is not remembered, or has changed, takes the ordinary way.
 
 use formats::PackageAt;
-use model::state::VersionState;
+use model::state::{RepoKind, VersionState};
 use model::{CorrelationId, EntryPath, RefName, RepoKey, Sha256Digest};
 use store::Stamp;
 
@@ -36,6 +36,11 @@ impl Presumed {
     /// The word of the repository's format: how its addresses are read.
     pub fn format(&self) -> &str {
         &self.grant.repo().format
+    }
+
+    /// Its kind: whose names its addresses hold.
+    pub fn kind(&self) -> RepoKind {
+        self.grant.repo().kind
     }
 
     /// What is at `path`, with the grant that is proven by now. `None`: ask the ordinary way.

@@ -18,6 +18,7 @@ use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::upstreams::{UpstreamAuth, UpstreamSettings, UpstreamUrl, Wish};
 use crate::versions::format_of;
+use crate::virtuals::{VirtualSettings, check_members, no_virtuals};
 
 /// Patterns in one setting at most.
 const PATTERNS: usize = 100;
@@ -41,6 +42,9 @@ pub struct RepoSettings {
     /// How the upstream of a remote repository is treated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<UpstreamSettings>,
+    /// How a virtual repository puts its members together.
+    #[serde(rename = "virtual", skip_serializing_if = "Option::is_none")]
+    pub virtual_: Option<VirtualSettings>,
 }
 
 impl RepoSettings {
@@ -68,11 +72,16 @@ impl RepoSettings {
                 self.expect_nothing_of_publishing()?;
                 upstream.as_ref().map_or(Ok(()), UpstreamSettings::check)?;
             }
+            (RepoKind::Virtual, None) => self.expect_nothing_of_publishing()?,
             (_, Some(_)) => {
                 let why = format!("settings.upstream is for remote repositories, and this one is {kind}");
                 return Err(Error::bad_field("settings.upstream", why));
             }
             (_, None) => {}
+        }
+        if self.virtual_.is_some() && kind != RepoKind::Virtual {
+            let why = format!("settings.virtual is for virtual repositories, and this one is {kind}");
+            return Err(Error::bad_field("settings.virtual", why));
         }
         if self.atomic_deploy && !format.has_deployments() {
             let why = format!("atomicDeploy is not for the format {}: its versions appear whole", format.key());
@@ -95,7 +104,7 @@ impl RepoSettings {
         match set.into_iter().find(|(_, set)| *set) {
             Some((field, _)) => Err(Error::bad_field(
                 field,
-                format!("{field} is for local repositories: nobody publishes to a remote one"),
+                format!("{field} is for local repositories: nobody publishes to any other"),
             )),
             None => Ok(()),
         }
@@ -184,6 +193,8 @@ pub struct NewRepository {
     pub upstream_url: Option<UpstreamUrl>,
     /// For remotes: who we are to it.
     pub upstream_auth: Option<UpstreamAuth>,
+    /// For virtuals: the members, in their order.
+    pub members: Vec<RepoKey>,
 }
 
 /// Changes to a repository; `None` leaves a field as it is.
@@ -203,6 +214,8 @@ pub struct RepoChange {
     pub upstream_url: Option<UpstreamUrl>,
     /// For remotes: who we are to it; `Some(None)`: nobody.
     pub upstream_auth: Option<Option<UpstreamAuth>>,
+    /// For virtuals: all members, in their order.
+    pub members: Option<Vec<RepoKey>>,
 }
 
 impl TenantGrant<TenantAdmin> {
@@ -227,10 +240,15 @@ impl TenantGrant<TenantAdmin> {
                 (Some(url.to_string()), auth)
             }
             RepoKind::Virtual => {
-                let why = "only local and remote repositories can be made in this version";
-                return Err(Error::bad_field("repoType", why));
+                wish.expect_none(new.kind)?;
+                format.merging().ok_or_else(|| no_virtuals(format))?;
+                check_members(&new.members)?;
+                (None, None)
             }
         };
+        if new.kind != RepoKind::Virtual {
+            expect_no_members(&new.members, new.kind)?;
+        }
         let write = CreateRepository {
             act: self.act(),
             id,
@@ -241,7 +259,7 @@ impl TenantGrant<TenantAdmin> {
             anonymous_read: new.anonymous_read,
             upstream_url: url,
             upstream_auth: auth,
-            members: Vec::new(),
+            members: new.members,
             settings: settings.text(format, new.kind)?,
         };
         self.store().write(write).await?;
@@ -249,6 +267,13 @@ impl TenantGrant<TenantAdmin> {
         let found = self.store().read(async |session| store::repositories::by_key(session, tenant, &key).await).await?;
         found.ok_or_else(|| Error::Defect("a repository vanished".to_owned()))
     }
+}
+
+fn expect_no_members(members: &[RepoKey], kind: RepoKind) -> Result<()> {
+    if members.is_empty() {
+        return Ok(());
+    }
+    Err(Error::bad_field("memberRepos", format!("memberRepos is for virtual repositories, and this one is {kind}")))
 }
 
 fn expect_upstream(format: &dyn Format) -> Result<()> {
@@ -302,6 +327,12 @@ impl Grant<Admin> {
                 settings.insert("upstream".to_owned(), treated);
             }
         }
+        if let Some(members) = &change.members {
+            match kind {
+                RepoKind::Virtual => check_members(members)?,
+                other => expect_no_members(members, other)?,
+            }
+        }
         let write = UpdateRepository {
             act: self.act(),
             id: self.repo_id(),
@@ -311,6 +342,7 @@ impl Grant<Admin> {
             settings,
             rules: change.rules,
             upstream,
+            members: change.members.filter(|_| kind == RepoKind::Virtual),
         };
         Ok(self.store().write(write).await?)
     }

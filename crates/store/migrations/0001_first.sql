@@ -33,11 +33,8 @@ CREATE TABLE principals (
     external_id NAME,
     created_at INT NOT NULL,
     disabled_at INT,
-    -- For good: it is never enabled again.
-    deleted_at INT,
     UNIQUE (tenant_id, subject),
-    UNIQUE (issuer, external_id),
-    CHECK (deleted_at IS NULL OR disabled_at IS NOT NULL)
+    UNIQUE (issuer, external_id)
 ) STRICT;
 
 -- Only hashes of secrets. scopes: JSON [{"scope", "basis": "grant" | "binding"}].

@@ -1,3 +1,7 @@
+-- When a service account was deleted, for good: it is never enabled again. Before there was this, disabled was for good.
+ALTER TABLE principals ADD COLUMN deleted_at INT CHECK (deleted_at IS NULL OR disabled_at IS NOT NULL);
+UPDATE principals SET deleted_at = disabled_at WHERE kind = 'service';
+
 -- What upstreams answered, each answer once. digest: the bytes as they came, without their content coding; NULL: the
 -- upstream has no such thing. address: where they came from, redirects followed.
 CREATE TABLE observations (

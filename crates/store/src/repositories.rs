@@ -164,7 +164,7 @@ impl Write for CreateRepository {
         set_members(tx, act, self.id, &self.format, &self.members).await?;
         let detail = json!({
             "repoKey": self.key, "format": self.format, "repoType": kind, "anonymousRead": self.anonymous_read,
-            "upstreamUrl": self.upstream_url, "upstreamAuthSet": self.upstream_auth.is_some(),
+            "upstreamUrl": self.upstream_url, "upstreamAuthSet": self.upstream_auth.is_some(), "memberRepos": self.members,
         });
         let id = self.id.to_string();
         record(tx, act, "repo.created", On { repo: Some(self.id), kind: "repository", id: &id }, &detail).await?;
@@ -173,6 +173,8 @@ impl Write for CreateRepository {
 }
 
 async fn set_members(tx: &mut Tx<'_>, act: &Act, repo: RepoId, format: &str, members: &[RepoKey]) -> Result<()> {
+    // Two changes at the same time must not close a circle together.
+    tx.row("SELECT value FROM epochs WHERE name = 'config' FOR UPDATE", &[]).await?;
     tx.execute("DELETE FROM members WHERE repo_id = $1", args![repo]).await?;
     for (position, key) in (0u64..).zip(members) {
         let member =
@@ -185,7 +187,19 @@ async fn set_members(tx: &mut Tx<'_>, act: &Act, repo: RepoId, format: &str, mem
             return Err(Error::conflict(format!("the member {key} is listed twice")));
         }
     }
-    Ok(())
+    expect_no_circle(tx, repo).await
+}
+
+/// Refuses what would make a repository a member of itself, however many steps lie between.
+async fn expect_no_circle(tx: &mut Tx<'_>, repo: RepoId) -> Result<()> {
+    let sql = "WITH RECURSIVE inside (id) AS (
+         SELECT member_id FROM members WHERE repo_id = $1
+         UNION SELECT m.member_id FROM members m JOIN inside i ON m.repo_id = i.id)
+         SELECT 1 FROM inside WHERE id = $1";
+    match tx.row(sql, args![repo]).await? {
+        Some(_) => Err(Error::conflict("a virtual repository cannot be a member of itself, also through others")),
+        None => Ok(()),
+    }
 }
 
 /// Changes a repository. `None` leaves a field as it is.
@@ -207,6 +221,8 @@ pub struct UpdateRepository {
     pub rules: Option<String>,
     /// For remotes.
     pub upstream: UpstreamColumns,
+    /// For virtuals: all members, in their order.
+    pub members: Option<Vec<RepoKey>>,
 }
 
 /// What changes of the upstream of a remote repository; `None` leaves it as it is.
@@ -234,7 +250,7 @@ impl Write for UpdateRepository {
         let sql = "UPDATE repositories SET description = coalesce($2, description), anonymous_read = coalesce($3, anonymous_read),
              settings = coalesce($4, settings), rules = coalesce($5, rules), revision = revision + 1, updated_at = $6,
              upstream_url = coalesce($8, upstream_url), upstream_auth = CASE WHEN $9 THEN $10 ELSE upstream_auth END
-             WHERE id = $1 AND retired_at IS NULL AND revision = coalesce($7, revision) RETURNING revision";
+             WHERE id = $1 AND retired_at IS NULL AND revision = coalesce($7, revision) RETURNING revision, format";
         let upstream = &self.upstream;
         let reseals = upstream.auth.is_some();
         let sealed = upstream.auth.as_ref().and_then(|auth| auth.as_ref().map(|sealed| sealed.expose().clone()));
@@ -253,10 +269,14 @@ impl Write for UpdateRepository {
         let Some(row) = tx.row(sql, args).await? else {
             return Err(Error::refuse(model::Code::PreconditionFailed, "the repository has changed since it was read"));
         };
+        if let Some(members) = &self.members {
+            let format: String = row.get(1)?;
+            set_members(tx, act, self.id, &format, members).await?;
+        }
         let detail = json!({
             "description": self.description, "anonymousRead": self.anonymous_read,
             "settingsChanged": self.settings.is_some(), "rulesChanged": self.rules.is_some(),
-            "upstreamUrl": upstream.url, "upstreamAuth": upstream.auth_word(),
+            "upstreamUrl": upstream.url, "upstreamAuth": upstream.auth_word(), "memberRepos": self.members,
         });
         let id = self.id.to_string();
         record(tx, act, "repo.updated", On { repo: Some(self.id), kind: "repository", id: &id }, &detail).await?;

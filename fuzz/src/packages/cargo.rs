@@ -8,6 +8,7 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
         "GET se/rd/serde_json",
         "GET api/v1/crates?q=serde&per_page=10",
         "GET dl/tool/1.0.0/download",
+        "GET dl/Tool_x/1.0.0/download",
         "DELETE api/v1/crates/tool/1.0.0/yank",
         "PUT api/v1/crates/tool/1.0.0/unyank",
         "GET api/v1/crates/tool/owners",
@@ -49,7 +50,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// A configuration, then the index file in each spelling.
+/// A configuration, then the index file.
 pub(crate) fn upstreams() -> Vec<Vec<u8>> {
     let plain = r#"{"dl":"https://there.example/api/v1/crates","api":"https://there.example"}"#;
     let marked = r#"{"dl":"https://there.example/{prefix}/{lowerprefix}/{crate}-{version}.crate?{sha256-checksum}"}"#;
@@ -64,7 +65,8 @@ pub(crate) fn upstreams() -> Vec<Vec<u8>> {
     let twin = index.replace("tool", "Tool_x");
     vec![
         upstream::write("tool", &[plain, &format!("{index}\n{newer}\r\n")]),
-        upstream::write("tool-x", &[marked, &twin, &twin]),
+        upstream::write("tool_x", &[marked, &twin]),
+        upstream::write("tool-x", &[plain, &twin]),
     ]
 }
 

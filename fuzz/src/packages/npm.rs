@@ -13,6 +13,7 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
         "GET @scope%2ftool",
         "GET @scope/tool/-/tool-1.0.0.tgz",
         "GET tool/1.0.0",
+        "GET JSONStream/-/JSONStream-1.0.0.tgz",
         "GET -/v1/search?text=to&size=20&from=0",
         "GET -/package/tool/dist-tags",
         "DELETE -/package/tool/dist-tags/beta",
@@ -99,5 +100,10 @@ pub(crate) fn upstreams() -> Vec<Vec<u8>> {
     });
     let bare = r#"{"name":"Tool","versions":{"1.0.0":{"dist":{"tarball":"//cdn.example/t","integrity":"sha1-x sha256-AAAA",
         "shasum":"0000000000000000000000000000000000000000"},"deprecated":true,"_hasShrinkwrap":true}}}"#;
-    vec![upstream::write("@acme/tool", &[&scoped.to_string()]), upstream::write("tool", &[bare])]
+    let loud = bare.replace("Tool", "JSONStream");
+    vec![
+        upstream::write("@acme/tool", &[&scoped.to_string()]),
+        upstream::write("tool", &[bare]),
+        upstream::write("JSONStream", &[&loud]),
+    ]
 }

@@ -22,7 +22,7 @@ pub(super) fn parse(asked: &Asked<'_>) -> Result<Operation, ParseError> {
         }
         ["api", "v1", "crates", "new"] => Err(ParseError::Method("PUT")),
         ["api", "v1", "crates", name, "owners"] if is_name(name) => match asked.method {
-            Method::Get | Method::Head => Ok(Operation::Writers(PackageAt::named(normal(name)), OWNERS)),
+            Method::Get | Method::Head => Ok(Operation::Writers(named(asked, name), OWNERS)),
             Method::Put | Method::Delete => Ok(Operation::Say(OWNERS)),
             Method::Post | Method::Patch => Err(ParseError::Method("GET, HEAD, PUT, DELETE")),
         },
@@ -32,13 +32,22 @@ pub(super) fn parse(asked: &Asked<'_>) -> Result<Operation, ParseError> {
             if !is_name(name) {
                 return Err(ParseError::Unknown);
             }
-            read(asked, Operation::Fetch(download(&normal(name), version)?))
+            read(asked, Operation::Fetch(download(&counted(asked, name), version)?))
         }
         [.., name] if is_name(name) && path == index_path(name) => {
-            read(asked, Operation::Index(PackageAt::named(normal(name)), INDEX))
+            read(asked, Operation::Index(named(asked, name), INDEX))
         }
         _ => Err(ParseError::Unknown),
     }
+}
+
+fn named(asked: &Asked<'_>, name: &str) -> PackageAt {
+    PackageAt::named(counted(asked, name))
+}
+
+/// What counts of a name.
+fn counted(asked: &Asked<'_>, name: &str) -> String {
+    if asked.as_written { name.to_ascii_lowercase() } else { normal(name) }
 }
 
 fn read(asked: &Asked<'_>, operation: Operation) -> Result<Operation, ParseError> {
@@ -57,7 +66,7 @@ fn yank(
     }
     let text = (method == Method::Delete).then(String::new);
     let what = What::Mark { version: version.to_owned(), kind: MarkKind::Yanked, text };
-    let change = Change { package: PackageAt::named(normal(name)), what };
+    let change = Change { package: named(asked, name), what };
     Ok(Operation::Change(vec![change], Answer::json(&json!({"ok": true}))))
 }
 
@@ -65,7 +74,7 @@ fn search(asked: &Asked<'_>) -> Result<Operation, ParseError> {
     let (mut prefix, mut limit) = (String::new(), SEARCHED.0);
     for (key, value) in form_urlencoded::parse(asked.query.as_bytes()) {
         match key.as_ref() {
-            "q" => prefix = normal(&value),
+            "q" => prefix = counted(asked, &value),
             "per_page" => {
                 let number = value.parse().ok().filter(|number| (1..=SEARCHED.1).contains(number));
                 limit = number.ok_or_else(|| ParseError::Query(format!("per_page is 1 to {}", SEARCHED.1)))?;

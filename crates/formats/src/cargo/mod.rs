@@ -13,8 +13,8 @@ use model::{EntryPath, NameError, PackageName, VersionName};
 use serde_json::json;
 
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Operation, ParseError, Place, Refused, Setup, Site,
-    Upstream, VersionFacts, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Merging, Operation, ParseError, Place, Refused, Setup,
+    Site, Upstream, VersionFacts, View,
 };
 
 /// The format of crates.
@@ -41,6 +41,11 @@ impl Format for Cargo {
 
     fn normalise(&self, name: &PackageName) -> String {
         normal(name.as_str())
+    }
+
+    /// Index files have their names in lower case, and two names for `-` and `_`.
+    fn as_written(&self, name: &PackageName) -> String {
+        name.as_str().to_ascii_lowercase()
     }
 
     fn location(&self, package: &PackageName, version: &VersionName, _: &EntryPath) -> Result<EntryPath, NameError> {
@@ -128,6 +133,10 @@ impl Format for Cargo {
         Some(format!("Cargo login_url=\"{base}\""))
     }
 
+    fn merging(&self) -> Option<Merging> {
+        Some(Merging::Owner)
+    }
+
     fn upstream(&self) -> Option<&'static dyn Upstream> {
         Some(&Cargo)
     }
@@ -143,8 +152,8 @@ fn normal(name: &str) -> String {
 }
 
 /// Where the bytes of a version are.
-fn download(normal: &str, version: &str) -> Result<EntryPath, NameError> {
-    EntryPath::parse(&format!("dl/{normal}/{version}/download"))
+fn download(name: &str, version: &str) -> Result<EntryPath, NameError> {
+    EntryPath::parse(&format!("dl/{name}/{version}/download"))
 }
 
 /// Letters, digits, `-` and `_`, beginning with a letter, at most 64 (as the public registry has it).

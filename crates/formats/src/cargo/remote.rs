@@ -18,62 +18,32 @@ use crate::{
 /// Lines of an index file at most, and bytes of one.
 const LINES: usize = 100_000;
 const LINE: usize = 4 << 20;
-/// So many separators in a name are asked for in every spelling: that doubles with each of them.
-const SEPARATORS: usize = 4;
 /// The newest version of the index's lines that Cargo reads.
 const LINE_VERSION: u64 = 2;
 
 impl Upstream for Cargo {
-    /// The configuration, and the index file in every spelling: `-` and `_` are one here, but two names for files. A
-    /// name with many separators is asked for in those spellings alone that use one of the two throughout.
+    /// The configuration and the index file.
     fn asks(&self, at: &PackageAt, _: Wanting<'_>) -> Vec<Ask> {
         if !is_name(&at.name) {
             return Vec::new();
         }
-        let index = spellings(&at.name).into_iter().map(|name| index_path(&name));
-        let targets = ["config.json".to_owned()].into_iter().chain(index);
-        targets.map(|target| Ask { target, accept: "" }).collect()
+        let targets = ["config.json".to_owned(), index_path(&at.name)];
+        targets.map(|target| Ask { target, accept: "" }).into()
     }
 
     fn read(&self, at: &PackageAt, _: Wanting<'_>, said: &[Option<Said<'_>>]) -> Result<Option<Known>, Unreadable> {
-        let Some((config, files)) = said.split_first() else { return Ok(None) };
+        let Some((config, file)) = said.split_first() else { return Ok(None) };
         let config = config.ok_or_else(|| odd("there is no config.json: this is no registry of Cargo"))?;
         let downloads = Downloads::read(config)?;
-        let mut found: Option<(&[u8], Known)> = None;
-        for file in files.iter().flatten() {
-            if found.as_ref().is_some_and(|(body, _)| *body == file.body) {
-                continue;
-            }
-            let known = index(at, &downloads, file.body)?;
-            match &found {
-                Some((_, first)) if first.display != known.display => {
-                    return Err(odd("two crates there have names that are one name here"));
-                }
-                Some(_) => {}
-                None => found = Some((file.body, known)),
-            }
-        }
-        Ok(found.map(|(_, known)| known))
+        let file = file.first().copied().flatten();
+        file.map(|file| index(at, &downloads, file.body)).transpose()
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {
         let (name, version) = path.as_str().strip_prefix("dl/")?.strip_suffix("/download")?.split_once('/')?;
-        let ours = is_name(name) && normal(name) == name && Version::parse(version).is_ok();
+        let ours = is_name(name) && name.to_ascii_lowercase() == name && Version::parse(version).is_ok();
         ours.then(|| Origin::Listed(PackageAt::named(name)))
     }
-}
-
-/// What a normalised name may be at a registry that tells `-` and `_` apart.
-fn spellings(normal: &str) -> Vec<String> {
-    let separators: Vec<usize> = normal.match_indices('-').map(|(at, _)| at).collect();
-    if separators.len() > SEPARATORS {
-        return vec![normal.to_owned(), normal.replace('-', "_")];
-    }
-    let spell = |choice: usize| {
-        let underscore = |at| separators.iter().position(|one| *one == at).is_some_and(|bit| choice >> bit & 1 == 1);
-        normal.char_indices().map(|(at, c)| if underscore(at) { '_' } else { c }).collect()
-    };
-    (0..1 << separators.len()).map(spell).collect()
 }
 
 /// Where a registry has its crates: the template `dl`.
@@ -148,12 +118,13 @@ impl Line {
     /// Cargo passes over a line without a name and a semantic version, for Cargos to come may write such lines; so do
     /// we, and over versions that cannot be named here. It passes over text that is no JSON as well, but nobody will ever
     /// write that: such an answer is damaged, and so is one with a crate's name or checksum that cannot be.
+    /// A registry like ours answers to other spellings with the crate's own.
     fn read(at: &PackageAt, line: &[u8]) -> Result<Option<Self>, Unreadable> {
         let line = strict::read(line).map_err(|_| odd("a line of the index is no strict JSON"))?;
         let Json::Object(fields) = line else { return Ok(None) };
         let text = |field: &str| fields.get(field).and_then(Json::as_str);
         let (Some(name), Some(version)) = (text("name"), text("vers")) else { return Ok(None) };
-        if !is_name(name) || normal(name) != at.name {
+        if !is_name(name) || normal(name) != normal(&at.name) {
             return Err(odd("a line of the index is another crate's"));
         }
         let newer = fields.get("v").is_some_and(|v| v.as_u64().is_none_or(|v| v > LINE_VERSION) && !v.is_null());

@@ -22,8 +22,8 @@ use serde_json::json;
 use version::Version;
 
 use crate::{
-    Answer, Asked, Document, Format, Head, Operation, Packing, ParseError, Place, Refused, Setup, Site, Upstream,
-    VersionFacts, VersionHead, View,
+    Answer, Asked, Document, Format, Head, Merging, Operation, Packing, ParseError, Place, Refused, Setup, Site,
+    Upstream, VersionFacts, VersionHead, View,
 };
 
 /// The format of Go modules.
@@ -85,6 +85,10 @@ impl Format for Go {
 
     fn version(&self, view: View, _: &Head, version: &VersionFacts, site: &Site<'_>) -> Option<Document> {
         self.fragment(view, version, site).filter(|_| view == INFO).map(|_| info(&version.head))
+    }
+
+    fn merging(&self) -> Option<Merging> {
+        Some(Merging::Owner)
     }
 
     fn upstream(&self) -> Option<&'static dyn Upstream> {

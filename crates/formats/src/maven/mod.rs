@@ -20,7 +20,7 @@ use std::sync::Arc;
 use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::{
-    Around, Asked, Document, Format, Head, Operation, PackageAt, ParseError, Place, Setup, Site, Upstream,
+    Around, Asked, Document, Format, Head, Merging, Operation, PackageAt, ParseError, Place, Setup, Site, Upstream,
     VersionFacts, View,
 };
 
@@ -106,6 +106,10 @@ impl Format for Maven {
 
     fn is_spoken_by(&self, user_agent: &str) -> bool {
         ["Apache-Maven/", "Gradle/", "Apache Ivy/", "Maven-Resolver"].iter().any(|name| user_agent.starts_with(name))
+    }
+
+    fn merging(&self) -> Option<Merging> {
+        Some(Merging::Union)
     }
 
     fn upstream(&self) -> Option<&'static dyn Upstream> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::names::{self, is_name, normal};
+use super::names::{self, archive, is_name, normal, place};
 use super::publish::Put;
 use super::tags::PutTag;
 use super::{ABBREVIATED, ATTESTATIONS, AUDIT, BULK_AUDIT, FULL, NOT_OFFERED, ONE, PING, SEARCH, TAGS, WHOAMI, done};
@@ -43,12 +43,17 @@ fn plain(rest: &str) -> Cow<'_, str> {
     }
 }
 
-fn named(name: &str) -> Result<PackageAt, ParseError> {
-    if is_name(name) { Ok(PackageAt::named(normal(name))) } else { Err(ParseError::Unknown) }
+fn named(asked: &Asked<'_>, name: &str) -> Result<PackageAt, ParseError> {
+    if is_name(name) { Ok(PackageAt::named(counted(asked, name))) } else { Err(ParseError::Unknown) }
+}
+
+/// What counts of a name.
+fn counted(asked: &Asked<'_>, name: &str) -> String {
+    if asked.as_written { name.to_owned() } else { normal(name) }
 }
 
 fn package(asked: &Asked<'_>, name: &str, rest: &[&str]) -> Result<Operation, ParseError> {
-    let at = named(name)?;
+    let at = named(asked, name)?;
     match (rest, asked.method) {
         ([], Method::Get | Method::Head) => {
             let view = if wants_abbreviated(asked.accept) { ABBREVIATED } else { FULL };
@@ -60,11 +65,8 @@ fn package(asked: &Asked<'_>, name: &str, rest: &[&str]) -> Result<Operation, Pa
         (["-rev", _], Method::Delete) => changed(at, What::KeepOnly { versions: Vec::new() }),
         (["-rev", _], _) => Err(ParseError::Method("PUT, DELETE")),
         (["-", file], _) => {
-            names::version_of(name, file).ok_or(ParseError::Unknown)?;
-            let file =
-                format!("{}{}", normal(names::base(name)), file.get(names::base(name).len()..).unwrap_or_default());
-            let path = model::EntryPath::parse(&format!("{}/-/{file}", at.name))?;
-            read(asked, Operation::Fetch(path))
+            let version = names::version_of(name, file).ok_or(ParseError::Unknown)?;
+            read(asked, Operation::Fetch(place(&at.name, &archive(name, version))?))
         }
         (["-", file, "-rev", _], Method::Delete) => {
             let version = names::version_of(name, file).ok_or(ParseError::Unknown)?;
@@ -94,12 +96,12 @@ fn service(asked: &Asked<'_>, rest: &[&str]) -> Result<Operation, ParseError> {
         ["npm", "v1", "attestations", spec @ ..] => {
             let spec = spec.join("/");
             let (name, version) = spec.rsplit_once('@').ok_or(ParseError::Unknown)?;
-            read(asked, Operation::Version(named(name)?, version.to_owned(), ATTESTATIONS))
+            read(asked, Operation::Version(named(asked, name)?, version.to_owned(), ATTESTATIONS))
         }
         ["package", scope, base, "dist-tags", tag @ ..] if scope.starts_with('@') => {
-            tags(asked, named(&format!("{scope}/{base}"))?, tag)
+            tags(asked, named(asked, &format!("{scope}/{base}"))?, tag)
         }
-        ["package", name, "dist-tags", tag @ ..] => tags(asked, named(name)?, tag),
+        ["package", name, "dist-tags", tag @ ..] => tags(asked, named(asked, name)?, tag),
         ["user", "token", token] => match asked.method {
             Method::Delete => Ok(Operation::Leave(model::Secret::new((*token).to_owned()), done(200))),
             _ => Err(ParseError::Method("DELETE")),
@@ -163,7 +165,7 @@ fn search(asked: &Asked<'_>) -> Result<Operation, ParseError> {
             number.ok_or_else(|| ParseError::Query(format!("{key} is a number up to {most}")))
         };
         match key.as_ref() {
-            "text" => prefix = normal(value.trim()),
+            "text" => prefix = counted(asked, value.trim()),
             "size" => limit = number(SEARCHED.1)?,
             "from" => skip = number(SKIPPED)?,
             _ => {}

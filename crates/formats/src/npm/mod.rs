@@ -24,8 +24,8 @@ use model::{EntryPath, NameError, PackageName, Reason, VersionName};
 use serde_json::json;
 
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Logins, Operation, ParseError, Place, Refused, Setup,
-    Site, Tokens, Upstream, VersionFacts, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Logins, Merging, Operation, ParseError, Place, Refused,
+    Setup, Site, Tokens, Upstream, VersionFacts, View,
 };
 
 /// The format of npm packages.
@@ -68,8 +68,13 @@ impl Format for Npm {
         names::normal(name.as_str())
     }
 
+    /// Public registries have names from before capitals were forbidden, beside others that differ in case alone.
+    fn as_written(&self, name: &PackageName) -> String {
+        name.as_str().to_owned()
+    }
+
     fn location(&self, package: &PackageName, _: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
-        EntryPath::parse(&format!("{}/-/{path}", names::normal(package.as_str())))
+        names::place(&names::normal(package.as_str()), path.as_str())
     }
 
     fn fragment(&self, view: View, version: &VersionFacts, site: &Site<'_>) -> Option<Vec<u8>> {
@@ -164,6 +169,10 @@ impl Format for Npm {
 
     fn tokens(&self) -> Option<&'static dyn Tokens> {
         Some(&Npm)
+    }
+
+    fn merging(&self) -> Option<Merging> {
+        Some(Merging::Owner)
     }
 
     fn upstream(&self) -> Option<&'static dyn Upstream> {

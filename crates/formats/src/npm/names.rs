@@ -1,6 +1,6 @@
 //! What packages, versions and dist-tags may be called.
 
-use model::{RefName, Refusal};
+use model::{EntryPath, NameError, RefName, Refusal};
 use semver::{BuildMetadata, Version, VersionReq};
 
 use super::scan::malformed;
@@ -68,6 +68,11 @@ pub(super) fn tag(text: &str) -> Result<RefName, Refusal> {
         return Err(malformed(format!("{} cannot be a dist-tag", text.escape_debug())));
     }
     RefName::parse(text).map_err(|error| malformed(error.to_string()))
+}
+
+/// Where a file of a package is.
+pub(super) fn place(name: &str, file: &str) -> Result<EntryPath, NameError> {
+    EntryPath::parse(&format!("{name}/-/{file}"))
 }
 
 /// The name of the archive of a version.

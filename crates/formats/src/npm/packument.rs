@@ -80,7 +80,7 @@ fn tarball<'f>(facts: &'f VersionFacts, name: &str) -> Option<&'f FileFacts> {
 fn dist(name: &str, version: &str, file: &FileFacts, known: &Known, site: &Site<'_>) -> Json {
     let sha256 = || file.digest.map(|digest| format!("sha256-{}", STANDARD.encode(digest.0)));
     let integrity = known.integrity.clone().or_else(sha256);
-    // Clients expect the package's own spelling; the path is found in any.
+    // Clients expect the package's own spelling; ours are found in any, and others are kept in their own.
     let at = file.location.get(name.len()..).unwrap_or_default();
     let mut dist = json!({"tarball": format!("{}/{name}{at}", site.base)});
     let Some(fields) = dist.as_object_mut() else { return dist };

@@ -5,18 +5,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::{EntryPath, PackageName, Timestamp, VersionName};
+use model::{EntryPath, Timestamp, VersionName};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use super::digests::Digests;
-use super::names::{archive, clean, is_listed, is_name, normal, tag, version_of};
+use super::names::{archive, clean, is_listed, is_name, place, tag, version_of};
 use super::object::{Object, text};
 use super::{Npm, body, publish};
 use crate::links::Links;
-use crate::{
-    Ask, Format, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Unreadable, Upstream, Wanting, strict,
-};
+use crate::{Ask, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Unreadable, Upstream, Wanting, strict};
 
 /// Versions of a package at most.
 const VERSIONS: usize = 100_000;
@@ -38,7 +36,7 @@ impl Upstream for Npm {
         let Some(said) = said.first().copied().flatten() else { return Ok(None) };
         let packument = Object::read(said.body)?;
         let display = packument.text("name").ok_or_else(|| odd("the answer is no packument: it has no name"))?;
-        if !is_name(&display) || normal(&display) != at.name {
+        if !is_name(&display) || !means(&display, &at.name) {
             return Err(odd("the packument is another package's"));
         }
         let times = packument.object("time")?.unwrap_or_default();
@@ -60,9 +58,17 @@ impl Upstream for Npm {
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {
         let (name, file) = path.as_str().split_once("/-/")?;
-        let ours = is_name(name) && normal(name) == name && version_of(name, file).is_some() && !file.contains('/');
+        let version = version_of(name, file).filter(|version| !version.contains('/'))?;
+        let ours = is_name(name) && archive(name, version) == file;
         ours.then(|| Origin::Listed(PackageAt::named(name)))
     }
+}
+
+/// Whether the packument of this name is what was asked for: a registry to which names that differ in case are one
+/// package may answer with its own spelling. Where capitals were asked for, another spelling may be another package.
+fn means(stated: &str, asked: &str) -> bool {
+    let lower = !asked.bytes().any(|byte| byte.is_ascii_uppercase());
+    stated == asked || (lower && stated.eq_ignore_ascii_case(asked))
 }
 
 /// What the versions of a packument have in common.
@@ -92,18 +98,18 @@ impl Package<'_> {
         published_at: Option<Timestamp>,
     ) -> Option<KnownVersion> {
         let stated = |field: &str| manifest.get(field).map(|said| said.as_str().unwrap_or_default().to_owned());
-        let name = stated("name").unwrap_or_else(|| self.display.clone());
+        let name = stated("name");
         let another =
             |stated: String| stated != version && clean(&stated).is_none_or(|said| Some(said) != clean(version));
         if !is_listed(version)
             || stated("version").is_some_and(another)
-            || !is_name(&name)
-            || normal(&name) != self.at.name
+            || name.is_some_and(|name| !name.eq_ignore_ascii_case(&self.at.name))
         {
             return None;
         }
         let attributes = attributes(fields, &manifest, dist)?;
-        manifest.insert("name".to_owned(), json!(name));
+        // Ours is the name that was asked for: addresses are made of it.
+        manifest.insert("name".to_owned(), json!(self.at.name));
         manifest.insert("version".to_owned(), json!(version));
         let manifest = Some(Json::Object(manifest).to_string()).filter(|text| text.len() <= body::VERSION)?;
         let file = self.file(version, dist, &attributes, published_at)?;
@@ -126,9 +132,8 @@ impl Package<'_> {
         published_at: Option<Timestamp>,
     ) -> Option<KnownFile> {
         let path = EntryPath::parse(&archive(&self.at.name, version)).ok()?;
-        let package = PackageName::parse(&self.at.name).ok()?;
         Some(KnownFile {
-            location: Npm.location(&package, &VersionName::parse(version).ok()?, &path).ok()?,
+            location: place(&self.at.name, path.as_str()).ok()?,
             path,
             target: self.links.resolve(&dist.text("tarball")?)?,
             size: None,

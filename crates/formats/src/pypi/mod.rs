@@ -26,8 +26,8 @@ use names::{normal, release_of};
 use serde_json::json;
 
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Operation, ParseError, Place, Refused, Setup, Site,
-    Upstream, VersionFacts, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Merging, Operation, ParseError, Place, Refused, Setup,
+    Site, Upstream, VersionFacts, View,
 };
 
 /// The format of wheels and source distributions.
@@ -54,6 +54,10 @@ impl Format for Pypi {
 
     fn adds_files(&self) -> bool {
         true
+    }
+
+    fn merging(&self) -> Option<Merging> {
+        Some(Merging::Owner)
     }
 
     fn upstream(&self) -> Option<&'static dyn Upstream> {

@@ -6,7 +6,7 @@ mod upstream;
 use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::address::decode;
-use crate::{Asked, Format, Method, Operation, ParseError, Place, Setup, Upstream};
+use crate::{Asked, Format, Merging, Method, Operation, ParseError, Place, Setup, Upstream};
 
 /// The format of plain files.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,10 @@ impl Format for Raw {
 
     fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
         EntryPath::parse(&format!("{package}/{version}/{path}"))
+    }
+
+    fn merging(&self) -> Option<Merging> {
+        Some(Merging::Union)
     }
 
     fn upstream(&self) -> Option<&'static dyn Upstream> {

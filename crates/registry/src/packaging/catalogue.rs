@@ -16,7 +16,7 @@ const PAGE: u32 = 200;
 const BRIEF: usize = 16 << 10;
 
 /// A list of packages and whether it was cut.
-type Listing = (Vec<Listed>, bool);
+pub(crate) type Listing = (Vec<Listed>, bool);
 
 impl Grant<Read> {
     /// A list of the packages that have a published version, in the format's shape. That of all packages is remembered:
@@ -53,7 +53,7 @@ impl Grant<Read> {
         Ok(Arc::new(Shown::new(document.ok_or_else(|| Error::not_found("the list"))?, None)))
     }
 
-    async fn listed(&self, asked: &Catalogue, format: &dyn Format) -> Result<Listing> {
+    pub(crate) async fn listed(&self, asked: &Catalogue, format: &dyn Format) -> Result<Listing> {
         let manifests = format.lists_manifests(asked.view);
         let (repo, limit) = (self.repo_id(), asked.limit.map_or(usize::MAX, |limit| limit as usize));
         let mut skip = asked.skip;

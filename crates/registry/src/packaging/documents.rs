@@ -129,6 +129,8 @@ pub(crate) enum Of {
     All(RepoId),
     /// What an upstream answered of a package.
     Observed(RepoId, PackageAt, Arc<[ObservationId]>),
+    /// What members of a virtual repository have of a package, in these states.
+    Merged(RepoId, PackageAt, Arc<[(RepoId, u64)]>),
 }
 
 /// What a fragment depends on: a published version changes only in its marks and its added files.
@@ -183,7 +185,7 @@ pub(crate) struct Documents {
 }
 
 /// Refs of other packages: package and ref.
-pub(super) type RefsAround = Arc<Vec<(String, String)>>;
+pub(crate) type RefsAround = Arc<Vec<(String, String)>>;
 
 impl Documents {
     /// Takes at most about `bytes` of memory.

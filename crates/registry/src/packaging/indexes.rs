@@ -96,7 +96,7 @@ impl Grant<Read> {
     }
 
     /// What an index tells of other packages.
-    async fn around(&self, at: &PackageAt, view: View, wanted: Wanting<'_>) -> Result<RefsAround> {
+    pub(crate) async fn around(&self, at: &PackageAt, view: View, wanted: Wanting<'_>) -> Result<RefsAround> {
         let asked = match wanted {
             Wanting::All => format_of(self.repo())?.around(view, at),
             Wanting::Part(_) | Wanting::One(_) => None,
@@ -156,6 +156,28 @@ impl Grant<Read> {
         };
         let document = format.assemble(view, &head, &fragments, site).ok_or_else(|| Error::not_found(&head.name))?;
         Ok(Shown::new(document, Some(changed_at(&head))))
+    }
+
+    /// The package with all its published versions, and with what is in them where an index of this view needs it.
+    pub(crate) async fn facts(
+        &self,
+        format: &'static dyn Format,
+        package: PackageId,
+        view: View,
+    ) -> Result<(Head, Vec<VersionFacts>)> {
+        let head = self.head(package, None).await?;
+        let mut inside = HashMap::new();
+        let ids: Vec<VersionId> = head.versions.iter().map(|one| one.id).collect();
+        if let (true, Some(from), Some(to)) = (format.looks_inside(view), ids.iter().min(), ids.iter().max()) {
+            let look = async |session: &mut store::Session<'_>| facts::inside_range(session, package, *from, *to).await;
+            inside.extend(self.store().read(look).await?.into_iter().map(|one| (one.id, one)));
+        }
+        let versions = head.versions.iter().map(|one| match inside.remove(&one.id) {
+            Some(inside) => whole(one.clone(), inside),
+            None => VersionFacts { head: one.clone(), manifest: String::new(), files: Vec::new() },
+        });
+        let versions = versions.collect();
+        Ok((head, versions))
     }
 
     async fn describe(&self, package: PackageId, version: &str, view: View, site: &Site<'_>) -> Result<Shown> {

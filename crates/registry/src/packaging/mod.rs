@@ -17,6 +17,6 @@ mod writers;
 pub use documents::Shown;
 pub use intake::{Receiving, Taken};
 
-pub(crate) use documents::{DocumentKey, Documents, Of};
+pub(crate) use documents::{DocumentKey, Documents, Of, RefsAround};
 pub(crate) use pointers::Pointers;
 pub(crate) use staging::{Staged, Staging};

@@ -33,7 +33,7 @@ pub(super) fn render(
 }
 
 /// What the upstream tells, and where we know better what we know.
-fn shown(known: &Known, overlay: &Overlay) -> Known {
+pub(super) fn shown(known: &Known, overlay: &Overlay) -> Known {
     let mut known = known.clone();
     known.versions.retain(|version| !overlay.withdrawn.contains(version.version.as_str()));
     for file in known.versions.iter_mut().flat_map(|version| &mut version.files) {

@@ -36,14 +36,14 @@ pub(crate) struct Seen {
 
 /// Which part of a package is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Which {
+pub(crate) enum Which {
     All,
     Part(String),
     One(String),
 }
 
 impl Which {
-    pub(super) fn of(wanting: Wanting<'_>) -> Self {
+    pub(crate) fn of(wanting: Wanting<'_>) -> Self {
         match wanting {
             Wanting::All => Self::All,
             Wanting::Part(part) => Self::Part(part.to_owned()),
@@ -84,7 +84,7 @@ struct Body {
 
 impl Grant<Read> {
     /// What the upstream tells of a package. `None`: it knows no such package.
-    pub(super) async fn told(&self, remote: Remote, at: &PackageAt, which: Which) -> Result<Option<Arc<Seen>>> {
+    pub(crate) async fn told(&self, remote: Remote, at: &PackageAt, which: Which) -> Result<Option<Arc<Seen>>> {
         if let Some(seen) = self.believed(&remote, at, &which).await? {
             return Ok(Some(seen));
         }

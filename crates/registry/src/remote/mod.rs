@@ -12,6 +12,7 @@ mod overlay;
 mod shown;
 mod source;
 mod turn;
+mod witness;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,8 @@ use store::observations::Observation;
 
 pub use coming::Coming;
 pub use fill::Reached;
+pub(crate) use known::Which;
+pub(crate) use witness::Witness;
 
 use crate::authorize::Grant;
 use crate::error::{Error, Result};
@@ -75,7 +78,7 @@ impl Remotes {
 
 /// How the upstream of a repository is asked.
 #[derive(Clone)]
-struct Remote {
+pub(crate) struct Remote {
     upstream: Upstream,
     format: &'static dyn formats::Upstream,
     settings: Arc<UpstreamSettings>,
@@ -119,7 +122,7 @@ impl Remote {
 }
 
 impl<A> Grant<A> {
-    fn is_remote(&self) -> bool {
+    pub(crate) fn is_remote(&self) -> bool {
         self.repo().kind == RepoKind::Remote
     }
 
@@ -128,7 +131,7 @@ impl<A> Grant<A> {
         Act { actor: "system".to_owned(), ..self.act() }
     }
 
-    fn remote(&self) -> Result<Remote> {
+    pub(crate) fn remote(&self) -> Result<Remote> {
         let (registry, repo) = (self.registry(), self.repo());
         let upstreams = &registry.inner.remotes.upstreams;
         upstreams.get_or_insert_with(&(repo.id, repo.revision), || {

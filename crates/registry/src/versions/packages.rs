@@ -64,7 +64,7 @@ impl Grant<Read> {
 
     /// The version with exactly this name. 404 when there is none, 410 when it was withdrawn.
     pub async fn resolve(&self, namespace: &str, name: &PackageName, version: &VersionName) -> Result<Version> {
-        let (repo, normalised) = (self.repo_id(), format_of(self.repo())?.normalise(name));
+        let (repo, normalised) = (self.repo_id(), self.counted(name)?);
         let look = async |session: &mut store::Session<'_>| {
             store::versions::at(session, repo, namespace, &normalised, version.as_str()).await
         };
@@ -77,9 +77,15 @@ impl Grant<Read> {
         Ok(found)
     }
 
+    /// What counts of a package's name here.
+    fn counted(&self, name: &PackageName) -> Result<String> {
+        let format = format_of(self.repo())?;
+        Ok(if self.is_remote() { format.as_written(name) } else { format.normalise(name) })
+    }
+
     /// 404 also for a package of drafts only, where the caller may not know of drafts.
     pub(super) async fn find_package(&self, namespace: &str, name: &PackageName) -> Result<PackageId> {
-        let (repo, normalised) = (self.repo_id(), format_of(self.repo())?.normalise(name));
+        let (repo, normalised) = (self.repo_id(), self.counted(name)?);
         let drafts = self.sees_drafts();
         let look = async |session: &mut store::Session<'_>| {
             store::packages::find_shown(session, repo, namespace, &normalised, drafts).await

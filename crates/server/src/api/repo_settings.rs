@@ -33,6 +33,25 @@ pub(super) struct SettingsBody {
     atomic_deploy: Option<bool>,
     /// `remote`: how the upstream is treated.
     upstream: Option<UpstreamBody>,
+    /// `virtual`: how the members are put together.
+    #[schema(rename = "virtual")]
+    virtual_: Option<VirtualBody>,
+}
+
+/// How a virtual repository puts its members together.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `VirtualSettings` reads")]
+#[schema(rename_all = "camelCase")]
+struct VirtualBody {
+    /// The local member that takes what is published through this repository. Default: none.
+    deploy_to: Option<String>,
+    /// Whose files a package has: `owner` (those of the first member that knows its name) or `union` (those of all).
+    /// Default: `union` for raw and maven, else `owner`.
+    merging: Option<String>,
+    /// Whether hosted members come before remote ones, whatever their order. Default: yes.
+    hosted_first: Option<bool>,
+    /// Whether a name that a hosted member has never comes from elsewhere. Default: yes.
+    hosted_claims: Option<bool>,
 }
 
 /// How the upstream of a remote repository is treated. Shown to those who may change it.

@@ -77,7 +77,8 @@ struct RepoBody {
     /// Default `raw`.
     #[serde(default = "raw")]
     format: String,
-    /// `local` (hosted here, the default) or `remote` (read from another server as it is asked for).
+    /// `local` (hosted here, the default), `remote` (read from another server as it is asked for) or `virtual` (made of
+    /// others).
     #[serde(default = "local")]
     #[schema(value_type = String)]
     repo_type: RepoKind,
@@ -87,6 +88,11 @@ struct RepoBody {
     /// For `remote`: who we are to the upstream.
     #[schema(value_type = Option<AuthBody>)]
     upstream_auth: Option<UpstreamAuth>,
+    /// For `virtual`, and needed there: 1 to 100 keys of repositories of the same format, in the order in which they are
+    /// asked.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    member_repos: Vec<RepoKey>,
     #[serde(default)]
     anonymous_read: bool,
     #[serde(default)]
@@ -191,6 +197,7 @@ async fn create(
         settings: body.settings,
         upstream_url: body.upstream_url,
         upstream_auth: body.upstream_auth,
+        members: body.member_repos,
     };
     let repo = grant.create_repository(new).await?;
     Ok((StatusCode::CREATED, tagged(repo.revision, RepoView::of(grant.call(), &repo)?)))
@@ -233,6 +240,9 @@ struct ChangeBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<AuthBody>)]
     upstream_auth: Option<Option<UpstreamAuth>>,
+    /// For `virtual`: all members, in the order in which they are asked.
+    #[schema(value_type = Option<Vec<String>>)]
+    member_repos: Option<Vec<RepoKey>>,
 }
 
 /// Tells null from absent.
@@ -255,6 +265,7 @@ async fn change(
         rules: None,
         upstream_url: body.upstream_url,
         upstream_auth: body.upstream_auth,
+        members: body.member_repos,
     };
     grant.update_repository(change).await?;
     let repo = call.repository_now(&grant.repo().key).await?;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use formats::{Algorithm, Operation, Site};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
-use registry::{Found, Grant, Read};
+use registry::{Found, Grant, Read, Shown};
 
 use super::{documents, fetch};
 use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate};
@@ -25,9 +25,19 @@ pub(super) async fn checksum(
         Operation::Part(package, part, view) => grant.part(&package, &part, view, site).await?,
         _ => return Err(Problem::not_found("this has no checksum")),
     };
+    of_document(grant, &shown, algorithm, parts)
+}
+
+/// Answers with the checksum of an index.
+pub(super) fn of_document(
+    grant: &Grant<Read>,
+    shown: &Shown,
+    algorithm: Algorithm,
+    parts: &Parts,
+) -> Result<Response, Problem> {
     let cache = if grant.repo().anonymous_read { "public, no-cache" } else { "private, no-cache" };
     let mut response = respond(shown.checksum(algorithm), HeaderValue::from_static(cache), parts)?;
-    documents::tell_age(&mut response, &shown);
+    documents::tell_age(&mut response, shown);
     Ok(response)
 }
 

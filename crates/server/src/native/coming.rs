@@ -26,7 +26,9 @@ const CONDITIONS: [header::HeaderName; 6] = [
 /// Answers with a file while it comes. It is cut short where it turns out to be wrong, and was announced longer or
 /// without an end: the client notices.
 pub(super) async fn show(grant: &Grant<Read>, coming: Coming, parts: &Parts) -> Result<Response, Problem> {
-    if CONDITIONS.iter().any(|name| parts.headers.contains_key(name)) {
+    // An empty body without a length would be announced as a file of no bytes.
+    let is_unmeasured = parts.method == http::Method::HEAD && coming.length().is_none();
+    if is_unmeasured || CONDITIONS.iter().any(|name| parts.headers.contains_key(name)) {
         return fetch::show(grant, &coming.whole().await?, parts).await;
     }
     let (length, digest) = (coming.length(), coming.digest());

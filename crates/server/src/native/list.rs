@@ -52,9 +52,13 @@ pub(super) async fn list(grant: &Grant<Read>, folder: Option<EntryPath>, parts: 
     };
     let paging = Paging::new(query.limit, query.cursor.clone());
     let limit = paging.limit()?;
-    let children = grant.list_folder(folder.as_ref(), paging.after()?.as_deref(), limit + 1).await?;
+    let (folder, after) = (folder.as_ref(), paging.after()?);
+    let children = match grant.is_virtual() {
+        true => grant.folder_of_members(&grant.members().await?, folder, after.as_deref(), limit + 1).await?,
+        false => grant.list_folder(folder, after.as_deref(), limit + 1).await?,
+    };
     let page = Page::cut(children, limit, |child| child.cursor(), view);
-    let mut response = if html { page_of_folder(grant, folder.as_ref(), &page) } else { Answer(&page).into_response() };
+    let mut response = if html { page_of_folder(grant, folder, &page) } else { Answer(&page).into_response() };
     response.headers_mut().insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
     response.headers_mut().insert(header::VARY, http::HeaderValue::from_static("Accept"));
     Ok(response)

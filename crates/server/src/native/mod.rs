@@ -19,6 +19,7 @@ mod shelf;
 mod store_file;
 mod stream;
 mod tokens;
+mod virtuals;
 
 pub(crate) use body::pieces;
 pub(crate) use declared::claims;
@@ -33,6 +34,7 @@ use formats::{Asked, Format, Method, Operation, ParseError};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use model::Code;
+use model::state::RepoKind;
 use refused::Refused;
 use registry::{Call, Grant, Promote, Read, Write};
 
@@ -68,7 +70,7 @@ async fn presumed(app: &App, parts: &mut Parts) -> Option<Response> {
     let address = map::address(parts.uri.path())?;
     let presumed = app.registry.presume(token.as_deref(), &address.key, context.correlation).await?;
     let format = formats::by_key(presumed.format())?;
-    let (path, algorithm) = match parse(format, parts, address.rest).ok()? {
+    let (path, algorithm) = match parse(format, presumed.kind(), parts, address.rest).ok()? {
         Operation::Fetch(path) => (path, None),
         Operation::Checksum(of, algorithm) => match *of {
             Operation::Fetch(path) => (path, Some(algorithm)),
@@ -117,30 +119,22 @@ async fn perform(
 ) -> Result<Response, Problem> {
     let call = readable.call();
     let place = || Place::of(readable, parts);
-    let operation = match parse(format, parts, rest) {
+    let operation = match parse(format, readable.repo().kind, parts, rest) {
         Err(problem) if problem.status() == StatusCode::NOT_FOUND && shelf::is_asked_for(parts, rest) => {
             return shelf::show(readable, parts).await;
         }
         parsed => parsed?,
     };
+    if readable.is_virtual() && virtuals::concerns_members(&operation) {
+        return virtuals::perform(app, readable, format, operation, parts, rest, body).await;
+    }
     match operation {
-        Operation::Fetch(path) => fetch::fetch(readable, &path, parts).await,
         Operation::List(folder) => list::list(readable, folder, parts).await,
-        Operation::Index(package, view) => {
-            let shown = readable.index(&package, view, &place()?.site()).await?;
-            documents::show(&shown, readable, parts).await
-        }
-        Operation::Part(package, part, view) => {
-            let shown = readable.part(&package, &part, view, &place()?.site()).await?;
-            documents::show(&shown, readable, parts).await
-        }
-        Operation::Checksum(of, algorithm) => {
-            checksum::checksum(readable, *of, algorithm, &place()?.site(), parts).await
-        }
-        Operation::Version(package, version, view) => {
-            let shown = readable.version_document(&package, &version, view, &place()?.site()).await?;
-            documents::show(&shown, readable, parts).await
-        }
+        Operation::Fetch(_)
+        | Operation::Index(..)
+        | Operation::Part(..)
+        | Operation::Checksum(..)
+        | Operation::Version(..) => read(readable, operation, &place()?, parts).await,
         Operation::Catalogue(asked) => {
             let shown = readable.catalogue(&asked, &place()?.site()).await?;
             documents::show(&shown, readable, parts).await
@@ -180,6 +174,20 @@ async fn perform(
     }
 }
 
+/// Answers with a file or an index of one repository, told as being at `place`.
+async fn read(grant: &Grant<Read>, operation: Operation, place: &Place, parts: &Parts) -> Result<Response, Problem> {
+    let site = place.site();
+    let shown = match operation {
+        Operation::Fetch(path) => return fetch::fetch(grant, &path, parts).await,
+        Operation::Checksum(of, algorithm) => return checksum::checksum(grant, *of, algorithm, &site, parts).await,
+        Operation::Index(package, view) => grant.index(&package, view, &site).await?,
+        Operation::Part(package, part, view) => grant.part(&package, &part, view, &site).await?,
+        Operation::Version(package, version, view) => grant.version_document(&package, &version, view, &site).await?,
+        _ => return Err(Problem::not_found("there is nothing here")),
+    };
+    documents::show(&shown, grant, parts).await
+}
+
 /// The listing of a repository lies at its address with a slash. Who may read it is told so; the way there is relative,
 /// so that it holds behind any proxy and under any prefix.
 fn add_slash(grant: &Grant<Read>, parts: &Parts) -> Result<Response, Problem> {
@@ -194,7 +202,7 @@ fn add_slash(grant: &Grant<Read>, parts: &Parts) -> Result<Response, Problem> {
     Ok((StatusCode::PERMANENT_REDIRECT, headers).into_response())
 }
 
-/// The request as formats see it; `None`: a method that none of them knows.
+/// The request as formats see it, of a repository whose packages are ours; `None`: a method that none of them knows.
 fn asked<'p>(parts: &'p Parts, rest: &'p str) -> Option<Asked<'p>> {
     let method = match parts.method {
         http::Method::GET => Method::Get,
@@ -211,12 +219,14 @@ fn asked<'p>(parts: &'p Parts, rest: &'p str) -> Option<Asked<'p>> {
         query: parts.uri.query().unwrap_or_default(),
         accept: text(parts, &header::ACCEPT).unwrap_or_default(),
         content_type: text(parts, &header::CONTENT_TYPE).unwrap_or_default(),
+        as_written: false,
     })
 }
 
-fn parse(format: &dyn Format, parts: &Parts, rest: &str) -> Result<Operation, Problem> {
-    let Some(asked) = asked(parts, rest) else { return Err(unknown_method(format, rest)) };
-    format.parse(&asked).map_err(|error| match error {
+fn parse(format: &dyn Format, kind: RepoKind, parts: &Parts, rest: &str) -> Result<Operation, Problem> {
+    let as_written = kind == RepoKind::Remote;
+    let Some(asked) = asked(parts, rest) else { return Err(unknown_method(format, as_written, rest)) };
+    format.parse(&Asked { as_written, ..asked }).map_err(|error| match error {
         ParseError::Method(allowed) => {
             Problem::method_not_allowed("this method is not possible here").allow(HeaderValue::from_static(allowed))
         }
@@ -225,8 +235,8 @@ fn parse(format: &dyn Format, parts: &Parts, rest: &str) -> Result<Operation, Pr
 }
 
 /// A method that no format knows: what the address offers is what it does not refuse.
-fn unknown_method(format: &dyn Format, rest: &str) -> Problem {
-    let allowed = match format.parse(&Asked::plain(Method::Patch, rest)) {
+fn unknown_method(format: &dyn Format, as_written: bool, rest: &str) -> Problem {
+    let allowed = match format.parse(&Asked { as_written, ..Asked::plain(Method::Patch, rest) }) {
         Err(ParseError::Method(allowed)) => allowed,
         _ => "GET, HEAD, PUT, DELETE",
     };
@@ -236,4 +246,27 @@ fn unknown_method(format: &dyn Format, rest: &str) -> Problem {
 /// The value of a header as text, if it is there and is text.
 fn text<'p>(parts: &'p Parts, name: &header::HeaderName) -> Option<&'p str> {
     parts.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    /// What a GET of the npm address means there.
+    fn meant(kind: RepoKind, rest: &str) -> String {
+        let npm = formats::by_key("npm").expect("a format");
+        let (parts, ()) = Request::new(()).into_parts();
+        match parse(npm, kind, &parts, rest).expect("an operation") {
+            Operation::Index(package, _) => package.name,
+            other => panic!("{rest}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn names_count_as_written_where_another_server_has_the_packages() {
+        assert_eq!(meant(RepoKind::Remote, "JSONStream"), "JSONStream");
+        assert_eq!(meant(RepoKind::Local, "JSONStream"), "jsonstream");
+    }
 }

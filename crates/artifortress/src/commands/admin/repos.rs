@@ -30,8 +30,8 @@ pub(super) enum Repos {
         /// The format of its packages
         #[arg(long, default_value = "raw")]
         format: String,
-        /// local: hosted here; remote: read from --upstream-url as it is asked for
-        #[arg(long = "type", value_name = "TYPE", default_value = "local", value_parser = ["local", "remote"])]
+        /// local: hosted here; remote: read from --upstream-url as it is asked for; virtual: made of its --member
+        #[arg(long = "type", value_name = "TYPE", default_value = "local", value_parser = ["local", "remote", "virtual"])]
         kind: String,
         #[command(flatten)]
         properties: Properties,
@@ -74,6 +74,9 @@ pub(super) struct Properties {
     settings: Vec<(String, Value)>,
     #[command(flatten)]
     upstream: Upstream,
+    /// A member of a virtual repository; repeat it, in the order in which they are asked. Named once, all are to be named
+    #[arg(long = "member", value_name = "KEY", value_parser = repo_key)]
+    members: Vec<RepoKey>,
 }
 
 impl Properties {
@@ -87,6 +90,9 @@ impl Properties {
         }
         if !self.settings.is_empty() {
             body.insert("settings".to_owned(), Value::Object(together(&self.settings)?));
+        }
+        if !self.members.is_empty() {
+            body.insert("memberRepos".to_owned(), json!(self.members));
         }
         self.upstream.add_to(body, environment)
     }

@@ -6,8 +6,9 @@ use model::{EntryPath, Sha256Digest, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
+use super::super::address::index_path;
 use super::super::*;
-use crate::{Known, KnownVersion, Origin, PackageAt, Said, Unreadable, Upstream, VersionHead, Wanting};
+use crate::{Known, KnownVersion, Method, Origin, PackageAt, Said, Unreadable, Upstream, VersionHead, Wanting};
 
 const SITE: Site<'static> = Site { base: "https://ours.example/repository/rs", auth_required: false, subject: None };
 const DL: &str = r#"{"dl":"https://there.example/crates","api":"https://there.example","auth-required":true}"#;
@@ -50,17 +51,14 @@ fn render(known: Known) -> Vec<Json> {
 }
 
 #[test]
-fn the_index_is_asked_for_in_every_spelling() {
+fn the_configuration_and_one_index_file_are_asked_for() {
     let targets = |name: &str| {
         let asks = Cargo.asks(&PackageAt::named(name), Wanting::All);
         asks.into_iter().map(|ask| ask.target).collect::<Vec<_>>()
     };
     assert_eq!(targets("tool"), ["config.json", "to/ol/tool"]);
-    assert_eq!(targets("a-b"), ["config.json", "3/a/a-b", "3/a/a_b"]);
-    let all = ["a-/b-/a-b-c", "a_/b-/a_b-c", "a-/b_/a-b_c", "a_/b_/a_b_c"];
-    assert_eq!(targets("a-b-c")[1..], all);
-    assert_eq!(targets("a-b-c-d-e").len(), 17);
-    assert_eq!(targets("a-b-c-d-e-f")[1..], ["a-/b-/a-b-c-d-e-f", "a_/b_/a_b_c_d_e_f"]);
+    assert_eq!(targets("serde_json"), ["config.json", "se/rd/serde_json"]);
+    assert_eq!(targets("a-b_c"), ["config.json", "a-/b_/a-b_c"]);
     for odd in ["", "../x", "a/b", "\u{e9}"] {
         assert_eq!(targets(odd), [""; 0], "{odd}");
     }
@@ -107,11 +105,11 @@ fn crates_are_where_the_configuration_says() {
         ("http://index.example/dl", "https://index.example/dl/Tool_x/1.0.0/download"),
     ] {
         let index = line("1.0.0", json!({"name": "Tool_x"}));
-        let known = ask("tool-x", &json!({"dl": dl}).to_string(), &index).expect("an answer").expect("a crate");
+        let known = ask("tool_x", &json!({"dl": dl}).to_string(), &index).expect("an answer").expect("a crate");
         let file = &known.versions[0].files[0];
         assert_eq!((file.target.as_str(), known.display.as_str()), (target, "Tool_x"), "{dl}");
-        assert_eq!((file.path.as_str(), file.location.as_str()), ("Tool_x-1.0.0.crate", "dl/tool-x/1.0.0/download"));
-        assert_eq!(Cargo.origin(&file.location), Some(Origin::Listed(PackageAt::named("tool-x"))));
+        assert_eq!((file.path.as_str(), file.location.as_str()), ("Tool_x-1.0.0.crate", "dl/tool_x/1.0.0/download"));
+        assert_eq!(Cargo.origin(&file.location), Some(Origin::Listed(PackageAt::named("tool_x"))));
     }
     let index = line("1.0.0", json!({}));
     for (what, config) in [
@@ -139,19 +137,70 @@ fn no_configuration_is_no_registry_and_no_index_is_no_crate() {
     assert_eq!(Cargo.read(&at, Wanting::All, &[]), Ok(None));
 }
 
+/// A registry like ours, to which both are one, answers with the crate's own name.
 #[test]
-fn one_crate_answers_to_all_spellings() {
-    let at = PackageAt::named("a-b");
-    let (one, other) = (line("1.0.0", json!({"name": "a_b"})), line("1.0.0", json!({"name": "a-b"})));
-    let both = format!("{one}\n{}", line("2.0.0", json!({"name": "a_b"})));
-    let read = |first: Option<&str>, second: Option<&str>| {
-        let said = [said(DL), first.and_then(said), second.and_then(said)];
-        Cargo.read(&at, Wanting::All, &said).map(|known| known.map(|known| known.versions.len()))
-    };
-    assert_eq!(read(None, Some(&one)), Ok(Some(1)));
-    assert_eq!(read(Some(&one), Some(&one)), Ok(Some(1)));
-    assert_eq!(read(Some(&both), Some(&one)), Ok(Some(2)), "published between the two");
-    assert!(read(Some(&other), Some(&one)).is_err(), "two crates there, one here");
+fn a_crate_may_answer_to_another_spelling() {
+    for (asked, name) in [("a-b", "a_b"), ("a_b", "A-B"), ("a_b", "a_b")] {
+        let known = ask(asked, DL, &line("1.0.0", json!({"name": name}))).expect("an answer").expect("a crate");
+        let file = &known.versions[0].files[0];
+        assert_eq!((known.display.as_str(), file.location.as_str()), (name, &*format!("dl/{asked}/1.0.0/download")));
+        assert_eq!(Cargo.origin(&file.location), Some(Origin::Listed(PackageAt::named(asked))));
+    }
+}
+
+/// Where an address leads in a repository whose crates are another server's.
+fn led(rest: &str) -> Operation {
+    Cargo.parse(&Asked { as_written: true, ..Asked::plain(Method::Get, rest) }).expect("an operation")
+}
+
+fn package(rest: &str) -> PackageAt {
+    match led(rest) {
+        Operation::Index(at, _) | Operation::Writers(at, _) => at,
+        other => panic!("{rest}: {other:?}"),
+    }
+}
+
+#[test]
+fn names_of_other_servers_count_as_they_are_written() {
+    for (rest, name) in [
+        ("se/rd/serde_json", "serde_json"),
+        ("se/rd/serde-json", "serde-json"),
+        ("in/fl/inflector", "inflector"),
+        ("api/v1/crates/Serde_Json/owners", "serde_json"),
+    ] {
+        assert_eq!(package(rest).name, name, "{rest}");
+    }
+    for rest in ["dl/Serde_Json/1.0.0/download", "api/v1/crates/serde_json/1.0.0/download"] {
+        assert!(matches!(led(rest), Operation::Fetch(path) if path.as_str() == "dl/serde_json/1.0.0/download"));
+    }
+    let search = Asked { as_written: true, query: "q=Serde_", ..Asked::plain(Method::Get, "api/v1/crates") };
+    assert!(matches!(Cargo.parse(&search), Ok(Operation::Catalogue(search)) if search.prefix == "serde_"));
+    let (name, written) = (PackageName::parse("Serde_Json").expect("a name"), "serde_json".to_owned());
+    assert_eq!((Cargo.as_written(&name), Cargo.normalise(&name)), (written, "serde-json".to_owned()));
+}
+
+/// Cargo makes the address of a crate of our configuration and of the name in the line.
+#[track_caller]
+fn expect_found(name: &str, version: &str) {
+    let at = package(&index_path(name));
+    let known = ask(&at.name, DL, &line(version, json!({"name": name}))).expect("an answer").expect("a crate");
+    let location = known.versions[0].files[0].location.clone();
+    assert_eq!(Cargo.origin(&location), Some(Origin::Listed(at.clone())));
+    let (head, facts) = known.facts(&at, 1, Timestamp(0));
+    let lines = rendered(&head, &facts);
+    let config: Json = serde_json::from_slice(&Cargo.say(CONFIG, &SITE).expect("an answer").body).expect("JSON");
+    let dl = config["dl"].as_str().and_then(|dl| dl.strip_prefix(SITE.base)?.strip_prefix('/')).expect("ours");
+    let asked = format!("{dl}/{}/{version}/download", lines[0]["name"].as_str().expect("a name"));
+    for rest in [asked.as_str(), location.as_str()] {
+        assert!(matches!(led(rest), Operation::Fetch(path) if path == location), "{rest}");
+    }
+}
+
+#[test]
+fn downloads_are_where_the_index_says() {
+    for name in ["Inflector", "serde_json", "serde-json", "a", "R2D2_a-B"] {
+        expect_found(name, "1.0.0");
+    }
 }
 
 /// What Cargo passes over, and what cannot be named.
@@ -230,9 +279,9 @@ fn answers_that_are_no_index_are_failures() {
 fn only_crates_come_from_there() {
     let origin = |path: &str| Cargo.origin(&EntryPath::parse(path).expect("a path"));
     assert_eq!(origin("dl/a-b/1.0.0+x/download"), Some(Origin::Listed(PackageAt::named("a-b"))));
+    assert_eq!(origin("dl/a_b/1.0.0/download"), Some(Origin::Listed(PackageAt::named("a_b"))));
     for path in [
         "config.json",
-        "dl/a_b/1.0.0/download",
         "dl/A/1.0.0/download",
         "dl/a/1.0/download",
         "dl/a/1.0.0",
@@ -244,6 +293,14 @@ fn only_crates_come_from_there() {
 }
 
 proptest! {
+    #[test]
+    fn downloads_of_any_name_are_where_the_index_says(
+        name in "[A-Za-z][A-Za-z0-9_-]{0,8}", version in "[0-9]\\.[0-9]\\.[0-9](-[A-Za-z]{1,3}\\.[0-9])?(\\+[a-z])?",
+    ) {
+        prop_assume!(EntryPath::parse(&name).is_ok());
+        expect_found(&name, &version);
+    }
+
     /// One of us as the upstream of another: what is read back renders the same lines.
     #[test]
     fn what_we_say_reads_back_as_the_same_facts(

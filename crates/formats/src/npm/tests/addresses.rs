@@ -22,6 +22,40 @@ fn a_scope_is_written_in_four_ways() {
     assert_eq!(operation(Method::Get, "@acme/Tool/-/Tool-1.0.0.tgz"), Ok(file));
 }
 
+/// Elsewhere, names that differ in case may be two packages.
+#[test]
+fn names_of_other_servers_count_as_they_are_written() {
+    let operation = |rest| Npm.parse(&Asked { as_written: true, ..Asked::plain(Method::Get, rest) });
+    let package = |rest| match operation(rest).expect(rest) {
+        Operation::Index(at, _) | Operation::Version(at, ..) => at.name,
+        Operation::Fetch(path) => path.to_string(),
+        Operation::Catalogue(search) => search.prefix,
+        other => panic!("{rest}: {other:?}"),
+    };
+    for (rest, name) in [
+        ("JSONStream", "JSONStream"),
+        ("jsonstream", "jsonstream"),
+        ("@Acme%2FTool", "@Acme/Tool"),
+        ("JSONStream/1.0.0", "JSONStream"),
+        ("-/package/JSONStream/dist-tags", "JSONStream"),
+        ("-/package/@Acme%2ftool/dist-tags", "@Acme/tool"),
+        ("-/npm/v1/attestations/JSONStream@1.0.0", "JSONStream"),
+        ("JSONStream/-/JSONStream-1.0.0-Rc.1.tgz", "JSONStream/-/jsonstream-1.0.0-Rc.1.tgz"),
+        ("JSONStream/-/jsonstream-1.0.0.tgz", "JSONStream/-/jsonstream-1.0.0.tgz"),
+        ("jsonstream/-/JSONStream-1.0.0.tgz", "jsonstream/-/jsonstream-1.0.0.tgz"),
+        ("@Acme/Tool/-/Tool-1.0.0.tgz", "@Acme/Tool/-/tool-1.0.0.tgz"),
+    ] {
+        assert_eq!(package(rest), name, "{rest}");
+    }
+    let search = Asked { as_written: true, query: "text=JSON", ..Asked::plain(Method::Get, "-/v1/search") };
+    assert!(matches!(Npm.parse(&search), Ok(Operation::Catalogue(search)) if search.prefix == "JSON"));
+    for wrong in ["JSONStream/-/other-1.0.0.tgz", "__proto__", "Node_modules", "A/B"] {
+        assert!(!matches!(operation(wrong), Ok(Operation::Fetch(_) | Operation::Index(..))), "{wrong}");
+    }
+    let name = |text| model::PackageName::parse(text).expect("a name");
+    assert_eq!((Npm.as_written(&name("@A/B")), Npm.normalise(&name("@A/B"))), ("@A/B".to_owned(), "@a/b".to_owned()));
+}
+
 #[test]
 fn what_hides_a_separator_is_refused() {
     for hidden in [

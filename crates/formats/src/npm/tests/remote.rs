@@ -8,7 +8,10 @@ use model::{Sha256Digest, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Ask, Known, KnownVersion, Origin, PackageAt, Said, Sums, Unreadable, Upstream, Wanting};
+use crate::npm::names::{archive, normal};
+use crate::{
+    Ask, Asked, Known, KnownVersion, Method, Operation, Origin, PackageAt, Said, Sums, Unreadable, Upstream, Wanting,
+};
 
 const SITE: Site<'static> = Site { base: "https://ours.example/repository/js", auth_required: false, subject: None };
 const ADDRESS: &str = "https://there.example/npm/tool";
@@ -65,7 +68,11 @@ fn the_whole_packument_is_asked_for() {
         assert_eq!(ask.accept, "application/json");
         ask.target
     };
-    assert_eq!((target("tool"), target("@acme/tool")), ("tool".to_owned(), "@acme%2ftool".to_owned()));
+    for (name, there) in
+        [("tool", "tool"), ("@acme/tool", "@acme%2ftool"), ("JSONStream", "JSONStream"), ("@A/B", "@A%2fB")]
+    {
+        assert_eq!(target(name), there);
+    }
     for odd in ["", "../x", "a/b", "a?b", "@a/b/c"] {
         assert_eq!(Npm.asks(&at(odd), Wanting::All), [], "{odd}");
     }
@@ -224,11 +231,52 @@ fn versions_are_kept_to_the_letter() {
     assert_eq!(known.versions.len(), 2, "they say the same version in other words");
 }
 
+/// The public registry has `JSONStream` and `jsonstream`, by different people.
+#[test]
+fn names_that_differ_in_case_stay_two_packages() {
+    let said = |name: &str, version: &str| {
+        let dist = json!({"tarball": format!("https://there.example/npm/{name}/-/{name}-1.0.0.tgz")});
+        json!({"name": name, "versions": {"1.0.0": {"name": version, "version": "1.0.0", "dist": dist}}}).to_string()
+    };
+    let known = |asked: &str, name: &str, version: &str| {
+        let known = read_at(ADDRESS, asked, said(name, version).as_bytes())?.expect("a package");
+        let location = known.versions.first().map(|one| one.files[0].location.to_string());
+        Ok::<_, Unreadable>((known.display.clone(), location, render(known, asked)))
+    };
+    for (asked, name, location) in [
+        ("JSONStream", "JSONStream", "JSONStream/-/jsonstream-1.0.0.tgz"),
+        ("jsonstream", "jsonstream", "jsonstream/-/jsonstream-1.0.0.tgz"),
+        ("@Acme/Tool", "@Acme/Tool", "@Acme/Tool/-/tool-1.0.0.tgz"),
+        // A registry to which they are one: ours, for one.
+        ("jsonstream", "JSONStream", "jsonstream/-/jsonstream-1.0.0.tgz"),
+        ("@acme/tool", "@Acme/tool", "@acme/tool/-/tool-1.0.0.tgz"),
+    ] {
+        for version in [name, asked] {
+            let (display, found, shown) = known(asked, name, version).expect("an answer");
+            assert_eq!((display.as_str(), found.as_deref()), (name, Some(location)), "{asked}");
+            let shown = &shown["versions"]["1.0.0"];
+            assert_eq!((&shown["name"], &shown["_id"]), (&json!(asked), &json!(format!("{asked}@1.0.0"))));
+            assert_eq!(shown["dist"]["tarball"], format!("{}/{location}", SITE.base));
+        }
+    }
+    for (asked, name) in
+        [("JSONStream", "jsonstream"), ("JSONStream", "JsonStream"), ("@A/b", "@a/b"), ("@a/b", "@a/c")]
+    {
+        assert!(known(asked, name, name).is_err(), "{name} is not {asked}");
+    }
+}
+
+/// Where an address leads in a repository whose packages are another server's.
+fn led(rest: &str) -> Operation {
+    Npm.parse(&Asked { as_written: true, ..Asked::plain(Method::Get, rest) }).expect("an operation")
+}
+
 #[test]
 fn only_archives_come_from_there() {
     let origin = |path: &str| Npm.origin(&EntryPath::parse(path).expect("a path"));
     assert_eq!(origin("tool/-/tool-1.0.0.tgz"), Some(Origin::Listed(at("tool"))));
     assert_eq!(origin("@acme/tool/-/tool-1.0.0-rc.1.tgz"), Some(Origin::Listed(at("@acme/tool"))));
+    assert_eq!(origin("JSONStream/-/jsonstream-1.0.0.tgz"), Some(Origin::Listed(at("JSONStream"))));
     for path in [
         "tool",
         "tool/-/other-1.0.0.tgz",
@@ -258,11 +306,11 @@ fn facts(name: &str, versions: &[(String, Option<String>, bool, i64)]) -> (Head,
                 deprecated: deprecated.clone(),
                 unlisted: false,
             };
-            let path = format!("{}-{version}.tgz", super::super::names::base(name));
+            let path = archive(name, version);
             let attributes = json!({"integrity": integrity(version.as_bytes()), "shasum": "0c".repeat(20),
                 "fileCount": 3, "unpackedSize": millis, "hasInstallScript": millis % 2 == 0, "hasShrinkwrap": millis % 3 == 0});
             let file = crate::FileFacts {
-                location: format!("{name}/-/{path}"),
+                location: format!("{}/-/{path}", normal(name)),
                 path,
                 digest: Some(Sha256Digest([9; 32])),
                 size: Some(7),
@@ -291,7 +339,7 @@ proptest! {
     /// One of us as the upstream of another: what is read back renders the same document.
     #[test]
     fn what_we_say_reads_back_as_the_same_facts(
-        name in prop::sample::select(vec!["tool", "@acme/tool"]),
+        name in prop::sample::select(vec!["tool", "@acme/tool", "JSONStream", "@Acme/Tool"]),
         versions in prop::collection::btree_map("[0-9]\\.(0|[1-9][0-9]{0,2})\\.[0-9](-rc\\.[0-9])?",
             (proptest::option::of("[a-z\u{e9}\"<]{1,20}"), any::<bool>(), 0i64..2_000_000_000_000), 1..6),
     ) {
@@ -302,10 +350,35 @@ proptest! {
         let known = read_at(&address, name, ours.to_string().as_bytes()).expect("an answer").expect("a package");
         for (known, facts) in known.versions.iter().zip(&facts) {
             prop_assert_eq!(known.published_at, facts.head.published_at);
-            prop_assert_eq!(known.files[0].location.as_str(), facts.files[0].location.as_str());
-            let target = format!("https://ours.example/repository/js/{}", facts.files[0].location);
-            prop_assert_eq!(&known.files[0].target, &target);
+            let location = format!("{name}/-/{}", facts.files[0].path);
+            prop_assert_eq!(known.files[0].location.as_str(), &location);
+            prop_assert_eq!(&known.files[0].target, &format!("https://ours.example/repository/js/{location}"));
         }
         prop_assert_eq!(render(known, name), ours);
+    }
+
+    /// What we show leads to what we know, and from there to the package, however the other server writes its name.
+    #[test]
+    fn addresses_that_we_show_are_those_of_the_files(
+        name in "(@[A-Za-z0-9]([A-Za-z0-9._~-]{0,3}[a-z0-9])?/)?[A-Za-z]([A-Za-z0-9._~-]{0,6}[A-Za-z0-9])?",
+        loud in any::<bool>(),
+        version in "[0-9]\\.[0-9]\\.[0-9](-[A-Za-z]{1,3}\\.[0-9])?(\\+[a-z])?",
+    ) {
+        prop_assume!(EntryPath::parse(&name).is_ok());
+        let shown = if loud && normal(&name) == name { name.to_uppercase() } else { name.clone() };
+        let body = json!({"name": shown, "versions": {version.clone(): {"name": shown, "version": version,
+            "dist": {"tarball": "https://there.example/x"}}}}).to_string();
+        let known = read_at(ADDRESS, &name, body.as_bytes()).expect("an answer").expect("a package");
+        let location = known.versions[0].files[0].location.clone();
+        prop_assert_eq!(Npm.origin(&location), Some(Origin::Listed(at(&name))));
+        let shown = render(known, &name);
+        let tarball = shown["versions"][&version]["dist"]["tarball"].as_str().expect("an address").to_owned();
+        let rest = tarball.strip_prefix(SITE.base).and_then(|rest| rest.strip_prefix('/')).expect("ours");
+        for rest in [rest, location.as_str()] {
+            prop_assert!(matches!(led(rest), Operation::Fetch(path) if path == location), "{rest}");
+        }
+        for rest in [name.clone(), name.replace('/', "%2f")] {
+            prop_assert!(matches!(led(&rest), Operation::Index(found, _) if found == at(&name)), "{rest}");
+        }
     }
 }

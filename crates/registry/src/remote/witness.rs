@@ -1,0 +1,43 @@
+//! What an upstream tells of a package, with what is known better here: for those who put several together.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use formats::{Head, PackageAt, VersionFacts};
+use model::Timestamp;
+
+use super::facts::shown;
+use super::known::Seen;
+use super::overlay::Overlay;
+use crate::authorize::{Grant, Read};
+use crate::error::Result;
+
+/// What is told of a package.
+pub(crate) struct Witness {
+    seen: Arc<Seen>,
+    overlay: Arc<Overlay>,
+}
+
+impl Grant<Read> {
+    pub(crate) async fn witness(&self, at: &PackageAt, seen: Arc<Seen>) -> Result<Witness> {
+        let overlay = self.overlay(at, &seen).await?;
+        Ok(Witness { seen, overlay })
+    }
+}
+
+impl Witness {
+    /// Another number when something else is told.
+    pub(crate) fn state(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.seen.answers, self.overlay.state()).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    pub(crate) fn stale_since(&self) -> Option<Timestamp> {
+        self.seen.stale_since
+    }
+
+    pub(crate) fn facts(&self, at: &PackageAt) -> (Head, Vec<VersionFacts>) {
+        shown(&self.seen.known, &self.overlay).facts(at, 0, self.seen.changed_at)
+    }
+}

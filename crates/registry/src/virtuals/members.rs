@@ -1,0 +1,139 @@
+//! The members of a virtual repository, those of its members included.
+
+use std::collections::{HashSet, VecDeque};
+
+use formats::{Merging, PackageAt};
+use model::state::RepoKind;
+use model::{Code, RepoKey};
+
+use super::settings::VirtualSettings;
+use crate::authorize::{Grant, Member, Read};
+use crate::error::{Error, Result};
+use crate::remote::Which;
+use crate::repositories::RepoSettings;
+use crate::versions::format_of;
+
+/// Repositories that are looked at at most, for one virtual one.
+const MOST: usize = 1000;
+
+/// A virtual repository taken apart.
+#[derive(Clone, Debug)]
+pub struct Members {
+    /// Local and remote ones, in the order in which they are asked. Each once.
+    pub all: Vec<Member>,
+    /// Whose files a package has.
+    pub merging: Merging,
+    /// Whether a name that a hosted member has never comes from elsewhere.
+    hosted_claims: bool,
+}
+
+impl Grant<Read> {
+    /// Whether this repository is made of others.
+    pub fn is_virtual(&self) -> bool {
+        self.repo().kind == RepoKind::Virtual
+    }
+
+    /// What a virtual repository is made of.
+    pub async fn members(&self) -> Result<Members> {
+        let settings = self.virtual_settings()?;
+        let merging = settings.merging(format_of(self.repo())?)?;
+        let mut all = self.flattened().await?;
+        if settings.hosted_first {
+            all.sort_by_key(Member::is_remote);
+        }
+        Ok(Members { all, merging, hosted_claims: settings.hosted_claims })
+    }
+
+    /// Where what is published through this repository goes. 403: nowhere.
+    pub async fn deploy_target(&self) -> Result<RepoKey> {
+        let none = || {
+            let key = &self.repo().key;
+            let why =
+                format!("{key} is virtual and takes nothing: publish to one of its members, or have deployTo set");
+            Error::refuse(Code::Forbidden, why)
+        };
+        let target = self.virtual_settings()?.deploy_to.ok_or_else(none)?;
+        let members = self.flattened().await?;
+        match members.iter().any(|member| !member.is_remote() && *member.key() == target) {
+            true => Ok(target),
+            false => {
+                let why = format!("deployTo names {target}, which is no local member of {}", self.repo().key);
+                Err(Error::refuse(Code::Forbidden, why))
+            }
+        }
+    }
+
+    fn virtual_settings(&self) -> Result<VirtualSettings> {
+        Ok(RepoSettings::of(self.repo())?.virtual_.unwrap_or_default())
+    }
+
+    /// Members of members stand where the one stands that they are in.
+    async fn flattened(&self) -> Result<Vec<Member>> {
+        let (registry, moment) = (self.registry(), self.call().moment);
+        let mut waiting: VecDeque<RepoKey> = self.repo().members.iter().cloned().collect();
+        let mut seen = HashSet::from([self.repo().key.clone()]);
+        let mut members = Vec::new();
+        while let Some(key) = waiting.pop_front() {
+            if seen.len() > MOST || !seen.insert(key.clone()) {
+                continue;
+            }
+            let Some(repo) = registry.repository(moment, &key).await? else { continue };
+            match repo.kind {
+                RepoKind::Virtual => repo.members.iter().rev().for_each(|key| waiting.push_front(key.clone())),
+                RepoKind::Local | RepoKind::Remote => members.push(self.through(&repo)),
+            }
+        }
+        Ok(members)
+    }
+}
+
+impl Members {
+    /// The members that may answer for a package, `at` as each of them knows it: where a hosted one has the name, those
+    /// alone, whether or not the caller may read it.
+    pub async fn answering(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<Vec<&Member>> {
+        let claimed = self.hosted_claims && self.is_hosted(&at).await?;
+        Ok(self.all.iter().filter(|member| !(claimed && member.is_remote())).collect())
+    }
+
+    async fn is_hosted(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<bool> {
+        for member in self.all.iter().filter(|member| !member.is_remote()) {
+            if let Some(at) = at(member)
+                && member.knows(&at).await?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The first member that knows a package. `None`: none does, or it is one that the caller may not read.
+    pub async fn owner(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<&Member>> {
+        for member in self.answering(&at).await? {
+            // Nobody makes a remote that he may not read ask its upstream.
+            if member.is_remote() && member.grant().is_none() {
+                continue;
+            }
+            if let Some(at) = at(member)
+                && member.knows(&at).await?
+            {
+                return Ok(member.grant().map(|_| member));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Member {
+    /// Whether it has a package of this name, or ever had one. An upstream that cannot be asked is an error, never a no.
+    async fn knows(&self, at: &PackageAt) -> Result<bool> {
+        let grant = self.whoever_asks();
+        if self.is_remote() {
+            return Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some());
+        }
+        match grant.state(at).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some(Code::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Repositories that are made of others: each member's rights are looked at, and a name belongs to whom it should.
+
+mod lists;
+mod members;
+mod settings;
+mod union;
+
+pub use members::Members;
+pub use settings::VirtualSettings;
+pub(crate) use settings::{check_members, no_virtuals};

@@ -1,0 +1,125 @@
+//! Repositories that are made of others: which member answers, and where what is published goes.
+
+use axum::body::Body;
+use axum::response::Response;
+use formats::{Format, Merging, Operation, PackageAt, Wanting};
+use http::StatusCode;
+use http::request::Parts;
+use model::state::RepoKind;
+use registry::{Grant, Member, Members, Read};
+
+use super::documents::{self, Place};
+use super::{checksum, list, parse};
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Whether an operation is for the members; the others need nothing but the repository's place.
+pub(super) fn concerns_members(operation: &Operation) -> bool {
+    !matches!(operation, Operation::Say(_) | Operation::Tell(_) | Operation::Leave(..) | Operation::Tokens(_))
+}
+
+/// Performs an operation on the members of a virtual repository.
+pub(super) async fn perform(
+    app: &App,
+    readable: &Grant<Read>,
+    format: &dyn Format,
+    operation: Operation,
+    parts: &Parts,
+    rest: &str,
+    body: Body,
+) -> Result<Response, Problem> {
+    let request = Request { readable, format, parts, rest };
+    match operation {
+        Operation::List(folder) => list::list(readable, folder, parts).await,
+        Operation::Catalogue(asked) => {
+            let members = readable.members().await?;
+            let shown = readable.catalogue_of_members(&members, &asked, &Place::of(readable, parts)?.site()).await?;
+            documents::show(&shown, readable, parts).await
+        }
+        Operation::Fetch(_)
+        | Operation::Index(..)
+        | Operation::Part(..)
+        | Operation::Version(..)
+        | Operation::Checksum(..) => request.read(operation).await,
+        _ => {
+            let target = readable.deploy_target().await?;
+            let target = readable.call().authorize::<Read>(&target).await?;
+            Box::pin(super::perform(app, &target, format, parts, rest, body)).await
+        }
+    }
+}
+
+/// A request to read.
+struct Request<'r> {
+    readable: &'r Grant<Read>,
+    format: &'r dyn Format,
+    parts: &'r Parts,
+    rest: &'r str,
+}
+
+impl Request<'_> {
+    async fn read(&self, operation: Operation) -> Result<Response, Problem> {
+        let (members, place) = (self.readable.members().await?, Place::of(self.readable, self.parts)?);
+        match members.merging {
+            Merging::Owner => match members.owner(|member| self.package(member)).await? {
+                Some(member) => self.read_of(member, &place).await,
+                None => Err(Problem::not_found("no member of this repository has that")),
+            },
+            Merging::Union => self.read_all(&members, operation, &place).await,
+        }
+    }
+
+    /// The operation as a member understands it: what its names are is decided where its packages come from.
+    fn operation(&self, member: &Member) -> Result<Operation, Problem> {
+        let kind = if member.is_remote() { RepoKind::Remote } else { RepoKind::Local };
+        parse(self.format, kind, self.parts, self.rest)
+    }
+
+    fn package(&self, member: &Member) -> Option<PackageAt> {
+        self.format.package_of(&self.operation(member).ok()?)
+    }
+
+    async fn read_of(&self, member: &Member, place: &Place) -> Result<Response, Problem> {
+        let Some(grant) = member.grant() else {
+            return Err(Problem::not_found("no member of this repository has that"));
+        };
+        super::read(grant, self.operation(member)?, place, self.parts).await
+    }
+
+    async fn read_all(&self, members: &Members, operation: Operation, place: &Place) -> Result<Response, Problem> {
+        let (readable, site) = (self.readable, place.site());
+        let (operation, algorithm) = match operation {
+            Operation::Checksum(of, algorithm) => (*of, Some(algorithm)),
+            other => (other, None),
+        };
+        let at = |member: &Member| self.package(member);
+        let shown = match &operation {
+            Operation::Index(_, view) => readable.index_of_members(members, at, *view, Wanting::All, &site).await?,
+            Operation::Part(_, part, view) => {
+                readable.index_of_members(members, at, *view, Wanting::Part(part), &site).await?
+            }
+            Operation::Version(_, version, view) => {
+                readable.index_of_members(members, at, *view, Wanting::One(version), &site).await?
+            }
+            _ => return self.first(members, place).await,
+        };
+        match algorithm {
+            Some(algorithm) => checksum::of_document(readable, &shown, algorithm, self.parts),
+            None => documents::show(&shown, readable, self.parts).await,
+        }
+    }
+
+    /// The file from the first member that has it. One in which it was withdrawn, or that fails, is not passed over.
+    async fn first(&self, members: &Members, place: &Place) -> Result<Response, Problem> {
+        for member in members.answering(|member| self.package(member)).await? {
+            if member.grant().is_none() {
+                continue;
+            }
+            match self.read_of(member, place).await {
+                Err(problem) if problem.status() == StatusCode::NOT_FOUND => {}
+                answered => return answered,
+            }
+        }
+        Err(Problem::not_found("no member of this repository has that"))
+    }
+}
