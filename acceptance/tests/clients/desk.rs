@@ -152,6 +152,12 @@ impl Deed {
         }
     }
 
+    /// Starts it, and what it says is lost: a server, which the caller ends.
+    pub(crate) fn begins(mut self) -> Result<Child> {
+        self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        nursery::spawn(self.command)
+    }
+
     /// Starts it and waits for a line that begins with `start`. Returns that line, and what is under way.
     pub(crate) fn until_it_says(mut self, start: &str) -> Result<(String, Underway)> {
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

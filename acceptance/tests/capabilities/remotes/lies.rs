@@ -80,7 +80,8 @@ fn kept(site: &Site) -> Result<BTreeMap<String, u64>> {
 }
 
 fn rows(site: &Site) -> Result<String> {
-    site.server.sql("SELECT (SELECT count(*) FROM blobs), (SELECT count(*) FROM versions), (SELECT count(*) FROM entries)")
+    site.server
+        .sql("SELECT (SELECT count(*) FROM blobs), (SELECT count(*) FROM versions), (SELECT count(*) FROM entries)")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

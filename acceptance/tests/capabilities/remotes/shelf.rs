@@ -88,7 +88,9 @@ impl Shelf {
                 let dl = json!({"dl": format!("{base}/files")});
                 upstream.says("/config.json", Say::answer(200, &[], dl.to_string()));
             }
-            "maven" => upstream.says(&format!("{}.sha1", self.file()), Say::answer(200, &[], hex(&Sha1::digest(bytes)))),
+            "maven" => {
+                upstream.says(&format!("{}.sha1", self.file()), Say::answer(200, &[], hex(&Sha1::digest(bytes))))
+            }
             "go" => {
                 let latest = json!({"Version": "v1.0.0", "Time": "2024-05-06T07:08:09Z"});
                 upstream.says(&format!("/example.com/{name}/@latest"), Say::answer(200, &[], latest.to_string()));
@@ -116,7 +118,8 @@ impl Shelf {
             "pypi" => {
                 let file = format!("{name}-1.0.0-py3-none-any.whl");
                 let file = json!({"filename": file, "url": link, "hashes": {"sha256": sha256}, "size": bytes.len()});
-                let page = json!({"meta": {"api-version": "1.1"}, "name": name, "files": [file], "versions": ["1.0.0"]});
+                let page =
+                    json!({"meta": {"api-version": "1.1"}, "name": name, "files": [file], "versions": ["1.0.0"]});
                 ("application/vnd.pypi.simple.v1+json", page.to_string())
             }
             "cargo" => {

@@ -84,7 +84,9 @@ async fn ranges_and_heads_of_files_that_are_not_here_yet() -> Result<()> {
     }
     let bytes = noise(9, 70_000);
     let raw = Shelf::bare("raw");
-    for (path, say) in [("/sized", Say::file(bytes.clone())), ("/chunked", Say::chunked().chunk(&bytes).bytes("0\r\n\r\n"))] {
+    for (path, say) in
+        [("/sized", Say::file(bytes.clone())), ("/chunked", Say::chunked().chunk(&bytes).bytes("0\r\n\r\n"))]
+    {
         upstream.says(path, say);
         let ours = format!("/repository/{}{path}", raw.key());
         let head = ask(site.admin.head(&ours)).await?.expect(&[200])?;

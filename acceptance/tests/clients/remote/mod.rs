@@ -8,11 +8,13 @@ mod mirror;
 mod node;
 mod python;
 mod raw;
+mod stranger;
 
-use acceptance::Result;
 use acceptance::server::Backing;
+use acceptance::{Result, Trouble};
 use mirror::Mirror;
 use serde_json::json;
+use stranger::Stranger;
 
 use crate::desk::{Deed, Desk};
 
@@ -29,8 +31,14 @@ trait Client {
         url.to_owned()
     }
 
-    /// Publishes everything that is installed later; the first one alone would be refused already.
+    /// Publishes everything that is installed later, in this order.
     fn publish(&self, desk: &Desk, token: &str) -> Result<Vec<Deed>>;
+
+    /// Publishes something.
+    fn intrude(&self, desk: &Desk, token: &str) -> Result<Deed> {
+        let first = self.publish(desk, token)?.into_iter().next();
+        first.ok_or_else(|| Trouble::new("it publishes nothing"))
+    }
 
     /// Lays the same out as a static mirror of the format has it. The desk lends its tools.
     fn lay_out(&self, desk: &Desk, mirror: &Mirror) -> Result<()>;
@@ -73,6 +81,8 @@ enum Source {
     /// Another Artifortress, which lets in nobody without a token.
     Ours(Box<Desk>),
     Static(Mirror),
+    /// Another vendor's server.
+    Stranger(Stranger),
 }
 
 impl Source {
@@ -80,6 +90,7 @@ impl Source {
         match self {
             Self::Ours(desk) => desk.server.stop(),
             Self::Static(mirror) => mirror.stop(),
+            Self::Stranger(stranger) => stranger.stop(),
         }
     }
 }
@@ -117,9 +128,7 @@ async fn follow(client: &dyn Client, desk: &Desk, mut source: Source) -> Result<
     client.install(desk, "first", &reader, says.package)?.works()?;
     client.check(desk, "first")?;
     client.install(desk, "lost", &reader, says.missing)?.fails_saying(says.not_found)?;
-    for deed in client.publish(desk, desk.admin.token())?.into_iter().take(1) {
-        deed.fails_saying(says.refused)?;
-    }
+    client.intrude(desk, desk.admin.token())?.fails_saying(says.refused)?;
 
     // Now nothing is believed without asking, and nobody answers.
     source.stop()?;

@@ -15,7 +15,7 @@ use crate::pypi::python::{environment, packed, run, set_up};
 use crate::pypi::uv::{self, uv};
 use crate::pypi::{pip, twine};
 
-struct Python {
+pub(super) struct Python {
     publish: fn(&Desk, &str, &[String]) -> Result<Vec<Deed>>,
     install: fn(&Desk, &str, &str, &str) -> Result<Deed>,
     /// Where it installs, below the home.
@@ -23,7 +23,7 @@ struct Python {
     says: Says,
 }
 
-const PIP: Python = Python {
+pub(super) const PIP: Python = Python {
     publish: |desk, _, files| files.iter().map(|file| twine(desk, "home", &[file.as_str()])).collect(),
     install: |desk, home, _, package| {
         let python = environment(desk, &format!("{home}/env"))?;
@@ -36,7 +36,8 @@ const PIP: Python = Python {
         unasked: "something",
         wrong: &["401", "the token is unknown"],
         not_found: &["No matching distribution found for nothing"],
-        away: &["503", "the upstream cannot be read"],
+        // It tells no more of it.
+        away: &["too many 503 error responses"],
         refused: &["403", REFUSED],
     },
 };
@@ -75,7 +76,7 @@ const UV: Python = Python {
         unasked: "something",
         wrong: &["401 Unauthorized"],
         not_found: &["nothing was not found in the package registry"],
-        away: &["503 Service Unavailable"],
+        away: &["503 the upstream cannot be read"],
         refused: &["403", REFUSED],
     },
 };
@@ -182,7 +183,7 @@ impl Client for Python {
 }
 
 /// Two wheels, the second of which needs the first.
-fn wheels(desk: &Desk) -> Result<Vec<String>> {
+pub(super) fn wheels(desk: &Desk) -> Result<Vec<String>> {
     let base = json!({"name": "greeting-lib", "version": "1.0", "python": ">=3.8"});
     let user = json!({"name": "greeter", "version": "1.0", "python": ">=3.8", "requires": ["greeting-lib>=1.0"],
         "text": "import greeting_lib\n\n\ndef greet():\n    return greeting_lib.greet()\n"});
