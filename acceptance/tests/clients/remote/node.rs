@@ -194,7 +194,7 @@ impl Client for Node {
             r#"{"name":"app","version":"1.0.0","private":true,"license":"MIT"}"#,
         )?;
         desk.write(&format!("{home}/app/yarn.lock"), "")?;
-        let deed = client(desk, home, token, self.name)?.args([self.add, package]);
+        let deed = self.run(desk, home, token, &[self.add])?.args([package]);
         Ok(deed.at(desk.home.join(home).join("app")))
     }
 
@@ -225,7 +225,9 @@ impl Client for Node {
 
 impl Node {
     fn run(&self, desk: &Desk, home: &str, token: &str, words: &[&'static str]) -> Result<Deed> {
-        Ok(client(desk, home, token, self.name)?.args(words.iter().copied()))
+        let deed = client(desk, home, token, self.name)?.args(words.iter().copied());
+        // pnpm reads its patience from here alone.
+        Ok(deed.env("pnpm_config_fetch_retries", "0"))
     }
 }
 

@@ -79,22 +79,23 @@ async fn npm_of_verdaccio() -> Result<()> {
 async fn pip_of_devpi() -> Result<()> {
     let port = Port::claim()?;
     let (http, place) = (Http::new(port.address()), port.address());
-    let fields = json!({"repoType": "remote", "upstreamUrl": format!("http://{place}/root/dev/+simple")});
+    let fields = json!({"repoType": "remote", "upstreamUrl": format!("http://{place}/ada/dev/+simple")});
     let desk = Desk::with(Backing::Embedded, "pypi", fields).await?;
     let data = desk.home.join("devpi").display().to_string();
     let own = |program: &str| -> Result<Deed> {
         Ok(desk.command(Path::new(DEVPI).join(program))?.args(["--serverdir", data.as_str()]))
     };
-    own("devpi-init")?.args(["--no-root-pypi", "--root-passwd", "secret"]).works()?;
+    own("devpi-init")?.args(["--no-root-pypi", "--root-passwd", "another secret"]).works()?;
     let stranger = Stranger::begin(own("devpi-server")?.args(["--port", &place.port().to_string()]), port)?;
 
-    let root = json!({"user": "root", "password": "secret"});
-    let login = http.post("/+login").json(&root).send().await?.expect(&[200])?;
+    http.put("/ada").json(&json!({"password": "secret"})).send().await?.expect(&[201])?;
+    let ada = json!({"user": "ada", "password": "secret"});
+    let login = http.post("/+login").json(&ada).send().await?.expect(&[200])?;
     let session = login.string("/result/password")?;
-    let index = http.put("/root/dev").json(&json!({"type": "stage", "bases": []}));
-    index.basic("root", &session).send().await?.expect(&[200])?;
+    let index = http.put("/ada/dev").json(&json!({"type": "stage", "bases": []}));
+    index.basic("ada", &session).send().await?.expect(&[200])?;
     let theirs = format!(
-        "[distutils]\nindex-servers = theirs\n\n[theirs]\nrepository = http://{place}/root/dev/\nusername = root\npassword = secret\n"
+        "[distutils]\nindex-servers = theirs\n\n[theirs]\nrepository = http://{place}/ada/dev/\nusername = ada\npassword = secret\n"
     );
     desk.write("theirs/.pypirc", theirs)?;
     for wheel in wheels(&desk)? {
