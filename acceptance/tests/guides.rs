@@ -32,6 +32,11 @@ async fn remote_repositories() -> Result<()> {
 }
 
 #[tokio::test]
+async fn virtual_repositories() -> Result<()> {
+    follow("docs/guide/virtual-repositories.md").await
+}
+
+#[tokio::test]
 async fn running() -> Result<()> {
     follow("docs/operate/running.md").await
 }

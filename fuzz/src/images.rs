@@ -1,7 +1,7 @@
 //! Registries of images.
 
 use formats::oci::{Address, ImageAt, Manifest, Oci, Push, Query, Reference, rights};
-use formats::{Intake, Named};
+use formats::{Ask, Contents, Intake, Named, PackageAt, Said, Upstream, Wanting};
 
 use crate::publish;
 
@@ -65,6 +65,50 @@ pub(crate) fn manifests() -> Vec<Vec<u8>> {
         format!(
             "v1\n{image}\n{{\"schemaVersion\":2,\"artifactType\":\"application/x\",\"config\":{config},\"layers\":[]}}"
         ),
+    ]
+    .into_iter()
+    .map(String::into_bytes)
+    .collect()
+}
+
+/// What another registry says: what was asked for, a media type and a `Link`, one line each, then the answer.
+pub(crate) fn upstream(bytes: &[u8]) -> bool {
+    let mut lines = bytes.splitn(4, |&byte| byte == b'\n');
+    let mut line = || lines.next().and_then(|line| std::str::from_utf8(line).ok());
+    let (Some(asked), Some(media_type), Some(link)) = (line(), line(), line()) else { return false };
+    let at = PackageAt::named("team/app");
+    let said = Said { body: lines.next().unwrap_or_default(), media_type, address: "", changed_at: None };
+    if let Ok(named) = asked.parse::<Named>() {
+        let Ok(release) = Oci.release(&at, &named, said) else { return listed(&at, Wanting::Part(asked), link, said) };
+        let again = Oci.files(&at, release.version.as_str(), &release.manifest).expect("its own metadata");
+        let paths = |files: &[formats::ReleaseFile]| files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+        assert_eq!(paths(&again), paths(&release.files), "it comes again as it came");
+        return true;
+    }
+    listed(&at, if asked.is_empty() { Wanting::All } else { Wanting::One(asked) }, link, said)
+}
+
+fn listed(at: &PackageAt, wanted: Wanting<'_>, link: &str, said: Said<'_>) -> bool {
+    let asks = Oci.asks(at, wanted);
+    let next = asks.iter().filter_map(|ask| Oci.next_page(ask, link));
+    let beneath = |ask: &Ask| ask.target.starts_with("team/app/") && !ask.target.contains("..");
+    assert!(asks.iter().all(beneath), "nothing else is asked for");
+    assert!(next.into_iter().all(|ask| ask.target.starts_with("team/app/")), "nor on the next page");
+    let read = Oci.read(at, wanted, &[Some(said)]);
+    assert_eq!(read, Oci.read(at, wanted, &[Some(said)]), "reading depends on chance");
+    matches!(read, Ok(Some(_)))
+}
+
+pub(crate) fn upstreams() -> Vec<Vec<u8>> {
+    let (image, index) = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json");
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let about = format!(r#"{{"mediaType":"{image}","digest":"{digest}","size":3,"artifactType":"a/b"}}"#);
+    let next = r#"</v2/team/app/tags/list?n=1&last=a>; rel="next""#;
+    [
+        format!("v1\n{image}\n\n{{\"schemaVersion\":2,\"config\":{about},\"layers\":[{about}]}}"),
+        format!("{digest}\n{image}\n\n{{\"schemaVersion\":2,\"config\":{about},\"layers\":[{about}]}}"),
+        format!("{digest}\n{index}\n{next}\n{{\"manifests\":[{about}]}}"),
+        format!("\napplication/json\n{next}\n{{\"name\":\"team/app\",\"tags\":[\"a\",\"b\"]}}{{\"tags\":null}}"),
     ]
     .into_iter()
     .map(String::into_bytes)

@@ -38,7 +38,7 @@ pub struct Target {
 /// All of them. `…-request`: an address and a body as they come in. `…-package`: what is inside of a package,
 /// framed, packed and signed correctly so that changes reach the innermost parser. `…-tar`: an archive, headers and all.
 /// `…-upstream`, `upstream`: what another server says of a package.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     Target { name: "cargo-request", run: |bytes| run(&Cargo, bytes), seeds: packages::cargo::requests },
     Target {
         name: "cargo-package",
@@ -64,6 +64,7 @@ pub const TARGETS: [Target; 18] = [
     Target { name: "npm-upstream", run: |bytes| upstream::run(&Npm, bytes), seeds: packages::npm::upstreams },
     Target { name: "oci-address", run: images::address, seeds: images::addresses },
     Target { name: "oci-manifest", run: images::manifest, seeds: images::manifests },
+    Target { name: "oci-upstream", run: images::upstream, seeds: images::upstreams },
     Target { name: "pypi-request", run: |bytes| run(&Pypi, bytes), seeds: packages::pypi::requests },
     Target { name: "pypi-package", run: |text| run(&Pypi, &packages::pypi::put(text)), seeds: packages::pypi::seeds },
     Target { name: "raw-request", run: |bytes| run(&Raw, bytes), seeds: packages::raw::requests },

@@ -12,4 +12,5 @@ mod pages;
 mod remotes;
 mod shape;
 mod site;
+mod virtuals;
 mod walk;

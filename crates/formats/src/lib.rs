@@ -51,7 +51,9 @@ pub use packing::{Folder, FolderFile, Packing};
 pub use say::{Answer, Document, Refused, Site};
 pub use setup::{Place, Setup};
 pub use tokens::{Rights, TokenDeed, TokenLine, TokenWanted, Tokens};
-pub use upstream::{Ask, Direct, Known, KnownFile, KnownVersion, Origin, Said, Unreadable, Upstream, Wanting};
+pub use upstream::{
+    Ask, Contents, Direct, Known, KnownFile, KnownVersion, Origin, Said, Unreadable, Upstream, Wanting,
+};
 
 /// What a format knows.
 pub trait Format: Send + Sync {

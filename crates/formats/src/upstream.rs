@@ -4,8 +4,9 @@
 use model::{EntryPath, Sha256Digest, Timestamp, VersionId, VersionName};
 
 use crate::checksum::Algorithm;
+use crate::content::Named;
 use crate::facts::{FileFacts, Head, VersionFacts, VersionHead};
-use crate::intake::Sums;
+use crate::intake::{Release, ReleaseFile, Sums};
 use crate::operation::PackageAt;
 
 /// A format whose packages can come from another server.
@@ -20,6 +21,50 @@ pub trait Upstream: Send + Sync {
 
     /// What a path of ours is there; `None`: nothing of that kind comes from an upstream.
     fn origin(&self, path: &EntryPath) -> Option<Origin>;
+
+    /// The address that targets are beneath, from the one that people give.
+    fn root(&self, address: &str) -> String {
+        address.to_owned()
+    }
+
+    /// The header in which an answer says the digest of its body (`sha256:…`): what we have is confirmed by it, and what
+    /// comes is checked against it.
+    fn digest_header(&self, _ask: &Ask) -> Option<&'static str> {
+        None
+    }
+
+    /// Where an answer in pages goes on, by its `Link` (RFC 8288). Its pages are read as one body, one after the other.
+    fn next_page(&self, _ask: &Ask, _link: &str) -> Option<Ask> {
+        None
+    }
+
+    /// What its clients ask for by digest.
+    fn contents(&self) -> Option<&'static dyn Contents> {
+        None
+    }
+}
+
+/// A format whose clients ask for content by its digest: for versions, each named by the digest of its own bytes, and for
+/// blobs that versions are made of.
+pub trait Contents: Send + Sync {
+    /// What is asked for a version.
+    fn version(&self, at: &PackageAt, named: &Named) -> Ask;
+
+    /// The longest version, in bytes.
+    fn longest(&self) -> u64;
+
+    /// What is asked for a blob.
+    fn blob(&self, at: &PackageAt, named: &Named) -> Ask;
+
+    /// The part that tells what belongs to a version, where the upstream has none under the version's own name.
+    fn older_part(&self, subject: &str) -> Option<String>;
+
+    /// The version that these bytes are. Its first file is the bytes themselves, staged; the blobs that it is made of
+    /// need not be here.
+    fn release(&self, at: &PackageAt, named: &Named, said: Said<'_>) -> Result<Release, Unreadable>;
+
+    /// The files of such a version, by the metadata that was kept of it: all of them held. `None`: it is none of those.
+    fn files(&self, at: &PackageAt, version: &str, manifest: &str) -> Option<Vec<ReleaseFile>>;
 }
 
 /// What of a package is wanted.

@@ -97,6 +97,26 @@ pub async fn usage(session: &mut Session<'_>, tenant: TenantId) -> Result<Usage>
     Ok(Usage { storage_bytes: row.get(0)?, upload_sessions: row.get(1)?, pending_jobs: row.get(2)? })
 }
 
+/// What may still be stored, as it was when it was asked for: whoever receives long stops in time. [`take`] decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    limit: u64,
+    left: u64,
+}
+
+/// The room that a tenant has; `defaults` where it has no limits of its own.
+pub async fn room(session: &mut Session<'_>, tenant: TenantId, defaults: &Limits) -> Result<Room> {
+    let limit = policy(session, tenant).await?.map_or(*defaults, |policy| policy.limits).storage_bytes;
+    Ok(Room { limit, left: limit.saturating_sub(usage(session, tenant).await?.storage_bytes) })
+}
+
+impl Room {
+    /// Refuses with 429 where `bytes` have no room.
+    pub fn expect(&self, bytes: u64) -> Result<()> {
+        if bytes <= self.left { Ok(()) } else { Err(Allowance::Bytes.exceeded(self.limit)) }
+    }
+}
+
 /// Takes `amount` of an allowance or refuses with 429. Blobs are locked before allowances, bytes before sessions: whoever
 /// holds a shard waits for shards alone. `spread` picks the shard: any number that
 /// differs between concurrent callers.

@@ -1,5 +1,6 @@
 //! Manifests: the format's metadata of a version, verbatim.
 
+use model::state::VersionState;
 use model::{RepoId, Sha256Digest, Timestamp, VersionId};
 use serde_json::json;
 
@@ -7,6 +8,7 @@ use crate::error::Result;
 use crate::events::{Act, On, record};
 use crate::session::{Session, Tx};
 use crate::store::Write;
+use crate::value::Row;
 use crate::{args, entries, versions};
 
 /// The manifest of a version.
@@ -25,6 +27,38 @@ pub async fn find(session: &mut Session<'_>, version: VersionId) -> Result<Optio
     let sql = "SELECT body, blob_digest, updated_at FROM manifests WHERE version_id = $1";
     let Some(row) = session.row(sql, args![version]).await? else { return Ok(None) };
     Ok(Some(Manifest { body: row.get(0)?, blob: row.get(1)?, updated_at: row.get(2)? }))
+}
+
+/// A version that says something in its manifest.
+#[derive(Clone, Debug)]
+pub struct Naming {
+    /// Its name.
+    pub version: String,
+    /// Whether it is published, and not withdrawn.
+    pub published: bool,
+    /// What the manifest is.
+    pub manifest: String,
+}
+
+/// The versions of a package whose manifests hold this text, drafts left out. It walks through all manifests of the
+/// package: not for hot reads.
+pub async fn naming(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    (namespace, package): (&str, &str),
+    text: &str,
+) -> Result<Vec<Naming>> {
+    let sql = "SELECT v.version, v.state, m.body FROM packages p JOIN versions v ON v.package_id = p.id
+         JOIN manifests m ON m.version_id = v.id
+         WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3 AND v.state <> 'draft'
+            AND replace(m.body, $4, '') <> m.body ORDER BY v.id";
+    let rows = session.rows(sql, args![repo, *package, *namespace, *text]).await?;
+    let naming = |row: &Row| {
+        let state: String = row.get(1)?;
+        let published = state == VersionState::Published.word();
+        Ok(Naming { version: row.get(0)?, published, manifest: row.get(2)? })
+    };
+    rows.iter().map(naming).collect()
 }
 
 /// Gives a draft its manifest, or another one.

@@ -44,6 +44,20 @@ pub async fn find(session: &mut Session<'_>, repo: RepoId, target: &str) -> Resu
     session.row(sql, args![repo, *target]).await?.as_ref().map(observation).transpose()
 }
 
+/// The answers with these bytes that hold, each with its question.
+pub async fn with_digest(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    digest: Sha256Digest,
+) -> Result<Vec<(String, Observation)>> {
+    let sql = "SELECT o.id, o.digest, o.length, o.media_type, o.address, o.etag, o.changed_at, o.seen_at, l.checked_at,
+         o.target FROM observations o JOIN outlooks l ON l.repo_id = o.repo_id AND l.target = o.target
+            AND l.observation_id = o.id
+         WHERE o.digest = $2 AND o.repo_id = $1 ORDER BY o.id";
+    let rows = session.rows(sql, args![repo, digest]).await?;
+    rows.iter().map(|row| Ok((row.get(9)?, observation(row)?))).collect()
+}
+
 fn observation(row: &Row) -> Result<Observation> {
     Ok(Observation {
         id: row.get(0)?,

@@ -1,7 +1,12 @@
 //! Remote repositories: what they promise of an upstream that this test writes, and that may lie, fail or go away.
 
 mod control;
+mod crowd;
+mod failure;
 mod lies;
-mod shelf;
-mod upstream;
+mod ours;
+pub(crate) mod shelf;
+mod stale;
+pub(crate) mod upstream;
+mod walls;
 mod warm;

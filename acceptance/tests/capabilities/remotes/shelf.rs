@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256, Sha512};
 use super::upstream::{Say, Upstream};
 use crate::site::{Site, plan};
 
+/// How long it may take until an upstream that failed is asked again.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Every format that can be remote.
 pub(crate) const FORMATS: [&str; 6] = ["raw", "npm", "pypi", "cargo", "maven", "go"];
 /// Those whose index says what the file must be.
@@ -32,6 +34,14 @@ pub(crate) async fn remote(site: &Site, key: &str, format: &str, url: &str, upst
     let body = json!({"repoKey": key, "format": format, "repoType": "remote", "upstreamUrl": url,
         "settings": {"upstream": upstream}});
     site.admin.post("/v1/repos").json(&body).send().await?.expect(&[201])?;
+    Ok(())
+}
+
+/// How many bytes may be stored in all: ten mebibytes at least.
+pub(crate) async fn allow(site: &Site, bytes: u64) -> Result<()> {
+    let body =
+        json!({"maxLogicalStorageBytes": bytes, "maxConcurrentUploadSessions": 10, "maxPendingSearchJobs": 1000});
+    site.admin.put("/v1/admin/tenant-admission-policy").json(&body).send().await?.expect(&[200])?;
     Ok(())
 }
 

@@ -152,7 +152,7 @@ impl Upstream {
         (self.ip, self.port.number()).into()
     }
 
-    /// What is said at a path from now on.
+    /// What is said at a path from now on, whatever its query.
     pub(crate) fn says(&self, path: &str, say: Say) {
         self.script.says.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), say);
     }
@@ -198,7 +198,8 @@ impl Upstream {
 /// One question, one answer. Whoever goes away in the middle is none of our troubles.
 async fn serve(mut socket: TcpStream, script: Arc<Script>) {
     let Some(asked) = question(&mut socket).await else { return };
-    let says = script.says.lock().unwrap_or_else(PoisonError::into_inner).get(&asked.path).cloned();
+    let path = asked.path.split('?').next().unwrap_or_default();
+    let says = script.says.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
     script.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
     for step in says.unwrap_or_else(|| Say::status(404)).0 {
         let done = match step {

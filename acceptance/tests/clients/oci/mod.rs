@@ -6,8 +6,11 @@ mod life;
 mod lists;
 mod manifests;
 pub(crate) mod programs;
+mod remote;
+mod remote_programs;
 mod rights;
 mod uploads;
+mod upstream;
 mod yard;
 
 use acceptance::Result;

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use acceptance::server::Backing;
+use acceptance::server::{Backing, binary};
 use acceptance::{Result, environment, tree};
 use serde_json::json;
 
@@ -28,16 +28,20 @@ async fn the_guide_works_on_postgresql_and_s3() -> Result<()> {
 async fn guide(backing: Backing) -> Result<()> {
     let desk = Desk::open(backing, "oci").await?;
     layout(&desk)?;
-    let token = desk.admin.token().to_owned();
+    let (token, host) = (desk.admin.token().to_owned(), desk.server.address()?.to_string());
     let text = tree::text(GUIDE)?;
     let count = text.matches("```sh\n").count();
     let docker = text.matches("```text\nprintf %s \"$TOKEN\" | docker login ").count();
     assert_eq!((docker, text.matches("```text").count()), (1, 1), "{GUIDE} has a block that nobody runs");
     for number in 0..count {
         let block = desk.shown(GUIDE, "sh", number, &token)?;
-        let block = block.replace("127.0.0.1:8080", &desk.server.address()?.to_string());
+        let block = block.replace("127.0.0.1:8080", &host);
         sh(&desk, &block)?.works()?;
     }
+    // With the file for a registry's own name, that goes through here.
+    desk.write("mirror.conf", desk.shown(GUIDE, "toml", 2, &token)?.replace("127.0.0.1:8080", &host))?;
+    let named = "podman rmi --all --force; podman pull registry.example/team/app:1.0";
+    sh(&desk, &format!("export CONTAINERS_REGISTRIES_CONF=$HOME/mirror.conf; {named}"))?.works()?;
     // With the file for podman nobody has to say on each line that there is no TLS.
     desk.write("none.conf", "")?;
     desk.write("registries.conf", desk.config("podman", "artifortress.conf")?)?;
@@ -165,8 +169,12 @@ async fn podman_and_buildah_push_and_pull() -> Result<()> {
 /// A script, in the home, with the clients where they are and their files in the home.
 pub(crate) fn sh(desk: &Desk, script: &str) -> Result<Deed> {
     containers(desk)?;
-    let path = format!("{BUILT}:{}", environment::require("PATH")?);
+    let program = binary()?;
+    let own = program.parent().unwrap_or(Path::new("/")).display();
+    let path = format!("{BUILT}:{own}:{}", environment::require("PATH")?);
     let deed = desk.command("/bin/sh")?.args(["-e", "-c", script]).env("PATH", path);
+    let server = format!("http://{}", desk.server.address()?);
+    let deed = deed.env("ARTIFORTRESS_SERVER", server).env("ARTIFORTRESS_TOKEN", desk.admin.token());
     let at = |name: &str| desk.home.join(name);
     Ok(deed
         .env("REGISTRY_AUTH_FILE", at("auth.json"))
@@ -189,7 +197,7 @@ fn containers(desk: &Desk) -> Result<()> {
 }
 
 /// A small image in the folder `app`, as a layout that clients read.
-fn layout(desk: &Desk) -> Result<()> {
+pub(super) fn layout(desk: &Desk) -> Result<()> {
     let put = |bytes: &[u8]| -> Result<String> {
         let digest = sha256(bytes);
         desk.write(&format!("app/blobs/{}", digest.replace(':', "/")), bytes)?;

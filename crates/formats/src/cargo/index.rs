@@ -33,6 +33,10 @@ struct Described {
 pub(super) fn line(version: &VersionFacts) -> Option<Vec<u8>> {
     let mut manifest: Line = serde_json::from_str(&version.manifest).ok()?;
     manifest.index.insert("yanked".to_owned(), Json::Bool(version.head.yanked.is_some()));
+    // The bytes that are served count, whatever the line says that another registry gave.
+    if let Some(digest) = version.files.iter().find_map(|file| file.digest) {
+        manifest.index.insert("cksum".to_owned(), Json::String(digest.hex()));
+    }
     if let Some(at) = version.head.published_at {
         manifest.index.insert("pubtime".to_owned(), Json::String(at.to_seconds()));
     }

@@ -207,6 +207,21 @@ pub struct Kept {
     /// Its annotations.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
+    /// The blobs that it is made of, where they may come later than the manifest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blobs: Vec<KeptBlob>,
+}
+
+/// A blob, as a manifest names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptBlob {
+    /// Its name.
+    pub digest: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its media type.
+    pub media_type: String,
 }
 
 impl Kept {
@@ -218,7 +233,27 @@ impl Kept {
             artifact_type: manifest.artifact_type.clone(),
             subject: manifest.subject.map(|subject| subject.to_string()),
             annotations: manifest.annotations.clone(),
+            blobs: Vec::new(),
         }
+    }
+
+    /// The same with the blobs.
+    pub(super) fn with_blobs(manifest: &Manifest, size: u64) -> Self {
+        let blob = |held: &Held| KeptBlob {
+            digest: held.content.to_string(),
+            size: held.size,
+            media_type: held.media_type.clone(),
+        };
+        Self { blobs: manifest.blobs.iter().map(blob).collect(), ..Self::of(manifest, size) }
+    }
+
+    /// The blobs; those that are named by no digest are left out.
+    pub(super) fn held(&self) -> Vec<Held> {
+        let held = |blob: &KeptBlob| {
+            let (size, media_type) = (blob.size, blob.media_type.clone());
+            Some(Held { content: blob.digest.parse().ok()?, size, media_type, required: false })
+        };
+        self.blobs.iter().filter_map(held).collect()
     }
 }
 

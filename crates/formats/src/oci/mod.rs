@@ -9,13 +9,14 @@ mod answer;
 mod manifest;
 mod name;
 mod publish;
+mod remote;
 mod setup;
 mod spelling;
 mod token;
 
 use model::{EntryPath, NameError, PackageName, VersionName};
 
-use crate::{Asked, Format, Operation, ParseError, Place, Setup};
+use crate::{Asked, Format, Operation, ParseError, Place, Setup, Upstream};
 
 pub use address::{Address, ImageAt, Query, Step};
 pub use answer::{About, Referrer, catalogue, referrers, refuse, tags, token as token_answer};
@@ -52,6 +53,10 @@ impl Format for Oci {
 
     fn setups(&self, place: &Place<'_>) -> Vec<Setup> {
         setup::all(place)
+    }
+
+    fn upstream(&self) -> Option<&'static dyn Upstream> {
+        Some(&Oci)
     }
 }
 

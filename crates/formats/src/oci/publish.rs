@@ -5,7 +5,7 @@ use std::io::Read as _;
 use bytes::Bytes;
 use model::{Code, EntryPath, NameError, RefName, Refusal, VersionName};
 
-use super::manifest::{Kept, LONGEST, Manifest, invalid};
+use super::manifest::{Held, Kept, LONGEST, Manifest, invalid};
 use super::{ImageAt, Reference};
 use crate::{Answer, Intake, Named, NewFile, PackageAt, Piece, Plan, Release, ReleaseFile, Source, StagedFile, Wanted};
 
@@ -73,6 +73,7 @@ impl Intake for Push {
         let manifest = Manifest::parse(&bytes, &self.content_type)?;
         let named = self.named(file)?;
         let kept = Kept::of(&manifest, file.length);
+        let own = Own { source: Source::Staged(0), media_type: manifest.media_type.clone() };
         let mut refs: Vec<RefName> = self.tags.clone();
         if let Reference::Tag(tag) = &self.reference {
             refs.push(tag.clone());
@@ -84,7 +85,7 @@ impl Intake for Push {
             display: self.at.name.as_str().to_owned(),
             exact_name: false,
             version: VersionName::parse(&named.to_string()).map_err(malformed)?,
-            files: self.files(&manifest, &named).map_err(malformed)?,
+            files: files_of(self.at.name.as_str(), &named, own, &manifest.blobs).map_err(malformed)?,
             manifest: serde_json::to_string(&kept).map_err(|error| invalid(error.to_string()))?,
             subject: kept.subject.clone(),
             refs,
@@ -108,28 +109,6 @@ impl Push {
         }
     }
 
-    fn files(&self, manifest: &Manifest, named: &Named) -> Result<Vec<ReleaseFile>, NameError> {
-        let own = location(&self.at, named)?;
-        let mut files = vec![ReleaseFile {
-            path: EntryPath::parse(MANIFEST)?,
-            location: own.clone(),
-            source: Source::Staged(0),
-            media_type: Some(manifest.media_type.clone()),
-            attributes: None,
-        }];
-        for blob in &manifest.blobs {
-            let path = format!("blobs/{}/{}", blob.content.algorithm(), blob.content.hex());
-            files.push(ReleaseFile {
-                location: EntryPath::parse(&format!("{own}/{path}"))?,
-                path: EntryPath::parse(&path)?,
-                source: Source::Held { content: blob.content, size: blob.size, required: blob.required },
-                media_type: Some(blob.media_type.clone()),
-                attributes: None,
-            });
-        }
-        Ok(files)
-    }
-
     fn answer(&self, manifest: &Manifest, named: &Named) -> Answer {
         let mut headers = vec![
             ("location", format!("/v2/{}/manifests/{named}", self.at)),
@@ -141,9 +120,42 @@ impl Push {
     }
 }
 
+/// The bytes of a manifest itself.
+pub(super) struct Own {
+    pub(super) source: Source,
+    pub(super) media_type: String,
+}
+
+/// The files of a manifest: its own bytes, and its blobs.
+pub(super) fn files_of(name: &str, named: &Named, own: Own, blobs: &[Held]) -> Result<Vec<ReleaseFile>, NameError> {
+    let location = place(name, named)?;
+    let mut files = vec![ReleaseFile {
+        path: EntryPath::parse(MANIFEST)?,
+        location: location.clone(),
+        source: own.source,
+        media_type: Some(own.media_type),
+        attributes: None,
+    }];
+    for blob in blobs {
+        let path = format!("blobs/{}/{}", blob.content.algorithm(), blob.content.hex());
+        files.push(ReleaseFile {
+            location: EntryPath::parse(&format!("{location}/{path}"))?,
+            path: EntryPath::parse(&path)?,
+            source: Source::Held { content: blob.content, size: blob.size, required: blob.required },
+            media_type: Some(blob.media_type.clone()),
+            attributes: None,
+        });
+    }
+    Ok(files)
+}
+
 /// The path in the repository of a manifest.
 pub fn location(at: &ImageAt, named: &Named) -> Result<EntryPath, NameError> {
-    EntryPath::parse(&format!("{}/manifests/{}/{}", at.name, named.algorithm(), named.hex()))
+    place(at.name.as_str(), named)
+}
+
+fn place(name: &str, named: &Named) -> Result<EntryPath, NameError> {
+    EntryPath::parse(&format!("{name}/manifests/{}/{}", named.algorithm(), named.hex()))
 }
 
 fn malformed(error: NameError) -> Refusal {

@@ -80,7 +80,8 @@ impl Walls {
 }
 
 /// What is said of an address behind the walls.
-pub(crate) const CLOSED_ADDRESS: &str = "it is at a private or special address";
+pub(crate) const CLOSED_ADDRESS: &str =
+    "it is at a private or special address, whose network an operator can allow with `private_upstreams`";
 
 /// Names the host alone.
 pub(crate) fn forbidden(url: &Url, why: &'static str) -> Failure {

@@ -11,7 +11,7 @@ use crate::registry::Registry;
 use crate::upstreams::{UpstreamLogin, UpstreamOf};
 
 /// Connects to nothing yet. 503 when the settings cannot be used.
-pub(super) fn of(registry: &Registry, of: &UpstreamOf) -> Result<Upstream> {
+pub(super) fn of(registry: &Registry, of: &UpstreamOf, format: &dyn formats::Upstream) -> Result<Upstream> {
     let (outside, settings) = (&registry.settings().outside, &of.settings);
     let patience = Duration::from_secs(settings.timeout_seconds.into());
     let upstream = outbound::UpstreamSettings {
@@ -29,7 +29,7 @@ pub(super) fn of(registry: &Registry, of: &UpstreamOf) -> Result<Upstream> {
             rate: NonZeroU32::new(settings.requests_per_second),
             ..Limits::default()
         },
-        ..outbound::UpstreamSettings::new(of.url.as_str())
+        ..outbound::UpstreamSettings::new(format.root(of.url.as_str()))
     };
     Upstream::new(upstream, registry.ambient().clone())
         .map_err(|error| Error::refuse(Code::ServiceUnavailable, format!("the upstream cannot be asked: {error}")))

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Code, EntryPath, Sha256Digest};
+use model::{Code, Sha256Digest};
 use tokio::sync::broadcast;
 
 use super::fill::{Fill, FillHead, Piece};
+use super::object::Object;
 use crate::authorize::{Grant, Read};
 use crate::content::Content;
 use crate::error::{Error, Result};
@@ -23,7 +24,7 @@ pub struct Coming {
 /// Which file it is, and what brings it.
 struct File {
     grant: Grant<Read>,
-    path: EntryPath,
+    object: Object,
     fill: Arc<Fill>,
 }
 
@@ -36,12 +37,12 @@ enum Rest {
 impl Coming {
     pub(super) fn new(
         grant: Grant<Read>,
-        path: EntryPath,
+        object: Object,
         fill: Arc<Fill>,
         head: FillHead,
         pieces: broadcast::Receiver<Piece>,
     ) -> Self {
-        Self { file: File { grant, path, fill }, head, sent: 0, rest: Rest::Live(pieces) }
+        Self { file: File { grant, object, fill }, head, sent: 0, rest: Rest::Live(pieces) }
     }
 
     /// Its length in bytes, if the upstream tells.
@@ -57,7 +58,7 @@ impl Coming {
     /// Waits until it is here.
     pub async fn whole(self) -> Result<Found> {
         self.file.fill.done().await?;
-        self.file.grant.find(&self.file.path).await
+        self.file.grant.find_object(&self.file.object).await
     }
 
     /// The next bytes; `None` at the end. After an error nothing more comes.
@@ -83,7 +84,7 @@ impl File {
     /// What comes after the first `sent` bytes, from here, when all of it has come.
     async fn after(&self, sent: u64) -> Result<Rest> {
         let digest = self.fill.done().await?;
-        let found = self.grant.find(&self.path).await?;
+        let found = self.grant.find_object(&self.object).await?;
         if sent > 0 && found.digest() != digest {
             let why = "another process has brought other bytes meanwhile: ask again";
             return Err(Error::refuse(Code::ServiceUnavailable, why));

@@ -9,21 +9,20 @@ use formats::{Algorithm, Ask, NewFile as Announced, Sums};
 use model::digest::hex;
 use model::{Code, EntryPath, RepoId, Sha256Digest};
 use outbound::{Found as Answer, Question, Reply};
-use store::packages::Coordinate;
-use store::releases::{self, NewFile, PublishRelease};
+use store::admission::{self, Room};
 use tokio::sync::{broadcast, watch};
 use tracing::Instrument as _;
 
 use super::Remote;
 use super::coming::Coming;
 use super::look::{Lately, failed};
-use super::source::Wanted;
+use super::object::Object;
+use super::source::{Declared, Wanted};
 use super::turn::PAUSE;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
 use crate::packaging::{Staged, Staging};
-use crate::store_file::stored_place;
 
 /// Pieces that the first reader may be behind; then it waits for the whole file.
 const PIECES: usize = 64;
@@ -41,7 +40,7 @@ pub enum Reached {
 }
 
 /// Files under way.
-pub(crate) type Fills = Arc<Mutex<HashMap<(RepoId, EntryPath), Arc<Fill>>>>;
+pub(crate) type Fills = Arc<Mutex<HashMap<(RepoId, Object), Arc<Fill>>>>;
 
 /// A file under way.
 pub(crate) struct Fill {
@@ -83,18 +82,22 @@ async fn landed<T: Clone>(mut from: watch::Receiver<Option<Result<T>>>) -> Resul
 impl Grant<Read> {
     /// What is at `path`: here, or on its way from the upstream of a remote repository.
     pub async fn reach(&self, path: &EntryPath) -> Result<Reached> {
-        match self.find(path).await {
+        self.reach_object(Object::File(path.clone())).await
+    }
+
+    pub(super) async fn reach_object(&self, object: Object) -> Result<Reached> {
+        match self.find_object(&object).await {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
             found => return found.map(Reached::Here),
         }
-        match self.join(path).await? {
+        match self.join(&object).await? {
             (fill, Some(pieces)) => {
                 let head = fill.head().await?;
-                Ok(Reached::Coming(Box::new(Coming::new(self.clone(), path.clone(), fill, head, pieces))))
+                Ok(Reached::Coming(Box::new(Coming::new(self.clone(), object, fill, head, pieces))))
             }
             (fill, None) => {
                 fill.done().await?;
-                self.find(path).await.map(Reached::Here)
+                self.find_object(&object).await.map(Reached::Here)
             }
         }
     }
@@ -108,15 +111,15 @@ impl Grant<Read> {
     }
 
     /// Begins to fetch, or joins who has begun: the first gets the pieces as they come.
-    async fn join(&self, path: &EntryPath) -> Result<(Arc<Fill>, Option<broadcast::Receiver<Piece>>)> {
+    async fn join(&self, object: &Object) -> Result<(Arc<Fill>, Option<broadcast::Receiver<Piece>>)> {
         let remotes = &self.registry().inner.remotes;
         let (repo, now) = (self.repo_id(), self.ambient().now());
-        match remotes.lately(repo, &file_key(path), now) {
+        match remotes.lately(repo, &object.key(), now) {
             Some(Lately::Failed(error)) => return Err(error),
-            Some(Lately::Missing) => return Err(Error::not_found(&format!("the file {path}"))),
+            Some(Lately::Missing) => return Err(Error::not_found(&object.to_string())),
             None => {}
         }
-        let key = (repo, path.clone());
+        let key = (repo, object.clone());
         let mut fills = remotes.fills.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(fill) = fills.get(&key) {
             return Ok((Arc::clone(fill), None));
@@ -128,7 +131,7 @@ impl Grant<Read> {
         fills.insert(key.clone(), Arc::clone(&fill));
         drop(fills);
         let seat = Seat { fills: Arc::clone(&remotes.fills), key };
-        let fetch = Fetch { grant: self.clone(), path: path.clone(), head: tell_head, pieces };
+        let fetch = Fetch { grant: self.clone(), object: object.clone(), head: tell_head, pieces };
         let work = async move {
             let done = fetch.run().await;
             drop(seat);
@@ -139,15 +142,10 @@ impl Grant<Read> {
     }
 }
 
-/// Under which a file is remembered beside questions, none of which begins with a slash.
-fn file_key(path: &EntryPath) -> String {
-    format!("/{path}")
-}
-
 /// Ends the entry, also when the work panics.
 struct Seat {
     fills: Fills,
-    key: (RepoId, EntryPath),
+    key: (RepoId, Object),
 }
 
 impl Drop for Seat {
@@ -156,9 +154,9 @@ impl Drop for Seat {
     }
 }
 
-struct Fetch {
-    grant: Grant<Read>,
-    path: EntryPath,
+pub(super) struct Fetch {
+    pub(super) grant: Grant<Read>,
+    pub(super) object: Object,
     head: watch::Sender<Option<Result<FillHead>>>,
     pieces: broadcast::Sender<Piece>,
 }
@@ -185,9 +183,9 @@ impl Fetch {
         let remotes = &self.grant.registry().inner.remotes;
         let missing = self.grant.remote().map_or(REST, |remote| remote.missing());
         match error.code() {
-            Some(Code::NotFound) => remotes.note(repo, &file_key(&self.path), now.plus(missing), Lately::Missing),
-            Some(Code::ServiceUnavailable) => {
-                remotes.note(repo, &file_key(&self.path), now.plus(REST), Lately::Failed(error.clone()));
+            Some(Code::NotFound) => remotes.note(repo, &self.object.key(), now.plus(missing), Lately::Missing),
+            Some(Code::ServiceUnavailable | Code::TooManyRequests | Code::InsufficientStorage) => {
+                remotes.note(repo, &self.object.key(), now.plus(REST), Lately::Failed(error.clone()));
             }
             _ => {}
         }
@@ -197,7 +195,7 @@ impl Fetch {
         let grant = &self.grant;
         let remote = grant.remote()?;
         let turn = loop {
-            if let Some(turn) = grant.turn(&file_key(&self.path)).await? {
+            if let Some(turn) = grant.turn(&self.object.key()).await? {
                 break turn;
             }
             tokio::time::sleep(PAUSE).await;
@@ -209,20 +207,19 @@ impl Fetch {
 
     async fn bring(&self, remote: &Remote) -> Result<Sha256Digest> {
         // Somebody may have brought it between the look and this.
-        if let Ok(found) = self.grant.find(&self.path).await {
+        if let Ok(found) = self.grant.find_object(&self.object).await {
             self.tell(FillHead { length: Some(found.size()), sha256: Some(found.digest()) });
             return Ok(found.digest());
         }
-        let wanted = self.grant.wanted(remote, &self.path).await?;
-        // The file is read meanwhile: it holds one of the upstream's places, and checksums need others.
-        let (received, checksum) = tokio::join!(self.receive(remote, &wanted), checksum(remote, &wanted));
-        let (staged, last) = received?;
-        let verified = checksum.and_then(|checksum| verify(&self.path, &wanted.declared.sums, checksum, &staged));
-        if let Err(error) = verified {
-            staged.discard(self.grant.registry());
-            return Err(error);
+        let (digest, last) = match &self.object {
+            Object::File(path) => self.bring_file(remote, path).await?,
+            Object::Version(at, named, _) => (self.bring_version(remote, at, named).await?, None),
+            Object::Blob(at, named) => self.bring_blob(remote, at, named).await?,
+        };
+        // Only what has no bytes was not announced before.
+        if self.head.borrow().is_none() {
+            self.tell(FillHead { length: Some(0), sha256: Some(digest) });
         }
-        let digest = self.publish(wanted, staged).await?;
         if let Some(last) = last {
             self.pieces.send(Piece::Bytes(last)).ok();
         }
@@ -230,96 +227,101 @@ impl Fetch {
         Ok(digest)
     }
 
-    fn tell(&self, head: FillHead) {
+    async fn bring_file(&self, remote: &Remote, path: &EntryPath) -> Result<(Sha256Digest, Option<Bytes>)> {
+        let wanted = self.grant.wanted(remote, path).await?;
+        // The file is read meanwhile: it holds one of the upstream's places, and checksums need others.
+        let receive = self.receive(remote, &wanted.ask, &wanted.declared, wanted.sums());
+        let (received, checksum) = tokio::join!(receive, checksum(remote, &wanted));
+        let (staged, last) = received?;
+        let verified = checksum.and_then(|checksum| self.verify(&wanted.declared.sums, checksum, &staged));
+        if let Err(error) = verified {
+            staged.discard(self.grant.registry());
+            return Err(error);
+        }
+        Ok((self.publish(wanted, staged).await?, last))
+    }
+
+    pub(super) fn tell(&self, head: FillHead) {
         self.head.send_replace(Some(Ok(head)));
     }
 
     /// Receives all of it; the last piece is held back until everything is known to be right.
-    async fn receive(&self, remote: &Remote, wanted: &Wanted) -> Result<(Staged, Option<Bytes>)> {
-        let reply = open(remote, &wanted.ask).await?;
-        let mut reply = reply.ok_or_else(|| Error::not_found(&format!("the file {}", self.path)))?;
-        let length = match (wanted.declared.size, reply.length()) {
+    pub(super) async fn receive(
+        &self,
+        remote: &Remote,
+        ask: &Ask,
+        declared: &Declared,
+        sums: formats::Wanted,
+    ) -> Result<(Staged, Option<Bytes>)> {
+        let mut reply = self.open(remote, ask).await?;
+        let length = match (declared.size, reply.length()) {
             (Some(told), Some(comes)) if told != comes => {
                 let why = format!("it has {comes} bytes there instead of the {told} of the index");
-                return Err(lies(&self.path, &why));
+                return Err(self.lies(&why));
             }
             (told, comes) => told.or(comes),
         };
-        let sha256 = wanted.declared.sha256;
-        let mut staging = Staging::begin(self.grant.registry(), &Announced { sums: wanted.sums(), sha256, length })?;
-        self.tell(FillHead { length, sha256 });
-        let mut held: Option<Bytes> = None;
+        let room = self.room().await?;
+        room.expect(length.unwrap_or_default())?;
+        let sha256 = declared.sha256;
+        let mut staging = Staging::begin(self.grant.registry(), &Announced { sums, sha256, length })?;
+        // An answer without bytes cannot be cut short: it begins when they are known to be right.
+        if length != Some(0) {
+            self.tell(FillHead { length, sha256 });
+        }
+        let (mut held, mut came): (Option<Bytes>, u64) = (None, 0);
         while let Some(piece) = reply.next().await.map_err(|failure| failed(&failure))? {
+            came += piece.len() as u64;
+            room.expect(came)?;
+            if let Some(length) = length.filter(|length| came > *length) {
+                return Err(self.lies(&format!("it does not end after the {length} bytes of the index")));
+            }
             staging.write(piece.clone()).await?;
             if let Some(before) = held.replace(piece) {
                 self.pieces.send(Piece::Bytes(before)).ok();
             }
         }
         let staged = staging.finish().await.map_err(|error| match error.code() {
-            Some(Code::UploadVerificationFailed) => lies(&self.path, &error.to_string()),
+            Some(Code::UploadVerificationFailed) => self.lies(&error.to_string()),
             _ => error,
         })?;
         Ok((staged, held))
     }
 
-    /// From here on it is served from here.
-    async fn publish(&self, wanted: Wanted, staged: Staged) -> Result<Sha256Digest> {
-        let (grant, registry) = (&self.grant, self.grant.registry());
-        let digest = staged.received.digest;
-        let place = stored_place(&staged.received);
-        let attributes = wanted.attributes(&staged.sums);
-        let file = NewFile {
-            path: wanted.path,
-            location: wanted.location,
-            bytes: releases::Bytes::New(registry.new_blob(staged.received)),
-            media_type: None,
-            attributes,
+    async fn room(&self) -> Result<Room> {
+        let (tenant, limits) = (self.grant.act_of_ours().tenant, self.grant.settings().limits);
+        let look = async |session: &mut store::Session<'_>| admission::room(session, tenant, &limits).await;
+        Ok(self.grant.store().read(look).await?)
+    }
+
+    /// The answer; 404 where there is none.
+    pub(super) async fn open(&self, remote: &Remote, ask: &Ask) -> Result<Answer> {
+        open(remote, ask).await?.ok_or_else(|| Error::not_found(&self.object.to_string()))
+    }
+
+    /// Whether the bytes are those that the upstream tells of.
+    pub(super) fn verify(&self, told: &Sums, checksum: Option<Checksum>, staged: &Staged) -> Result<()> {
+        let found = |algorithm| match algorithm {
+            Algorithm::Sha256 => Some(staged.received.digest.hex()),
+            other => staged.sums.hex(other),
         };
-        let write = PublishRelease {
-            act: grant.act_of_ours(),
-            repo: grant.repo_id(),
-            package: Coordinate {
-                kind: grant.repo().format.clone(),
-                namespace: wanted.package.namespace,
-                name: wanted.package.name,
-                display_name: wanted.display,
-            },
-            new_package: grant.ambient().id(),
-            exact_name: false,
-            id: grant.ambient().id(),
-            version: wanted.version,
-            files: vec![file],
-            manifest: wanted.manifest,
-            refs: Vec::new(),
-            fixed: Vec::new(),
-            subject: None,
-            again: false,
-            joins: true,
-            twin: None,
-            seal: None,
-            stays_open: true,
-            gather: None,
-            limits: grant.settings().limits,
-        };
-        match grant.store().write(write).await {
-            Ok(_) => Ok(digest),
-            Err(error) => {
-                registry.abandon(place, &error).await;
-                // Another process was first.
-                match grant.find(&self.path).await {
-                    Ok(found) => Ok(found.digest()),
-                    Err(_) => Err(error.into()),
-                }
+        let told = Algorithm::ALL.into_iter().filter_map(|algorithm| Some((algorithm, told.hex(algorithm)?)));
+        for (algorithm, told) in told.chain(checksum.map(|(algorithm, sum)| (algorithm, hex(&sum)))) {
+            let found = found(algorithm).unwrap_or_default();
+            if found != told {
+                return Err(self.lies(&format!("its {} is {found} instead of {told}", algorithm.word())));
             }
         }
+        Ok(())
     }
-}
 
-/// The upstream's bytes are not what it says of them.
-fn lies(path: &EntryPath, why: &str) -> Error {
-    tracing::error!(%path, why, "an upstream sent other bytes than it tells of");
-    let why = format!("the upstream sent other bytes for {path} than it tells of: {why}; nothing of it is kept");
-    Error::refuse(Code::ServiceUnavailable, why)
+    /// The upstream's bytes are not what it says of them.
+    pub(super) fn lies(&self, why: &str) -> Error {
+        let object = &self.object;
+        tracing::error!(%object, why, "an upstream sent other bytes than it tells of");
+        let why = format!("the upstream sent other bytes for {object} than it tells of: {why}; nothing of it is kept");
+        Error::refuse(Code::ServiceUnavailable, why)
+    }
 }
 
 /// `None`: there is no such thing.
@@ -333,7 +335,7 @@ async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
 }
 
 /// A checksum, and how it is computed.
-type Checksum = (Algorithm, Vec<u8>);
+pub(super) type Checksum = (Algorithm, Vec<u8>);
 
 /// What the upstream's first checksum file says.
 async fn checksum(remote: &Remote, wanted: &Wanted) -> Result<Option<Checksum>> {
@@ -345,22 +347,6 @@ async fn checksum(remote: &Remote, wanted: &Wanted) -> Result<Option<Checksum>> 
         }
     }
     Ok(None)
-}
-
-/// Whether the bytes are those that the upstream tells of.
-fn verify(path: &EntryPath, told: &Sums, checksum: Option<Checksum>, staged: &Staged) -> Result<()> {
-    let found = |algorithm| match algorithm {
-        Algorithm::Sha256 => Some(staged.received.digest.hex()),
-        other => staged.sums.hex(other),
-    };
-    let told = Algorithm::ALL.into_iter().filter_map(|algorithm| Some((algorithm, told.hex(algorithm)?)));
-    for (algorithm, told) in told.chain(checksum.map(|(algorithm, sum)| (algorithm, hex(&sum)))) {
-        let found = found(algorithm).unwrap_or_default();
-        if found != told {
-            return Err(lies(path, &format!("its {} is {found} instead of {told}", algorithm.word())));
-        }
-    }
-    Ok(())
 }
 
 /// The checksum that a text begins with.

@@ -151,6 +151,10 @@ impl Grant<Read> {
                 (heard, known.map_err(|Unreadable(why)| Error::Defect(format!("a kept answer: {why}")))?)
             }
         };
+        // That there was nothing is not said of an upstream that may have it by now.
+        if let (None, Some(error)) = (&known, heard.iter().find_map(Heard::stale)) {
+            return Err(error.clone());
+        }
         self.keep_all(at, which, asks, heard, known).await
     }
 
@@ -215,13 +219,16 @@ impl Grant<Read> {
         let (mut answers, mut changed_at, mut stale_since) = (Vec::new(), Timestamp(0), None);
         let (mut length, mut news) = (0, false);
         for (ask, heard) in asks.iter().zip(heard) {
-            let stale = matches!(heard, Heard::Holds { stale: true, .. });
-            news |= matches!(heard, Heard::New { .. });
-            let kept: Option<Arc<Observation>> = self.keep(ask, heard).await?;
-            let Some(kept) = kept else {
+            // Of a package that is there, what it has not is kept as well: it holds when the upstream is away.
+            if known.is_none() && matches!(heard, Heard::Missing { before: None }) {
                 answers.push(NOTHING);
                 continue;
-            };
+            }
+            let stale = heard.stale().is_some();
+            let before = heard.answer_before();
+            let kept: Arc<Observation> = self.keep(ask, heard).await?;
+            // Who only repeats himself has no news.
+            news |= before.is_some_and(|before| before != Some(kept.id));
             answers.push(kept.id);
             length += kept.length;
             changed_at = changed_at.max(kept.seen_at);
@@ -242,6 +249,9 @@ impl Grant<Read> {
 
     /// Tells of files that the upstream has changed after we took them.
     async fn alarm(&self, at: &PackageAt, seen: &Seen) -> Result<()> {
+        if seen.known.versions.iter().all(|version| version.files.is_empty()) {
+            return Ok(());
+        }
         let overlay = Overlay::of(&seen.known, self.kept(at).await?);
         for (location, ours) in &overlay.changed {
             let files = seen.known.versions.iter().flat_map(|version| &version.files);

@@ -6,18 +6,17 @@ use std::time::Duration;
 use blobs::{Expect, Received};
 use bytes::Bytes;
 use formats::Ask;
-use model::{Code, RepoId, Timestamp};
-use outbound::{Failure, Question, Reply};
+use model::{Code, ObservationId, RepoId, Timestamp};
+use outbound::Failure;
 use store::observations::{self, Confirm, Observation, Observe};
 
+use super::ask::{News, Reply, answer};
 use super::{Remote, Remotes};
 use crate::authorize::{Grant, Read};
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::store_file::stored_place;
 
-/// The longest answer that is read whole, in bytes.
-const LONGEST: u64 = 64 << 20;
 /// The longest question, in bytes.
 const LONGEST_TARGET: usize = 2000;
 /// For how long nobody asks again after a failure.
@@ -31,7 +30,7 @@ pub(super) enum Heard {
         /// The upstream said so just now.
         confirmed: bool,
         /// It should have been asked again, and that failed.
-        stale: bool,
+        stale: Option<Error>,
     },
     /// The upstream has no such thing.
     Missing { before: Option<Arc<Observation>> },
@@ -39,13 +38,22 @@ pub(super) enum Heard {
     New { news: News, before: Option<Arc<Observation>> },
 }
 
-/// An answer that is not kept yet.
-pub(super) struct News {
-    pub(super) body: Bytes,
-    pub(super) media_type: String,
-    pub(super) address: String,
-    pub(super) etag: Option<String>,
-    pub(super) changed_at: Option<Timestamp>,
+impl Heard {
+    /// Why it could not be asked again although it should have been.
+    pub(super) fn stale(&self) -> Option<&Error> {
+        match self {
+            Self::Holds { stale, .. } => stale.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Of an answer with a body: the one that was known before.
+    pub(super) fn answer_before(&self) -> Option<Option<ObservationId>> {
+        match self {
+            Self::New { before, .. } => Some(before.as_ref().map(|known| known.id)),
+            _ => None,
+        }
+    }
 }
 
 /// What happened lately and is in no row.
@@ -100,7 +108,7 @@ impl Grant<Read> {
         }
         let before = self.outlook(&ask.target).await?;
         if let Some(known) = before.as_ref().filter(|known| remote.believes(known, now)) {
-            return Ok(Heard::Holds { known: Arc::clone(known), confirmed: false, stale: false });
+            return Ok(Heard::Holds { known: Arc::clone(known), confirmed: false, stale: None });
         }
         let remotes = &self.registry().inner.remotes;
         match remotes.lately(repo, &ask.target, now) {
@@ -109,12 +117,12 @@ impl Grant<Read> {
             None => {}
         }
         match answer(remote, ask, before.as_deref()).await {
-            Ok(Some(Some(news))) => Ok(Heard::New { news, before }),
-            Ok(Some(None)) => match before {
-                Some(known) => Ok(Heard::Holds { known, confirmed: true, stale: false }),
+            Ok(Reply::New(news)) => Ok(Heard::New { news, before }),
+            Ok(Reply::Holds) => match before {
+                Some(known) => Ok(Heard::Holds { known, confirmed: true, stale: None }),
                 None => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),
             },
-            Ok(None) => {
+            Ok(Reply::Missing) => {
                 remotes.note(repo, &ask.target, now.plus(remote.missing()), Lately::Missing);
                 Ok(Heard::Missing { before })
             }
@@ -128,13 +136,12 @@ impl Grant<Read> {
     }
 
     /// Writes down what was heard; what was understood holds from now on.
-    pub(super) async fn keep(&self, ask: &Ask, heard: Heard) -> Result<Option<Arc<Observation>>> {
+    pub(super) async fn keep(&self, ask: &Ask, heard: Heard) -> Result<Arc<Observation>> {
         let (before, news) = match heard {
-            Heard::Holds { known, confirmed: false, .. } => return Ok(Some(known)),
-            Heard::Holds { known, .. } => return self.confirm(ask, known).await.map(Some),
-            Heard::Missing { before: None } => return Ok(None),
+            Heard::Holds { known, confirmed: false, .. } => return Ok(known),
+            Heard::Holds { known, .. } => return self.confirm(ask, known).await,
             Heard::Missing { before: Some(known) } if known.digest.is_none() => {
-                return self.confirm(ask, known).await.map(Some);
+                return self.confirm(ask, known).await;
             }
             Heard::Missing { before } => (before, None),
             Heard::New { news, before } => (before, Some(news)),
@@ -151,7 +158,7 @@ impl Grant<Read> {
             if let Some(place) = place {
                 self.registry().blobs().remove(&place).await?;
             }
-            return self.confirm(ask, known).await.map(Some);
+            return self.confirm(ask, known).await;
         }
         let act = self.act_of_ours();
         let (at, length) = (act.at, received.as_ref().map_or(0, |received| received.length));
@@ -178,7 +185,7 @@ impl Grant<Read> {
         let Observe { id, media_type, address, etag, changed_at, .. } = write;
         let kept =
             Observation { id, digest, length, media_type, address, etag, changed_at, seen_at: at, checked_at: at };
-        Ok(Some(self.remember_outlook(ask, kept)))
+        Ok(self.remember_outlook(ask, kept))
     }
 
     async fn receive_answer(&self, body: Bytes) -> Result<Received> {
@@ -216,25 +223,4 @@ impl Grant<Read> {
         }
         Ok(Some(body.into()))
     }
-}
-
-/// `None`: there is no such thing; `Some(None)`: what is known holds.
-async fn answer(
-    remote: &Remote,
-    ask: &Ask,
-    known: Option<&Observation>,
-) -> std::result::Result<Option<Option<News>>, Failure> {
-    let known = known.filter(|known| known.digest.is_some());
-    let question = Question {
-        etag: known.and_then(|known| known.etag.as_deref()),
-        ..Question::index(&ask.target, ask.accept, LONGEST)
-    };
-    let found = match remote.upstream.ask(question).await? {
-        Reply::Missing => return Ok(None),
-        Reply::Unchanged => return Ok(Some(None)),
-        Reply::Found(found) => found,
-    };
-    let (media_type, address) = (found.media_type(), found.address().to_owned());
-    let (etag, changed_at) = (found.etag().map(str::to_owned), found.changed_at());
-    Ok(Some(Some(News { body: found.whole().await?, media_type, address, etag, changed_at })))
 }

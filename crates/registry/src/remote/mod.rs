@@ -1,16 +1,21 @@
 //! Repositories whose packages come from an upstream: asked when somebody asks, verified, kept, and served from here
 //! from then on.
 
+mod ask;
 mod client;
 mod coming;
+mod contents;
+mod deposit;
 mod facts;
 mod fill;
 mod flights;
 mod known;
 mod look;
+mod object;
 mod overlay;
 mod shown;
 mod source;
+mod tags;
 mod turn;
 mod witness;
 
@@ -28,6 +33,7 @@ use store::observations::Observation;
 pub use coming::Coming;
 pub use fill::Reached;
 pub(crate) use known::Which;
+pub use tags::Aged;
 pub(crate) use witness::Witness;
 
 use crate::authorize::Grant;
@@ -114,8 +120,8 @@ impl Remote {
     /// What is known, although the upstream fails, within its bound; else the failure.
     fn believe_still(&self, before: Option<Arc<Observation>>, now: Timestamp, error: Error) -> Result<Heard> {
         let bound = Duration::from_secs(u64::from(self.settings.stale_hours) * 3600);
-        match before.filter(|known| known.digest.is_some() && now < known.checked_at.plus(bound)) {
-            Some(known) => Ok(Heard::Holds { known, confirmed: false, stale: true }),
+        match before.filter(|known| now < known.checked_at.plus(bound)) {
+            Some(known) => Ok(Heard::Holds { known, confirmed: false, stale: Some(error) }),
             None => Err(error),
         }
     }
@@ -138,7 +144,7 @@ impl<A> Grant<A> {
             let of = registry.upstream_of(repo)?;
             let format = format_of(repo)?.upstream();
             let format = format.ok_or_else(|| Error::Defect(format!("{} has no upstreams", repo.format)))?;
-            let upstream = client::of(registry, &of)?;
+            let upstream = client::of(registry, &of, format)?;
             let (settings, longest) = (Arc::new(of.settings), registry.settings().max_upload);
             Ok(Remote { upstream, format, settings, longest, since: Timestamp(0) })
         })

@@ -51,7 +51,10 @@ pub(crate) fn settings() -> Settings {
         presigned_downloads: None,
         presigned_parts: None,
         master_key: Secret::new([7; 32]),
-        outside: registry::Outside::default(),
+        outside: registry::Outside {
+            private: vec!["127.0.0.0/8".parse().expect("a network")],
+            ..registry::Outside::default()
+        },
     }
 }
 
@@ -115,6 +118,7 @@ impl Bench {
             kind: model::state::RepoKind::Local,
             description: String::new(),
             anonymous_read: false,
+            members: Vec::new(),
             settings,
             upstream_url: None,
             upstream_auth: None,

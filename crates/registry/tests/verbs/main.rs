@@ -11,6 +11,7 @@ mod images;
 mod joining;
 mod lists;
 mod logins;
+mod mirrors;
 mod packages;
 mod packaging;
 mod parts;

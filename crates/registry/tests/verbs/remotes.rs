@@ -39,6 +39,7 @@ fn new(key: &str) -> NewRepository {
         kind: RepoKind::Remote,
         description: String::new(),
         anonymous_read: false,
+        members: Vec::new(),
         settings: RepoSettings::default(),
         upstream_url: url(URL),
         upstream_auth: Some(basic()),

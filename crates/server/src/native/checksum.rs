@@ -37,7 +37,7 @@ pub(super) fn of_document(
 ) -> Result<Response, Problem> {
     let cache = if grant.repo().anonymous_read { "public, no-cache" } else { "private, no-cache" };
     let mut response = respond(shown.checksum(algorithm), HeaderValue::from_static(cache), parts)?;
-    documents::tell_age(&mut response, shown);
+    documents::tell_age(&mut response, shown.stale_since());
     Ok(response)
 }
 

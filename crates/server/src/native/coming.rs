@@ -23,14 +23,24 @@ const CONDITIONS: [header::HeaderName; 6] = [
     header::IF_UNMODIFIED_SINCE,
 ];
 
-/// Answers with a file while it comes. It is cut short where it turns out to be wrong, and was announced longer or
-/// without an end: the client notices.
+/// Answers with a file while it comes.
 pub(super) async fn show(grant: &Grant<Read>, coming: Coming, parts: &Parts) -> Result<Response, Problem> {
+    match waits(&coming, parts) {
+        true => fetch::show(grant, &coming.whole().await?, parts).await,
+        false => Ok(stream(grant, coming, parts)),
+    }
+}
+
+/// Whether the request is answered when all of the file is here.
+pub(super) fn waits(coming: &Coming, parts: &Parts) -> bool {
     // An empty body without a length would be announced as a file of no bytes.
     let is_unmeasured = parts.method == http::Method::HEAD && coming.length().is_none();
-    if is_unmeasured || CONDITIONS.iter().any(|name| parts.headers.contains_key(name)) {
-        return fetch::show(grant, &coming.whole().await?, parts).await;
-    }
+    is_unmeasured || CONDITIONS.iter().any(|name| parts.headers.contains_key(name))
+}
+
+/// The file while it comes. It is cut short where it turns out to be wrong, and was announced longer or without an end:
+/// the client notices.
+pub(super) fn stream(grant: &Grant<Read>, coming: Coming, parts: &Parts) -> Response {
     let (length, digest) = (coming.length(), coming.digest());
     let body = match parts.method == http::Method::HEAD {
         true => Body::empty(),
@@ -47,7 +57,7 @@ pub(super) async fn show(grant: &Grant<Read>, coming: Coming, parts: &Parts) -> 
     if let Some(tag) = digest.and_then(|digest| EntityTag::strong(digest.hex())) {
         headers.insert(header::ETAG, tag.header());
     }
-    Ok(response)
+    response
 }
 
 fn pieces(coming: Coming, watch: Watch) -> impl Stream<Item = Result<Bytes, Cut>> {

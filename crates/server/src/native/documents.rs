@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use formats::{Answer, Site};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use model::Timestamp;
 use registry::{Caller, Grant, Read, Shown};
 
 use super::text;
@@ -69,13 +70,13 @@ pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts)
     let cache = if grant.repo().anonymous_read { "public, no-cache" } else { "private, no-cache" };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-    tell_age(&mut response, shown);
+    tell_age(&mut response, shown.stale_since());
     Ok(response)
 }
 
 /// Says of what an upstream answered before it failed that it may be old (RFC 7234, section 5.5.1), and since when.
-pub(super) fn tell_age(response: &mut Response, shown: &Shown) {
-    let Some(since) = shown.stale_since() else { return };
+pub(super) fn tell_age(response: &mut Response, stale_since: Option<Timestamp>) {
+    let Some(since) = stale_since else { return };
     let headers = response.headers_mut();
     headers.insert(header::WARNING, HeaderValue::from_static("110 - \"Response is Stale\""));
     if let Ok(since) = HeaderValue::try_from(since.to_seconds()) {

@@ -95,7 +95,7 @@ impl PublishRelease {
              WHERE v.id = $1 AND v.sealed_at IS NULL";
         let known = tx.rows(sql, args![version]).await?;
         let known: HashSet<String> = known.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
-        let (open, whole) = (!known.is_empty(), files.len() == self.files.len());
+        let (open, whole) = (!known.is_empty(), files.len() == self.files.len() && !self.stays_open);
         files.retain(|file| open && !known.contains(file.path.as_str()));
         let joined = self.join(tx, package, version, files).await?;
         if open && whole {

@@ -47,7 +47,7 @@ pub struct PublishRelease {
     /// The name of the version that this one belongs to.
     pub subject: Option<String>,
     /// Whether the same version may come again: it is what its name says. One that was withdrawn is
-    /// published again then, without the refs that it had.
+    /// published again then, without the refs that it had; with `joins` it stays withdrawn.
     pub again: bool,
     /// Whether files may join a version that is published and not sealed.
     pub joins: bool,
@@ -56,7 +56,8 @@ pub struct PublishRelease {
     pub twin: Option<EntryPath>,
     /// When it is sealed; `None`: at once.
     pub seal: Option<SealLater>,
-    /// Whether it is not sealed by itself at all: its files come one by one, when somebody asks for them.
+    /// Whether it is not sealed by itself at all: its files come one by one, when somebody asks for them. Nor is a version
+    /// that comes again sealed then, whatever it has.
     pub stays_open: bool,
     /// A new version is gathered and appears later; `None`: at once. What is being gathered already goes on to be.
     pub gather: Option<Gather>,
@@ -223,7 +224,9 @@ impl PublishRelease {
     fn expect_open(&self, found: &Version) -> Result<Begun> {
         match found.state {
             VersionState::Published if self.again => Ok(Begun::Again(found.id)),
-            VersionState::Tombstoned if self.again && found.published_at.is_some() => Ok(Begun::Back(found.id)),
+            VersionState::Tombstoned if self.again && !self.joins && found.published_at.is_some() => {
+                Ok(Begun::Back(found.id))
+            }
             VersionState::Published if self.joins && found.sealed_at.is_none() => Ok(Begun::Joins(found.id)),
             VersionState::Published if self.joins => {
                 Err(Error::conflict(format!("{found} is sealed: it takes no more files")))

@@ -49,6 +49,7 @@ fn update(bench: &Bench, id: RepoId, upstream: UpstreamColumns) -> UpdateReposit
         anonymous_read: None,
         settings: None,
         rules: None,
+        members: None,
         upstream,
     }
 }

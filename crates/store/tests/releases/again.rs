@@ -167,6 +167,43 @@ pub(super) async fn what_was_missing_joins_when_the_version_comes_again(bench: &
     assert_eq!((bench.count(entries).await, bench.count(sealed).await), (5, 3));
 }
 
+/// As where files are fetched one by one: nothing that was withdrawn comes back by that, and nothing is sealed of which
+/// more is to come.
+pub(super) async fn what_joins_brings_nothing_back(bench: &mut Bench) {
+    let repo = bench.repository("libs").await;
+    let one = |stays_open| PublishRelease { joins: true, stays_open, ..one_of(bench, repo, "1", 7) };
+    let sealed = "SELECT count(*) FROM versions WHERE sealed_at IS NOT NULL";
+    let entries = "SELECT count(*) FROM entries";
+    let first = bench.store.write(one(true)).await.expect("a release that is not whole");
+    upload(bench, repo, 7, 3).await;
+    bench.store.write(one(true)).await.expect("the same again");
+    assert_eq!((bench.count(entries).await, bench.count(sealed).await), (2, 0), "there may be more");
+    bench.store.write(one(false)).await.expect("that was all");
+    assert_eq!((bench.count(entries).await, bench.count(sealed).await), (2, 1));
+    withdraw(bench, repo, first.version).await;
+    bench.store.write(one(false)).await.expect_err("it was withdrawn");
+    assert_eq!(bench.count("SELECT count(*) FROM versions WHERE state = 'published'").await, 0);
+}
+
+pub(super) async fn versions_that_name_something_are_found(bench: &mut Bench) {
+    let (repo, other) = (bench.repository("libs").await, bench.repository("other").await);
+    let make = |repo, version: &str, says: &str| {
+        let release = release(bench, repo, version, &[(version, 1)]);
+        PublishRelease { manifest: format!(r#"{{"blobs": ["{says}"]}}"#), ..release }
+    };
+    bench.store.write(make(repo, "1", "sha256:ab")).await.expect("a release");
+    let gone = bench.store.write(make(repo, "2", "sha256:ab")).await.expect("a release");
+    bench.store.write(make(repo, "3", "sha256:cd")).await.expect("a release");
+    bench.store.write(make(other, "4", "sha256:ab")).await.expect("a release");
+    withdraw(bench, repo, gone.version).await;
+    let look = async |session: &mut store::Session<'_>| {
+        store::manifests::naming(session, repo, ("", "tool"), "sha256:ab").await
+    };
+    let found = bench.store.read(look).await.expect("a look");
+    let found: Vec<_> = found.iter().map(|naming| (naming.version.as_str(), naming.published)).collect();
+    assert_eq!(found, [("1", true), ("2", false)]);
+}
+
 fn one_of(bench: &Bench, repo: model::RepoId, version: &str, digest: u8) -> PublishRelease {
     let release = held(release(bench, repo, version, &[(version, 1)]), digest, 3, false);
     PublishRelease { again: true, ..release }

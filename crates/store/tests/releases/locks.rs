@@ -260,6 +260,7 @@ async fn a_version_on_its_way_stops_nobody() {
         anonymous_read: None,
         settings: Some(settings),
         rules: None,
+        members: None,
         upstream: UpstreamColumns::default(),
     };
     bench.store.write(change).await.expect("changed");

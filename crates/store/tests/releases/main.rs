@@ -10,7 +10,8 @@ mod locks;
 
 use again::{
     fixed_refs_stay, the_same_version_comes_again_and_back, versions_that_belong_to_another_are_found,
-    what_must_be_held_is, what_was_missing_joins_when_the_version_comes_again,
+    versions_that_name_something_are_found, what_joins_brings_nothing_back, what_must_be_held_is,
+    what_was_missing_joins_when_the_version_comes_again,
 };
 use deployments::{
     a_fixed_ref_stays_with_the_first_of_two_deployments, a_folder_of_gathered_files_is_not_listed,
@@ -45,6 +46,8 @@ both! {
     the_same_version_comes_again_and_back;
     what_must_be_held_is;
     what_was_missing_joins_when_the_version_comes_again;
+    what_joins_brings_nothing_back;
+    versions_that_name_something_are_found;
     fixed_refs_stay;
     versions_that_belong_to_another_are_found;
     chunks_come_in_order_and_become_a_blob;

@@ -257,8 +257,7 @@ async fn no_name_of_a_forbidden_address_is_connected_to() {
         let own = UpstreamSettings::new(format!("http://inner.test:{port}"));
         let own = Upstream::with_lookup(own, Ambient::system(), names(move |_| vec![address, address]));
         let failure = fails(&own.expect("an upstream"), "x").await;
-        let expected =
-            Failure::Forbidden { host: "inner.test".to_owned(), why: "it is at a private or special address" };
+        let expected = Failure::Forbidden { host: "inner.test".to_owned(), why: super::super::walls::CLOSED_ADDRESS };
         assert_eq!(failure, expected, "{address}");
     }
     let own = upstream(UpstreamSettings::new("http://example.test"));

@@ -4,8 +4,9 @@ use axum::response::Response;
 use formats::Named;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use registry::{Call, Found, Grant, Promote, Read};
+use registry::{Call, Found, Grant, Promote, Reached, Read};
 
+use super::super::coming;
 use super::super::fetch::respond;
 use super::manifests::named_so;
 use super::{Refused, Wanted, bare, digest, not_possible};
@@ -17,8 +18,7 @@ pub(super) async fn answer(call: &Call, request: &Wanted<'_>, text: &str) -> Res
         Method::GET | Method::HEAD => {
             let grant = request.open::<Read>(call).await?;
             let named = digest(text)?;
-            let found = grant.find_named(&named).await?;
-            show(&grant, &found, request.parts, &named).await
+            reach(&grant, request, &named).await
         }
         Method::DELETE => {
             let grant = request.open::<Promote>(call).await?;
@@ -26,6 +26,21 @@ pub(super) async fn answer(call: &Call, request: &Wanted<'_>, text: &str) -> Res
             Ok(bare(StatusCode::ACCEPTED, Vec::new()))
         }
         _ => Err(not_possible("GET, HEAD, DELETE").into()),
+    }
+}
+
+/// Answers with a blob that is here, or while it comes.
+async fn reach(grant: &Grant<Read>, request: &Wanted<'_>, named: &Named) -> Result<Response, Refused> {
+    match grant.reach_blob(&request.package(), named).await? {
+        Reached::Here(found) => show(grant, &found, request.parts, named).await,
+        Reached::Coming(coming) if coming::waits(&coming, request.parts) => {
+            show(grant, &coming.whole().await?, request.parts, named).await
+        }
+        Reached::Coming(coming) => {
+            let mut response = coming::stream(grant, *coming, request.parts);
+            named_so(&mut response, named);
+            Ok(response)
+        }
     }
 }
 

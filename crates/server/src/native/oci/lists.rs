@@ -6,7 +6,7 @@ use http::Method;
 use model::VersionId;
 use registry::{Call, Read};
 
-use super::super::documents::say;
+use super::super::documents::{say, tell_age};
 use super::{About, Refused, Wanted, digest, only};
 use crate::problem::Problem;
 
@@ -22,9 +22,11 @@ pub(super) async fn tags(call: &Call, request: &Wanted<'_>) -> Result<Response, 
     let grant = request.open::<Read>(call).await?;
     let n = request.query.n.unwrap_or(TAGS).min(TAGS);
     let limit = u32::try_from(n).unwrap_or(u32::MAX) + 1;
-    let mut names = grant.ref_names(&request.package(), &request.query.last, limit).await?;
-    let more = cut(&mut names, n);
-    Ok(say(oci::tags(request.at, &names, more)))
+    let mut names = grant.names_of_refs(&request.package(), &request.query.last, limit).await?;
+    let more = cut(&mut names.told, n);
+    let mut response = say(oci::tags(request.at, &names.told, more));
+    tell_age(&mut response, names.stale_since);
+    Ok(response)
 }
 
 /// Cuts a list that has one more than was wanted. Returns the number to go on with, if it was longer.
@@ -47,6 +49,12 @@ pub(super) async fn referrers(call: &Call, request: &Wanted<'_>, text: &str) -> 
     only(request.parts, &[Method::GET, Method::HEAD], "GET, HEAD")?;
     let grant = request.open::<Read>(call).await?;
     let subject = digest(text)?.to_string();
+    if let Some(told) = grant.belonging_there(&request.package(), &subject).await? {
+        let wanted = &request.query.artifact_types;
+        let mut response = say(oci::referrers(request.at, &subject, &told.told, wanted, None));
+        tell_age(&mut response, told.stale_since);
+        return Ok(response);
+    }
     let after = request.query.after.as_deref().map(str::parse::<VersionId>).transpose();
     let after = after.map_err(|_| Refused::about(About::Name, Problem::bad_request("after is not one of ours")))?;
     let found = grant.belonging(&request.package(), &subject, after, REFERRERS).await?;

@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use registry::{Call, Found, Grant, Read, Write};
 
+use super::super::documents::tell_age;
 use super::super::fetch::respond_ourselves;
 use super::super::{receive, text};
 use super::{About, Refused, Wanted, bare, malformed, not_possible, reference};
@@ -38,17 +39,22 @@ fn known(request: &Wanted<'_>, text: &str) -> Result<Reference, Refused> {
 }
 
 async fn show(grant: &Grant<Read>, request: &Wanted<'_>, wanted: &Reference) -> Result<Response, Refused> {
-    let named = match wanted {
-        Reference::Tag(tag) => digest_of(&grant.pointed(&request.package(), tag).await?)?,
-        Reference::Digest(named) => *named,
+    let (named, stale_since) = match wanted {
+        Reference::Tag(tag) => {
+            let pointed = grant.points_at(&request.package(), tag).await?;
+            (digest_of(&pointed.told)?, pointed.stale_since)
+        }
+        Reference::Digest(named) => (*named, None),
     };
     let path = location(request.at, &named).map_err(registry::Error::from)?;
     let unknown = |_| Problem::not_found(format!("{}@{named} was not found", request.at));
-    let found = grant.find(&path).await.map_err(|error| match error.code() {
+    let found = grant.reach_version(&request.package(), &named, &path).await.map_err(|error| match error.code() {
         Some(model::Code::NotFound) => unknown(error),
         _ => error.into(),
     })?;
-    respond(grant, &found, request.parts, wanted, &named).await
+    let mut response = respond(grant, &found, request.parts, wanted, &named).await?;
+    tell_age(&mut response, stale_since);
+    Ok(response)
 }
 
 /// The digest that a manifest's version is named by.

@@ -7,6 +7,7 @@ use formats::{Named, PackageAt};
 use http::Method;
 use http::request::Parts;
 use model::EntryPath;
+use model::state::RepoKind;
 use registry::{Call, Error, Found, Grant, Presumed, Read};
 
 use super::{Asked, Refused, blobs, manifests};
@@ -62,6 +63,7 @@ async fn find(presumed: Presumed, at: &ImageAt, step: &Step) -> Result<Option<Pr
 
 async fn manifest(presumed: Presumed, at: &ImageAt, reference: Reference) -> Result<Option<Proven>, Error> {
     match &reference {
+        Reference::Tag(_) if presumed.kind() == RepoKind::Remote => Ok(None),
         Reference::Tag(tag) => {
             let (package, entry) = (PackageAt::named(at.name.as_str()), EntryPath::parse(MANIFEST)?);
             let found = presumed.find_pointed(&package, tag, &entry).await?;

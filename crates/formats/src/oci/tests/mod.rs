@@ -7,6 +7,8 @@ use model::{Code, Sha256Digest};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
+mod remote;
+
 use super::*;
 use crate::{Intake, Named, Piece, Plan, Refused, Source, StagedFile, Sums};
 

@@ -1,0 +1,174 @@
+//! What an upstream said before: how long it holds, how it is confirmed, what replaces it.
+
+use std::time::{Duration, Instant};
+
+use acceptance::Result;
+use acceptance::http::Answer;
+use serde_json::{Value, json};
+
+use super::shelf::{DECLARED, INDEXED, PATIENCE, Shelf, noise, of, remote, site, until};
+use super::upstream::{Say, Upstream};
+use crate::site::{Site, ensure};
+
+fn is_stale(answer: &Answer) -> bool {
+    answer.header("warning").is_some_and(|warning| warning.starts_with("110 "))
+        && answer.header("x-artifortress-stale-since").is_some_and(|since| since.starts_with("20"))
+}
+
+fn is_fresh(answer: &Answer) -> bool {
+    answer.header("warning").is_none() && answer.header("x-artifortress-stale-since").is_none()
+}
+
+async fn observations(site: &Site, key: &str) -> Result<String> {
+    let of =
+        format!("SELECT count(*) FROM observations WHERE repo_id = (SELECT id FROM repositories WHERE key = '{key}')");
+    site.server.sql(&of)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_index_is_served_while_the_upstream_is_away_and_says_so() -> Result<()> {
+    let (mut site, mut upstream) = (site().await?, Upstream::start().await?);
+    let mut known = Vec::new();
+    for format in INDEXED {
+        let bytes = noise(1, 3000);
+        let shelf = Shelf::bare(format);
+        shelf.stock(&upstream, &bytes);
+        let (patient, strict) = (shelf.at(&format!("{format}-patient")), shelf.at(&format!("{format}-strict")));
+        remote(&site, patient.key(), format, &upstream.url(), json!({"indexSeconds": 0})).await?;
+        remote(&site, strict.key(), format, &upstream.url(), json!({"indexSeconds": 0, "staleHours": 0})).await?;
+        strict.get_index(&site.admin).send().await?.expect(&[200])?;
+        let fresh = patient.get_index(&site.admin).send().await?.expect(&[200])?;
+        ensure(is_fresh(&fresh), format!("{format}: {:?}", fresh.headers))?;
+        known.push((patient, strict, fresh.body));
+    }
+    upstream.down().await;
+    for _ in 0..2 {
+        for (patient, strict, body) in &known {
+            let stale = of(patient.format, patient.get_index(&site.admin).send().await?.expect(&[200]))?;
+            ensure(is_stale(&stale) && stale.body == *body, format!("{}: {:?}", patient.format, stale.headers))?;
+            of(strict.format, strict.get_index(&site.admin).send().await?.expect(&[503]))?;
+        }
+        site.server.restart().await?;
+        site.admin = site.server.admin()?;
+    }
+    upstream.up().await?;
+    for (patient, ..) in &known {
+        let fresh = until(PATIENCE, || patient.get_index(&site.admin), 200).await?;
+        ensure(is_stale(&fresh) || is_fresh(&fresh), format!("{:?}", fresh.headers))?;
+    }
+    Ok(())
+}
+
+/// A crate is asked for in two spellings, and a module for its latest version: what the upstream has not of them must
+/// not take the rest along when it goes away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_partly_missing_is_stale_as_a_whole() -> Result<()> {
+    let (mut site, mut upstream) = (site().await?, Upstream::start().await?);
+    let settings = json!({"indexSeconds": 0, "missingSeconds": 0});
+    let cargo = Shelf::bare("cargo");
+    let (kind, body) = cargo.index_body("my-tool", "", b"x");
+    upstream.says("/config.json", Say::answer(200, &[], json!({"dl": upstream.url()}).to_string()));
+    upstream.says("/my/-t/my-tool", Say::answer(200, &[("Content-Type", kind)], body));
+    remote(&site, "crates", "cargo", &upstream.url(), settings.clone()).await?;
+    upstream.says("/example.com/gtool/@v/list", Say::answer(200, &[], "v1.0.0\n"));
+    remote(&site, "modules", "go", &upstream.url(), settings).await?;
+    let paths = ["/repository/crates/my/-t/my-tool", "/repository/modules/example.com/gtool/@v/list"];
+    for path in paths {
+        of(path, site.admin.get(path).send().await?.expect(&[200]))?;
+    }
+    ensure(upstream.count("/my/_t/my_tool") == 1, "the other spelling is asked for")?;
+    upstream.down().await;
+    for _ in 0..2 {
+        for path in paths {
+            let stale = of(path, site.admin.get(path).send().await?.expect(&[200]))?;
+            ensure(is_stale(&stale), format!("{path}: {:?}", stale.headers))?;
+        }
+        site.server.restart().await?;
+        site.admin = site.server.admin()?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_is_confirmed_by_its_tag_and_replaced_by_another() -> Result<()> {
+    let (site, upstream) = (site().await?, Upstream::start().await?);
+    for format in INDEXED {
+        let settings = json!({"indexSeconds": 0, "missingSeconds": 0});
+        let shelf = Shelf::stocked(&site, &upstream, format, settings, b"one").await?;
+        let first = shelf.get_index(&site.admin).send().await?.expect(&[200])?;
+        let (rows, asked) = (observations(&site, shelf.key()).await?, upstream.count(&shelf.index()));
+        upstream.says(&shelf.index(), Say::answer(304, &[("ETag", "\"one\"")], ""));
+        for _ in 0..3 {
+            let same = of(format, shelf.get_index(&site.admin).send().await?.expect(&[200]))?;
+            ensure(same.body == first.body && is_fresh(&same), format!("{format}: {}", same.text()))?;
+        }
+        ensure(upstream.count(&shelf.index()) == asked + 3, format!("{format}: it is asked each time"))?;
+        let sent: Vec<_> = upstream.asked().into_iter().filter(|asked| asked.path == shelf.index()).collect();
+        let tag = |asked: &super::upstream::Asked| asked.header("if-none-match") == Some("\"one\"");
+        ensure(sent[asked..].iter().all(tag), format!("{format}: without its tag"))?;
+        // The same words again say the same.
+        shelf.stock(&upstream, b"one");
+        shelf.get_index(&site.admin).send().await?.expect(&[200])?;
+        ensure(observations(&site, shelf.key()).await? == rows, format!("{format}: a row without news"))?;
+        let (kind, body) =
+            shelf.index_body(&index_name(&shelf), &format!("{}{}", upstream.url(), shelf.file()), b"one");
+        let news = body.replace("1.0.0", "1.2.3");
+        upstream.says(&shelf.index(), Say::answer(200, &[("Content-Type", kind), ("ETag", "\"two\"")], news));
+        let second = shelf.get_index(&site.admin).send().await?.expect(&[200])?;
+        ensure(second.text().contains("1.2.3"), format!("{format}: {}", second.text()))?;
+        ensure(observations(&site, shelf.key()).await? != rows, format!("{format}: no row of the news"))?;
+    }
+    Ok(())
+}
+
+fn index_name(shelf: &Shelf) -> String {
+    let index = shelf.index();
+    let name = index.split('/').rfind(|part| part.ends_with("tool"));
+    name.unwrap_or_default().to_owned()
+}
+
+/// The upstream has other bytes for a file by now: ours stay, our index names ours, and the journal tells of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_change_there_do_not_change_here() -> Result<()> {
+    let (site, upstream) = (site().await?, Upstream::start().await?);
+    for format in DECLARED {
+        let (ours, theirs) = (noise(1, 3000), noise(2, 3000));
+        let shelf = Shelf::stocked(&site, &upstream, format, json!({"indexSeconds": 0}), &ours).await?;
+        shelf.get_file(&site.admin).send().await?.expect(&[200])?;
+        let before = shelf.get_index(&site.admin).send().await?.expect(&[200])?;
+        let count = upstream.count(&shelf.file());
+        shelf.stock(&upstream, &theirs);
+        for _ in 0..2 {
+            let after = shelf.get_index(&site.admin).send().await?.expect(&[200])?;
+            let (now, then) = (without_revision(&after)?, without_revision(&before)?);
+            ensure(now == then, format!("{format}: {now} instead of {then}"))?;
+            let file = shelf.get_file(&site.admin).send().await?.expect(&[200])?;
+            ensure(file.body == ours, format!("{format}: other bytes"))?;
+        }
+        ensure(upstream.count(&shelf.file()) == count, format!("{format}: they are fetched"))?;
+        let path = shelf.our_file().split_off("/repository/".len() + shelf.key().len() + 1);
+        // The journal is put in order a little after what it tells.
+        let start = Instant::now();
+        while told(&site, &path).await?.is_empty() {
+            ensure(start.elapsed() < PATIENCE, format!("{format}: the journal does not tell of {path}"))?;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let told = told(&site, &path).await?;
+        ensure(told.len() == 1, format!("{format}: {told:?}"))?;
+    }
+    Ok(())
+}
+
+/// An index as JSON, without what npm calls its revision.
+fn without_revision(index: &Answer) -> Result<Value> {
+    let mut index = index.json()?;
+    index.as_object_mut().and_then(|fields| fields.remove("_rev"));
+    Ok(index)
+}
+
+/// The events of a changed file.
+async fn told(site: &Site, path: &str) -> Result<Vec<Value>> {
+    let audit = site.admin.get("/v1/audit?action=upstream.changed").send().await?.expect(&[200])?.json()?;
+    let items = audit["items"].as_array().cloned().unwrap_or_default();
+    Ok(items.into_iter().filter(|event| event.to_string().contains(path)).collect())
+}

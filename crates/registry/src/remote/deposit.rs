@@ -1,0 +1,89 @@
+//! What was brought from an upstream becomes a version, or a part of one.
+
+use formats::PackageAt;
+use model::{Sha256Digest, VersionName};
+use store::packages::Coordinate;
+use store::releases::{self, NewFile, PublishRelease};
+
+use super::fill::Fetch;
+use super::source::Wanted;
+use crate::authorize::{Grant, Read};
+use crate::error::Result;
+use crate::packaging::Staged;
+use crate::store_file::stored_place;
+
+impl Fetch {
+    /// From here on it is served from here.
+    pub(super) async fn publish(&self, wanted: Wanted, staged: Staged) -> Result<Sha256Digest> {
+        let registry = self.grant.registry();
+        let (digest, place) = (staged.received.digest, stored_place(&staged.received));
+        let attributes = wanted.attributes(&staged.sums);
+        let file = NewFile {
+            path: wanted.path,
+            location: wanted.location,
+            bytes: releases::Bytes::New(registry.new_blob(staged.received)),
+            media_type: None,
+            attributes,
+        };
+        let write = PublishRelease {
+            files: vec![file],
+            manifest: wanted.manifest,
+            joins: true,
+            stays_open: true,
+            ..self.grant.release_of_ours(wanted.package, wanted.display, wanted.version)
+        };
+        self.write(write, digest, place).await
+    }
+
+    /// Publishes what was brought: bytes of this digest, at this place.
+    pub(super) async fn write(
+        &self,
+        write: PublishRelease,
+        digest: Sha256Digest,
+        place: Option<blobs::Key>,
+    ) -> Result<Sha256Digest> {
+        match self.grant.store().write(write).await {
+            Ok(_) => Ok(digest),
+            Err(error) => {
+                self.grant.registry().abandon(place, &error).await;
+                // Another process was first.
+                match self.grant.find_object(&self.object).await {
+                    Ok(found) => Ok(found.digest()),
+                    Err(_) => Err(error.into()),
+                }
+            }
+        }
+    }
+}
+
+impl Grant<Read> {
+    /// A release of this version as we make it, without files.
+    pub(super) fn release_of_ours(&self, package: PackageAt, display: String, version: VersionName) -> PublishRelease {
+        PublishRelease {
+            act: self.act_of_ours(),
+            repo: self.repo_id(),
+            package: Coordinate {
+                kind: self.repo().format.clone(),
+                namespace: package.namespace,
+                name: package.name,
+                display_name: display,
+            },
+            new_package: self.ambient().id(),
+            exact_name: false,
+            id: self.ambient().id(),
+            version,
+            files: Vec::new(),
+            manifest: "{}".to_owned(),
+            refs: Vec::new(),
+            fixed: Vec::new(),
+            subject: None,
+            again: false,
+            joins: false,
+            twin: None,
+            seal: None,
+            stays_open: false,
+            gather: None,
+            limits: self.settings().limits,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What an upstream tells of refs, and of versions that belong to others; where a repository is local, what is here.
+
+use std::sync::Arc;
+
+use formats::{PackageAt, Wanting};
+use model::{RefName, Timestamp};
+
+use super::known::{Seen, Which};
+use crate::authorize::{Grant, Read};
+use crate::error::{Error, Result};
+
+/// What is told, and how old it may be.
+#[derive(Clone, Debug)]
+pub struct Aged<T> {
+    /// What is told.
+    pub told: T,
+    /// When the upstream last said so, where that should have been asked again and failed.
+    pub stale_since: Option<Timestamp>,
+}
+
+impl<T> Aged<T> {
+    fn fresh(told: T) -> Self {
+        Self { told, stale_since: None }
+    }
+}
+
+impl Grant<Read> {
+    /// The name of the version that a ref points at, here or at the upstream. 404 when there is none.
+    pub async fn points_at(&self, at: &PackageAt, name: &RefName) -> Result<Aged<Arc<str>>> {
+        if !self.is_remote() {
+            return self.pointed(at, name).await.map(Aged::fresh);
+        }
+        let missing = || Error::not_found(&format!("{}:{name}", at.name));
+        let seen = self.seen(at, Wanting::One(name.as_str())).await?.ok_or_else(missing)?;
+        let (_, version) = seen.known.refs.first().ok_or_else(missing)?;
+        Ok(Aged { told: version.as_str().into(), stale_since: seen.stale_since })
+    }
+
+    /// The names of refs after the name `after`, in the order of their bytes. 404 when there is no such package.
+    pub async fn names_of_refs(&self, at: &PackageAt, after: &str, limit: u32) -> Result<Aged<Vec<String>>> {
+        if !self.is_remote() {
+            return self.ref_names(at, after, limit).await.map(Aged::fresh);
+        }
+        let seen = self.seen(at, Wanting::All).await?.ok_or_else(|| Error::not_found(&at.name))?;
+        let names = seen.known.refs.iter().map(|(name, _)| name).filter(|name| name.as_str() > after);
+        let told = names.take(limit as usize).cloned().collect();
+        Ok(Aged { told, stale_since: seen.stale_since })
+    }
+
+    /// The versions, with their metadata, that belong to the version named `subject` at the upstream, without those that
+    /// were withdrawn here. `None`: the repository is local, see [`Grant::belonging`].
+    pub async fn belonging_there(&self, at: &PackageAt, subject: &str) -> Result<Option<Aged<Vec<(String, String)>>>> {
+        if !self.is_remote() {
+            return Ok(None);
+        }
+        let Some(seen) = self.seen_beside(at, subject).await? else {
+            return Ok(Some(Aged::fresh(Vec::new())));
+        };
+        let overlay = self.overlay(at, &seen).await?;
+        let versions = seen.known.versions.iter().map(|one| (one.version.to_string(), one.manifest.clone()));
+        let told = versions.filter(|(version, _)| !overlay.withdrawn.contains(version)).collect();
+        Ok(Some(Aged { told, stale_since: seen.stale_since }))
+    }
+
+    /// What belongs to a version, however the upstream tells of that. While it fails, the way that it told of it before.
+    async fn seen_beside(&self, at: &PackageAt, subject: &str) -> Result<Option<Arc<Seen>>> {
+        let seen = self.seen(at, Wanting::Part(subject)).await;
+        if let Ok(Some(_)) = seen {
+            return seen;
+        }
+        let Some(part) = self.remote()?.format.contents().and_then(|contents| contents.older_part(subject)) else {
+            return seen;
+        };
+        let older = self.seen(at, Wanting::Part(&part)).await;
+        match (seen, older) {
+            (Err(_), Ok(Some(older))) if older.stale_since.is_some() => Ok(Some(older)),
+            (Err(error), _) => Err(error),
+            (Ok(_), older) => older,
+        }
+    }
+
+    async fn seen(&self, at: &PackageAt, wanted: Wanting<'_>) -> Result<Option<Arc<Seen>>> {
+        self.told(self.remote()?, at, Which::of(wanted)).await
+    }
+}
