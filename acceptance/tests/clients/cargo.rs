@@ -140,7 +140,7 @@ async fn index(desk: &Desk) -> Result<()> {
 }
 
 /// A home with the configuration that our program prints, without patience for a network.
-fn set_up(desk: &Desk, home: &str) -> Result<()> {
+pub(crate) fn set_up(desk: &Desk, home: &str) -> Result<()> {
     desk.write(&format!("{home}/config.toml"), desk.config("cargo", "config.toml")? + "[net]\nretry = 0\n").map(drop)
 }
 
@@ -164,7 +164,8 @@ pub(crate) fn library(desk: &Desk, name: &str, version: &str, more: &str) -> Res
 
 pub(crate) fn application(desk: &Desk, name: &str, dependency: &str) -> Result<()> {
     let manifest = format!(
-        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n[dependencies]\n{dependency}\n"
+        "[package]\nname = \"{}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n[dependencies]\n{dependency}\n",
+        name.rsplit('/').next().unwrap_or(name)
     );
     desk.write(&format!("{name}/Cargo.toml"), manifest)?;
     desk.write(&format!("{name}/src/main.rs"), "fn main() {}\n").map(drop)

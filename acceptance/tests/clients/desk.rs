@@ -23,12 +23,17 @@ pub(crate) struct Desk {
 impl Desk {
     /// Begins with an empty repository of the format.
     pub(crate) async fn open(backing: Backing, format: &'static str) -> Result<Desk> {
+        Desk::with(backing, format, json!({"repoType": "local"})).await
+    }
+
+    /// Begins with a repository of the format, made from these fields.
+    pub(crate) async fn with(backing: Backing, format: &'static str, mut fields: Value) -> Result<Desk> {
         let plan = Server::plan(backing).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0");
         let server = plan.variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.0/8").start().await?;
         let admin = server.admin()?.token().to_owned();
         let desk = Desk::at(server, format, admin)?;
-        let body = json!({"repoKey": format, "format": format, "repoType": "local"});
-        desk.admin.post("/v1/repos").json(&body).send().await?.expect(&[201])?;
+        (fields["repoKey"], fields["format"]) = (json!(format), json!(format));
+        desk.admin.post("/v1/repos").json(&fields).send().await?.expect(&[201])?;
         Ok(desk)
     }
 
@@ -145,6 +150,12 @@ impl Deed {
             None => Ok(said),
             Some(word) => Err(Trouble::new(format!("{} does not say {word:?}:\n{}", name, said))),
         }
+    }
+
+    /// Starts it, and what it says is lost: a server, which the caller ends.
+    pub(crate) fn begins(mut self) -> Result<Child> {
+        self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        nursery::spawn(self.command)
     }
 
     /// Starts it and waits for a line that begins with `start`. Returns that line, and what is under way.

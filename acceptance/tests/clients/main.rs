@@ -19,3 +19,4 @@ mod npm_wire;
 mod oci;
 mod pypi;
 mod real;
+mod remote;

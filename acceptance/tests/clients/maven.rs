@@ -9,7 +9,7 @@ use acceptance::server::{Backing, Persona, binary};
 use crate::desk::{Deed, Desk};
 
 const DEPLOY: &str = "org.apache.maven.plugins:maven-deploy-plugin:2.7:deploy-file";
-const GET: &str = "org.apache.maven.plugins:maven-dependency-plugin:2.8:get";
+pub(crate) const GET: &str = "org.apache.maven.plugins:maven-dependency-plugin:2.8:get";
 /// The guide whose command the test runs.
 const GUIDE: &str = "docs/formats/maven.md";
 /// Where the system's packages put Maven's own plugins.
@@ -148,7 +148,7 @@ async fn seen(reader: &Persona, module: &str) -> Result<[bool; 4]> {
 }
 
 /// The settings that our program prints, with the system's packages in place of the public repository.
-fn settings(desk: &Desk) -> Result<()> {
+pub(crate) fn settings(desk: &Desk) -> Result<()> {
     let mirror = format!("<mirror><id>plugins</id><mirrorOf>central</mirrorOf><url>file://{PLUGINS}</url></mirror>");
     let printed = desk.config("maven", "settings.xml")?;
     let settings = printed.replace("<profiles>", &format!("<mirrors>{mirror}</mirrors>\n<profiles>"));
@@ -165,7 +165,7 @@ pub(crate) fn mvn(desk: &Desk, token: &str, local: &str) -> Result<Deed> {
 }
 
 /// A parent with two modules, one of which depends on the other.
-fn build(desk: &Desk) -> Result<()> {
+pub(crate) fn build(desk: &Desk) -> Result<()> {
     let home = desk.config("maven", "pom.xml")?;
     let gav = |artifact: &str| {
         format!("<groupId>com.example</groupId><artifactId>{artifact}</artifactId><version>1.0</version>")

@@ -1,8 +1,8 @@
 //! Python: twine hands in and pip installs; uv and poetry do both.
 
-mod poetry;
+pub(crate) mod poetry;
 pub(crate) mod python;
-mod uv;
+pub(crate) mod uv;
 mod wire;
 
 use std::path::Path;

@@ -13,12 +13,8 @@ async fn poetry_publishes_and_installs() -> Result<()> {
     let (admin, reader) = (desk.admin.token().to_owned(), desk.token("rita", &["repo:pypi:read"]).await?);
     library(&desk, "42")?;
     set_up(&desk, "reader", &reader)?;
-    application(&desk, "reader/app")?;
-    // The lines of the guide, in the project.
-    for line in shown(&desk, "sh", 0, &reader)?.lines() {
-        let words = line.split_whitespace().skip(1);
-        poetry(&desk, "reader")?.args(words).at(desk.home.join("reader/app")).works()?;
-    }
+    application(&desk, "reader/app", "greeting = \"*\"\n")?;
+    told(&desk, "reader", &reader)?;
     for (who, token) in [("admin", admin.as_str()), ("stranger", "not-a-token")] {
         set_up(&desk, who, token)?;
         for file in ["config/config.toml", "config/auth.toml", "app/pyproject.toml"] {
@@ -82,7 +78,7 @@ async fn choices(desk: &Desk) -> Result<()> {
 }
 
 /// Poetry with the home of somebody.
-fn poetry(desk: &Desk, who: &str) -> Result<Deed> {
+pub(crate) fn poetry(desk: &Desk, who: &str) -> Result<Deed> {
     let deed = client(desk, who, "poetry")?.env("POETRY_CACHE_DIR", desk.home.join(who).join("poetry"));
     let deed = deed.env("POETRY_CONFIG_DIR", desk.home.join(who).join("config"));
     Ok(deed
@@ -101,8 +97,20 @@ fn library(desk: &Desk, answer: &str) -> Result<()> {
     poetry(desk, "admin")?.args(["build"]).at(desk.home.join("library")).works().map(drop)
 }
 
-fn application(desk: &Desk, folder: &str) -> Result<()> {
-    let project = "[tool.poetry]\npackage-mode = false\n\n[tool.poetry.dependencies]\npython = \">=3.8,<4\"\ngreeting = \"*\"\n\n[build-system]\n\
-         requires = [\"poetry-core\"]\nbuild-backend = \"poetry.core.masonry.api\"\n";
+/// A project with these needs, one a line.
+pub(crate) fn application(desk: &Desk, folder: &str, needs: &str) -> Result<()> {
+    let project = format!(
+        "[tool.poetry]\npackage-mode = false\n\n[tool.poetry.dependencies]\npython = \">=3.8,<4\"\n{needs}\n[build-system]\n\
+         requires = [\"poetry-core\"]\nbuild-backend = \"poetry.core.masonry.api\"\n"
+    );
     desk.write(&format!("{folder}/pyproject.toml"), project).map(drop)
+}
+
+/// The lines of the guide, in the project of somebody with this token.
+pub(crate) fn told(desk: &Desk, who: &str, token: &str) -> Result<()> {
+    for line in shown(desk, "sh", 0, token)?.lines() {
+        let words = line.split_whitespace().skip(1);
+        poetry(desk, who)?.args(words).at(desk.home.join(who).join("app")).works()?;
+    }
+    Ok(())
 }

@@ -47,7 +47,7 @@ pub(crate) fn run(desk: &Desk, python: &Path, text: &str) -> Result<String> {
 }
 
 /// Makes a package from this description; its path.
-pub(super) fn packed(desk: &Desk, folder: &str, kind: &str, said: &Json) -> Result<String> {
+pub(crate) fn packed(desk: &Desk, folder: &str, kind: &str, said: &Json) -> Result<String> {
     let program = desk.write("pack.py", include_str!("pack.py"))?.display().to_string();
     let folder = desk.home.join(folder).display().to_string();
     let deed = desk.command(Path::new(CLIENTS).join("python"))?;

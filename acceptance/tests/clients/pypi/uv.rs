@@ -103,7 +103,7 @@ async fn choices(desk: &Desk) -> Result<()> {
 }
 
 /// uv with the home and the cache of somebody.
-fn uv(desk: &Desk, who: &str) -> Result<Deed> {
+pub(crate) fn uv(desk: &Desk, who: &str) -> Result<Deed> {
     let deed = client(desk, who, "uv")?.env("UV_CACHE_DIR", desk.home.join(who).join("uv"));
     let python = "/opt/clients/python/bin/python";
     Ok(deed.env("UV_PYTHON", python).env("UV_PYTHON_DOWNLOADS", "never").env("UV_NO_PROGRESS", "1"))
@@ -121,10 +121,10 @@ fn library(desk: &Desk, version: &str, answer: &str) -> Result<()> {
     uv(desk, "admin")?.args(["build", "--offline"]).at(desk.home.join("library")).works().map(drop)
 }
 
-fn application(desk: &Desk, name: &str, needs: &[&str]) -> Result<()> {
+pub(crate) fn application(desk: &Desk, folder: &str, needs: &[&str]) -> Result<()> {
     let project = format!(
-        "[project]\nname = \"{name}\"\nversion = \"0.1\"\nrequires-python = \">=3.8\"\ndependencies = {needs:?}\n\n{}",
+        "[project]\nname = \"app\"\nversion = \"0.1\"\nrequires-python = \">=3.8\"\ndependencies = {needs:?}\n\n{}",
         shown(desk, "toml", 0, "")?
     );
-    desk.write(&format!("{name}/pyproject.toml"), project).map(drop)
+    desk.write(&format!("{folder}/pyproject.toml"), project).map(drop)
 }

@@ -138,9 +138,9 @@ fn pages_of_every_vendor_are_read() {
         (
             "a base",
             format!(
-                "<base target=x><base href=\"/root/\"><base href=\"/no/\"><a\nhref = \"{name}#egg=x&amp;sha256={A}\" data-requires-python=\">=3.8\" />"
+                "<base target=x><base href=\"/up/\"><base href=\"/no/\"><a\nhref = \"{name}#egg=x&amp;sha256={A}\" data-requires-python=\">=3.8\" />"
             ),
-            there("root"),
+            there("up"),
         ),
     ] {
         let known = page(&format!("<!DOCTYPE html><title>Links <a href=x></title>{body}"));

@@ -1,0 +1,113 @@
+//! A static mirror: files in a folder, served as they are by a server that knows nothing of packages.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use acceptance::ports::Port;
+use acceptance::{Result, Trouble, scratch};
+use percent_encoding::percent_decode_str;
+
+/// What stands for a folder.
+const INDEXES: [&str; 2] = ["index.html", "index.json"];
+
+/// A file server on a thread of its own: tests wait for their clients without looking after anything else.
+pub(super) struct Mirror {
+    /// What it serves; removed with it.
+    pub(super) folder: PathBuf,
+    port: Port,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Mirror {
+    pub(super) fn begin() -> Result<Mirror> {
+        let (folder, port, ended) = (scratch::folder("mirror")?, Port::claim()?, Arc::new(AtomicBool::new(false)));
+        let listener = TcpListener::bind(port.address())?;
+        let (root, over) = (folder.clone(), Arc::clone(&ended));
+        let thread = thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if over.load(Ordering::SeqCst) {
+                    return;
+                }
+                let root = root.clone();
+                thread::spawn(move || serve(&root, client));
+            }
+        });
+        Ok(Mirror { folder, port, ended, thread: Some(thread) })
+    }
+
+    /// Its address, without a slash at the end.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.port.address())
+    }
+
+    /// Writes a file that it serves from now on.
+    pub(super) fn write(&self, path: &str, content: impl AsRef<[u8]>) -> Result<()> {
+        let path = self.folder.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
+        Ok(fs::write(path, content)?)
+    }
+
+    /// Nobody is served any more.
+    pub(super) fn stop(&mut self) -> Result<()> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        self.ended.store(true, Ordering::SeqCst);
+        // It waits for the next client, which is this one.
+        drop(TcpStream::connect(self.port.address()));
+        thread.join().map_err(|_| Trouble::new("the mirror broke down"))
+    }
+}
+
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        drop(self.stop());
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// One request, and the end of the connection. Clients that go away are no trouble.
+fn serve(root: &Path, client: TcpStream) {
+    drop(client.set_read_timeout(Some(Duration::from_secs(20))));
+    let mut reader = BufReader::new(&client);
+    let mut first = String::new();
+    drop(reader.read_line(&mut first));
+    let mut line = String::from("?");
+    while !line.trim().is_empty() {
+        line.clear();
+        drop(reader.read_line(&mut line));
+    }
+    let path = first.split(' ').nth(1).unwrap_or_default().trim_start_matches('/');
+    let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
+    let (status, kind, body) = match find(root, &path) {
+        Some(file) => ("200 OK", kind(&file), fs::read(&file).unwrap_or_default()),
+        None => ("404 Not Found", "text/html", b"<h1>404</h1>".to_vec()),
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    let mut writer = &client;
+    drop(writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body)));
+}
+
+fn find(root: &Path, path: &str) -> Option<PathBuf> {
+    let inside = path.split('/').all(|segment| segment != "..");
+    let file = root.join(path);
+    let candidates = INDEXES.iter().map(|index| file.join(index)).chain([file.clone()]);
+    candidates.filter(|_| inside).find(|file| file.is_file())
+}
+
+fn kind(file: &Path) -> &'static str {
+    match file.extension().and_then(|ending| ending.to_str()) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("json") => "application/json",
+        Some("xml" | "pom") => "text/xml",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,107 @@
+//! Through a remote repository whose upstream is another vendor's server.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Child;
+use std::time::Duration;
+
+use acceptance::http::Http;
+use acceptance::ports::Port;
+use acceptance::server::Backing;
+use acceptance::{Result, nursery};
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::node::{NPM, sources};
+use super::python::{PIP, wheels};
+use super::{Source, follow};
+use crate::desk::{Deed, Desk};
+use crate::node::{CLIENTS, client};
+use crate::pypi::python;
+
+/// How long such a server may take to begin: they are large, and machines slow.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Where `kit/install-tools` puts devpi.
+const DEVPI: &str = "/opt/clients/devpi/bin";
+
+/// A server that runs; ends with it.
+pub(super) struct Stranger {
+    child: Child,
+    _port: Port,
+}
+
+impl Stranger {
+    fn begin(deed: Deed, port: Port) -> Result<Stranger> {
+        let stranger = Stranger { child: deed.begins()?, _port: port };
+        let address = stranger._port.address();
+        nursery::until(PATIENCE, "another vendor's server", || Ok(TcpStream::connect(address).is_ok()))?;
+        Ok(stranger)
+    }
+
+    pub(super) fn stop(&mut self) -> Result<()> {
+        nursery::signal(&self.child, Signal::KILL)?;
+        nursery::wait(&mut self.child, PATIENCE, "another vendor's server").map(drop)
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        drop(self.stop());
+    }
+}
+
+#[tokio::test]
+async fn npm_of_verdaccio() -> Result<()> {
+    let port = Port::claim()?;
+    let (http, place) = (Http::new(port.address()), port.address());
+    let fields = json!({"repoType": "remote", "upstreamUrl": format!("http://{place}")});
+    let desk = Desk::with(Backing::Embedded, "npm", fields).await?;
+    let config = "storage: ./storage\nauth: {htpasswd: {file: ./htpasswd}}\nuplinks: {}\npackages:\n  \
+                  '**': {access: $all, publish: $authenticated}\nlog: {type: stdout, level: fatal}\n";
+    let config = desk.write("verdaccio/config.yaml", config)?.display().to_string();
+    let program = Path::new(CLIENTS).join("verdaccio/node_modules/.bin/verdaccio");
+    let deed = desk.command(program)?.args(["-c", config.as_str(), "-l", &place.to_string()]);
+    let stranger = Stranger::begin(deed.at(desk.home.join("verdaccio")), port)?;
+
+    let user = json!({"name": "ada", "password": "correct horse"});
+    let made = http.request("PUT", "/-/user/org.couchdb.user:ada").json(&user).send().await?;
+    let token = made.expect(&[201])?.string("/token")?;
+    desk.write("theirs/.npmrc", format!("registry=http://{place}/\n//{place}/:_authToken=${{NPM_TOKEN}}\n"))?;
+    for (folder, _, _) in sources(&desk)? {
+        let publish = client(&desk, "theirs", &token, "npm")?.args(["publish"]);
+        publish.at(desk.home.join(folder)).works()?;
+    }
+    follow(&NPM, &desk, Source::Stranger(stranger)).await
+}
+
+#[tokio::test]
+async fn pip_of_devpi() -> Result<()> {
+    let port = Port::claim()?;
+    let (http, place) = (Http::new(port.address()), port.address());
+    let fields = json!({"repoType": "remote", "upstreamUrl": format!("http://{place}/ada/dev/+simple")});
+    let desk = Desk::with(Backing::Embedded, "pypi", fields).await?;
+    let data = desk.home.join("devpi").display().to_string();
+    let own = |program: &str| -> Result<Deed> {
+        Ok(desk.command(Path::new(DEVPI).join(program))?.args(["--serverdir", data.as_str()]))
+    };
+    own("devpi-init")?.args(["--no-root-pypi", "--root-passwd", "another secret"]).works()?;
+    let stranger = Stranger::begin(own("devpi-server")?.args(["--port", &place.port().to_string()]), port)?;
+
+    http.put("/ada").json(&json!({"password": "secret"})).send().await?.expect(&[201])?;
+    let ada = json!({"user": "ada", "password": "secret"});
+    let login = http.post("/+login").json(&ada).send().await?.expect(&[200])?;
+    let session = login.string("/result/password")?;
+    let index = http.put("/ada/dev").json(&json!({"type": "stage", "bases": []}));
+    index.basic("ada", &session).send().await?.expect(&[200])?;
+    let theirs = format!(
+        "[distutils]\nindex-servers = theirs\n\n[theirs]\nrepository = http://{place}/ada/dev/\nusername = ada\npassword = secret\n"
+    );
+    desk.write("theirs/.pypirc", theirs)?;
+    for wheel in wheels(&desk)? {
+        let twine = python::client(&desk, "theirs", "twine")?;
+        twine.args(["upload", "--non-interactive", "--disable-progress-bar", "-r", "theirs", &wheel]).works()?;
+    }
+    fs::remove_dir_all(desk.home.join("dist"))?;
+    follow(&PIP, &desk, Source::Stranger(stranger)).await
+}
