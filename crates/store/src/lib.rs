@@ -30,6 +30,7 @@ pub mod locations;
 pub mod logins;
 pub mod manifests;
 pub mod marks;
+mod members;
 mod migrate;
 pub mod observations;
 pub mod ops;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::args;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
+use crate::members;
 use crate::session::{Session, Tx};
 use crate::store::Write;
 use crate::value::Row;
@@ -79,17 +80,9 @@ pub async fn by_key(session: &mut Session<'_>, tenant: TenantId, key: &RepoKey) 
     let Some(row) = session.row(SQL, args![tenant, *key]).await? else { return Ok(None) };
     let mut found = repository(&row)?;
     if found.kind == RepoKind::Virtual {
-        found.members = members(session, found.id).await?;
+        found.members = members::of(session, found.id).await?;
     }
     Ok(Some(found))
-}
-
-async fn members(session: &mut Session<'_>, repo: RepoId) -> Result<Vec<RepoKey>> {
-    let sql = "SELECT r.key FROM members m JOIN repositories r ON r.id = m.member_id WHERE m.repo_id = $1 ORDER BY m.position";
-    let rows = session.rows(sql, args![repo]).await?;
-    rows.iter()
-        .map(|row| RepoKey::parse(&row.get::<String>(0)?).map_err(|error| Error::Defect(error.to_string())))
-        .collect()
 }
 
 /// Living repositories after the key `after`, in the order of their keys.
@@ -101,7 +94,7 @@ pub async fn list(session: &mut Session<'_>, tenant: TenantId, after: &str, limi
     let mut found: Vec<_> =
         session.rows(SQL, args![tenant, *after, limit]).await?.iter().map(repository).collect::<Result<_>>()?;
     for repo in found.iter_mut().filter(|repo| repo.kind == RepoKind::Virtual) {
-        repo.members = members(session, repo.id).await?;
+        repo.members = members::of(session, repo.id).await?;
     }
     Ok(found)
 }
@@ -161,7 +154,7 @@ impl Write for CreateRepository {
         if tx.execute(sql, args).await? == 0 {
             return Err(Error::conflict(format!("the repository key {} is in use or retired", self.key)));
         }
-        set_members(tx, act, self.id, &self.format, &self.members).await?;
+        members::set(tx, act, self.id, &self.format, &self.members).await?;
         let detail = json!({
             "repoKey": self.key, "format": self.format, "repoType": kind, "anonymousRead": self.anonymous_read,
             "upstreamUrl": self.upstream_url, "upstreamAuthSet": self.upstream_auth.is_some(), "memberRepos": self.members,
@@ -169,36 +162,6 @@ impl Write for CreateRepository {
         let id = self.id.to_string();
         record(tx, act, "repo.created", On { repo: Some(self.id), kind: "repository", id: &id }, &detail).await?;
         tx.touch_config().await
-    }
-}
-
-async fn set_members(tx: &mut Tx<'_>, act: &Act, repo: RepoId, format: &str, members: &[RepoKey]) -> Result<()> {
-    // Two changes at the same time must not close a circle together.
-    tx.row("SELECT value FROM epochs WHERE name = 'config' FOR UPDATE", &[]).await?;
-    tx.execute("DELETE FROM members WHERE repo_id = $1", args![repo]).await?;
-    for (position, key) in (0u64..).zip(members) {
-        let member =
-            by_key(tx, act.tenant, key).await?.ok_or_else(|| Error::not_found(&format!("the member {key}")))?;
-        if member.format != format {
-            return Err(Error::conflict(format!("the member {key} has the format {}, not {format}", member.format)));
-        }
-        let sql = "INSERT INTO members (repo_id, position, member_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-        if tx.execute(sql, args![repo, position, member.id]).await? == 0 {
-            return Err(Error::conflict(format!("the member {key} is listed twice")));
-        }
-    }
-    expect_no_circle(tx, repo).await
-}
-
-/// Refuses what would make a repository a member of itself, however many steps lie between.
-async fn expect_no_circle(tx: &mut Tx<'_>, repo: RepoId) -> Result<()> {
-    let sql = "WITH RECURSIVE inside (id) AS (
-         SELECT member_id FROM members WHERE repo_id = $1
-         UNION SELECT m.member_id FROM members m JOIN inside i ON m.repo_id = i.id)
-         SELECT 1 FROM inside WHERE id = $1";
-    match tx.row(sql, args![repo]).await? {
-        Some(_) => Err(Error::conflict("a virtual repository cannot be a member of itself, also through others")),
-        None => Ok(()),
     }
 }
 
@@ -271,7 +234,7 @@ impl Write for UpdateRepository {
         };
         if let Some(members) = &self.members {
             let format: String = row.get(1)?;
-            set_members(tx, act, self.id, &format, members).await?;
+            members::set(tx, act, self.id, &format, members).await?;
         }
         let detail = json!({
             "description": self.description, "anonymousRead": self.anonymous_read,

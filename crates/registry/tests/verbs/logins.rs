@@ -56,7 +56,7 @@ async fn a_token_that_ended_says_when(bench: &Bench) {
         somebody.confirm_login(&login).await.expect("a yes");
         tokens.push((redeem(bench, &name).await.expect("open").expect("a token"), somebody));
     }
-    let [(ritas, _), (sams, sam)] = tokens.as_slice() else { panic!("two") };
+    let ((ritas, _), (sams, sam)) = (&tokens[0], &tokens[1]);
     let until = call(bench, ritas).await.expect("a call").identity().expect("known").expires_at;
     sam.revoke_token(sam.identity().expect("known").token).await.expect("revoked");
     assert_eq!(told(sams).await.to_string(), unknown);

@@ -94,7 +94,8 @@ async fn what_makes_no_sense_is_refused_with_its_field(bench: &Bench) {
         (NewRepository { upstream_url: None, ..new("a") }, "upstreamUrl"),
         (NewRepository { kind: RepoKind::Local, upstream_auth: None, ..new("a") }, "upstreamUrl"),
         (NewRepository { kind: RepoKind::Local, upstream_url: None, ..new("a") }, "upstreamAuth"),
-        (NewRepository { kind: RepoKind::Virtual, ..new("a") }, "repoType"),
+        (NewRepository { kind: RepoKind::Virtual, ..new("a") }, "upstreamUrl"),
+        (NewRepository { members: vec![local.clone()], ..new("a") }, "memberRepos"),
     ];
     for (new, expected) in cases {
         assert_eq!(field(make(bench, new).await), (Code::BadRequest, Some(expected)));
