@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::shelf::{FORMATS, PATIENCE, Shelf, noise, of, remote, site, until};
+use super::shelf::{FORMATS, PATIENCE, Shelf, noise, of, site, until};
 use super::upstream::{Gate, Say, Upstream};
 use crate::site::{Site, ensure};
 
