@@ -5,7 +5,7 @@ use acceptance::server::Backing;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use super::mirror::Mirror;
+use super::mirror::{Mirror, bytes};
 use super::{Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::cargo::{application, cargo, library, set_up};
 use crate::desk::{Deed, Desk};
@@ -63,7 +63,7 @@ impl Client for Cargo {
             source(desk, name, None)?;
             let packed = cargo(desk, "home", "")?.args(["package", "--no-verify", "--allow-dirty"]);
             packed.at(desk.home.join(name)).works()?;
-            let bytes = std::fs::read(desk.home.join(format!("{name}/target/package/{name}-0.1.0.crate")))?;
+            let bytes = bytes(&desk.home.join(format!("{name}/target/package/{name}-0.1.0.crate")))?;
             let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
             let needs: Vec<Json> = needs.iter().map(|name| needed(name)).collect();
             let line =

@@ -1,7 +1,7 @@
 //! A static mirror: files in a folder, served as they are by a server that knows nothing of packages.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,6 +71,13 @@ impl Drop for Mirror {
     }
 }
 
+/// What is in a small file.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// One request, and the end of the connection. Clients that go away are no trouble.
 fn serve(root: &Path, client: TcpStream) {
     drop(client.set_read_timeout(Some(Duration::from_secs(20))));
@@ -85,7 +92,7 @@ fn serve(root: &Path, client: TcpStream) {
     let path = first.split(' ').nth(1).unwrap_or_default().trim_start_matches('/');
     let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
     let (status, kind, body) = match find(root, &path) {
-        Some(file) => ("200 OK", kind(&file), fs::read(&file).unwrap_or_default()),
+        Some(file) => ("200 OK", kind(&file), bytes(&file).unwrap_or_default()),
         None => ("404 Not Found", "text/html", b"<h1>404</h1>".to_vec()),
     };
     let head = format!(

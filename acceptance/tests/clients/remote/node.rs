@@ -6,7 +6,7 @@ use acceptance::server::Backing;
 use acceptance::{Result, Trouble};
 use serde_json::{Value as Json, json};
 
-use super::mirror::Mirror;
+use super::mirror::{Mirror, bytes};
 use super::{Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::desk::{Deed, Desk};
 use crate::node::{client, library, set_up};
@@ -175,7 +175,7 @@ impl Client for Node {
             let packed: Json = serde_json::from_str(&packed.at(desk.home.join(folder)).works()?)?;
             let text = |field: &str| packed[0][field].as_str().unwrap_or_default().to_owned();
             let archive = format!("{name}/-/{}", text("filename"));
-            mirror.write(&archive, std::fs::read(desk.home.join(folder).join(text("filename")))?)?;
+            mirror.write(&archive, bytes(&desk.home.join(folder).join(text("filename")))?)?;
             let dist = json!({"tarball": format!("{}/{archive}", mirror.url()), "shasum": text("shasum"),
                 "integrity": text("integrity")});
             let needs: Json =

@@ -7,7 +7,7 @@ use acceptance::{Result, Trouble};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::mirror::Mirror;
+use super::mirror::{Mirror, bytes};
 use super::{Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::desk::{Deed, Desk};
 use crate::pypi::poetry::{self, poetry};
@@ -100,7 +100,7 @@ const POETRY: Python = Python {
             let stem = name.split('-').next().unwrap_or_default();
             let project = format!("[project]\nname = \"{stem}\"\nversion = \"1.0\"\n");
             desk.write(&format!("{stem}/pyproject.toml"), project)?;
-            desk.write(&format!("{stem}/dist/{name}"), std::fs::read(file)?)?;
+            desk.write(&format!("{stem}/dist/{name}"), bytes(file)?)?;
             Ok(poetry(desk, "home")?.args(["publish", "-r", "ours"]).at(desk.home.join(stem)))
         };
         files.iter().map(publish).collect()
@@ -154,7 +154,7 @@ impl Client for Python {
     /// A page for each project, its files beside it, with their digests.
     fn lay_out(&self, desk: &Desk, mirror: &Mirror) -> Result<()> {
         for path in wheels(desk)? {
-            let (path, bytes) = (PathBuf::from(&path), std::fs::read(&path)?);
+            let (path, bytes) = (PathBuf::from(&path), bytes(Path::new(&path))?);
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
             let project = name.split('-').next().unwrap_or_default().to_lowercase().replace('_', "-");
