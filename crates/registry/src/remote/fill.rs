@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use formats::{Algorithm, Ask, NewFile as Announced, Sums};
+use formats::{Algorithm, Ask, Dated, NewFile as Announced, Sums};
 use model::digest::hex;
-use model::{Code, EntryPath, RepoId, Sha256Digest};
+use model::{Code, EntryPath, RepoId, Sha256Digest, Timestamp};
 use outbound::{Found as Answer, Question, Reply};
 use store::packages::Coordinate;
 use store::releases::{self, NewFile, PublishRelease};
@@ -87,6 +87,7 @@ impl Grant<Read> {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
             found => return found.map(Reached::Here),
         }
+        self.expect_path_admitted(path).await?;
         match self.join(path).await? {
             (fill, Some(pieces)) => {
                 let head = fill.head().await?;
@@ -213,10 +214,11 @@ impl Fetch {
             self.tell(FillHead { length: Some(found.size()), sha256: Some(found.digest()) });
             return Ok(found.digest());
         }
-        let wanted = self.grant.wanted(remote, &self.path).await?;
+        let mut wanted = self.grant.wanted(remote, &self.path).await?;
         // The file is read meanwhile: it holds one of the upstream's places, and checksums need others.
         let (received, checksum) = tokio::join!(self.receive(remote, &wanted), checksum(remote, &wanted));
-        let (staged, last) = received?;
+        let (staged, last, published_at) = received?;
+        wanted.published_at = published_at;
         let verified = checksum.and_then(|checksum| verify(&self.path, &wanted.declared.sums, checksum, &staged));
         if let Err(error) = verified {
             staged.discard(self.grant.registry());
@@ -235,9 +237,14 @@ impl Fetch {
     }
 
     /// Receives all of it; the last piece is held back until everything is known to be right.
-    async fn receive(&self, remote: &Remote, wanted: &Wanted) -> Result<(Staged, Option<Bytes>)> {
+    async fn receive(&self, remote: &Remote, wanted: &Wanted) -> Result<(Staged, Option<Bytes>, Option<Timestamp>)> {
         let reply = open(remote, &wanted.ask).await?;
         let mut reply = reply.ok_or_else(|| Error::not_found(&format!("the file {}", self.path)))?;
+        let published_at = match remote.format.dated() {
+            Dated::File => wanted.published_at.or(reply.changed_at()),
+            Dated::Index | Dated::Version => wanted.published_at,
+        };
+        self.grant.expect_answered(wanted, published_at).await?;
         let length = match (wanted.declared.size, reply.length()) {
             (Some(told), Some(comes)) if told != comes => {
                 let why = format!("it has {comes} bytes there instead of the {told} of the index");
@@ -259,7 +266,7 @@ impl Fetch {
             Some(Code::UploadVerificationFailed) => lies(&self.path, &error.to_string()),
             _ => error,
         })?;
-        Ok((staged, held))
+        Ok((staged, held, published_at))
     }
 
     /// From here on it is served from here.
