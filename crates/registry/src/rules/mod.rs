@@ -129,7 +129,14 @@ impl Grant<Admin> {
             return Err(Error::bad_request(format!("a repository has at most {MOST} rules")));
         }
         let format = format_of(self.repo())?;
-        rules.iter().enumerate().try_for_each(|(index, rule)| rule.check(index, format))?;
+        let remote = self.repo().kind == RepoKind::Remote;
+        for (index, rule) in rules.iter().enumerate() {
+            rule.check(index, format)?;
+            if !remote && !matches!(rule, Rule::Claim { .. }) {
+                let why = format!("rules[{index}] decides over what comes from an upstream: set it on a remote repository");
+                return Err(Error::bad_request(why));
+            }
+        }
         let rules = serde_json::to_string(rules).map_err(|error| Error::Defect(error.to_string()))?;
         self.update_repository(RepoChange { expected_revision, rules: Some(rules), ..RepoChange::default() }).await
     }

@@ -1,7 +1,6 @@
 //! Why something is kept out of a repository, and letting it in for a while.
 
 use axum::Json as Answer;
-use axum::extract::FromRequestParts;
 use http::StatusCode;
 use model::{EntryPath, Role, Timestamp, VersionName, WaiverId};
 use registry::{Admin, Explanation, Judged, NewWaiver, Question, Read, Rule, Waiver};
@@ -12,7 +11,6 @@ use super::access::Repo;
 use super::endpoint::{Access, Endpoint, delete, get, post};
 use super::packages::package_name;
 use super::page::{Page, Paging};
-use crate::app::App;
 use crate::edge::{Json, Path, Query};
 use crate::problem::Problem;
 
@@ -196,12 +194,7 @@ async fn waive(
     Ok((StatusCode::CREATED, Answer(WaiverView::of(grant.waive(new).await?))))
 }
 
-async fn end(Repo(grant): Repo<Admin>, Path(path): Path<WaiverPath>) -> Result<StatusCode, Problem> {
-    grant.end_waiver(path.waiver).await?;
+async fn end(Repo(grant): Repo<Admin>, Path((_, id)): Path<(String, WaiverId)>) -> Result<StatusCode, Problem> {
+    grant.end_waiver(id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Deserialize)]
-struct WaiverPath {
-    waiver: WaiverId,
 }
