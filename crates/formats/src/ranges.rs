@@ -205,8 +205,9 @@ mod tests {
 
     #[test]
     fn what_is_no_range_is_not_read() {
-        for odd in ["", " ", "latest", ">", ">= ", "> > 1", "1.2.3.4", "x.1", "1.x.3-a", "1.2-rc", "||", "=>1", "1..2", "[1,2)"]
-        {
+        for odd in [
+            "", " ", "latest", ">", ">= ", "> > 1", "1.2.3.4", "x.1", "1.x.3-a", "1.2-rc", "||", "=>1", "1..2", "[1,2)",
+        ] {
             assert!(semantic(odd, Bare::Exact).is_none(), "{odd}");
         }
         assert!(semantic(&"1 ".repeat(600), Bare::Exact).is_none());

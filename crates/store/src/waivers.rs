@@ -92,16 +92,8 @@ impl Write for Waive {
         }
         let sql = "INSERT INTO waivers (id, repo_id, package, version, reason, by_subject, created_at, until)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        let args = args![
-            waiver.id,
-            self.repo,
-            waiver.package,
-            waiver.version,
-            waiver.reason,
-            act.actor,
-            act.at,
-            waiver.until
-        ];
+        let args =
+            args![waiver.id, self.repo, waiver.package, waiver.version, waiver.reason, act.actor, act.at, waiver.until];
         tx.execute(sql, args).await?;
         let detail = json!({"package": waiver.package, "version": waiver.version, "reason": waiver.reason,
             "until": waiver.until});

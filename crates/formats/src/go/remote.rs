@@ -16,7 +16,8 @@ use super::publish::Manifest;
 use super::version::Version;
 use super::{Go, MOD, ZIP, location};
 use crate::{
-    Ask, Dated, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums, Unreadable, Upstream, Wanting, strict,
+    Ask, Dated, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums, Unreadable, Upstream, Wanting,
+    strict,
 };
 
 /// The ref of the version that the upstream calls the latest.

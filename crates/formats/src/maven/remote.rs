@@ -12,8 +12,8 @@ use super::layout::{METADATA, Stored, base_of, build_of, check_version, is_id, l
 use super::told::{File, Told};
 use super::{ARTIFACT, Maven, PLUGIN};
 use crate::{
-    Algorithm, Ask, Dated, Direct, Format as _, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums, Unreadable,
-    Upstream, Wanting,
+    Algorithm, Ask, Dated, Direct, Format as _, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums,
+    Unreadable, Upstream, Wanting,
 };
 
 /// The files beside a file that say what it must be. Who has SHA-512 has SHA-256 as well: not to ask for it saves a

@@ -53,7 +53,12 @@ impl<A> Grant<A> {
         }))
     }
 
-    fn judged_file(&self, path: &EntryPath, version: &str, published_at: Option<Timestamp>) -> Result<Option<JudgedFile>> {
+    fn judged_file(
+        &self,
+        path: &EntryPath,
+        version: &str,
+        published_at: Option<Timestamp>,
+    ) -> Result<Option<JudgedFile>> {
         let Some(at) = self.package_at(path)? else { return Ok(None) };
         let name = name_of(format_of(self.repo())?, &at);
         Ok(Some(JudgedFile { name, version: version.to_owned(), path: path.to_string(), published_at }))

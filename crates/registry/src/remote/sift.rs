@@ -69,7 +69,11 @@ impl Grant<Read> {
     }
 
     /// The version and the time of a file that an index tells of.
-    pub(crate) async fn listed_at(&self, at: &PackageAt, path: &EntryPath) -> Result<(Option<String>, Option<Timestamp>)> {
+    pub(crate) async fn listed_at(
+        &self,
+        at: &PackageAt,
+        path: &EntryPath,
+    ) -> Result<(Option<String>, Option<Timestamp>)> {
         let Some(seen) = self.told(self.remote()?, at, Which::All).await? else { return Ok((None, None)) };
         let mut files = seen.known.versions.iter().flat_map(|one| one.files.iter().map(move |file| (one, file)));
         let found = files.find(|(_, file)| file.location == *path);

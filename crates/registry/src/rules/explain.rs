@@ -185,7 +185,9 @@ impl Grant<Read> {
             published_at: case.published_at,
             verdict: word(verdict),
             detail: match verdict {
-                Verdict::Allow { until: Some(until), .. } => format!("a waiver lets it in until {}", until.to_seconds()),
+                Verdict::Allow { until: Some(until), .. } => {
+                    format!("a waiver lets it in until {}", until.to_seconds())
+                }
                 Verdict::Allow { rule: Some(rule), .. } => format!("rule {rule} lets it in"),
                 Verdict::Allow { .. } => "no rule keeps it out".to_owned(),
                 Verdict::Deny(denial) => denial.sentence.clone(),

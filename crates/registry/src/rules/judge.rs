@@ -91,7 +91,8 @@ impl Rules {
         waivers: Vec<Waiver>,
     ) -> Result<Self> {
         let list = list.into_iter().map(|rule| Ready::new(format, rule)).collect::<Option<_>>();
-        let list = list.ok_or_else(|| Error::Defect(format!("the rules of {repo} have a range that cannot be read")))?;
+        let list =
+            list.ok_or_else(|| Error::Defect(format!("the rules of {repo} have a range that cannot be read")))?;
         let waivers = waivers.into_iter().map(|waiver| (folded(format, &waiver.package), waiver)).collect();
         Ok(Self { repo: repo.clone(), format, list, waivers })
     }

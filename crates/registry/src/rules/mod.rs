@@ -133,7 +133,8 @@ impl Grant<Admin> {
         for (index, rule) in rules.iter().enumerate() {
             rule.check(index, format)?;
             if !remote && !matches!(rule, Rule::Claim { .. }) {
-                let why = format!("rules[{index}] decides over what comes from an upstream: set it on a remote repository");
+                let why =
+                    format!("rules[{index}] decides over what comes from an upstream: set it on a remote repository");
                 return Err(Error::bad_request(why));
             }
         }

@@ -249,7 +249,11 @@ async fn artifacts_are_as_old_as_their_files_say(bench: &Bench) {
     );
     desk.upstream.says("/org/acme/tool/maven-metadata.xml", "", index);
     let file = |version: &str, kind: &str, head: &str| {
-        desk.upstream.says(&format!("/org/acme/tool/{version}/tool-{version}.{kind}"), head, format!("{version} {kind}"));
+        desk.upstream.says(
+            &format!("/org/acme/tool/{version}/tool-{version}.{kind}"),
+            head,
+            format!("{version} {kind}"),
+        );
     };
     file("1.0", "pom", &desk.http_date(100));
     file("1.0", "jar", &desk.http_date(1));
@@ -365,11 +369,12 @@ async fn a_waiver_lets_in_for_a_while(bench: &Bench) {
     admin.end_waiver(again.id).await.expect("ended");
     assert_eq!(desk.code("tool/-/tool-1.1.0.tgz").await, Code::PolicyDenied);
     let all = admin.waivers(None, 10).await.expect("listed");
-    assert_eq!(all.iter().map(|one| (one.id, one.ended_at.is_some())).collect::<Vec<_>>(), [
-        (again.id, true),
-        (given.id, false)
-    ]);
-    for (until, reason) in [(desk.ago(0), "r"), (desk.ago(0).plus(Duration::from_secs(91 * 24 * HOUR)), "r"), (until, " ")]
+    assert_eq!(
+        all.iter().map(|one| (one.id, one.ended_at.is_some())).collect::<Vec<_>>(),
+        [(again.id, true), (given.id, false)]
+    );
+    for (until, reason) in
+        [(desk.ago(0), "r"), (desk.ago(0).plus(Duration::from_secs(91 * 24 * HOUR)), "r"), (until, " ")]
     {
         let odd = NewWaiver { until, reason: reason.to_owned(), ..new.clone() };
         assert_eq!(code(admin.waive(odd).await), Code::BadRequest);
@@ -396,7 +401,9 @@ async fn a_freeze_holds_and_is_explained(bench: &Bench) {
     let desk = Desk::new(bench, "npm", json!([])).await;
     npm(&desk, &[("1.0.0", Some(100)), ("1.1.0", Some(1))]);
     let frozen = desk.ago(50);
-    desk.rule(json!([{"kind": "allow", "pattern": "other"}, {"kind": "freeze", "notAfter": frozen}])).await.expect("set");
+    desk.rule(json!([{"kind": "allow", "pattern": "other"}, {"kind": "freeze", "notAfter": frozen}]))
+        .await
+        .expect("set");
     let index = desk.text("tool").await;
     assert!(index.contains("1.0.0") && !index.contains("1.1.0"), "{index}");
     desk.later(10_000);

@@ -111,7 +111,9 @@ async fn explain(Repo(grant): Repo<Read>, Query(query): Query<ExplainQuery>) -> 
         (Some(name), None) => Question::Package(package_name(&name)?, query.version),
         (None, Some(path)) if query.version.is_none() => {
             let path = EntryPath::parse(&path);
-            Question::Path(path.map_err(|error| Problem::bad_request(error.to_string()).field("path", error.to_string()))?)
+            Question::Path(
+                path.map_err(|error| Problem::bad_request(error.to_string()).field("path", error.to_string()))?,
+            )
         }
         _ => return Err(Problem::bad_request("either name, perhaps with version, or path must be given")),
     };
@@ -177,7 +179,8 @@ struct ListQuery {
 async fn list(Repo(grant): Repo<Admin>, Query(query): Query<ListQuery>) -> Result<Answer<Page<WaiverView>>, Problem> {
     let paging = Paging::new(query.limit, query.cursor);
     let limit = paging.limit()?;
-    let parse = |text: String| text.parse::<WaiverId>().map_err(|_| Problem::bad_request("this is not a cursor of ours"));
+    let parse =
+        |text: String| text.parse::<WaiverId>().map_err(|_| Problem::bad_request("this is not a cursor of ours"));
     let before = paging.after()?.map(parse).transpose()?;
     let found = grant.waivers(before, limit + 1).await?;
     Ok(Answer(Page::cut(found, limit, |found| found.id.to_string(), WaiverView::of)))
