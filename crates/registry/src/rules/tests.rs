@@ -1,3 +1,5 @@
+//! What the rules say, by themselves.
+
 use proptest::prelude::*;
 
 use super::*;

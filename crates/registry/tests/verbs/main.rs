@@ -24,4 +24,5 @@ mod statements;
 mod uploads;
 mod upstream;
 mod versions;
+mod waivers;
 mod withdrawing;

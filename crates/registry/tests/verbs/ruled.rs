@@ -7,13 +7,12 @@ use formats::{Asked, Format, Method, Operation, Site};
 use model::state::RepoKind;
 use model::{Code, RepoKey, Timestamp};
 use registry::{
-    Admin, Error, Explanation, NewRepository, NewWaiver, Question, Read, RepoSettings, Result, Rule, TenantAdmin,
-    UpstreamUrl,
+    Admin, Error, Explanation, NewRepository, Question, Read, RepoSettings, Result, Rule, TenantAdmin, UpstreamUrl,
 };
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
-use crate::bench::{Bench, code, package, path, repo_key, version_name};
+use crate::bench::{Bench, code, package, path, repo_key};
 use crate::upstream::Upstream;
 
 crate::both! {
@@ -24,24 +23,23 @@ crate::both! {
     modules_are_as_old_as_their_versions_say;
     what_is_cached_is_refused_by_a_rule_that_comes_later;
     nobody_is_asked_for_a_claimed_name;
-    a_waiver_lets_in_for_a_while;
     a_range_that_cannot_be_read_is_refused;
     a_freeze_holds_and_is_explained;
 }
 
-const HOUR: u64 = 3600;
+pub(crate) const HOUR: u64 = 3600;
 const BASE: &str = "http://here.example/repository/up";
 
 /// Rules beside an upstream.
-struct Desk<'b> {
+pub(crate) struct Desk<'b> {
     bench: &'b Bench,
     upstream: Upstream,
     format: &'static dyn Format,
-    key: RepoKey,
+    pub(crate) key: RepoKey,
 }
 
 impl<'b> Desk<'b> {
-    async fn new(bench: &'b Bench, format: &str, rules: Value) -> Self {
+    pub(crate) async fn new(bench: &'b Bench, format: &str, rules: Value) -> Self {
         let upstream = Upstream::start().await;
         let new = NewRepository {
             key: repo_key("up"),
@@ -73,7 +71,7 @@ impl<'b> Desk<'b> {
     }
 
     /// What a client gets for an address below the repository.
-    async fn get(&self, rest: &str) -> Result<Vec<u8>> {
+    pub(crate) async fn get(&self, rest: &str) -> Result<Vec<u8>> {
         let grant = self.grant().await;
         let site = Site { base: BASE, auth_required: true, subject: None };
         let asked = Asked { as_written: true, ..Asked::plain(Method::Get, rest) };
@@ -94,21 +92,21 @@ impl<'b> Desk<'b> {
         }
     }
 
-    async fn text(&self, rest: &str) -> String {
+    pub(crate) async fn text(&self, rest: &str) -> String {
         let found = self.get(rest).await.unwrap_or_else(|error| panic!("{rest}: {error}"));
         String::from_utf8(found).expect("text")
     }
 
-    async fn code(&self, rest: &str) -> Code {
+    pub(crate) async fn code(&self, rest: &str) -> Code {
         code(self.get(rest).await)
     }
 
-    fn ago(&self, hours: u64) -> Timestamp {
+    pub(crate) fn ago(&self, hours: u64) -> Timestamp {
         let now = self.bench.registry.ambient().now();
         Timestamp(now.0 - i64::try_from(hours * HOUR).expect("hours") * 1_000_000)
     }
 
-    fn later(&self, hours: u64) {
+    pub(crate) fn later(&self, hours: u64) {
         self.bench.clock.advance(Duration::from_secs(hours * HOUR));
     }
 
@@ -116,7 +114,7 @@ impl<'b> Desk<'b> {
         format!("Last-Modified: {}\r\n", httpdate::fmt_http_date(at(self.ago(hours))))
     }
 
-    async fn explain(&self, question: Question) -> Explanation {
+    pub(crate) async fn explain(&self, question: Question) -> Explanation {
         self.grant().await.explain(question).await.expect("explained")
     }
 }
@@ -125,7 +123,7 @@ fn at(time: Timestamp) -> std::time::SystemTime {
     std::time::UNIX_EPOCH + Duration::from_micros(u64::try_from(time.0).expect("after the epoch"))
 }
 
-fn minimum(hours: u32) -> Value {
+pub(crate) fn minimum(hours: u32) -> Value {
     json!([{"kind": "minimumAge", "hours": hours}])
 }
 
@@ -137,7 +135,7 @@ fn block_of(outcome: Result<Vec<u8>>) -> (String, model::Block) {
     }
 }
 
-fn npm(desk: &Desk<'_>, versions: &[(&str, Option<u64>)]) {
+pub(crate) fn npm(desk: &Desk<'_>, versions: &[(&str, Option<u64>)]) {
     let mut packument = json!({"name": "tool", "versions": {}, "time": {}, "dist-tags": {}});
     for (version, hours) in versions {
         let file = format!("tool-{version}.tgz");
@@ -338,50 +336,6 @@ async fn nobody_is_asked_for_a_claimed_name(bench: &Bench) {
     }
     assert_eq!(desk.explain(Question::Package(package("tool"), None)).await.verdict, "hide");
     assert_eq!(desk.upstream.asked().len(), before, "{:?}", desk.upstream.asked());
-}
-
-async fn a_waiver_lets_in_for_a_while(bench: &Bench) {
-    let desk = Desk::new(bench, "npm", minimum(72)).await;
-    npm(&desk, &[("1.0.0", Some(1)), ("1.1.0", Some(1))]);
-    let admin = bench.grant::<Admin>(&desk.key).await;
-    let until = desk.ago(0).plus(Duration::from_secs(10 * HOUR));
-    let new = NewWaiver {
-        package: package("tool"),
-        version: Some(version_name("1.0.0")),
-        reason: "a fix that cannot wait".to_owned(),
-        until,
-    };
-    assert_eq!(desk.code("tool").await, Code::PolicyDenied, "nothing is left");
-    let given = admin.waive(new.clone()).await.expect("waived");
-    let shown = desk.text("tool").await;
-    assert!(shown.contains("1.0.0") && !shown.contains("1.1.0"), "{shown}");
-    desk.get("tool/-/tool-1.0.0.tgz").await.expect("waived");
-    assert_eq!(desk.code("tool/-/tool-1.1.0.tgz").await, Code::PolicyDenied);
-    let why = desk.explain(Question::Path(path("tool/-/tool-1.0.0.tgz"))).await;
-    assert_eq!((why.verdict, why.until, why.waivers.len(), why.rules[0].says), ("allow", Some(until), 1, Some("deny")));
-
-    desk.later(10);
-    assert_eq!(desk.code("tool/-/tool-1.0.0.tgz").await, Code::PolicyDenied, "it has ended");
-    assert_eq!(code(admin.end_waiver(given.id).await), Code::NotFound);
-    let until = until.plus(Duration::from_secs(HOUR));
-    let again = admin.waive(NewWaiver { version: None, until, ..new.clone() }).await.expect("waived");
-    desk.get("tool/-/tool-1.1.0.tgz").await.expect("all of them are waived");
-    admin.end_waiver(again.id).await.expect("ended");
-    assert_eq!(desk.code("tool/-/tool-1.1.0.tgz").await, Code::PolicyDenied);
-    let all = admin.waivers(None, 10).await.expect("listed");
-    assert_eq!(
-        all.iter().map(|one| (one.id, one.ended_at.is_some())).collect::<Vec<_>>(),
-        [(again.id, true), (given.id, false)]
-    );
-    for (until, reason) in
-        [(desk.ago(0), "r"), (desk.ago(0).plus(Duration::from_secs(91 * 24 * HOUR)), "r"), (until, " ")]
-    {
-        let odd = NewWaiver { until, reason: reason.to_owned(), ..new.clone() };
-        assert_eq!(code(admin.waive(odd).await), Code::BadRequest);
-    }
-    let local = bench.grant::<Admin>(&bench.repository("libs", false).await).await;
-    let until = desk.ago(0).plus(Duration::from_secs(HOUR));
-    assert_eq!(code(local.waive(NewWaiver { until, ..new }).await), Code::Conflict);
 }
 
 async fn a_range_that_cannot_be_read_is_refused(bench: &Bench) {
