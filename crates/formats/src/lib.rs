@@ -25,6 +25,7 @@ mod operation;
 mod packing;
 mod paths;
 pub mod pypi;
+mod ranges;
 pub mod raw;
 mod say;
 mod setup;
@@ -48,11 +49,12 @@ pub use login::{Login, LoginStep, Logins};
 pub use merging::Merging;
 pub use operation::{Asked, Catalogue, Method, Operation, PackageAt, ParseError, View};
 pub use packing::{Folder, FolderFile, Packing};
+pub use ranges::VersionRange;
 pub use say::{Answer, Document, Refused, Site};
 pub use setup::{Place, Setup};
 pub use tokens::{Rights, TokenDeed, TokenLine, TokenWanted, Tokens};
 pub use upstream::{
-    Ask, Contents, Direct, Known, KnownFile, KnownVersion, Origin, Said, Unreadable, Upstream, Wanting,
+    Ask, Contents, Dated, Direct, Known, KnownFile, KnownVersion, Origin, Said, Unreadable, Upstream, Wanting,
 };
 
 /// What a format knows.
@@ -102,6 +104,11 @@ pub trait Format: Send + Sync {
     /// What the versions of a package have in common that count as one, if they are not told apart by their
     /// whole name: only one of them is ever published.
     fn twin(&self, _version: &VersionName) -> Option<String> {
+        None
+    }
+
+    /// A range of versions in the format's own notation; `None`: it is none, or the format has no ranges.
+    fn range(&self, _text: &str) -> Option<VersionRange> {
         None
     }
 

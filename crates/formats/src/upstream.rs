@@ -19,6 +19,11 @@ pub trait Upstream: Send + Sync {
     fn read(&self, at: &PackageAt, wanted: Wanting<'_>, said: &[Option<Said<'_>>])
     -> Result<Option<Known>, Unreadable>;
 
+    /// Where it says when something was published.
+    fn dated(&self) -> Dated {
+        Dated::Index
+    }
+
     /// What a path of ours is there; `None`: nothing of that kind comes from an upstream.
     fn origin(&self, path: &EntryPath) -> Option<Origin>;
 
@@ -65,6 +70,17 @@ pub trait Contents: Send + Sync {
 
     /// The files of such a version, by the metadata that was kept of it: all of them held. `None`: it is none of those.
     fn files(&self, at: &PackageAt, version: &str, manifest: &str) -> Option<Vec<ReleaseFile>>;
+}
+
+/// Where an upstream says when something was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dated {
+    /// The index of a package says it of every version and file, or nobody does.
+    Index,
+    /// The answer to [`Wanting::One`] says it of a version and its files.
+    Version,
+    /// The time at which a file was last changed is its own; the answer to [`Wanting::One`] says that of a version.
+    File,
 }
 
 /// What of a package is wanted.

@@ -73,4 +73,6 @@ ids! {
     UploadId,
     /// A version of a package.
     VersionId,
+    /// A waiver.
+    WaiverId,
 }

@@ -20,6 +20,6 @@ pub use digest::Sha256Digest;
 pub use ids::*;
 pub use names::{EntryPath, NameError, PackageName, RefName, RefPattern, RepoKey, Subject, VersionName, path_twin};
 pub use network::{Network, NetworkError};
-pub use refusal::{Code, Reason, Refusal};
+pub use refusal::{Block, Code, Reason, Refusal};
 pub use secret::Secret;
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -112,18 +112,38 @@ pub struct Refusal {
     pub reason: Option<Reason>,
     /// The field of the request that is at fault, where there is one: a path such as `settings.upstream.proxy`.
     pub field: Option<&'static str>,
+    /// Of a block: how it ends.
+    pub block: Option<Box<Block>>,
+}
+
+/// How a block ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Who can lift it, in words.
+    pub lifted_by: String,
+    /// When it ends by itself.
+    pub until: Option<crate::Timestamp>,
+    /// Where it is explained: an address on this server, its path and its query.
+    pub link: String,
 }
 
 impl Refusal {
     /// A refusal with its code and sentence.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), reason: None, field: None }
+        Self { code, detail: detail.into(), reason: None, field: None, block: None }
     }
 
     /// The same, with what stands behind it.
     #[must_use]
     pub fn because(mut self, reason: Reason) -> Self {
         self.reason = Some(reason);
+        self
+    }
+
+    /// The same, with how the block ends.
+    #[must_use]
+    pub fn blocked(mut self, block: Block) -> Self {
+        self.block = Some(Box::new(block));
         self
     }
 

@@ -17,6 +17,7 @@ use crate::authorize::{Grant, Read};
 use crate::content::{Content, lost};
 use crate::error::{Error, Result};
 use crate::registry::Registry;
+use crate::remote::published_upstream;
 
 /// Files up to this length stay in memory once they were read and checked, in bytes.
 const HOT: u64 = 128 << 10;
@@ -33,6 +34,8 @@ pub struct Found {
 pub(crate) struct Entry {
     package: PackageId,
     version: VersionId,
+    version_name: Box<str>,
+    published_at: Option<Timestamp>,
     digest: Sha256Digest,
     size: u64,
     media_type: Option<String>,
@@ -135,8 +138,17 @@ impl Entries {
 }
 
 impl Grant<Read> {
-    /// What is at `path`. 404 when nothing ever was, 410 when it was withdrawn.
+    /// What is at `path`. 404 when nothing ever was, 410 when it was withdrawn, 423 where the rules keep it out.
     pub async fn find(&self, path: &EntryPath) -> Result<Found> {
+        let found = self.find_any(path).await?;
+        if self.is_ruled() {
+            self.expect_admitted(path, &found).await?;
+        }
+        Ok(found)
+    }
+
+    /// The same, whatever the rules say of it.
+    pub(crate) async fn find_any(&self, path: &EntryPath) -> Result<Found> {
         let registry = self.registry().clone();
         if let Some(entry) = self.remembered(path) {
             return Ok(Found { entry, registry });
@@ -165,6 +177,9 @@ impl Grant<Read> {
         let repo = self.repo_id();
         let found = self.store().read(async |session| store::blobs::readable(session, repo, digest).await).await?;
         let found = found.ok_or_else(|| Error::not_found(&format!("sha256:{digest}")))?;
+        if self.is_ruled() {
+            self.expect_content_admitted(digest).await?;
+        }
         Found::of_blob(self.registry(), digest, found.length, found.copies, found.created_at)
     }
 
@@ -193,6 +208,8 @@ impl Entry {
         Ok(Self {
             package: located.package,
             version: located.version,
+            version_name: located.version_name.into(),
+            published_at: located.attributes.as_deref().and_then(published_upstream),
             digest: located.digest,
             size,
             media_type: located.media_type,
@@ -251,6 +268,16 @@ impl Found {
     /// When it was published.
     pub fn modified_at(&self) -> Timestamp {
         self.entry.modified_at
+    }
+
+    /// The name of the version that it belongs to.
+    pub(crate) fn version_name(&self) -> &str {
+        &self.entry.version_name
+    }
+
+    /// When an upstream says that it was published.
+    pub(crate) fn published_upstream(&self) -> Option<Timestamp> {
+        self.entry.published_at
     }
 
     /// The version that it belongs to.
@@ -328,6 +355,8 @@ impl Found {
         let entry = Entry {
             package: nil,
             version,
+            version_name: Box::default(),
+            published_at: None,
             digest,
             size,
             media_type: None,

@@ -85,7 +85,7 @@ pub use presume::Presumed;
 pub use registry::{Outside, Registry, Settings};
 pub use remote::{Aged, Coming, Reached};
 pub use repositories::{NewRepository, RepoChange, RepoSettings, SettingsChange};
-pub use rules::Rule;
+pub use rules::{Explanation, Judged, NewWaiver, Question, Rule, Waiver};
 pub use secret::{TokenSecret, content_hash, hash_secret};
 pub use shares::Share;
 pub use store::publish::Replace;

@@ -53,7 +53,9 @@ impl Presumed {
             return Ok(None);
         };
         let found = Found::located(grant.registry(), located)?;
-        Ok(Some((grant, found)))
+        // Who is refused is told why on the ordinary way.
+        let admitted = !grant.is_ruled() || grant.is_surely_admitted(path, &found);
+        Ok(admitted.then_some((grant, found)))
     }
 
     /// The file at `entry` of the published version that a ref points at, and that version's name, with
@@ -70,7 +72,7 @@ impl Presumed {
             store::locations::find_pointed_as_of(session, repo, package, name.as_str(), entry.as_str()).await
         };
         let Some((version, located, epochs)) = self.grant.store().read(look).await? else { return Ok(None) };
-        let Some(grant) = self.proven(epochs) else { return Ok(None) };
+        let Some(grant) = self.proven(epochs).filter(|grant| !grant.is_ruled()) else { return Ok(None) };
         let found = Found::located(grant.registry(), located)?;
         Ok(Some((grant, version, found)))
     }
@@ -81,7 +83,7 @@ impl Presumed {
         let repo = self.grant.repo_id();
         let look = async |session: &mut store::Session<'_>| store::blobs::readable_as_of(session, repo, digest).await;
         let Some((blob, epochs)) = self.grant.store().read(look).await? else { return Ok(None) };
-        let Some(grant) = self.proven(epochs) else { return Ok(None) };
+        let Some(grant) = self.proven(epochs).filter(|grant| !grant.is_ruled()) else { return Ok(None) };
         let found = Found::of_blob(grant.registry(), digest, blob.length, blob.copies, blob.created_at)?;
         Ok(Some((grant, found)))
     }

@@ -16,6 +16,7 @@ use crate::notes::Notes;
 use crate::packaging::{Documents, Pointers};
 use crate::remembered::Remembered;
 use crate::remote::Remotes;
+use crate::rules;
 use crate::seal::Seal;
 use crate::shares::Shares;
 use crate::tokens::Minted;
@@ -98,6 +99,7 @@ pub(crate) struct Inner {
     pub(crate) uses: Uses,
     pub(crate) open_files: Arc<OpenFiles>,
     pub(crate) remotes: Remotes,
+    pub(crate) rules: rules::Known,
     pub(crate) repositories: Remembered<RepoKey, Repository>,
     /// Tokens that clients were given to go on with.
     pub(crate) for_a_while: Remembered<(TokenId, Vec<Scope>), Minted>,
@@ -148,6 +150,7 @@ impl Registry {
             uses,
             open_files: Arc::default(),
             remotes,
+            rules: quick_cache::sync::Cache::new(1000),
             repositories,
             for_a_while: Remembered::new(FOR_A_WHILE),
         };

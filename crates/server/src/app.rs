@@ -14,7 +14,7 @@ use registry::{Call, Caller, Registry};
 use crate::edge::Context;
 use crate::edge::rate::{Class, Key, RateLimiter};
 use crate::ops::Readiness;
-use crate::problem::Problem;
+use crate::problem::{Explain, Problem};
 
 /// The application: shared by all requests, cheap to clone.
 #[derive(Clone)]
@@ -136,6 +136,12 @@ impl From<registry::Error> for Problem {
                 let code = crate::problem::Code::ALL.iter().find(|code| code.as_str() == refusal.code.word());
                 let fault = refusal.field.map(|field| (field, refusal.detail.clone()));
                 let problem = code.map(|code| Self::new(*code, refusal.detail).because(refusal.reason));
+                let explain = refusal.block.map(|block| Explain {
+                    lifted_by: vec![block.lifted_by],
+                    until: block.until,
+                    link: block.link,
+                });
+                let problem = problem.map(|problem| explain.into_iter().fold(problem, Self::explain));
                 let problem =
                     problem.map(|problem| fault.into_iter().fold(problem, |all, (at, why)| all.field(at, why)));
                 match problem {

@@ -56,6 +56,7 @@ pub mod trash;
 pub mod uploads;
 mod value;
 pub mod versions;
+pub mod waivers;
 
 pub use error::{Error, Result};
 pub use fresh::{Fresh, Stamp};

@@ -16,6 +16,8 @@ pub struct Located {
     pub package: PackageId,
     /// The version that answers.
     pub version: VersionId,
+    /// That version's name.
+    pub version_name: String,
     /// Published, tombstoned or collected; a draft while its files are gathered.
     pub state: VersionState,
     /// Who began the version.
@@ -39,7 +41,7 @@ macro_rules! located {
         concat!(
             "SELECT v.package_id, v.id, v.state, e.digest, e.size, e.media_type, e.added_at, ",
             copy_columns!(),
-            ", e.attributes, v.created_by",
+            ", e.attributes, v.created_by, v.version",
             $more,
             $from,
             " LEFT JOIN copies c ON c.digest = e.digest AND c.state = 'good'
@@ -73,7 +75,20 @@ pub async fn find_as_of(session: &mut Session<'_>, repo: RepoId, path: &str) -> 
     const SQL: &str = find!(epochs!());
     let rows = session.rows(SQL, args![repo, *path]).await?;
     let (Some(located), Some(first)) = (located(&rows)?, rows.first()) else { return Ok(None) };
-    Ok(Some((located, epochs_at(first, 15)?)))
+    Ok(Some((located, epochs_at(first, 16)?)))
+}
+
+/// What is at every path of published versions of a repository under which clients fetch this content: path, name of
+/// the version, attributes.
+pub async fn of_content(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    digest: Sha256Digest,
+) -> Result<Vec<(String, String, Option<String>)>> {
+    let sql = "SELECT e.location, v.version, e.attributes FROM entries e JOIN versions v ON v.id = e.version_id
+         WHERE e.digest = $1 AND e.repo_id = $2 AND v.state = 'published' AND e.location IS NOT NULL ORDER BY e.location";
+    let rows = session.rows(sql, args![digest, repo]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }
 
 /// An entry of the published version that a ref of a package points at, with the version's name and the
@@ -86,7 +101,7 @@ pub async fn find_pointed_as_of(
     entry: &str,
 ) -> Result<Option<(String, Located, (u64, u64))>> {
     const SQL: &str = located!(
-        concat!(epochs!(), ", v.version"),
+        epochs!(),
         " FROM packages p
          JOIN refs r ON r.package_id = p.id AND r.to_at IS NULL
          JOIN versions v ON v.id = r.version_id
@@ -95,7 +110,7 @@ pub async fn find_pointed_as_of(
     );
     let rows = session.rows(SQL, args![repo, *package, *namespace, *name, *entry]).await?;
     let (Some(located), Some(first)) = (located(&rows)?, rows.first()) else { return Ok(None) };
-    Ok(Some((first.get(17)?, located, epochs_at(first, 15)?)))
+    Ok(Some((located.version_name.clone(), located, epochs_at(first, 16)?)))
 }
 
 fn located(rows: &[Row]) -> Result<Option<Located>> {
@@ -111,6 +126,7 @@ fn located(rows: &[Row]) -> Result<Option<Located>> {
         modified_at: first.get(6)?,
         attributes: first.get(13)?,
         created_by: first.get(14)?,
+        version_name: first.get(15)?,
         copies: rows.iter().filter_map(|row| copy_at(row, 7).transpose()).collect::<Result<_>>()?,
     }))
 }

@@ -35,6 +35,14 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0002_remote.postgres.sql"),
         oldest_program: 1,
     },
+    Migration {
+        version: 3,
+        name: "waivers",
+        body: include_str!("../migrations/0003_waivers.sql"),
+        sqlite: include_str!("../migrations/0003_waivers.sqlite.sql"),
+        postgres: include_str!("../migrations/0003_waivers.postgres.sql"),
+        oldest_program: 1,
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations

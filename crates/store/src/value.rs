@@ -114,7 +114,8 @@ id_arguments!(
     TokenId,
     TombstoneId,
     UploadId,
-    VersionId
+    VersionId,
+    WaiverId
 );
 
 impl<T: Argument + ?Sized> Argument for &T {

@@ -92,16 +92,41 @@ async fn repositories(tour: &mut Tour<'_>) -> Result<()> {
     tour.call("GET /v1/repos/{repo}", &libs, Sent::Nothing).await?;
     let change = json!({"description": "e", "anonymousRead": false, "settings": {"allowOverwrite": false}});
     tour.call("PATCH /v1/repos/{repo}", &libs, Sent::Json(change)).await?;
-    let rules = json!({"rules": [
-        {"kind": "block", "pattern": "bad*", "versions": "<1", "reason": "r"}, {"kind": "minimumAge", "hours": 24},
-        {"kind": "claim", "pattern": "own-*"}, {"kind": "allow", "pattern": "*"}]});
+    let rules = json!({"rules": [{"kind": "claim", "pattern": "own-*"}]});
     tour.call("PUT /v1/repos/{repo}/rules", &libs, Sent::Json(rules)).await?;
     tour.call("GET /v1/repos/{repo}/rules", &libs, Sent::Nothing).await?;
     tour.call("PUT /v1/repos/{repo}/rules", &libs, Sent::Json(json!({"rules": []}))).await?;
+    ruled(tour).await?;
     let roles = json!({"roles": ["read", "promote"]});
     tour.call("PUT /v1/repos/{repo}/bindings/{subject}", &libs, Sent::Json(roles)).await?;
     tour.call("GET /v1/repos/{repo}/bindings/{subject}", &libs, Sent::Nothing).await?;
     filled(&tour.call("GET /v1/repos/{repo}/bindings", &libs, Sent::Nothing).await?)
+}
+
+/// A remote repository whose rules keep something out. Its upstream is never asked.
+async fn ruled(tour: &mut Tour<'_>) -> Result<()> {
+    let up = [("repo", "up")];
+    let repo = json!({"repoKey": "up", "format": "npm", "repoType": "remote", "upstreamUrl": "https://up.example"});
+    tour.call("POST /v1/repos", &[], Sent::Json(repo)).await?;
+    let rules = json!({"rules": [
+        {"kind": "claim", "pattern": "own-*"}, {"kind": "allow", "pattern": "good"},
+        {"kind": "block", "pattern": "bad", "reason": "r"}, {"kind": "block", "pattern": "*", "versions": "<1"},
+        {"kind": "minimumAge", "hours": 24}, {"kind": "freeze", "notAfter": "2026-01-01T00:00:00Z"}]});
+    tour.call("PUT /v1/repos/{repo}/rules", &up, Sent::Json(rules)).await?;
+    // Some time ahead.
+    let wanted = json!({"subject": "bob", "scopes": ["repo:up:read"], "ttlMinutes": 60, "name": "clock"});
+    let until = tour.call("POST /v1/auth/pats", &[], Sent::Json(wanted)).await?.string("/expiresAtUtc")?;
+    let waiver = json!({"package": "bad", "version": "1.0.0", "reason": "r", "until": until});
+    let given = tour.call("POST /v1/repos/{repo}/waivers", &up, Sent::Json(waiver)).await?.string("/waiverId")?;
+    filled(&tour.call("GET /v1/repos/{repo}/waivers", &up, Sent::Nothing).await?)?;
+    let one = [("repo", "up"), ("waiver", given.as_str())];
+    tour.call("DELETE /v1/repos/{repo}/waivers/{waiver}", &one, Sent::Nothing).await?;
+    for (name, verdict) in [("own-tool", "hide"), ("bad", "deny")] {
+        let said =
+            tour.call(&format!("GET /v1/repos/{{repo}}/explain?name={name}"), &up, Sent::Nothing).await?.json()?;
+        ensure(said["verdict"] == verdict && said["rules"][0]["rule"]["kind"] == "claim", said.to_string())?;
+    }
+    Ok(())
 }
 
 /// Uploads a file and answers with its digest.

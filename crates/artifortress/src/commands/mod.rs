@@ -58,6 +58,7 @@ commands! {
     push: Push,
     pull: Pull,
     client_config: ClientConfig,
+    explain: Explain,
     admin: Admin,
     health: Health,
     doctor: Doctor,

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use model::{EntryPath, NameError, PackageName, VersionName};
 use serde_json::json;
 
+use crate::ranges::{Bare, semantic};
 use crate::{
     Answer, Asked, Catalogue, Document, Format, Head, Listed, Merging, Operation, ParseError, Place, Refused, Setup,
-    Site, Upstream, VersionFacts, View,
+    Site, Upstream, VersionFacts, VersionRange, View,
 };
 
 /// The format of crates.
@@ -46,6 +47,10 @@ impl Format for Cargo {
     /// Index files have their names in lower case, and two names for `-` and `_`.
     fn as_written(&self, name: &PackageName) -> String {
         name.as_str().to_ascii_lowercase()
+    }
+
+    fn range(&self, text: &str) -> Option<VersionRange> {
+        semantic(text, Bare::Caret)
     }
 
     fn location(&self, package: &PackageName, version: &VersionName, _: &EntryPath) -> Result<EntryPath, NameError> {

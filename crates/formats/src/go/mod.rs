@@ -21,9 +21,10 @@ use publish::Manifest;
 use serde_json::json;
 use version::Version;
 
+use crate::ranges::{Bare, semantic};
 use crate::{
     Answer, Asked, Document, Format, Head, Merging, Operation, Packing, ParseError, Place, Refused, Setup, Site,
-    Upstream, VersionFacts, VersionHead, View,
+    Upstream, VersionFacts, VersionHead, VersionRange, View,
 };
 
 /// The format of Go modules.
@@ -56,6 +57,10 @@ impl Format for Go {
     /// Paths that differ in case are two modules.
     fn normalise(&self, name: &PackageName) -> String {
         name.as_str().to_owned()
+    }
+
+    fn range(&self, text: &str) -> Option<VersionRange> {
+        semantic(text, Bare::Exact)
     }
 
     fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {

@@ -16,7 +16,8 @@ use super::publish::Manifest;
 use super::version::Version;
 use super::{Go, MOD, ZIP, location};
 use crate::{
-    Ask, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums, Unreadable, Upstream, Wanting, strict,
+    Ask, Dated, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums, Unreadable, Upstream, Wanting,
+    strict,
 };
 
 /// The ref of the version that the upstream calls the latest.
@@ -56,6 +57,11 @@ impl Upstream for Go {
             Wanting::One(version) => answer(0).map(|said| one(&at.name, version, said)).transpose(),
             Wanting::Part(_) => Ok(None),
         }
+    }
+
+    /// Lists tell of no times.
+    fn dated(&self) -> Dated {
+        Dated::Version
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {

@@ -10,6 +10,7 @@ mod module;
 mod order;
 mod plugin;
 mod pom;
+mod range;
 mod remote;
 mod setup;
 mod told;
@@ -21,7 +22,7 @@ use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::{
     Around, Asked, Document, Format, Head, Merging, Operation, PackageAt, ParseError, Place, Setup, Site, Upstream,
-    VersionFacts, View,
+    VersionFacts, VersionRange, View,
 };
 
 /// The format of Maven, Gradle and whoever else speaks to such repositories.
@@ -63,6 +64,10 @@ impl Format for Maven {
 
     fn normalise(&self, name: &PackageName) -> String {
         name.as_str().to_owned()
+    }
+
+    fn range(&self, text: &str) -> Option<VersionRange> {
+        range::range(text)
     }
 
     fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {

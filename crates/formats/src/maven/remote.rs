@@ -12,8 +12,8 @@ use super::layout::{METADATA, Stored, base_of, build_of, check_version, is_id, l
 use super::told::{File, Told};
 use super::{ARTIFACT, Maven, PLUGIN};
 use crate::{
-    Algorithm, Ask, Direct, Format as _, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums, Unreadable,
-    Upstream, Wanting,
+    Algorithm, Ask, Dated, Direct, Format as _, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums,
+    Unreadable, Upstream, Wanting,
 };
 
 /// The files beside a file that say what it must be. Who has SHA-512 has SHA-256 as well: not to ask for it saves a
@@ -28,6 +28,10 @@ impl Upstream for Maven {
             Wanting::Part(base) if check_version(base).is_ok() && line(base).is_some() => {
                 vec![ask(format!("{folder}/{base}/{METADATA}"))]
             }
+            // Every version has a POM.
+            Wanting::One(version) if check_version(version).is_ok() => {
+                vec![ask(format!("{folder}/{}/{}-{version}.pom", base_of(version), at.name))]
+            }
             Wanting::Part(_) | Wanting::One(_) => Vec::new(),
         }
     }
@@ -39,12 +43,22 @@ impl Upstream for Maven {
         said: &[Option<Said<'_>>],
     ) -> Result<Option<Known>, Unreadable> {
         let (Some(Some(said)), Some(folder)) = (said.first(), folder(at)) else { return Ok(None) };
+        if let Wanting::One(version) = wanted {
+            let version = version_of(at, version).map(|one| KnownVersion { published_at: said.changed_at, ..one });
+            let versions = version.into_iter().collect();
+            return Ok(Some(Known { display: at.name.clone(), versions, ..Known::default() }));
+        }
         let told = Told::read(said.body, at)?;
         match wanted {
             Wanting::All => Ok(Some(artifact(at, told))),
             Wanting::Part(base) => Ok(Some(line_of(at, &format!("{folder}/{base}"), base, told)?)),
             Wanting::One(_) => Ok(None),
         }
+    }
+
+    /// Indexes tell of no times but those that builds of snapshots have in their names.
+    fn dated(&self) -> Dated {
+        Dated::File
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {

@@ -23,9 +23,10 @@ use std::sync::Arc;
 use model::{EntryPath, NameError, PackageName, Reason, VersionName};
 use serde_json::json;
 
+use crate::ranges::{Bare, semantic};
 use crate::{
     Answer, Asked, Catalogue, Document, Format, Head, Listed, Logins, Merging, Operation, ParseError, Place, Refused,
-    Setup, Site, Tokens, Upstream, VersionFacts, View,
+    Setup, Site, Tokens, Upstream, VersionFacts, VersionRange, View,
 };
 
 /// The format of npm packages.
@@ -71,6 +72,10 @@ impl Format for Npm {
     /// Public registries have names from before capitals were forbidden, beside others that differ in case alone.
     fn as_written(&self, name: &PackageName) -> String {
         name.as_str().to_owned()
+    }
+
+    fn range(&self, text: &str) -> Option<VersionRange> {
+        semantic(text, Bare::Exact)
     }
 
     fn location(&self, package: &PackageName, _: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
@@ -148,7 +153,9 @@ impl Format for Npm {
     fn refuse(&self, refused: &Refused<'_>) -> Option<Answer> {
         // A 409 makes npm try once more with everything that it finds published; a 403 is shown. What was
         // made from a state that has changed stays a 409.
-        let shown = refused.code == "conflict" && refused.reason != Some(Reason::Changed);
+        // Of a 403 npm says that it may be a matter of security policy.
+        let conflict = refused.code == "conflict" && refused.reason != Some(Reason::Changed);
+        let shown = conflict || refused.code == "policy_denied";
         let status = if shown { 403 } else { refused.status };
         let error = if refused.reason == Some(Reason::Taken) {
             format!("You cannot publish over the previously published versions: {}", refused.detail)

@@ -27,7 +27,7 @@ use serde_json::json;
 
 use crate::{
     Answer, Asked, Catalogue, Document, Format, Head, Listed, Merging, Operation, ParseError, Place, Refused, Setup,
-    Site, Upstream, VersionFacts, View,
+    Site, Upstream, VersionFacts, VersionRange, View,
 };
 
 /// The format of wheels and source distributions.
@@ -74,6 +74,10 @@ impl Format for Pypi {
 
     fn normalise(&self, name: &PackageName) -> String {
         normal(name.as_str())
+    }
+
+    fn range(&self, text: &str) -> Option<VersionRange> {
+        names::range(text)
     }
 
     /// `1.0` and `1.0.0` are one version.

@@ -2,7 +2,10 @@
 
 use std::str::FromStr as _;
 
-use pep440_rs::Version;
+use pep440_rs::{Version, VersionSpecifiers};
+
+use crate::VersionRange;
+use crate::ranges;
 
 /// The longest name of a project and of a file, in bytes.
 const LONGEST: usize = 200;
@@ -36,6 +39,15 @@ pub(super) fn version(text: &str) -> Option<Version> {
         return None;
     }
     Version::from_str(text.trim()).ok()
+}
+
+/// Version specifiers, as PEP 440 has them.
+pub(super) fn range(text: &str) -> Option<VersionRange> {
+    if text.len() > ranges::LONGEST || text.trim().is_empty() {
+        return None;
+    }
+    let specifiers = VersionSpecifiers::from_str(text).ok()?;
+    Some(Box::new(move |text| Some(specifiers.contains(&version(text)?))))
 }
 
 /// What all spellings of a version have in common: no zeros at the end of the release.

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Raw;
 use crate::operation::PackageAt;
-use crate::upstream::{Ask, Direct, Known, Origin, Said, Unreadable, Upstream, Wanting};
+use crate::upstream::{Ask, Dated, Direct, Known, Origin, Said, Unreadable, Upstream, Wanting};
 
 /// What a path holds as it is: letters, digits, `-._~` and its slashes.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
@@ -20,6 +20,10 @@ impl Upstream for Raw {
 
     fn read(&self, _: &PackageAt, _: Wanting<'_>, _: &[Option<Said<'_>>]) -> Result<Option<Known>, Unreadable> {
         Ok(None)
+    }
+
+    fn dated(&self) -> Dated {
+        Dated::File
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {

@@ -187,7 +187,7 @@ impl Fetch {
         }
         let declared = declared(named);
         let sums = formats::Wanted { sha512: declared.sums.sha512.is_some(), ..formats::Wanted::default() };
-        let (staged, last) = self.receive(remote, &contents.blob(at, named), &declared, sums).await?;
+        let (staged, last, _) = self.receive(remote, &contents.blob(at, named), &declared, sums, None).await?;
         if let Err(error) = verify(&self.object, &declared.sums, None, &staged) {
             staged.discard(grant.registry());
             return Err(error);

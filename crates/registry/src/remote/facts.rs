@@ -35,7 +35,14 @@ pub(super) fn render(
 /// What the upstream tells, and where we know better what we know.
 pub(super) fn shown(known: &Known, overlay: &Overlay) -> Known {
     let mut known = known.clone();
-    known.versions.retain(|version| !overlay.withdrawn.contains(version.version.as_str()));
+    let out = &overlay.kept_out;
+    let is_out = |version: &str| overlay.withdrawn.contains(version) || out.versions.contains(version);
+    known.versions.retain(|version| !is_out(version.version.as_str()));
+    known.refs.retain(|(_, version)| !is_out(version));
+    if !out.files.is_empty() {
+        let files = known.versions.iter_mut().map(|version| &mut version.files);
+        files.for_each(|files| files.retain(|file| !out.files.contains(file.location.as_str())));
+    }
     for file in known.versions.iter_mut().flat_map(|version| &mut version.files) {
         if let Some(ours) = overlay.changed.get(file.location.as_str()) {
             (file.sha256, file.size) = (Some(ours.digest), Some(ours.size));

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use formats::{Ask, NewFile as Announced};
-use model::{Code, EntryPath, RepoId, Sha256Digest};
+use formats::{Ask, Dated, NewFile as Announced};
+use model::{Code, EntryPath, RepoId, Sha256Digest, Timestamp};
 use outbound::{Found as Answer, Question, Reply};
 use store::admission::{self, Room};
 use tokio::sync::{broadcast, watch};
@@ -16,7 +16,7 @@ use super::Remote;
 use super::coming::Coming;
 use super::look::{Lately, failed};
 use super::object::Object;
-use super::source::Declared;
+use super::source::{Declared, Wanted};
 use super::turn::PAUSE;
 use super::verify::{checksum, is_error_page, lies, verify};
 use crate::authorize::{Grant, Read};
@@ -87,6 +87,9 @@ impl Grant<Read> {
         match self.find_object(&object).await {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
             found => return found.map(Reached::Here),
+        }
+        if let Object::File(path) = &object {
+            self.expect_path_admitted(path).await?;
         }
         match self.join(&object).await? {
             (fill, Some(pieces)) => {
@@ -226,11 +229,12 @@ impl Fetch {
     }
 
     async fn bring_file(&self, remote: &Remote, path: &EntryPath) -> Result<(Sha256Digest, Option<Bytes>)> {
-        let wanted = self.grant.wanted(remote, path).await?;
+        let mut wanted = self.grant.wanted(remote, path).await?;
         // The file is read meanwhile: it holds one of the upstream's places, and checksums need others.
-        let receive = self.receive(remote, &wanted.ask, &wanted.declared, wanted.sums());
+        let receive = self.receive(remote, &wanted.ask, &wanted.declared, wanted.sums(), Some(&wanted));
         let (received, checksum) = tokio::join!(receive, checksum(remote, &wanted));
-        let (staged, last) = received?;
+        let (staged, last, published_at) = received?;
+        wanted.published_at = published_at;
         let verified = checksum.and_then(|checksum| verify(&self.object, &wanted.declared.sums, checksum, &staged));
         if let Err(error) = verified {
             staged.discard(self.grant.registry());
@@ -250,8 +254,13 @@ impl Fetch {
         ask: &Ask,
         declared: &Declared,
         sums: formats::Wanted,
-    ) -> Result<(Staged, Option<Bytes>)> {
+        file: Option<&Wanted>,
+    ) -> Result<(Staged, Option<Bytes>, Option<Timestamp>)> {
         let mut reply = self.open(remote, ask).await?;
+        let published_at = match file {
+            Some(wanted) => self.admitted(remote, wanted, reply.changed_at()).await?,
+            None => None,
+        };
         if is_error_page(&self.object, &reply.media_type()) {
             return Err(lies(&self.object, "it is a page for people"));
         }
@@ -286,7 +295,22 @@ impl Fetch {
             Some(Code::UploadVerificationFailed) => lies(&self.object, &error.to_string()),
             _ => error,
         })?;
-        Ok((staged, held))
+        Ok((staged, held, published_at))
+    }
+
+    /// When the file was published, as far as anybody tells; a denial where that is against the rules.
+    async fn admitted(
+        &self,
+        remote: &Remote,
+        wanted: &Wanted,
+        changed_at: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>> {
+        let published_at = match remote.format.dated() {
+            Dated::File => wanted.published_at.or(changed_at),
+            Dated::Index | Dated::Version => wanted.published_at,
+        };
+        self.grant.expect_answered(wanted, published_at).await?;
+        Ok(published_at)
     }
 
     async fn room(&self) -> Result<Room> {

@@ -1,6 +1,7 @@
 //! Repositories whose packages come from an upstream: asked when somebody asks, verified, kept, and served from here
 //! from then on.
 
+mod admit;
 mod ask;
 mod client;
 mod coming;
@@ -14,6 +15,7 @@ mod look;
 mod object;
 mod overlay;
 mod shown;
+mod sift;
 mod source;
 mod tags;
 mod turn;
@@ -31,6 +33,7 @@ use quick_cache::sync::Cache;
 use store::events::Act;
 use store::observations::Observation;
 
+pub(crate) use admit::published_upstream;
 pub use coming::Coming;
 pub use fill::Reached;
 pub(crate) use known::Which;
@@ -46,6 +49,7 @@ use flights::Flights;
 use known::{LookKey, ReadKey, Seen, Weight};
 use look::{Heard, Lately};
 use overlay::Overlay;
+use sift::{SiftKey, Sifted};
 
 /// Answers and failures remembered at most.
 const ANSWERS: usize = 10_000;
@@ -64,6 +68,8 @@ pub(crate) struct Remotes {
     lately: Cache<(RepoId, Box<str>), (Timestamp, Lately)>,
     read: Cache<ReadKey, (u64, Arc<Known>), Weight>,
     overlays: Cache<OverlayKey, Arc<Overlay>>,
+    sifted: Cache<SiftKey, Arc<Sifted>>,
+    times: Cache<(RepoId, PackageAt, Box<str>), Timestamp>,
     looks: Flights<LookKey, Option<Arc<Seen>>>,
     fills: Fills,
 }
@@ -77,6 +83,8 @@ impl Remotes {
             lately: Cache::new(ANSWERS),
             read: Cache::with_weighter(100, bytes, Weight),
             overlays: Cache::new(1000),
+            sifted: Cache::new(1000),
+            times: Cache::new(ANSWERS),
             looks: Flights::default(),
             fills: Fills::default(),
         }
@@ -87,7 +95,7 @@ impl Remotes {
 #[derive(Clone)]
 pub(crate) struct Remote {
     upstream: Upstream,
-    format: &'static dyn formats::Upstream,
+    pub(crate) format: &'static dyn formats::Upstream,
     settings: Arc<UpstreamSettings>,
     /// The longest file that is taken, in bytes.
     longest: u64,

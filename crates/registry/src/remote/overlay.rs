@@ -2,21 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use formats::{Algorithm, Known, KnownFile, PackageAt, Sums};
 use model::Sha256Digest;
 use store::observations::{self, Kept};
 
+use super::sift::KeptOut;
 use crate::authorize::{Grant, Read};
 use crate::error::Result;
 
 /// Where what is here differs from what the upstream tells.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Overlay {
     /// Versions that are not shown.
     pub(super) withdrawn: BTreeSet<String>,
     /// Files whose bytes are others there by now, by their location: ours stay.
     pub(super) changed: BTreeMap<String, Ours>,
+    /// What the rules keep out.
+    pub(super) kept_out: Arc<KeptOut>,
 }
 
 /// What we have of a file.

@@ -11,6 +11,7 @@ use super::overlay::Overlay;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::packaging::{DocumentKey, Of, Shown};
+use crate::rules::{Subject, name_of};
 use crate::versions::format_of;
 
 /// Documents of more versions than this are made off the async workers.
@@ -26,9 +27,11 @@ impl Grant<Read> {
         site: &Site<'_>,
     ) -> Result<Arc<Shown>> {
         let named = [Some(at.name.as_str()), wanted.word()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        self.expect_name_admitted(at, None).await?;
         let seen = self.told(self.remote()?, at, Which::of(wanted)).await?;
         let seen = seen.ok_or_else(|| Error::not_found(&named))?;
         let overlay = self.overlay(at, &seen).await?;
+        self.expect_left(at, wanted, &seen).await?;
         let key = DocumentKey {
             of: Of::Observed(self.repo_id(), at.clone(), Arc::clone(&seen.answers)),
             state: overlay.state(),
@@ -47,8 +50,34 @@ impl Grant<Read> {
         })
     }
 
-    /// What is here and differs; looked up once for each state of the package.
+    /// Refuses where the rules keep out all that is asked for: that is another thing than nothing.
+    async fn expect_left(&self, at: &PackageAt, wanted: Wanting<'_>, seen: &Seen) -> Result<()> {
+        let Some(sifted) = self.sifted(at, seen).await? else { return Ok(()) };
+        let known = &seen.known;
+        let found = match wanted {
+            Wanting::One(name) => {
+                let pointed = known.refs.iter().find(|(tag, _)| tag == name).map(|(_, version)| version.as_str());
+                sifted.why.get_key_value(pointed.unwrap_or(name))
+            }
+            _ if known.versions.len() > sifted.why.len() || !known.around.is_empty() => None,
+            _ => known.versions.last().and_then(|last| sifted.why.get_key_value(last.version.as_str())),
+        };
+        let Some((version, denial)) = found else { return Ok(()) };
+        let name = name_of(format_of(self.repo())?, at);
+        Err(self.denied(denial, &Subject { name: &name, version, path: None, published_at: None }))
+    }
+
+    /// What is here and differs, and what the rules keep out.
     pub(super) async fn overlay(&self, at: &PackageAt, seen: &Seen) -> Result<Arc<Overlay>> {
+        let known_better = self.known_better(at, seen).await?;
+        Ok(match self.sifted(at, seen).await? {
+            Some(sifted) => Arc::new(Overlay { kept_out: Arc::clone(&sifted.out), ..(*known_better).clone() }),
+            None => known_better,
+        })
+    }
+
+    /// What is here and differs; looked up once for each state of the package.
+    async fn known_better(&self, at: &PackageAt, seen: &Seen) -> Result<Arc<Overlay>> {
         let state = match self.state(at).await {
             Ok((_, state)) => state,
             Err(error) if error.code() == Some(Code::NotFound) => return Ok(Arc::default()),

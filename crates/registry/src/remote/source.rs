@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use formats::{Algorithm, Ask, Direct, KnownFile, KnownVersion, Origin, PackageAt, Sums};
-use model::{Code, EntryPath, Sha256Digest, VersionName};
+use model::{Code, EntryPath, Sha256Digest, Timestamp, VersionName};
 use serde_json::{Map, Value as Json};
 
 use super::Remote;
+use super::admit::keep_published;
 use super::known::{Seen, Which};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
@@ -27,6 +28,8 @@ pub(super) struct Wanted {
     pub(super) declared: Declared,
     /// Where the upstream may tell of its checksums, the best one first.
     pub(super) checksums: Vec<(Algorithm, Ask)>,
+    /// When the upstream says that it was published.
+    pub(super) published_at: Option<Timestamp>,
     attributes: Option<String>,
 }
 
@@ -50,6 +53,7 @@ impl Wanted {
             manifest: version.manifest.clone(),
             declared: Declared { sha256: file.sha256, size: file.size, sums: file.sums.clone() },
             checksums: Vec::new(),
+            published_at: file.published_at.or(version.published_at),
             attributes: file.attributes.clone(),
         }
     }
@@ -65,6 +69,7 @@ impl Wanted {
             manifest: "{}".to_owned(),
             declared: Declared { sha256: direct.sha256, ..Declared::default() },
             checksums: direct.checksums,
+            published_at: None,
             attributes: None,
         }
     }
@@ -86,6 +91,7 @@ impl Wanted {
         let known = self.attributes.as_deref().and_then(|text| serde_json::from_str::<Map<String, Json>>(text).ok());
         let mut all = sums.attributes();
         all.extend(known.unwrap_or_default());
+        keep_published(&mut all, self.published_at);
         (!all.is_empty()).then(|| Json::Object(all).to_string())
     }
 }
@@ -97,12 +103,14 @@ impl Grant<Read> {
         let at = match remote.format.origin(path).ok_or_else(missing)? {
             Origin::Direct(direct) => {
                 self.expect_shown(&direct.package, &direct.version, path).await?;
-                return Ok(Wanted::direct(path, *direct));
+                let mut wanted = Wanted::direct(path, *direct);
+                self.expect_wanted(&mut wanted).await?;
+                return Ok(wanted);
             }
             Origin::Listed(at) => at,
         };
         let seen = self.told(remote.clone(), &at, Which::All).await?.ok_or_else(missing)?;
-        let found = match listed(&seen, &at, path) {
+        let mut found = match listed(&seen, &at, path) {
             Some(found) => found,
             // What is new there may be asked for before its index is asked for again.
             None => {
@@ -112,6 +120,7 @@ impl Grant<Read> {
             }
         };
         self.expect_shown(&at, &found.version, path).await?;
+        self.expect_wanted(&mut found).await?;
         Ok(found)
     }
 

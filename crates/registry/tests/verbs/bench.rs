@@ -51,6 +51,7 @@ pub(crate) fn settings() -> Settings {
         presigned_downloads: None,
         presigned_parts: None,
         master_key: Secret::new([7; 32]),
+        // What a test stands in for an upstream is on this machine.
         outside: registry::Outside {
             private: vec!["127.0.0.0/8".parse().expect("a network")],
             ..registry::Outside::default()
@@ -122,6 +123,7 @@ impl Bench {
             settings,
             upstream_url: None,
             upstream_auth: None,
+            members: Vec::new(),
         };
         let admin = self.admin().await.authorize_tenant::<registry::TenantAdmin>().expect("an admin");
         admin.create_repository(new).await.expect("a repository").key

@@ -21,6 +21,7 @@ mod tag;
 mod tenant;
 mod uploads;
 mod versions;
+mod waivers;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -35,6 +36,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         auth::endpoints(),
         tenant::endpoints(),
         repos::endpoints(),
+        waivers::endpoints(),
         uploads::endpoints(),
         blobs::endpoints(),
         drafts::endpoints(),

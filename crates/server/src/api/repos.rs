@@ -302,6 +302,8 @@ async fn retire(Repo(grant): Repo<Admin>, Query(query): Query<RetireQuery>) -> R
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RulesBody {
+    /// Each with `kind`: `claim` (`pattern`), `allow` and `block` (`pattern`, `versions`; `reason`), `minimumAge`
+    /// (`hours`) or `freeze` (`notAfter`). The first that matches decides.
     #[schema(value_type = Vec<Object>)]
     rules: Vec<registry::Rule>,
 }

@@ -16,6 +16,7 @@ mod token_policy;
 mod tokens;
 mod upstream;
 mod versions;
+mod waivers;
 
 use clap::{Args, Subcommand};
 use outbound::Client;
@@ -47,6 +48,9 @@ enum Noun {
     /// A repository's ordered rule list
     #[command(subcommand)]
     Rules(rules::Rules),
+    /// What rules keep out and somebody lets in for a while
+    #[command(subcommand)]
+    Waivers(waivers::Waivers),
     /// Packages of a repository
     #[command(subcommand)]
     Packages(packages::Packages),
@@ -94,6 +98,7 @@ impl Admin {
         match self.noun {
             Noun::Repos(repos) => repos.run(&desk).await,
             Noun::Rules(rules) => rules.run(&desk).await,
+            Noun::Waivers(waivers) => waivers.run(&desk).await,
             Noun::Packages(packages) => packages.run(&desk).await,
             Noun::Versions(versions) => versions.run(&desk).await,
             Noun::Refs(refs) => refs.run(&desk).await,

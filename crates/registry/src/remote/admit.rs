@@ -1,0 +1,183 @@
+//! Whether the rules let a file through that is asked for by its path: here already, or still at the upstream.
+
+use formats::{Dated, Origin, PackageAt};
+use model::{EntryPath, Sha256Digest, Timestamp};
+use serde_json::{Map, Value as Json};
+
+use super::source::Wanted;
+use crate::authorize::{Grant, Read};
+use crate::error::{Error, Result};
+use crate::fetch::Found;
+use crate::rules::{Denial, Rules, Subject, Verdict, name_of};
+use crate::versions::format_of;
+
+/// Under which what is kept of a file says when the upstream published it.
+const PUBLISHED: &str = "upstreamPublishedAt";
+/// As old as can be: what is kept out even then is kept out whatever its time.
+const EVER: Timestamp = Timestamp(0);
+
+/// When the upstream of a file that is here says that it was published.
+pub(crate) fn published_upstream(attributes: &str) -> Option<Timestamp> {
+    let kept: Map<String, Json> = serde_json::from_str(attributes).ok()?;
+    Timestamp::parse(kept.get(PUBLISHED)?.as_str()?)
+}
+
+/// Writes it down.
+pub(super) fn keep_published(attributes: &mut Map<String, Json>, at: Option<Timestamp>) {
+    attributes.remove(PUBLISHED);
+    attributes.extend(at.map(|at| (PUBLISHED.to_owned(), Json::String(at.to_string()))));
+}
+
+/// A file as it was judged.
+pub(crate) struct JudgedFile {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) path: String,
+    pub(crate) published_at: Option<Timestamp>,
+}
+
+impl JudgedFile {
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        let Self { name, version, path, published_at } = self;
+        Subject { name, version, path: Some(path), published_at: *published_at }
+    }
+}
+
+impl<A> Grant<A> {
+    /// Whose file is at a path; `None`: no package of an upstream has it.
+    fn package_at(&self, path: &EntryPath) -> Result<Option<PackageAt>> {
+        let origin = self.remote()?.format.origin(path);
+        Ok(origin.map(|origin| match origin {
+            Origin::Listed(at) => at,
+            Origin::Direct(direct) => direct.package,
+        }))
+    }
+
+    fn judged_file(
+        &self,
+        path: &EntryPath,
+        version: &str,
+        published_at: Option<Timestamp>,
+    ) -> Result<Option<JudgedFile>> {
+        let Some(at) = self.package_at(path)? else { return Ok(None) };
+        let name = name_of(format_of(self.repo())?, &at);
+        Ok(Some(JudgedFile { name, version: version.to_owned(), path: path.to_string(), published_at }))
+    }
+
+    /// Whether the rules let through what is here, as far as that is known without asking anybody.
+    pub(crate) fn is_surely_admitted(&self, path: &EntryPath, found: &Found) -> bool {
+        let Some(rules) = self.rules_remembered() else { return false };
+        match self.judged_file(path, found.version_name(), found.published_upstream()) {
+            Ok(Some(file)) => rules.judge(&file.subject(), self.ambient().now()).denial().is_none(),
+            Ok(None) | Err(_) => false,
+        }
+    }
+
+    pub(super) fn denied(&self, denial: &Denial, subject: &Subject<'_>) -> Error {
+        denial.refuse(&self.repo().key, subject)
+    }
+}
+
+impl Grant<Read> {
+    /// Whether the upstream may be asked for anything of a package at all.
+    pub(super) async fn claim_on(&self, at: &PackageAt) -> Result<Option<Denial>> {
+        let Some(rules) = self.rules().await? else { return Ok(None) };
+        let name = name_of(format_of(self.repo())?, at);
+        Ok(rules.judge_name(&name, self.ambient().now()))
+    }
+
+    /// Refuses where nothing of a package is let through, before anybody is asked.
+    pub(super) async fn expect_name_admitted(&self, at: &PackageAt, path: Option<&EntryPath>) -> Result<()> {
+        let Some(denial) = self.claim_on(at).await? else { return Ok(()) };
+        let name = name_of(format_of(self.repo())?, at);
+        let path = path.map(EntryPath::as_str);
+        Err(self.denied(&denial, &Subject { name: &name, version: "", path, published_at: None }))
+    }
+
+    /// The same, for the package of a path.
+    pub(super) async fn expect_path_admitted(&self, path: &EntryPath) -> Result<()> {
+        match self.package_at(path)? {
+            Some(at) if self.is_ruled() => self.expect_name_admitted(&at, Some(path)).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses what is here and is kept out by now.
+    pub(crate) async fn expect_admitted(&self, path: &EntryPath, found: &Found) -> Result<()> {
+        self.expect_file_admitted(path, found.version_name(), found.published_upstream()).await
+    }
+
+    /// Refuses bytes by their digest, where every path that they are at is kept out.
+    pub(crate) async fn expect_content_admitted(&self, digest: Sha256Digest) -> Result<()> {
+        let repo = self.repo_id();
+        let look = async |session: &mut store::Session<'_>| store::locations::of_content(session, repo, digest).await;
+        let mut refused = None;
+        for (path, version, attributes) in self.store().read(look).await? {
+            let time = attributes.as_deref().and_then(published_upstream);
+            match self.expect_file_admitted(&EntryPath::parse(&path)?, &version, time).await {
+                Ok(()) => return Ok(()),
+                Err(error) => refused = Some(error),
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    async fn expect_file_admitted(&self, path: &EntryPath, version: &str, time: Option<Timestamp>) -> Result<()> {
+        let Some(rules) = self.rules().await? else { return Ok(()) };
+        let Some(mut file) = self.judged_file(path, version, time)? else { return Ok(()) };
+        let mut verdict = rules.judge(&file.subject(), self.ambient().now());
+        if verdict.denial().is_some_and(|denial| denial.undated)
+            && let Some(at) = self.package_at(path)?
+        {
+            file.published_at = self.file_published_at(&at, version).await?;
+            verdict = rules.judge(&file.subject(), self.ambient().now());
+        }
+        match verdict {
+            Verdict::Allow { .. } => Ok(()),
+            Verdict::Deny(denial) => Err(self.denied(&denial, &file.subject())),
+        }
+    }
+
+    /// When the files of a version were published, where that is the version's.
+    pub(super) async fn file_published_at(&self, at: &PackageAt, version: &str) -> Result<Option<Timestamp>> {
+        match self.remote()?.format.dated() {
+            Dated::Version => self.published_at(at, version).await,
+            Dated::Index | Dated::File => Ok(None),
+        }
+    }
+
+    /// Refuses what is still at the upstream, as far as it is known before it is asked for the file.
+    pub(super) async fn expect_wanted(&self, wanted: &mut Wanted) -> Result<()> {
+        let Some(rules) = self.rules().await? else { return Ok(()) };
+        let dated = self.remote()?.format.dated();
+        let name = name_of(format_of(self.repo())?, &wanted.package);
+        let subject = Subject {
+            name: &name,
+            version: wanted.version.as_str(),
+            path: Some(wanted.location.as_str()),
+            published_at: wanted.published_at,
+        };
+        let verdict = rules.judge(&subject, self.ambient().now());
+        if dated == Dated::Version && verdict.denial().is_some_and(|denial| denial.undated) {
+            wanted.published_at = self.published_at(&wanted.package, wanted.version.as_str()).await?;
+        }
+        let time = wanted.published_at.or((dated == Dated::File).then_some(EVER));
+        self.judge_wanted(&rules, &name, wanted, time)
+    }
+
+    /// The same, when the upstream has begun to answer.
+    pub(super) async fn expect_answered(&self, wanted: &Wanted, time: Option<Timestamp>) -> Result<()> {
+        let Some(rules) = self.rules().await? else { return Ok(()) };
+        let name = name_of(format_of(self.repo())?, &wanted.package);
+        self.judge_wanted(&rules, &name, wanted, time)
+    }
+
+    fn judge_wanted(&self, rules: &Rules, name: &str, wanted: &Wanted, time: Option<Timestamp>) -> Result<()> {
+        let (version, path) = (wanted.version.as_str(), Some(wanted.location.as_str()));
+        let subject = Subject { name, version, path, published_at: time };
+        match rules.judge(&subject, self.ambient().now()) {
+            Verdict::Allow { .. } => Ok(()),
+            Verdict::Deny(denial) => Err(self.denied(&denial, &subject)),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What the rules of a repository say of a version or a file, at a moment. Pure.
+
+use std::time::Duration;
+
+use formats::{Format, VersionRange};
+use model::{RepoKey, Timestamp};
+
+use super::Rule;
+use super::pattern::{Pattern, folded};
+use super::waivers::Waiver;
+use crate::error::{Error, Result};
+
+/// The rules of a repository, read, and the waivers beside them.
+pub(crate) struct Rules {
+    repo: RepoKey,
+    format: &'static dyn Format,
+    list: Vec<Ready>,
+    waivers: Vec<(String, Waiver)>,
+}
+
+struct Ready {
+    rule: Rule,
+    /// `None`: for everything.
+    pattern: Option<Pattern>,
+    range: Option<VersionRange>,
+}
+
+/// What is judged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    /// The package, as [`super::pattern::name_of`] has it.
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+    /// The file's path in the repository; `None`: the version is judged, and no rule for paths matches.
+    pub(crate) path: Option<&'a str>,
+    /// When the upstream says that it was published.
+    pub(crate) published_at: Option<Timestamp>,
+}
+
+/// The outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is let through.
+    Allow {
+        /// The rule that says so; `None`: no rule matched.
+        rule: Option<usize>,
+        /// When a waiver ends that this rests on.
+        until: Option<Timestamp>,
+    },
+    /// It is kept out.
+    Deny(Denial),
+}
+
+/// Why something is kept out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Denial {
+    /// The place of the rule in the list.
+    pub(crate) rule: usize,
+    /// Whether it is as if the upstream had no such thing.
+    pub(crate) claimed: bool,
+    /// For people.
+    pub(crate) sentence: String,
+    /// When it ends by itself.
+    pub(crate) until: Option<Timestamp>,
+    /// Whether it might be another one if the time of its publication were known.
+    pub(crate) undated: bool,
+}
+
+impl Verdict {
+    pub(crate) fn denial(&self) -> Option<&Denial> {
+        match self {
+            Self::Deny(denial) => Some(denial),
+            Self::Allow { .. } => None,
+        }
+    }
+
+    /// The next moment at which it may be another one.
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Allow { until, .. } => *until,
+            Self::Deny(denial) => denial.until,
+        }
+    }
+}
+
+impl Rules {
+    pub(crate) fn new(
+        repo: &RepoKey,
+        format: &'static dyn Format,
+        list: Vec<Rule>,
+        waivers: Vec<Waiver>,
+    ) -> Result<Self> {
+        let list = list.into_iter().map(|rule| Ready::new(format, rule)).collect::<Option<_>>();
+        let list =
+            list.ok_or_else(|| Error::Defect(format!("the rules of {repo} have a range that cannot be read")))?;
+        let waivers = waivers.into_iter().map(|waiver| (folded(format, &waiver.package), waiver)).collect();
+        Ok(Self { repo: repo.clone(), format, list, waivers })
+    }
+
+    /// The first rule that matches decides; a waiver lifts those that block and those that look at age.
+    pub(crate) fn judge(&self, subject: &Subject<'_>, now: Timestamp) -> Verdict {
+        let waived = self.waived(subject.name, Some(subject.version), now);
+        let mut rested = None;
+        for (place, ready) in self.list.iter().enumerate() {
+            let Some(outcome) = self.outcome(place, ready, subject, now) else { continue };
+            match outcome {
+                Verdict::Deny(denial) if !denial.claimed && waived.is_some() => rested = waived,
+                Verdict::Allow { rule, .. } => return Verdict::Allow { rule, until: rested },
+                denied @ Verdict::Deny(_) => return denied,
+            }
+        }
+        Verdict::Allow { rule: None, until: rested }
+    }
+
+    /// What can be said of all versions of a package before the upstream is asked for them: `Some`, if nothing of it
+    /// can be let through.
+    pub(crate) fn judge_name(&self, name: &str, now: Timestamp) -> Option<Denial> {
+        let waived = self.waived(name, None, now).is_some();
+        for (place, ready) in self.list.iter().enumerate() {
+            let pattern = ready.pattern.as_ref();
+            if pattern.is_some_and(|pattern| !pattern.is_path() && !pattern.is_name(name)) {
+                continue;
+            }
+            let certain = ready.range.is_none() && !pattern.is_some_and(Pattern::is_path);
+            match &ready.rule {
+                Rule::Allow { .. } => return None,
+                Rule::Claim { .. } if certain => return Some(self.claimed(place, name)),
+                Rule::Block { reason, .. } if certain && !waived => {
+                    return Some(self.blocked(place, name, reason.as_deref()));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// What one rule says; `None`: it does not match.
+    fn outcome(&self, place: usize, ready: &Ready, subject: &Subject<'_>, now: Timestamp) -> Option<Verdict> {
+        if ready.pattern.as_ref().is_some_and(|pattern| !pattern.matches(subject.name, subject.path)) {
+            return None;
+        }
+        let inside = ready.range.as_ref().map(|range| range(subject.version));
+        let what = || format!("{} {}", subject.name, subject.version);
+        match &ready.rule {
+            Rule::Claim { .. } => Some(Verdict::Deny(self.claimed(place, subject.name))),
+            // Who allows a range knows what is in it; who blocks one means also what cannot be compared.
+            Rule::Allow { .. } if inside.is_none_or(|inside| inside == Some(true)) => {
+                Some(Verdict::Allow { rule: Some(place), until: None })
+            }
+            Rule::Block { reason, .. } if inside.is_none_or(|inside| inside != Some(false)) => {
+                Some(Verdict::Deny(self.blocked(place, &what(), reason.as_deref())))
+            }
+            Rule::Allow { .. } | Rule::Block { .. } => None,
+            Rule::MinimumAge { hours } => self.young(place, subject, *hours, now).map(Verdict::Deny),
+            Rule::Freeze { not_after } => self.after(place, subject, *not_after).map(Verdict::Deny),
+        }
+    }
+
+    /// What each rule says by itself, in their order.
+    pub(super) fn each<'r>(
+        &'r self,
+        subject: &'r Subject<'_>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&'r Rule, Option<Verdict>)> {
+        let all = self.list.iter().enumerate();
+        all.map(move |(place, ready)| (&ready.rule, self.outcome(place, ready, subject, now)))
+    }
+
+    /// The waivers in force for a package.
+    pub(super) fn waivers_of(&self, name: &str, now: Timestamp) -> Vec<Waiver> {
+        let ours = self.waivers.iter().filter(|(package, waiver)| package == name && now < waiver.until);
+        ours.map(|(_, waiver)| waiver.clone()).collect()
+    }
+
+    /// Until when a waiver is in force; `None` for a version: for any of the package.
+    fn waived(&self, name: &str, version: Option<&str>, now: Timestamp) -> Option<Timestamp> {
+        let ours = self.waivers.iter().filter(|(package, waiver)| package == name && now < waiver.until);
+        let same = |waiver: &Waiver| match (&waiver.version, version) {
+            (Some(waived), Some(version)) => waived == version || self.twins(waived, version),
+            _ => true,
+        };
+        ours.filter(|(_, waiver)| same(waiver)).map(|(_, waiver)| waiver.until).max()
+    }
+
+    fn twins(&self, one: &str, other: &str) -> bool {
+        let twin = |text| model::VersionName::parse(text).ok().and_then(|name| self.format.twin(&name));
+        twin(one).is_some_and(|one| Some(one) == twin(other))
+    }
+
+    fn claimed(&self, rule: usize, name: &str) -> Denial {
+        let sentence = format!("{name} was not found: {} takes that name from no upstream", self.repo);
+        Denial { rule, claimed: true, sentence, until: None, undated: false }
+    }
+
+    fn blocked(&self, rule: usize, what: &str, reason: Option<&str>) -> Denial {
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let sentence = format!("{what} is blocked in {}{reason}", self.repo);
+        Denial { rule, claimed: false, sentence, until: None, undated: false }
+    }
+
+    fn young(&self, rule: usize, subject: &Subject<'_>, hours: u32, now: Timestamp) -> Option<Denial> {
+        let (what, repo) = (format!("{} {}", subject.name, subject.version), &self.repo);
+        let until = subject.published_at.map(|at| at.plus(Duration::from_secs(u64::from(hours) * 3600)));
+        let sentence = match until {
+            Some(until) if until <= now => return None,
+            Some(until) => {
+                format!("{what} is younger than the {hours} hours of {repo}: it is let in at {}", until.to_seconds())
+            }
+            None => {
+                format!("{what} is not known to be as old as the {hours} hours of {repo}: its upstream tells no time")
+            }
+        };
+        Some(Denial { rule, claimed: false, sentence, until, undated: until.is_none() })
+    }
+
+    fn after(&self, rule: usize, subject: &Subject<'_>, frozen: Timestamp) -> Option<Denial> {
+        if subject.published_at.is_some_and(|at| at <= frozen) {
+            return None;
+        }
+        let (what, repo, frozen) = (format!("{} {}", subject.name, subject.version), &self.repo, frozen.to_seconds());
+        let undated = subject.published_at.is_none();
+        let sentence = match undated {
+            false => format!("{what} was published after {frozen}, where {repo} is frozen"),
+            true => format!("{what} is not known to be from before {frozen}, where {repo} is frozen"),
+        };
+        Some(Denial { rule, claimed: false, sentence, until: None, undated })
+    }
+}
+
+impl Ready {
+    /// `None`: the range cannot be read.
+    fn new(format: &dyn Format, rule: Rule) -> Option<Self> {
+        let (pattern, versions) = rule.matched();
+        let pattern = pattern.map(|pattern| Pattern::new(format, pattern));
+        let range = match versions {
+            Some(versions) => Some(format.range(versions)?),
+            None => None,
+        };
+        Some(Self { rule, pattern, range })
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,105 @@
+//! Patterns for names and paths.
+
+use formats::{Format, PackageAt};
+use model::PackageName;
+
+/// What a rule is about. `*` stands for any characters, also none and also slashes. One that begins with a slash is
+/// for paths of files in the repository; every other is for names of packages as clients write them, with
+/// `group:artifact` where names have a namespace. Spellings that are one name are one here too.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    text: String,
+    is_path: bool,
+}
+
+impl Pattern {
+    pub(super) fn new(format: &dyn Format, text: &str) -> Self {
+        match text.strip_prefix('/') {
+            Some(path) => Self { text: path.to_owned(), is_path: true },
+            None => Self { text: folded(format, text), is_path: false },
+        }
+    }
+
+    /// Whether it is for names, and for this one.
+    pub(super) fn is_name(&self, name: &str) -> bool {
+        !self.is_path && fits(&self.text, name)
+    }
+
+    /// Whether it is for this path or this name.
+    pub(super) fn matches(&self, name: &str, path: Option<&str>) -> bool {
+        match self.is_path {
+            true => path.is_some_and(|path| fits(&self.text, path)),
+            false => fits(&self.text, name),
+        }
+    }
+
+    pub(super) fn is_path(&self) -> bool {
+        self.is_path
+    }
+}
+
+/// A package's name as patterns see it.
+pub(crate) fn name_of(format: &dyn Format, at: &PackageAt) -> String {
+    match at.namespace.as_str() {
+        "" => folded(format, &at.name),
+        namespace => format!("{namespace}:{}", at.name),
+    }
+}
+
+/// The name, or the pattern, in the one spelling of the format.
+pub(super) fn folded(format: &dyn Format, name: &str) -> String {
+    PackageName::parse(name).map_or_else(|_| name.to_owned(), |name| format.normalise(&name))
+}
+
+fn fits(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        match rest.split_once(part) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, yes, no) in [
+            ("@scope/*", vec!["@scope/a", "@scope/"], vec!["@scoped/a", "a"]),
+            ("com.acme:*", vec!["com.acme:a"], vec!["com.acme.more:a"]),
+            ("*", vec!["", "a/b"], vec![]),
+            ("a*b*c", vec!["abc", "axbxc", "abbc"], vec!["ab", "acb", "xabc"]),
+            ("a*a", vec!["aa", "aba"], vec!["a"]),
+            ("a", vec!["a"], vec!["aa", ""]),
+        ] {
+            yes.iter().for_each(|text| assert!(fits(pattern, text), "{pattern} {text}"));
+            no.iter().for_each(|text| assert!(!fits(pattern, text), "{pattern} {text}"));
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_name_are_one() {
+        let pypi = formats::by_key("pypi").expect("a format");
+        let pattern = Pattern::new(pypi, "My_Lib.*");
+        assert!(pattern.matches(&name_of(pypi, &PackageAt::named("my-lib-x")), None));
+        assert!(!pattern.matches("other", None) && !pattern.matches("other", Some("my-lib-x")));
+        let path = Pattern::new(pypi, "/packages/*.exe");
+        assert!(path.matches("any", Some("packages/a/b.exe")) && !path.matches("packages/a/b.exe", None));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_put_for_stars_fits(parts in prop::collection::vec("[a-c]{0,3}", 1..4), with in "[a-c]{0,3}") {
+            prop_assert!(fits(&parts.join("*"), &parts.join(&with)));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A server that stands in for an upstream: it says what the test wrote, and counts who asks.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// An answer: lines of its head, and its body.
+type Said = (String, Vec<u8>);
+
+#[derive(Default)]
+struct State {
+    pages: HashMap<String, Said>,
+    asked: Vec<String>,
+}
+
+/// Gone when this is.
+pub(crate) struct Upstream {
+    state: Arc<Mutex<State>>,
+    address: std::net::SocketAddr,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Upstream {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let (address, state) = (listener.local_addr().expect("an address"), Arc::<Mutex<State>>::default());
+        let shared = Arc::clone(&state);
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&shared)));
+            }
+        });
+        Self { state, address, serving }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on `path` is answered so; `head` are whole lines.
+    pub(crate) fn says(&self, path: &str, head: &str, body: impl Into<Vec<u8>>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.pages.insert(path.to_owned(), (head.to_owned(), body.into()));
+    }
+
+    /// What was asked for by now.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).asked.clone()
+    }
+}
+
+async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
+    let (mut head, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+            match stream.read(&mut piece).await {
+                Ok(0) | Err(_) => return,
+                Ok(length) => head.extend_from_slice(&piece[..length]),
+            }
+        }
+        let text = String::from_utf8_lossy(&head).into_owned();
+        head.clear();
+        let path = text.split(' ').nth(1).unwrap_or_default().to_owned();
+        let found = {
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.asked.push(path.clone());
+            state.pages.get(&path).cloned()
+        };
+        let (status, (lines, body)) = match found {
+            Some(found) => ("200 OK", found),
+            None => ("404 Not Found", Said::default()),
+        };
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{lines}\r\n", body.len());
+        if stream.write_all(&[head.as_bytes(), &body].concat()).await.is_err() {
+            return;
+        }
+    }
+}
