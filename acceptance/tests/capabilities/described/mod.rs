@@ -248,7 +248,7 @@ async fn operations(tour: &mut Tour<'_>, site: &Site) -> Result<()> {
     // A job that failed too often.
     site.server.sql(&format!(
         "INSERT INTO jobs (id, tenant_id, kind, dedupe, payload, state, run_at, attempts, fence, again, last_error, created_at) \
-         SELECT X'{}', tenant_id, 'of the tour', 'tour', '{{}}', 'dead', 0, 5, 0, 0, 'it failed', 0 FROM repositories",
+         SELECT X'{}', tenant_id, 'of the tour', 'tour', '{{}}', 'dead', 0, 5, 0, 0, 'it failed', 0 FROM repositories LIMIT 1",
         id.replace('-', "")
     ))?;
     let letters = tour.call("GET /v1/admin/jobs", &[], Sent::Nothing).await?;

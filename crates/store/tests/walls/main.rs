@@ -161,6 +161,15 @@ const WALLS: &[(&str, &[&str])] = &[
     ("blobs_keep", &["UPDATE blobs SET length = length + 1"]),
     ("observations_keep", &["UPDATE observations SET media_type = 'other'", "UPDATE observations SET digest = NULL"]),
     ("observations_stay", &["DELETE FROM observations"]),
+    (
+        "waivers_keep",
+        &[
+            "UPDATE waivers SET until = until + 1",
+            "UPDATE waivers SET version = '2', ended_at = 1",
+            "UPDATE waivers SET ended_at = 2 WHERE ended_at IS NOT NULL",
+        ],
+    ),
+    ("waivers_stay", &["DELETE FROM waivers"]),
 ];
 
 /// A repository with one of everything: published, withdrawn, draft; refs, marks and tombstones in
@@ -231,6 +240,9 @@ async fn furnish(bench: &Bench) {
          SELECT r.id, r.id, 'demo', b.digest, b.length, 'text/plain', '', 0
          FROM (SELECT id FROM repositories LIMIT 1) AS r, (SELECT digest, length FROM blobs LIMIT 1) AS b";
     run(bench, seen).await.expect("an answer of an upstream");
+    let waived = "INSERT INTO waivers (id, repo_id, package, reason, by_subject, created_at, until, ended_at)
+         SELECT id, id, 'demo', 'r', 'ada', 0, 9, 1 FROM repositories LIMIT 1";
+    run(bench, waived).await.expect("a waiver that was ended");
 }
 
 /// A draft with an entry and a manifest.
