@@ -123,7 +123,6 @@ impl Bench {
             settings,
             upstream_url: None,
             upstream_auth: None,
-            members: Vec::new(),
         };
         let admin = self.admin().await.authorize_tenant::<registry::TenantAdmin>().expect("an admin");
         admin.create_repository(new).await.expect("a repository").key

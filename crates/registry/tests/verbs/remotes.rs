@@ -43,7 +43,6 @@ fn new(key: &str) -> NewRepository {
         settings: RepoSettings::default(),
         upstream_url: url(URL),
         upstream_auth: Some(basic()),
-        members: Vec::new(),
     }
 }
 
