@@ -44,7 +44,7 @@ async fn npm_of_another_artifortress() -> Result<()> {
 }
 
 #[tokio::test]
-async fn npm_of_another_artifortress_on_postgresql_and_s3() -> Result<()> {
+async fn npm_of_another_on_postgresql_and_s3() -> Result<()> {
     through_another(&NPM, Backing::Scaled).await
 }
 
