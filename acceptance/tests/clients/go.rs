@@ -125,7 +125,8 @@ async fn withdrawn(desk: &Desk, app: &PathBuf) -> Result<()> {
     let found = desk.admin.get(&format!("{versions}/resolve?name=example.com%2FAcme%2Ftool&version=v1.1.0"));
     let id = found.send().await?.expect(&[200])?.string("/versionId")?;
     let act = async |act: &str| {
-        let body = json!({"reason": "broken"});
+        // Taking a mark back needs no reason.
+        let body = if act == "unyank" { json!({}) } else { json!({"reason": "broken"}) };
         desk.admin.post(&format!("{versions}/{id}/{act}")).json(&body).send().await?.expect(&[200])
     };
     let latest =

@@ -76,7 +76,7 @@ async fn what_is_partly_missing_is_stale_as_a_whole() -> Result<()> {
     for path in paths {
         of(path, site.admin.get(path).send().await?.expect(&[200]))?;
     }
-    ensure(upstream.count("/my/_t/my_tool") == 1, "the other spelling is asked for")?;
+    ensure(upstream.count("/example.com/gtool/@latest") == 1, "what is missing is asked for, too")?;
     upstream.down().await;
     for _ in 0..2 {
         for path in paths {
