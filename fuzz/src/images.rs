@@ -91,7 +91,7 @@ pub(crate) fn upstream(bytes: &[u8]) -> bool {
 fn listed(at: &PackageAt, wanted: Wanting<'_>, link: &str, said: Said<'_>) -> bool {
     let asks = Oci.asks(at, wanted);
     let next = asks.iter().filter_map(|ask| Oci.next_page(ask, link));
-    let beneath = |ask: &Ask| ask.target.starts_with("team/app/") && !ask.target.contains("..");
+    let beneath = |ask: &Ask| ask.target.starts_with("team/app/") && !ask.target.split('/').any(|part| part == "..");
     assert!(asks.iter().all(beneath), "nothing else is asked for");
     assert!(next.into_iter().all(|ask| ask.target.starts_with("team/app/")), "nor on the next page");
     let read = Oci.read(at, wanted, &[Some(said)]);

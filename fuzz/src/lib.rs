@@ -14,7 +14,6 @@ mod packages;
 mod publish;
 mod render;
 mod request;
-mod upstream;
 
 use formats::cargo::Cargo;
 use formats::go::Go;
@@ -37,8 +36,8 @@ pub struct Target {
 
 /// All of them. `…-request`: an address and a body as they come in. `…-package`: what is inside of a package,
 /// framed, packed and signed correctly so that changes reach the innermost parser. `…-tar`: an archive, headers and all.
-/// `…-upstream`, `upstream`: what another server says of a package.
-pub const TARGETS: [Target; 19] = [
+/// `…-upstream`: what another server says of a package.
+pub const TARGETS: [Target; 21] = [
     Target { name: "cargo-request", run: |bytes| run(&Cargo, bytes), seeds: packages::cargo::requests },
     Target {
         name: "cargo-package",
@@ -46,29 +45,31 @@ pub const TARGETS: [Target; 19] = [
         seeds: packages::cargo::seeds,
     },
     Target { name: "cargo-tar", run: |tar| run(&Cargo, &packages::cargo::put_tar(tar)), seeds: packages::cargo::tars },
-    Target { name: "cargo-upstream", run: |bytes| upstream::run(&Cargo, bytes), seeds: packages::cargo::upstreams },
+    Target { name: "cargo-upstream", run: |bytes| answers::run(&Cargo, bytes), seeds: packages::cargo::upstreams },
     Target { name: "go-request", run: |bytes| run(&Go, bytes), seeds: packages::go::requests },
     Target { name: "go-package", run: |text| run(&Go, &packages::go::put(text)), seeds: packages::go::seeds },
+    Target { name: "go-upstream", run: |bytes| answers::run(&Go, bytes), seeds: packages::go::upstreams },
     Target { name: "maven-request", run: |bytes| run(&Maven, bytes), seeds: packages::maven::requests },
     Target {
         name: "maven-package",
         run: |text| run(&Maven, &packages::maven::put(text)),
         seeds: packages::maven::seeds,
     },
+    Target { name: "maven-upstream", run: |bytes| answers::run(&Maven, bytes), seeds: packages::maven::upstreams },
     Target { name: "npm-request", run: |bytes| run(&Npm, bytes), seeds: packages::npm::requests },
     Target {
         name: "npm-package",
         run: |text| packages::npm::put(text).is_some_and(|put| run(&Npm, &put)),
         seeds: packages::npm::seeds,
     },
-    Target { name: "npm-upstream", run: |bytes| upstream::run(&Npm, bytes), seeds: packages::npm::upstreams },
+    Target { name: "npm-upstream", run: |bytes| answers::run(&Npm, bytes), seeds: packages::npm::upstreams },
     Target { name: "oci-address", run: images::address, seeds: images::addresses },
     Target { name: "oci-manifest", run: images::manifest, seeds: images::manifests },
     Target { name: "oci-upstream", run: images::upstream, seeds: images::upstreams },
     Target { name: "pypi-request", run: |bytes| run(&Pypi, bytes), seeds: packages::pypi::requests },
     Target { name: "pypi-package", run: |text| run(&Pypi, &packages::pypi::put(text)), seeds: packages::pypi::seeds },
+    Target { name: "pypi-upstream", run: |bytes| answers::run(&Pypi, bytes), seeds: packages::pypi::upstreams },
     Target { name: "raw-request", run: |bytes| run(&Raw, bytes), seeds: packages::raw::requests },
-    Target { name: "upstream", run: answers::run, seeds: answers::seeds },
     Target { name: "names", run: names::names, seeds: names::seeds },
 ];
 

@@ -1,6 +1,6 @@
 //! Crates.
 
-use crate::{archive, request, upstream};
+use crate::{answers, archive, request};
 
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let mut all = super::plain(&[
@@ -64,9 +64,9 @@ pub(crate) fn upstreams() -> Vec<Vec<u8>> {
     let newer = format!(r#"{{"name":"tool","vers":"2.0.0+b","cksum":"{sum}","v":3,"features2":{{}},"yanked":true}}"#);
     let twin = index.replace("tool", "Tool_x");
     vec![
-        upstream::write("tool", &[plain, &format!("{index}\n{newer}\r\n")]),
-        upstream::write("tool_x", &[marked, &twin]),
-        upstream::write("tool-x", &[plain, &twin]),
+        answers::write("to/ol/tool", "", &[plain, &format!("{index}\n{newer}\r\n")]),
+        answers::write("to/ol/tool_x", "", &[marked, &twin]),
+        answers::write("to/ol/tool-x", "", &[plain, &twin]),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Go modules.
 
-use crate::{archive, request};
+use crate::{answers, archive, request};
 
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let mut all = super::plain(&[
@@ -35,5 +35,15 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             "example.com/!acme/@v/v1.0.0-!r!c.1",
             &[("example.com/Acme@v1.0.0-RC.1/go.mod", "module \"example.com/Acme\"\n")],
         ),
+    ]
+}
+
+/// A list with the newest, and what a branch is.
+pub(crate) fn upstreams() -> Vec<Vec<u8>> {
+    let list = "v1.0.0\nv2.0.0+incompatible 2020-01-01T00:00:00Z\n";
+    let latest = r#"{"Version":"v0.0.0-20200101000000-abcdefabcdef","Time":"2020-01-01T00:00:00Z"}"#;
+    vec![
+        answers::write("example.com/tool/@v/list", "", &[list, latest]),
+        answers::write("example.com/tool/@v/main.info", "", &[r#"{"Version":"v1.0.0"}"#]),
     ]
 }

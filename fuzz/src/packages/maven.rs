@@ -1,6 +1,6 @@
 //! Maven artifacts.
 
-use crate::{archive, request};
+use crate::{answers, archive, request};
 
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let mut all = super::plain(&[
@@ -44,5 +44,20 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         archive::write("com/example/demo/1.0/demo-1.0.module", &[("", module)]),
         archive::write("com/example/demo/1.0/demo-1.0.jar", &[("META-INF/maven/plugin.xml", plugin), ("a.class", "x")]),
         archive::write("com/example/demo/1.0/demo-1.0.pom.asc", &[("", "-----BEGIN PGP SIGNATURE-----\n")]),
+    ]
+}
+
+/// The metadata of an artifact and of a snapshot.
+pub(crate) fn upstreams() -> Vec<Vec<u8>> {
+    let artifact = "<?xml version=\"1.0\"?><metadata><groupId>com.a</groupId><artifactId>demo</artifactId><versioning>\
+        <versions><version>1.0</version><version>2-SNAPSHOT</version></versions></versioning><plugins><plugin><prefix>p</prefix>\
+        <artifactId>a</artifactId></plugin></plugins></metadata>";
+    let snapshot = "<metadata><version>1-SNAPSHOT</version><versioning><snapshot><timestamp>20260101.000000</timestamp>\
+        <buildNumber>2</buildNumber></snapshot><snapshotVersions><snapshotVersion><classifier>c</classifier><extension>jar\
+        </extension><value>1-20260101.000000-1</value><updated>20260101000000</updated></snapshotVersion></snapshotVersions>\
+        </versioning></metadata>";
+    vec![
+        answers::write("com/a/demo/maven-metadata.xml", "", &[artifact]),
+        answers::write("com/a/demo/1-SNAPSHOT/maven-metadata.xml", "", &[snapshot]),
     ]
 }

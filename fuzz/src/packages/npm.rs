@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
-use crate::{archive, request, upstream};
+use crate::{answers, archive, request};
 
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let mut all = super::plain(&[
@@ -102,8 +102,8 @@ pub(crate) fn upstreams() -> Vec<Vec<u8>> {
         "shasum":"0000000000000000000000000000000000000000"},"deprecated":true,"_hasShrinkwrap":true}}}"#;
     let loud = bare.replace("Tool", "JSONStream");
     vec![
-        upstream::write("@acme/tool", &[&scoped.to_string()]),
-        upstream::write("tool", &[bare]),
-        upstream::write("JSONStream", &[&loud]),
+        answers::write("@acme/tool", "application/json", &[&scoped.to_string()]),
+        answers::write("tool", "application/json", &[bare]),
+        answers::write("JSONStream", "application/json", &[&loud]),
     ]
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::Digest as _;
 
-use crate::{archive, request};
+use crate::{answers, archive, request};
 
 pub(crate) fn requests() -> Vec<Vec<u8>> {
     let accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.1";
@@ -97,5 +97,19 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         archive::write("demo_lib-1.0.tar.gz", &[("demo_lib-1.0/PKG-INFO", bare), ("demo_lib-1.0/setup.py", "")]),
         archive::write("demo_lib-1.0.tar.gz", &[("", statement), ("demo_lib-1.0/PKG-INFO", bare)]),
         archive::write("demo-lib-1.0.zip", &[("demo-lib-1.0/PKG-INFO", bare)]),
+    ]
+}
+
+/// Lists of files, in both shapes.
+pub(crate) fn upstreams() -> Vec<Vec<u8>> {
+    let json = "{\"meta\":{\"api-version\":\"1.1\"},\"name\":\"demo\",\"files\":[{\"filename\":\
+        \"demo-1.0-py3-none-any.whl\",\"url\":\"../x?a#b\",\"hashes\":{\"other\":\"0\"},\"yanked\":\"b\"},\
+        {\"filename\":\"demo-1.0.tar.gz\",\"url\":\"//h/x\",\"hashes\":{},\"core-metadata\":true,\"gpg-sig\":true,\
+        \"provenance\":\"/p\",\"size\":1,\"upload-time\":\"2024-01-01T00:00:00Z\",\"requires-python\":\">3\"}]}";
+    let html = "<!DOCTYPE html><base href=/a/><!-- x --><a href=\"../demo-1.0.zip#sha256=00\" data-yanked='x' \
+        data-requires-python=&gt;3></a><script></script><a href=demo-2.zip>";
+    vec![
+        answers::write("simple/demo/", "application/vnd.pypi.simple.v1+json", &[json]),
+        answers::write("simple/demo/", "text/html", &[html]),
     ]
 }
