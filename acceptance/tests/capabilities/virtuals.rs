@@ -129,6 +129,45 @@ async fn a_name_that_is_hosted_never_comes_from_elsewhere() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_name_that_is_claimed_is_nobody_elses() -> Result<()> {
+    let (site, upstream) = (site().await?, Upstream::start().await?);
+    for (format, pattern) in
+        [("npm", "nto*"), ("pypi", "ptool"), ("cargo", "ctool"), ("maven", "org.example:*"), ("raw", "*")]
+    {
+        let shelf = Shelf::stocked(&site, &upstream, format, json!({}), &noise(5, 3000)).await?;
+        let (own, inner, all) = (format!("{format}-own"), format!("{format}-inner"), format!("{format}-all"));
+        hosted(&site, &own, format).await?;
+        // No setting about names that are hosted lifts what a rule says.
+        let open = json!({"hostedClaims": false, "hostedFirst": false});
+        put_together(&site, &inner, format, &[shelf.key(), &own], open.clone()).await?;
+        put_together(&site, &all, format, &[&inner], open).await?;
+        let rules = |key: &str, pattern: Option<&str>| {
+            let rules: Vec<_> = pattern.iter().map(|pattern| json!({"kind": "claim", "pattern": pattern})).collect();
+            site.admin.put(&format!("/v1/repos/{key}/rules")).json(&json!({"rules": rules}))
+        };
+        let through = shelf.at(&all);
+        for key in [&own, &inner, &all] {
+            let before = upstream.total();
+            ask(rules(key, Some(pattern))).await?.expect(&[200])?;
+            of(format, ask(through.get_file(&site.admin)).await)?.expect(&[404])?;
+            if format != "raw" {
+                of(format, ask(through.get_index(&site.admin)).await)?.expect(&[404])?;
+            }
+            ensure(upstream.total() == before, format!("{format}: a claim of {key} asks nobody"))?;
+            ask(rules(key, None)).await?.expect(&[200])?;
+        }
+        let found = of(format, ask(through.get_file(&site.admin)).await)?.expect(&[200])?;
+        ensure(
+            found.header("cache-control").is_some_and(|said| said.ends_with("no-cache")),
+            format!("{format}: {:?}", found.headers),
+        )?;
+        let again = of(format, ask(through.get_file(&site.admin)).await)?.expect(&[200])?;
+        ensure(again.header("cache-control") == Some("private, no-cache"), format!("{format}: {:?}", again.headers))?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn each_member_is_read_by_who_may_read_it() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for format in OWNED {

@@ -8,33 +8,53 @@ use crate::Unreadable;
 const LONGEST: usize = 4096;
 
 /// What the links of an answer are relative to.
-#[derive(Debug)]
-pub(crate) struct Links(Url);
+#[derive(Clone, Debug)]
+pub(crate) struct Links {
+    base: Url,
+    /// Whether the document has said itself what that is.
+    based: bool,
+}
 
 impl Links {
     /// Links of what came from this address.
     pub(crate) fn of(address: &str) -> Result<Self, Unreadable> {
         let address = Url::parse(address).ok().filter(is_fetched);
-        address.map(Self).ok_or_else(|| Unreadable("it came from no address of HTTP".to_owned()))
+        address
+            .map(|base| Self { base, based: false })
+            .ok_or_else(|| Unreadable("it came from no address of HTTP".to_owned()))
     }
 
-    /// The whole address of a link, without its fragment. `None`: it leads to nothing that is fetched over HTTP, it
-    /// carries a name or a password, or readers disagree on it.
-    pub(crate) fn resolve(&self, link: &str) -> Option<String> {
+    /// A document says itself what its links are relative to: the first time counts, and only an address counts.
+    pub(crate) fn rebase(&mut self, link: &str) {
+        if !self.based {
+            self.based = true;
+            self.base = self.follow(link).unwrap_or_else(|| self.base.clone());
+        }
+    }
+
+    /// The whole address of a link. `None`: it leads to nothing that is fetched over HTTP, it carries a name or a
+    /// password, or readers disagree on it.
+    pub(crate) fn follow(&self, link: &str) -> Option<Url> {
         let odd = link.is_empty() || link.len() > LONGEST;
         if odd || link.contains('\\') || link.trim() != link || link.chars().any(char::is_control) {
             return None;
         }
-        let mut found = self.0.join(link).ok().filter(is_fetched)?;
-        found.set_fragment(None);
+        let mut found = self.base.join(link).ok().filter(is_fetched)?;
         self.keep_safe(&mut found);
+        Some(found)
+    }
+
+    /// The same as text, without its fragment.
+    pub(crate) fn resolve(&self, link: &str) -> Option<String> {
+        let mut found = self.follow(link)?;
+        found.set_fragment(None);
         Some(found.into())
     }
 
     /// A server behind a proxy that ends TLS calls itself `http`: it is asked as it was before.
     fn keep_safe(&self, found: &mut Url) {
-        let same = self.0.host() == found.host() && self.0.port().is_none() && found.port().is_none();
-        if same && self.0.scheme() == "https" && found.scheme() == "http" {
+        let same = self.base.host() == found.host() && self.base.port().is_none() && found.port().is_none();
+        if same && self.base.scheme() == "https" && found.scheme() == "http" {
             // A change between these two cannot fail.
             let _ = found.set_scheme("https");
         }

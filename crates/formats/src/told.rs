@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{Timestamp, VersionId};
+use model::Timestamp;
 
-use crate::{
-    Document, FileFacts, Format, Head, Known, KnownFile, KnownVersion, PackageAt, Said, Site, VersionFacts,
-    VersionHead, View, Wanting,
-};
+use crate::{Document, Format, Head, Known, KnownVersion, PackageAt, Said, Site, VersionFacts, View, Wanting};
 
 /// Where our own documents are in these tests.
 pub(crate) const SITE: Site<'static> =
@@ -20,47 +17,21 @@ pub(crate) fn said<'a>(body: &'a [u8], media_type: &'a str, address: &'a str) ->
 
 /// What is said of a version.
 pub(crate) fn facts(version: &KnownVersion) -> VersionFacts {
-    let head = VersionHead {
-        id: VersionId(Default::default()),
-        version: version.version.to_string(),
-        published_at: version.published_at,
-        changed_at: Timestamp(0),
-        yanked: version.yanked.clone(),
-        deprecated: version.deprecated.clone(),
-        unlisted: false,
-    };
-    let file = |file: &KnownFile| FileFacts {
-        path: file.path.to_string(),
-        location: file.location.to_string(),
-        digest: file.sha256,
-        size: file.size,
-        attributes: file.attributes.clone(),
-        added_at: file.published_at,
-        yanked: file.yanked.clone(),
-    };
-    let mut files: Vec<FileFacts> = version.files.iter().map(file).collect();
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    VersionFacts { head, manifest: version.manifest.clone(), files }
+    let known = Known { versions: vec![version.clone()], ..Known::default() };
+    known.facts(&PackageAt::named(""), 1, Timestamp(0)).1.remove(0)
 }
 
 /// What stands around the versions.
 pub(crate) fn head(at: &PackageAt, known: &Known) -> Head {
-    Head {
-        namespace: at.namespace.clone(),
-        name: at.name.clone(),
-        display: known.display.clone(),
-        generation: 1,
-        versions: known.versions.iter().map(|version| facts(version).head).collect(),
-        refs: known.refs.clone(),
-        around: known.around.clone(),
-    }
+    known.clone().facts(at, 1, Timestamp(0)).0
 }
 
 /// The index that is made of it.
 pub(crate) fn index(format: &dyn Format, at: &PackageAt, known: &Known, view: View) -> Option<Document> {
-    let fragment = |version: &KnownVersion| format.fragment(view, &facts(version), &SITE).map(Arc::from);
-    let fragments: Vec<_> = known.versions.iter().map(fragment).collect();
-    format.assemble(view, &head(at, known), &fragments, &SITE)
+    let (head, versions) = known.clone().facts(at, 1, Timestamp(0));
+    let fragments: Vec<_> =
+        versions.iter().map(|version| format.fragment(view, version, &SITE).map(Arc::from)).collect();
+    format.assemble(view, &head, &fragments, &SITE)
 }
 
 /// What the only answer to the only question says.

@@ -14,6 +14,9 @@ use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::versions::format_of;
 
+/// Each version of a package as it stands in an index; `None` leaves it out.
+pub(crate) type Fragments = Vec<Option<Arc<[u8]>>>;
+
 /// Versions whose insides are read at once.
 const CHUNK: usize = 200;
 
@@ -149,35 +152,22 @@ impl Grant<Read> {
         if let Some(part) = part {
             head.versions.retain(|one| format.belongs(&one.version, part));
         }
-        let fragments = if format.looks_inside(view) {
-            self.fragments(format, package, &head, view, site).await?
-        } else {
-            vec![None; head.versions.len()]
-        };
+        let fragments = self.fragments(format, package, &head, view, site).await?;
         let document = format.assemble(view, &head, &fragments, site).ok_or_else(|| Error::not_found(&head.name))?;
         Ok(Shown::new(document, Some(changed_at(&head))))
     }
 
-    /// The package with all its published versions, and with what is in them where an index of this view needs it.
-    pub(crate) async fn facts(
+    /// The package with all its published versions, and each of them as it stands in an index.
+    pub(crate) async fn rendered(
         &self,
         format: &'static dyn Format,
         package: PackageId,
         view: View,
-    ) -> Result<(Head, Vec<VersionFacts>)> {
+        site: &Site<'_>,
+    ) -> Result<(Head, Fragments)> {
         let head = self.head(package, None).await?;
-        let mut inside = HashMap::new();
-        let ids: Vec<VersionId> = head.versions.iter().map(|one| one.id).collect();
-        if let (true, Some(from), Some(to)) = (format.looks_inside(view), ids.iter().min(), ids.iter().max()) {
-            let look = async |session: &mut store::Session<'_>| facts::inside_range(session, package, *from, *to).await;
-            inside.extend(self.store().read(look).await?.into_iter().map(|one| (one.id, one)));
-        }
-        let versions = head.versions.iter().map(|one| match inside.remove(&one.id) {
-            Some(inside) => whole(one.clone(), inside),
-            None => VersionFacts { head: one.clone(), manifest: String::new(), files: Vec::new() },
-        });
-        let versions = versions.collect();
-        Ok((head, versions))
+        let fragments = self.fragments(format, package, &head, view, site).await?;
+        Ok((head, fragments))
     }
 
     async fn describe(&self, package: PackageId, version: &str, view: View, site: &Site<'_>) -> Result<Shown> {
@@ -207,7 +197,7 @@ impl Grant<Read> {
         Ok(Head { namespace, name, display, generation: names.generation, versions, refs, around })
     }
 
-    /// The fragment of each version, from memory or rendered now.
+    /// The fragment of each version, from memory or rendered now; all `None` where an index needs none.
     async fn fragments(
         &self,
         format: &'static dyn Format,
@@ -215,7 +205,10 @@ impl Grant<Read> {
         head: &Head,
         view: View,
         site: &Site<'_>,
-    ) -> Result<Vec<Option<Arc<[u8]>>>> {
+    ) -> Result<Fragments> {
+        if !format.looks_inside(view) {
+            return Ok(vec![None; head.versions.len()]);
+        }
         let memory = &self.registry().inner.documents.fragments;
         let keys: Vec<_> = head.versions.iter().map(|one| FragmentKey::new(one, view, site.base)).collect();
         let mut found: Vec<_> = keys.iter().map(|key| memory.get(key)).collect();

@@ -18,5 +18,6 @@ pub use documents::Shown;
 pub use intake::{Receiving, Taken};
 
 pub(crate) use documents::{DocumentKey, Documents, Of, RefsAround};
+pub(crate) use indexes::Fragments;
 pub(crate) use pointers::Pointers;
 pub(crate) use staging::{Staged, Staging};

@@ -6,7 +6,7 @@ use formats::{Document, Format, Head, Known, PackageAt, Site, VersionFacts, View
 
 use super::known::Seen;
 use super::overlay::Overlay;
-use crate::packaging::Shown;
+use crate::packaging::{Fragments, Shown};
 
 /// The document; `None`: there is no such thing.
 pub(super) fn render(
@@ -75,10 +75,13 @@ fn all(
     site: &Site<'_>,
 ) -> Option<Document> {
     head.versions = versions.iter().map(|version| version.head.clone()).collect();
-    let fragment = |version| format.fragment(view, version, site).map(Arc::from);
-    let fragments: Vec<Option<Arc<[u8]>>> = match format.looks_inside(view) {
-        true => versions.iter().map(fragment).collect(),
+    format.assemble(view, &head, &fragments(format, view, versions, site), site)
+}
+
+/// Each version as it stands in an index.
+pub(super) fn fragments(format: &dyn Format, view: View, versions: &[VersionFacts], site: &Site<'_>) -> Fragments {
+    match format.looks_inside(view) {
+        true => versions.iter().map(|version| format.fragment(view, version, site).map(Arc::from)).collect(),
         false => vec![None; versions.len()],
-    };
-    format.assemble(view, &head, &fragments, site)
+    }
 }

@@ -3,14 +3,15 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use formats::{Head, PackageAt, VersionFacts};
+use formats::{Format, Head, PackageAt, Site, View};
 use model::Timestamp;
 
-use super::facts::shown;
+use super::facts::{fragments, shown};
 use super::known::Seen;
 use super::overlay::Overlay;
 use crate::authorize::{Grant, Read};
 use crate::error::Result;
+use crate::packaging::Fragments;
 
 /// What is told of a package.
 pub(crate) struct Witness {
@@ -37,7 +38,15 @@ impl Witness {
         self.seen.stale_since
     }
 
-    pub(crate) fn facts(&self, at: &PackageAt) -> (Head, Vec<VersionFacts>) {
-        shown(&self.seen.known, &self.overlay).facts(at, 0, self.seen.changed_at)
+    /// The package, and each of its versions as it stands in an index.
+    pub(crate) fn rendered(
+        &self,
+        format: &dyn Format,
+        at: &PackageAt,
+        view: View,
+        site: &Site<'_>,
+    ) -> (Head, Fragments) {
+        let (head, versions) = shown(&self.seen.known, &self.overlay).facts(at, 0, self.seen.changed_at);
+        (head, fragments(format, view, &versions, site))
     }
 }

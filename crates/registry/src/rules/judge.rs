@@ -134,6 +134,12 @@ impl Rules {
         None
     }
 
+    /// Whether one of them claims a name.
+    pub(crate) fn claim(&self, name: &str) -> bool {
+        let claims = self.list.iter().filter(|ready| matches!(ready.rule, Rule::Claim { .. }));
+        claims.filter_map(|ready| ready.pattern.as_ref()).any(|pattern| pattern.is_name(name))
+    }
+
     /// What one rule says; `None`: it does not match.
     fn outcome(&self, place: usize, ready: &Ready, subject: &Subject<'_>, now: Timestamp) -> Option<Verdict> {
         if ready.pattern.as_ref().is_some_and(|pattern| !pattern.matches(subject.name, subject.path)) {

@@ -161,11 +161,17 @@ impl<A> Grant<A> {
 
     /// The rules that decide here; `None`: there are none.
     pub(crate) async fn rules(&self) -> Result<Option<Arc<Rules>>> {
-        if !self.is_ruled() {
-            return Ok(None);
-        }
+        if self.is_ruled() { self.rules_read().await.map(Some) } else { Ok(None) }
+    }
+
+    /// The rules that claim names for a repository that is no remote; `None`: there are none.
+    pub(crate) async fn claims(&self) -> Result<Option<Arc<Rules>>> {
+        if self.is_remote() || self.repo().rules == NONE { Ok(None) } else { self.rules_read().await.map(Some) }
+    }
+
+    async fn rules_read(&self) -> Result<Arc<Rules>> {
         if let Some(known) = self.rules_remembered() {
-            return Ok(Some(known));
+            return Ok(known);
         }
         let (repo, now) = (self.repo(), self.ambient().now());
         let list: Vec<Rule> = serde_json::from_str(&repo.rules)
@@ -174,6 +180,6 @@ impl<A> Grant<A> {
         let waivers = self.store().read(async |session| store::waivers::in_force(session, id, now).await).await?;
         let rules = Arc::new(Rules::new(&repo.key, format_of(repo)?, list, waivers)?);
         self.registry().inner.rules.insert((id, self.call().moment.config.number()), Arc::clone(&rules));
-        Ok(Some(rules))
+        Ok(rules)
     }
 }

@@ -1,8 +1,9 @@
 //! The members of a virtual repository, those of its members included.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
-use formats::{Merging, PackageAt};
+use formats::{Format, Merging, PackageAt};
 use model::state::RepoKind;
 use model::{Code, RepoKey};
 
@@ -11,13 +12,14 @@ use crate::authorize::{Grant, Member, Read};
 use crate::error::{Error, Result};
 use crate::remote::Which;
 use crate::repositories::RepoSettings;
+use crate::rules::{Rules, name_of};
 use crate::versions::format_of;
 
 /// Repositories that are looked at at most, for one virtual one.
 const MOST: usize = 1000;
 
 /// A virtual repository taken apart.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Members {
     /// Local and remote ones, in the order in which they are asked. Each once.
     pub all: Vec<Member>,
@@ -25,6 +27,9 @@ pub struct Members {
     pub merging: Merging,
     /// Whether a name that a hosted member has never comes from elsewhere.
     hosted_claims: bool,
+    /// The rules that claim names: of this repository, of virtual ones in it, and of hosted members.
+    claims: Vec<Arc<Rules>>,
+    format: &'static dyn Format,
 }
 
 impl Grant<Read> {
@@ -36,12 +41,13 @@ impl Grant<Read> {
     /// What a virtual repository is made of.
     pub async fn members(&self) -> Result<Members> {
         let settings = self.virtual_settings()?;
-        let merging = settings.merging(format_of(self.repo())?)?;
-        let mut all = self.flattened().await?;
+        let format = format_of(self.repo())?;
+        let merging = settings.merging(format)?;
+        let (mut all, claims) = self.flattened().await?;
         if settings.hosted_first {
             all.sort_by_key(Member::is_remote);
         }
-        Ok(Members { all, merging, hosted_claims: settings.hosted_claims })
+        Ok(Members { all, merging, hosted_claims: settings.hosted_claims, claims, format })
     }
 
     /// Where what is published through this repository goes. 403: nowhere.
@@ -53,7 +59,7 @@ impl Grant<Read> {
             Error::refuse(Code::Forbidden, why)
         };
         let target = self.virtual_settings()?.deploy_to.ok_or_else(none)?;
-        let members = self.flattened().await?;
+        let (members, _) = self.flattened().await?;
         match members.iter().any(|member| !member.is_remote() && *member.key() == target) {
             true => Ok(target),
             false => {
@@ -67,56 +73,71 @@ impl Grant<Read> {
         Ok(RepoSettings::of(self.repo())?.virtual_.unwrap_or_default())
     }
 
-    /// Members of members stand where the one stands that they are in.
-    async fn flattened(&self) -> Result<Vec<Member>> {
+    /// Members of members stand where the one stands that they are in. With the rules that claim names.
+    async fn flattened(&self) -> Result<(Vec<Member>, Vec<Arc<Rules>>)> {
         let (registry, moment) = (self.registry(), self.call().moment);
         let mut waiting: VecDeque<RepoKey> = self.repo().members.iter().cloned().collect();
         let mut seen = HashSet::from([self.repo().key.clone()]);
-        let mut members = Vec::new();
+        let (mut members, mut claims) = (Vec::new(), Vec::from_iter(self.claims().await?));
         while let Some(key) = waiting.pop_front() {
             if seen.len() > MOST || !seen.insert(key.clone()) {
                 continue;
             }
             let Some(repo) = registry.repository(moment, &key).await? else { continue };
+            let member = self.through(&repo);
+            claims.extend(member.whoever_asks().claims().await?);
             match repo.kind {
                 RepoKind::Virtual => repo.members.iter().rev().for_each(|key| waiting.push_front(key.clone())),
-                RepoKind::Local | RepoKind::Remote => members.push(self.through(&repo)),
+                RepoKind::Local | RepoKind::Remote => members.push(member),
             }
         }
-        Ok(members)
+        Ok((members, claims))
     }
 }
 
 impl Members {
-    /// The members that may answer for a package, `at` as each of them knows it: where a hosted one has the name, those
-    /// alone, whether or not the caller may read it.
+    /// The members that may answer for a package, `at` as each of them knows it: where its name is claimed, the hosted ones
+    /// alone, whether or not the caller may read the one that has it.
     pub async fn answering(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<Vec<&Member>> {
-        let claimed = self.hosted_claims && self.is_hosted(&at).await?;
+        let claimed = self.is_claimed(&at) || (self.hosted_claims && self.hosting(&at).await?.is_some());
         Ok(self.all.iter().filter(|member| !(claimed && member.is_remote())).collect())
-    }
-
-    async fn is_hosted(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<bool> {
-        for member in self.all.iter().filter(|member| !member.is_remote()) {
-            if let Some(at) = at(member)
-                && member.knows(&at).await?
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// The first member that knows a package. `None`: none does, or it is one that the caller may not read.
     pub async fn owner(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<&Member>> {
-        for member in self.answering(&at).await? {
-            // Nobody makes a remote that he may not read ask its upstream.
-            if member.is_remote() && member.grant().is_none() {
-                continue;
+        let (claimed, hosting) = (self.is_claimed(&at), self.hosting(&at).await?);
+        if claimed || (self.hosted_claims && hosting.is_some()) {
+            return Ok(hosting.filter(|member| member.grant().is_some()));
+        }
+        for member in &self.all {
+            if hosting.is_some_and(|hosting| hosting.key() == member.key()) {
+                return Ok(hosting.filter(|member| member.grant().is_some()));
             }
+            // Nobody makes a remote that he may not read ask its upstream.
+            if member.is_remote()
+                && member.grant().is_some()
+                && let Some(at) = at(member)
+                && member.knows(&at).await?
+            {
+                return Ok(Some(member));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a rule of one of the repositories that are hosted here, or put together here, claims the name.
+    fn is_claimed(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> bool {
+        let names = || self.all.iter().filter_map(at).map(|at| name_of(self.format, &at));
+        !self.claims.is_empty() && names().any(|name| self.claims.iter().any(|rules| rules.claim(&name)))
+    }
+
+    /// The first hosted member that has a package of this name, or ever had one.
+    async fn hosting(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<&Member>> {
+        for member in self.all.iter().filter(|member| !member.is_remote()) {
             if let Some(at) = at(member)
                 && member.knows(&at).await?
             {
-                return Ok(member.grant().map(|_| member));
+                return Ok(Some(member));
             }
         }
         Ok(None)

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use formats::{Format, Head, PackageAt, Site, VersionFacts, View, Wanting};
+use formats::{Format, Head, PackageAt, Site, View, Wanting};
 use model::{Code, PackageId, RepoId, Timestamp};
 
 use super::members::Members;
 use crate::authorize::{Grant, Member, Read};
 use crate::error::{Error, Result};
-use crate::packaging::{DocumentKey, Of, RefsAround, Shown};
+use crate::packaging::{DocumentKey, Fragments, Of, RefsAround, Shown};
 use crate::remote::{Which, Witness};
 use crate::versions::format_of;
 
@@ -76,11 +76,15 @@ impl Grant<Read> {
         states.hash(&mut hasher);
         let mut whole = Whole::new(at, hasher.finish());
         for part in parts {
-            let (head, versions) = part.facts(format, at, view).await?;
-            whole.add(head, versions);
+            let (head, fragments) = part.rendered(format, at, view, site).await?;
+            whole.add(head, fragments, |version| match wanted {
+                Wanting::Part(part) => format.belongs(version, part),
+                Wanting::All | Wanting::One(_) => true,
+            });
         }
-        let shown = whole.document(format, view, wanted, site).ok_or_else(|| Error::not_found(&at.name))?;
-        Ok(Arc::new(shown))
+        let Whole { head, fragments, changed_at, .. } = whole;
+        let document = format.assemble(view, &head, &fragments, site).ok_or_else(|| Error::not_found(&at.name))?;
+        Ok(Arc::new(Shown::new(document, Some(changed_at))))
     }
 }
 
@@ -118,22 +122,23 @@ impl Part<'_> {
         }
     }
 
-    async fn facts(
+    /// The package, and each of its versions as it stands in an index.
+    async fn rendered(
         &self,
         format: &'static dyn Format,
         at: &PackageAt,
         view: View,
-    ) -> Result<(Head, Vec<VersionFacts>)> {
+        site: &Site<'_>,
+    ) -> Result<(Head, Fragments)> {
         match self {
-            Self::Remote(witness) => Ok(witness.facts(at)),
+            Self::Remote(witness) => Ok(witness.rendered(format, at, view, site)),
             Self::Hosted { grant, package: Some(package), around } => {
-                let (mut head, versions) = grant.facts(format, *package, view).await?;
+                let (mut head, fragments) = grant.rendered(format, *package, view, site).await?;
                 head.around = around.to_vec();
-                Ok((head, versions))
+                Ok((head, fragments))
             }
             Self::Hosted { around, .. } => {
-                let head = Head { around: around.to_vec(), ..Whole::new(at, 0).head };
-                Ok((head, Vec::new()))
+                Ok((Head { around: around.to_vec(), ..Whole::new(at, 0).head }, Fragments::new()))
             }
         }
     }
@@ -142,7 +147,7 @@ impl Part<'_> {
 /// What is known by now: each version, ref and neighbour from the first member that has it.
 struct Whole {
     head: Head,
-    versions: Vec<VersionFacts>,
+    fragments: Fragments,
     changed_at: Timestamp,
     seen: HashSet<String>,
 }
@@ -158,50 +163,24 @@ impl Whole {
             refs: Vec::new(),
             around: Vec::new(),
         };
-        Self { head, versions: Vec::new(), changed_at: Timestamp(0), seen: HashSet::new() }
+        Self { head, fragments: Fragments::new(), changed_at: Timestamp(0), seen: HashSet::new() }
     }
 
-    fn add(&mut self, head: Head, versions: Vec<VersionFacts>) {
+    fn add(&mut self, head: Head, fragments: Fragments, belongs: impl Fn(&str) -> bool) {
         if self.head.display.is_empty() {
             self.head.display = head.display;
         }
-        for version in versions {
-            self.changed_at = self.changed_at.max(version.head.changed_at);
-            if self.seen.insert(version.head.version.clone()) {
-                self.versions.push(version);
+        for (version, fragment) in head.versions.into_iter().zip(fragments) {
+            self.changed_at = self.changed_at.max(version.changed_at);
+            if belongs(&version.version) && self.seen.insert(version.version.clone()) {
+                self.head.versions.push(version);
+                self.fragments.push(fragment);
             }
         }
         for (into, more) in [(&mut self.head.refs, head.refs), (&mut self.head.around, head.around)] {
-            for (name, what) in more {
-                if !into.iter().any(|(known, _)| *known == name) {
-                    into.push((name, what));
-                }
-            }
+            let known: HashSet<String> = into.iter().map(|(name, _)| name.clone()).collect();
+            into.extend(more.into_iter().filter(|(name, _)| !known.contains(name)));
             into.sort();
         }
-    }
-
-    fn document(mut self, format: &dyn Format, view: View, wanted: Wanting<'_>, site: &Site<'_>) -> Option<Shown> {
-        if let Wanting::Part(part) = wanted {
-            self.versions.retain(|version| format.belongs(&version.head.version, part));
-        }
-        self.head.versions = self.versions.iter().map(|version| version.head.clone()).collect();
-        let document = match wanted {
-            Wanting::One(name) => {
-                let pointed = self.head.refs.iter().find(|(tag, _)| tag == name).map(|(_, version)| version.as_str());
-                let name = pointed.unwrap_or(name);
-                let version = self.versions.iter().find(|version| version.head.version == name)?;
-                format.version(view, &self.head, version, site)?
-            }
-            Wanting::All | Wanting::Part(_) => {
-                let fragment = |version| format.fragment(view, version, site).map(Arc::from);
-                let fragments: Vec<Option<Arc<[u8]>>> = match format.looks_inside(view) {
-                    true => self.versions.iter().map(fragment).collect(),
-                    false => vec![None; self.versions.len()],
-                };
-                format.assemble(view, &self.head, &fragments, site)?
-            }
-        };
-        Some(Shown::new(document, Some(self.changed_at)))
     }
 }

@@ -3,8 +3,8 @@
 use axum::body::Body;
 use axum::response::Response;
 use formats::{Format, Merging, Operation, PackageAt, Wanting};
-use http::StatusCode;
 use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
 use model::state::RepoKind;
 use registry::{Grant, Member, Members, Read};
 
@@ -83,7 +83,15 @@ impl Request<'_> {
         let Some(grant) = member.grant() else {
             return Err(Problem::not_found("no member of this repository has that"));
         };
-        super::read(grant, self.operation(member)?, place, self.parts).await
+        let mut response = super::read(grant, self.operation(member)?, place, self.parts).await?;
+        // Which member answers at an address may change, although none of its files does.
+        if let Some(cache) = response.headers_mut().get_mut(header::CACHE_CONTROL)
+            && cache.as_bytes().ends_with(b"immutable")
+        {
+            let public = grant.repo().anonymous_read;
+            *cache = HeaderValue::from_static(if public { "public, no-cache" } else { "private, no-cache" });
+        }
+        Ok(response)
     }
 
     async fn read_all(&self, members: &Members, operation: Operation, place: &Place) -> Result<Response, Problem> {
@@ -98,9 +106,6 @@ impl Request<'_> {
             Operation::Part(_, part, view) => {
                 readable.index_of_members(members, at, *view, Wanting::Part(part), &site).await?
             }
-            Operation::Version(_, version, view) => {
-                readable.index_of_members(members, at, *view, Wanting::One(version), &site).await?
-            }
             _ => return self.first(members, place).await,
         };
         match algorithm {
@@ -109,7 +114,7 @@ impl Request<'_> {
         }
     }
 
-    /// The file from the first member that has it. One in which it was withdrawn, or that fails, is not passed over.
+    /// The file, or what is said of a version, from the first member that has it. One in which it was withdrawn, or that fails, is not passed over.
     async fn first(&self, members: &Members, place: &Place) -> Result<Response, Problem> {
         for member in members.answering(|member| self.package(member)).await? {
             if member.grant().is_none() {

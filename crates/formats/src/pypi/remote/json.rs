@@ -8,8 +8,8 @@ use model::Timestamp;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::links::Links;
 use super::{File, Index, MOST, expect_version, sum, too_many};
+use crate::links::Links;
 use crate::pypi::names::{is_name, normal};
 use crate::{Said, Unreadable, strict};
 
@@ -55,7 +55,7 @@ struct Entry {
 /// Reads the index of the project of this normalised name.
 pub(super) fn read(said: Said<'_>, project: &str) -> Result<Index, Unreadable> {
     let odd = |what: &str| Unreadable(format!("the index of {project} {what}"));
-    let links = Links::of(said.address).ok_or_else(|| odd("came from no address"))?;
+    let links = Links::of(said.address)?;
     let page: Page = strict::read_as(said.body).map_err(|_| odd("is not the JSON of an index"))?;
     expect_version(&page.meta.version, project)?;
     let display = page.name.unwrap_or_else(|| project.to_owned());

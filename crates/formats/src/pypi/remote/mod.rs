@@ -4,7 +4,6 @@
 //! `/simple`. Files are wherever the index says that they are.
 
 mod json;
-mod links;
 mod page;
 mod tags;
 
@@ -174,7 +173,7 @@ impl File {
                 yanked: None,
             })
         };
-        let mut archive = made("", links::beside(&self.url, ""))?;
+        let mut archive = made("", beside(&self.url, ""))?;
         archive.attributes = Some(kept.attributes(&sums));
         (archive.size, archive.sha256, archive.sums) = (self.size, sha256, sums);
         archive.yanked = self.yanked.map(|mut why| {
@@ -183,17 +182,25 @@ impl File {
         });
         let mut files = vec![archive];
         if let Some(digits) = metadata {
-            let file = made(".metadata", links::beside(&self.url, ".metadata"))?;
+            let file = made(".metadata", beside(&self.url, ".metadata"))?;
             files.push(KnownFile { sha256: digest(&digits), ..file });
         }
         if self.signed {
-            files.push(made(".asc", links::beside(&self.url, ".asc"))?);
+            files.push(made(".asc", beside(&self.url, ".asc"))?);
         }
         if let Some(url) = self.provenance {
-            files.push(made(".provenance", links::beside(&url, ""))?);
+            files.push(made(".provenance", beside(&url, ""))?);
         }
         Some(files)
     }
+}
+
+/// The address of what belongs to the file at another one: its path goes on.
+fn beside(file: &Url, ending: &str) -> String {
+    let mut there = file.clone();
+    there.set_fragment(None);
+    there.set_path(&format!("{}{ending}", file.path()));
+    there.into()
 }
 
 /// A text that is shown to clients and that they read as one line.

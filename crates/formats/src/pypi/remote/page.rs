@@ -5,9 +5,9 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::links::Links;
 use super::tags::{Tag, Tags};
 use super::{File, Index, MOST, sum, too_many};
+use crate::links::Links;
 use crate::pypi::names::normal;
 use crate::{Said, Unreadable};
 
@@ -27,7 +27,7 @@ const ATTRIBUTES: [&str; 9] = [
 /// Reads the index of the project of this normalised name.
 pub(super) fn read(said: Said<'_>, project: &str) -> Result<Index, Unreadable> {
     let odd = |what: &str| Unreadable(format!("the index of {project} {what}"));
-    let mut links = Links::of(said.address).ok_or_else(|| odd("came from no address"))?;
+    let mut links = Links::of(said.address)?;
     let (mut files, mut version, mut anchors, mut own) = (Vec::new(), None, 0u32, false);
     for tag in Tags::of(said.body, &ATTRIBUTES) {
         if tag.is("base") {
