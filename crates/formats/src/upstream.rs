@@ -14,6 +14,11 @@ pub trait Upstream: Send + Sync {
     /// What is asked to know of a package; all of it is asked, and none of it changes anything there.
     fn asks(&self, at: &PackageAt, wanted: Wanting<'_>) -> Vec<Ask>;
 
+    /// Whether less is asked and understood where less is wanted.
+    fn narrows(&self) -> bool {
+        true
+    }
+
     /// What the answers to [`Upstream::asks`] say, each at the place of its question; `None` among them: the
     /// upstream has no such thing. `None` in return: it knows no such package, or no such version of it.
     fn read(&self, at: &PackageAt, wanted: Wanting<'_>, said: &[Option<Said<'_>>])

@@ -4,6 +4,7 @@ mod control;
 mod crowd;
 mod failure;
 mod lies;
+mod members;
 mod ours;
 mod relays;
 pub(crate) mod shelf;

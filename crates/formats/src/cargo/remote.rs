@@ -31,6 +31,10 @@ impl Upstream for Cargo {
         targets.map(|target| Ask { target, accept: "" }).into()
     }
 
+    fn narrows(&self) -> bool {
+        false
+    }
+
     fn read(&self, at: &PackageAt, _: Wanting<'_>, said: &[Option<Said<'_>>]) -> Result<Option<Known>, Unreadable> {
         let Some((config, file)) = said.split_first() else { return Ok(None) };
         let config = config.ok_or_else(|| odd("there is no config.json: this is no registry of Cargo"))?;

@@ -32,6 +32,9 @@ const PATH: &AsciiSet = &SEGMENT.remove(b'/');
 
 impl Upstream for Go {
     fn asks(&self, at: &PackageAt, wanted: Wanting<'_>) -> Vec<Ask> {
+        if check_module(&at.name).is_err() {
+            return Vec::new();
+        }
         let of = |file: &str| ask(&format!("{}/{file}", escape(&at.name)));
         match wanted {
             Wanting::All => vec![of("@v/list"), of("@latest")],

@@ -41,6 +41,10 @@ impl Upstream for Npm {
         vec![Ask { target: at.name.replace('/', "%2f"), accept: "application/json" }]
     }
 
+    fn narrows(&self) -> bool {
+        false
+    }
+
     fn read(&self, at: &PackageAt, _: Wanting<'_>, said: &[Option<Said<'_>>]) -> Result<Option<Known>, Unreadable> {
         let Some(said) = said.first().copied().flatten() else { return Ok(None) };
         let packument = Object::read(said.body)?;

@@ -114,13 +114,13 @@ impl Grant<Read> {
     /// Begins to fetch, or joins who has begun: the first gets the pieces as they come.
     async fn join(&self, object: &Object) -> Result<(Arc<Fill>, Option<broadcast::Receiver<Piece>>)> {
         let remotes = &self.registry().inner.remotes;
-        let (repo, now) = (self.repo_id(), self.ambient().now());
-        match remotes.lately(repo, &object.key(), now) {
+        let (revision, now) = (self.revision(), self.ambient().now());
+        match remotes.lately(revision, &object.key(), now) {
             Some(Lately::Failed(error)) => return Err(error),
             Some(Lately::Missing) => return Err(Error::not_found(&object.to_string())),
             None => {}
         }
-        let key = (repo, object.clone());
+        let key = (self.repo_id(), object.clone());
         let mut fills = remotes.fills.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(fill) = fills.get(&key) {
             return Ok((Arc::clone(fill), None));
@@ -180,13 +180,13 @@ impl Fetch {
 
     /// What just failed is not tried again at once.
     fn note(&self, error: &Error) {
-        let (repo, now) = (self.grant.repo_id(), self.grant.ambient().now());
+        let (revision, now) = (self.grant.revision(), self.grant.ambient().now());
         let remotes = &self.grant.registry().inner.remotes;
         let missing = self.grant.remote().map_or(REST, |remote| remote.missing());
         match error.code() {
-            Some(Code::NotFound) => remotes.note(repo, &self.object.key(), now.plus(missing), Lately::Missing),
+            Some(Code::NotFound) => remotes.note(revision, &self.object.key(), now.plus(missing), Lately::Missing),
             Some(Code::ServiceUnavailable | Code::TooManyRequests | Code::InsufficientStorage) => {
-                remotes.note(repo, &self.object.key(), now.plus(REST), Lately::Failed(error.clone()));
+                remotes.note(revision, &self.object.key(), now.plus(REST), Lately::Failed(error.clone()));
             }
             _ => {}
         }

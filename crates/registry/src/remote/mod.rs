@@ -30,6 +30,7 @@ use formats::{Known, PackageAt};
 use model::state::RepoKind;
 use model::{ObservationId, RepoId, Timestamp};
 use outbound::Upstream;
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use store::events::Act;
 use store::observations::Observation;
@@ -43,6 +44,7 @@ pub(crate) use witness::Witness;
 
 use crate::authorize::Grant;
 use crate::error::{Error, Result};
+use crate::packaging::Shown;
 use crate::upstreams::UpstreamSettings;
 use crate::versions::format_of;
 use fill::Fills;
@@ -57,6 +59,27 @@ const ANSWERS: usize = 10_000;
 /// Upstreams remembered at most.
 const UPSTREAMS: usize = 1000;
 
+/// Versions and files that are remembered as kept out or changed, at most: a few hundred bytes each.
+const ROWS: u64 = 200_000;
+/// For how many packages that memory is laid out: so few that it is not divided. There may be more.
+const FEW: usize = 32;
+
+/// Weighs by versions and files.
+#[derive(Clone)]
+struct Rows;
+
+impl Weighter<OverlayKey, Arc<Overlay>> for Rows {
+    fn weight(&self, _: &OverlayKey, overlay: &Arc<Overlay>) -> u64 {
+        10 + overlay.rows()
+    }
+}
+
+impl Weighter<SiftKey, Arc<Sifted>> for Rows {
+    fn weight(&self, _: &SiftKey, sifted: &Arc<Sifted>) -> u64 {
+        10 + sifted.rows()
+    }
+}
+
 /// A repository as it was at one revision.
 type Revision = (RepoId, u64);
 /// An overlay: of which package, over which answers, in which state of what is here.
@@ -66,12 +89,13 @@ type OverlayKey = (RepoId, PackageAt, Arc<[ObservationId]>, u64);
 pub(crate) struct Remotes {
     upstreams: Cache<Revision, Remote>,
     outlooks: Cache<(RepoId, Box<str>), Arc<Observation>>,
-    lately: Cache<(RepoId, Box<str>), (Timestamp, Lately)>,
+    lately: Cache<(Revision, Box<str>), (Timestamp, Lately)>,
     read: Cache<ReadKey, (u64, Arc<Known>), Weight>,
-    overlays: Cache<OverlayKey, Arc<Overlay>>,
-    sifted: Cache<SiftKey, Arc<Sifted>>,
-    times: Cache<(RepoId, PackageAt, Box<str>), Timestamp>,
+    overlays: Cache<OverlayKey, Arc<Overlay>, Rows>,
+    sifted: Cache<SiftKey, Arc<Sifted>, Rows>,
+    times: Cache<(Revision, PackageAt, Box<str>), Timestamp>,
     looks: Flights<LookKey, Option<Arc<Seen>>>,
+    relays: Flights<(RepoId, String), Arc<Shown>>,
     fills: Fills,
 }
 
@@ -83,10 +107,11 @@ impl Remotes {
             outlooks: Cache::new(ANSWERS),
             lately: Cache::new(ANSWERS),
             read: Cache::with_weighter(100, bytes, Weight),
-            overlays: Cache::new(1000),
-            sifted: Cache::new(1000),
+            overlays: Cache::with_weighter(FEW, ROWS, Rows),
+            sifted: Cache::with_weighter(FEW, ROWS, Rows),
             times: Cache::new(ANSWERS),
             looks: Flights::default(),
+            relays: Flights::default(),
             fills: Fills::default(),
         }
     }
@@ -132,7 +157,11 @@ impl Remote {
     /// What is known, although the upstream fails, within its bound; else the failure.
     fn believe_still(&self, before: Option<Arc<Observation>>, now: Timestamp, error: Error) -> Result<Heard> {
         let bound = Duration::from_secs(u64::from(self.settings.stale_hours) * 3600);
-        match before.filter(|known| now < known.checked_at.plus(bound)) {
+        // After a change it may be another upstream's.
+        let its = |known: &Arc<Observation>| {
+            known.checked_at >= self.changed_at || known.address.starts_with(&self.upstream.base())
+        };
+        match before.filter(|known| now < known.checked_at.plus(bound) && its(known)) {
             Some(known) => Ok(Heard::Holds { known, confirmed: false, stale: Some(error) }),
             None => Err(error),
         }
@@ -144,6 +173,11 @@ impl<A> Grant<A> {
         self.repo().kind == RepoKind::Remote
     }
 
+    /// Which state of this repository the caller was let into.
+    fn revision(&self) -> Revision {
+        (self.repo_id(), self.repo().revision)
+    }
+
     /// What our own work for this caller carries.
     fn act_of_ours(&self) -> Act {
         Act { actor: "system".to_owned(), ..self.act() }
@@ -152,7 +186,7 @@ impl<A> Grant<A> {
     pub(crate) fn remote(&self) -> Result<Remote> {
         let (registry, repo) = (self.registry(), self.repo());
         let upstreams = &registry.inner.remotes.upstreams;
-        upstreams.get_or_insert_with(&(repo.id, repo.revision), || {
+        upstreams.get_or_insert_with(&self.revision(), || {
             let of = registry.upstream_of(repo)?;
             let format = format_of(repo)?.upstream();
             let format = format.ok_or_else(|| Error::Defect(format!("{} has no upstreams", repo.format)))?;

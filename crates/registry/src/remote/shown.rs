@@ -26,12 +26,12 @@ impl Grant<Read> {
         wanted: Wanting<'_>,
         site: &Site<'_>,
     ) -> Result<Arc<Shown>> {
-        let named = [Some(at.name.as_str()), wanted.word()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-        self.expect_name_admitted(at, None).await?;
-        let seen = self.told(self.remote()?, at, Which::of(wanted)).await?;
-        let seen = seen.ok_or_else(|| Error::not_found(&named))?;
+        let nothing = || {
+            let word = wanted.word().map(|word| format!(" {word}")).unwrap_or_default();
+            Error::not_found(&format!("{}{word}", at.name))
+        };
+        let seen = self.admitted(at, wanted).await?.ok_or_else(nothing)?;
         let overlay = self.overlay(at, &seen).await?;
-        self.expect_left(at, wanted, &seen).await?;
         let key = DocumentKey {
             of: Of::Observed(self.repo_id(), at.clone(), Arc::clone(&seen.answers)),
             state: overlay.state(),
@@ -41,13 +41,24 @@ impl Grant<Read> {
         };
         let make = async {
             let made = self.make(at, view, wanted, site, &seen, &overlay).await?;
-            made.map(Arc::new).ok_or_else(|| Error::not_found(&named))
+            made.map(Arc::new).ok_or_else(nothing)
         };
         let shown = self.registry().inner.documents.shown.get_or_insert_async(&key, make).await?;
         Ok(match seen.stale_since {
             Some(since) => Arc::new(shown.stale(since)),
             None => shown,
         })
+    }
+
+    /// What the upstream tells. Refuses where the rules keep out all of it, before it is asked where that is certain.
+    pub(crate) async fn admitted(&self, at: &PackageAt, wanted: Wanting<'_>) -> Result<Option<Arc<Seen>>> {
+        match self.expect_name_admitted(at, None).await {
+            Err(error) if error.code() == Some(Code::NotFound) => return Ok(None),
+            admitted => admitted?,
+        }
+        let Some(seen) = self.told(self.remote()?, at, Which::of(wanted)).await? else { return Ok(None) };
+        self.expect_left(at, wanted, &seen).await?;
+        Ok(Some(seen))
     }
 
     /// Refuses where the rules keep out all that is asked for: that is another thing than nothing.

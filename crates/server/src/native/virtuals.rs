@@ -63,10 +63,22 @@ impl Request<'_> {
         match members.merging {
             Merging::Owner => match members.owner(|member| self.package(member)).await? {
                 Some(member) => self.read_of(member, &place).await,
+                None if self.may_be_unlisted(&operation) && !members.is_kept(|member| self.package(member)).await? => {
+                    self.first(&members, &place).await
+                }
                 None => Err(Problem::not_found("no member of this repository has that")),
             },
             Merging::Union => self.read_all(&members, operation, &place).await,
         }
+    }
+
+    /// Whether an upstream may have it although no index of its tells of the package.
+    fn may_be_unlisted(&self, operation: &Operation) -> bool {
+        let one = match operation {
+            Operation::Checksum(of, _) => matches!(**of, Operation::Fetch(_)),
+            other => matches!(other, Operation::Fetch(_) | Operation::Version(..)),
+        };
+        one && self.format.upstream().is_some_and(|upstream| upstream.narrows())
     }
 
     /// The operation as a member understands it: what its names are is decided where its packages come from.

@@ -31,9 +31,14 @@ const TEXT: usize = 1024;
 impl Upstream for Pypi {
     fn asks(&self, at: &PackageAt, wanted: Wanting<'_>) -> Vec<Ask> {
         match wanted {
+            _ if !is_name(&at.name) => Vec::new(),
             Wanting::Part(_) => Vec::new(),
             Wanting::All | Wanting::One(_) => vec![Ask { target: format!("{}/", at.name), accept: ACCEPT }],
         }
+    }
+
+    fn narrows(&self) -> bool {
+        false
     }
 
     fn read(
