@@ -270,8 +270,8 @@ impl Chooser for Node {
 impl Node {
     fn run(&self, desk: &Desk, home: &str, token: &str, words: &[&'static str]) -> Result<Deed> {
         let deed = client(desk, home, token, self.name)?.args(words.iter().copied());
-        // pnpm reads its patience from here alone.
-        Ok(deed.env("pnpm_config_fetch_retries", "0"))
+        // pnpm reads its patience from here alone, and leaves out by itself what is younger than a day.
+        Ok(deed.env("pnpm_config_fetch_retries", "0").env("pnpm_config_minimum_release_age", "0"))
     }
 }
 

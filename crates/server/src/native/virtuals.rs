@@ -63,7 +63,7 @@ impl Request<'_> {
         match members.merging {
             Merging::Owner => match members.owner(|member| self.package(member)).await? {
                 Some(member) => self.read_of(member, &place).await,
-                None => Err(Problem::not_found("no member of this repository has that")),
+                None => Err(self.nobody(&members)),
             },
             Merging::Union => self.read_all(&members, operation, &place).await,
         }
@@ -125,6 +125,13 @@ impl Request<'_> {
                 answered => return answered,
             }
         }
-        Err(Problem::not_found("no member of this repository has that"))
+        Err(self.nobody(members))
+    }
+
+    fn nobody(&self, members: &Members) -> Problem {
+        Problem::not_found(match members.keep(|member| self.package(member)) {
+            true => "no hosted member of this repository has that, and a claim keeps its name from every upstream",
+            false => "no member of this repository has that",
+        })
     }
 }
