@@ -276,13 +276,7 @@ async fn follow(patient: &Patient) -> Result<()> {
 }
 
 /// What is about to install in a new home what was locked in the first.
-fn from_lock(
-    patient: &Patient,
-    desk: &Desk,
-    token: &str,
-    home: &str,
-    locked: Install,
-) -> Result<Deed> {
+fn from_lock(patient: &Patient, desk: &Desk, token: &str, home: &str, locked: Install) -> Result<Deed> {
     drop(patient.client.install(desk, home, token, patient.any)?);
     for file in LOCKS {
         let from = desk.home.join("free/app").join(file);
