@@ -153,6 +153,16 @@ pub trait Format: Send + Sync {
         None
     }
 
+    /// The ref that every package has, although nobody set it or what it points at is not shown.
+    fn standing_ref(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The version that this ref is then.
+    fn stands_for(&self, _head: &Head) -> Option<String> {
+        None
+    }
+
     /// A list of packages. `more`: the list was cut.
     fn catalogue(&self, _asked: &Catalogue, _packages: &[Listed], _more: bool, _site: &Site<'_>) -> Option<Document> {
         None

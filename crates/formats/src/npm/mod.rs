@@ -109,6 +109,14 @@ impl Format for Npm {
         Some(Document { media_type: "application/json", body })
     }
 
+    fn standing_ref(&self) -> Option<&'static str> {
+        Some(packument::LATEST)
+    }
+
+    fn stands_for(&self, head: &Head) -> Option<String> {
+        packument::latest(head)
+    }
+
     fn catalogue(&self, _: &Catalogue, packages: &[Listed], more: bool, site: &Site<'_>) -> Option<Document> {
         let objects: Vec<_> = packages.iter().map(|package| packument::found(package, site)).collect();
         // How many more there are is not counted, only that there is one.

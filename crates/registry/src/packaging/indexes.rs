@@ -178,7 +178,11 @@ impl Grant<Read> {
 
     async fn describe(&self, package: PackageId, version: &str, view: View, site: &Site<'_>) -> Result<Shown> {
         let format = format_of(self.repo())?;
-        let head = self.head(package, Some(version)).await?;
+        let mut head = self.head(package, Some(version)).await?;
+        if head.versions.is_empty() && format.standing_ref() == Some(version) {
+            let stands_for = format.stands_for(&self.head(package, None).await?);
+            head = self.head(package, stands_for.as_deref().or(Some(version))).await?;
+        }
         let one = head.versions.first().ok_or_else(|| Error::not_found(version))?;
         let inside = self.store().read(async |session| facts::inside(session, one.id).await).await?;
         let whole = whole(one.clone(), inside);

@@ -135,6 +135,11 @@ impl Members {
         Ok(self.is_claimed(&at) || self.hosting(&at).await?.is_some())
     }
 
+    /// Whether a claim keeps a name from every upstream. Only who may read every member is told so.
+    pub fn keep(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> bool {
+        self.all.iter().all(|member| member.grant().is_some()) && self.is_claimed(&at)
+    }
+
     /// Whether a rule of one of the repositories that are hosted here, or put together here, claims the name.
     fn is_claimed(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> bool {
         let names = || self.all.iter().filter_map(at).map(|at| name_of(self.format, &at));

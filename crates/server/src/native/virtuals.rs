@@ -66,7 +66,7 @@ impl Request<'_> {
                 None if self.may_be_unlisted(&operation) && !members.is_kept(|member| self.package(member)).await? => {
                     self.first(&members, &place).await
                 }
-                None => Err(Problem::not_found("no member of this repository has that")),
+                None => Err(self.nobody(&members)),
             },
             Merging::Union => self.read_all(&members, operation, &place).await,
         }
@@ -137,6 +137,13 @@ impl Request<'_> {
                 answered => return answered,
             }
         }
-        Err(Problem::not_found("no member of this repository has that"))
+        Err(self.nobody(members))
+    }
+
+    fn nobody(&self, members: &Members) -> Problem {
+        Problem::not_found(match members.keep(|member| self.package(member)) {
+            true => "no hosted member of this repository has that, and a claim keeps its name from every upstream",
+            false => "no member of this repository has that",
+        })
     }
 }
