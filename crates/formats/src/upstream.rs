@@ -43,6 +43,12 @@ pub trait Upstream: Send + Sync {
         None
     }
 
+    /// The version that is meant where none is named, among those of an index in its order, where no ref says it: the
+    /// highest, before all pre-releases.
+    fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
+        versions.last().copied()
+    }
+
     /// What its clients ask for by digest.
     fn contents(&self) -> Option<&'static dyn Contents> {
         None

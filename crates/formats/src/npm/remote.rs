@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use super::digests::Digests;
-use super::names::{archive, clean, is_listed, is_name, place, tag, version_of};
+use super::names::{archive, clean, highest, is_listed, is_name, place, tag, version_of};
 use super::object::{Object, text};
 use super::{Npm, body, publish};
 use crate::links::Links;
@@ -54,6 +54,10 @@ impl Upstream for Npm {
         let versions: Vec<KnownVersion> = versions.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         let refs = refs(&packument.object("dist-tags")?.unwrap_or_default(), &versions);
         Ok(Some(Known { display: package.display, versions, refs, around: Vec::new() }))
+    }
+
+    fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
+        highest(versions.iter().copied())
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {

@@ -14,6 +14,7 @@ mod known;
 mod look;
 mod object;
 mod overlay;
+mod prefetch;
 mod shown;
 mod sift;
 mod source;
@@ -32,11 +33,13 @@ use outbound::Upstream;
 use quick_cache::sync::Cache;
 use store::events::Act;
 use store::observations::Observation;
+use tokio::sync::Semaphore;
 
 pub(crate) use admit::published_upstream;
 pub use coming::Coming;
 pub use fill::Reached;
 pub(crate) use known::Which;
+pub use prefetch::{Brought, BroughtFile, State, Wish};
 pub use tags::Aged;
 pub(crate) use witness::Witness;
 
@@ -56,6 +59,9 @@ const ANSWERS: usize = 10_000;
 /// Upstreams remembered at most.
 const UPSTREAMS: usize = 1000;
 
+/// Files that are brought before anybody asks for them, at once, in a process.
+const AHEAD: usize = 16;
+
 /// A repository as it was at one revision.
 type Revision = (RepoId, u64);
 /// An overlay: of which package, over which answers, in which state of what is here.
@@ -72,6 +78,8 @@ pub(crate) struct Remotes {
     times: Cache<(RepoId, PackageAt, Box<str>), Timestamp>,
     looks: Flights<LookKey, Option<Arc<Seen>>>,
     fills: Fills,
+    /// Files that are brought before anybody asks for them, at once.
+    ahead: Arc<Semaphore>,
 }
 
 impl Remotes {
@@ -87,6 +95,7 @@ impl Remotes {
             times: Cache::new(ANSWERS),
             looks: Flights::default(),
             fills: Fills::default(),
+            ahead: Arc::new(Semaphore::new(AHEAD)),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 
 /// How often the same index is asked for again at most, however many ask for files that it does not tell of.
-const OFTEN: Duration = Duration::from_secs(1);
+pub(super) const OFTEN: Duration = Duration::from_secs(1);
 
 /// A file to be fetched.
 #[derive(Clone, Debug)]
