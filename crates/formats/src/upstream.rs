@@ -49,6 +49,11 @@ pub trait Upstream: Send + Sync {
         versions.last().copied()
     }
 
+    /// What is asked to see whether it is there at all: something short. And whether every upstream has that.
+    fn sign_of_life(&self) -> (Ask, bool) {
+        (Ask { target: String::new(), accept: "" }, false)
+    }
+
     /// What its clients ask for by digest.
     fn contents(&self) -> Option<&'static dyn Contents> {
         None

@@ -1,9 +1,11 @@
 //! Remote repositories: what they promise of an upstream that this test writes, and that may lie, fail or go away.
 
+mod ahead;
 mod control;
 mod crowd;
 mod failure;
 mod lies;
+mod offline;
 mod ours;
 pub(crate) mod shelf;
 mod stale;

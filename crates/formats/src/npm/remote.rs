@@ -56,6 +56,10 @@ impl Upstream for Npm {
         Ok(Some(Known { display: package.display, versions, refs, around: Vec::new() }))
     }
 
+    fn sign_of_life(&self) -> (Ask, bool) {
+        (Ask { target: "-/ping".to_owned(), accept: "application/json" }, false)
+    }
+
     fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
         highest(versions.iter().copied())
     }

@@ -3,6 +3,7 @@
 
 mod admit;
 mod ask;
+mod check;
 mod client;
 mod coming;
 mod contents;
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 use formats::{Known, PackageAt};
 use model::state::RepoKind;
-use model::{ObservationId, RepoId, Timestamp};
+use model::{Code, ObservationId, RepoId, Timestamp};
 use outbound::Upstream;
 use quick_cache::sync::Cache;
 use store::events::Act;
@@ -36,6 +37,7 @@ use store::observations::Observation;
 use tokio::sync::Semaphore;
 
 pub(crate) use admit::published_upstream;
+pub use check::Checked;
 pub use coming::Coming;
 pub use fill::Reached;
 pub(crate) use known::Which;
@@ -125,6 +127,9 @@ impl Remote {
 
     /// Whether an answer holds without asking.
     fn believes(&self, known: &Observation, now: Timestamp) -> bool {
+        if self.settings.offline {
+            return true;
+        }
         let age = match known.digest {
             Some(_) => Duration::from_secs(self.settings.index_seconds.into()),
             None => self.missing(),
@@ -135,6 +140,11 @@ impl Remote {
     /// For how long it is believed that there is no such thing.
     fn missing(&self) -> Duration {
         Duration::from_secs(self.settings.missing_seconds.into())
+    }
+
+    /// Whether the upstream is never asked.
+    fn is_offline(&self) -> bool {
+        self.settings.offline
     }
 
     /// What is known, although the upstream fails, within its bound; else the failure.
@@ -150,6 +160,15 @@ impl Remote {
 impl<A> Grant<A> {
     pub(crate) fn is_remote(&self) -> bool {
         self.repo().kind == RepoKind::Remote
+    }
+
+    /// 404, in words that say why where nobody was asked.
+    fn unknown(&self, what: &str) -> Error {
+        if self.remote().is_ok_and(|remote| remote.is_offline()) {
+            let why = format!("{what} was not found: {} is offline and has what was brought before", self.repo().key);
+            return Error::refuse(Code::NotFound, why);
+        }
+        Error::not_found(what)
     }
 
     /// What our own work for this caller carries.

@@ -19,8 +19,6 @@ use crate::versions::format_of;
 
 /// Things under way at once for one request.
 const AT_ONCE: usize = 4;
-/// How long a request may take; what has not come by then goes on without it.
-const BUDGET: Duration = Duration::from_secs(20);
 /// Files of one package at most.
 const FILES: usize = 20_000;
 /// Every version.
@@ -101,9 +99,9 @@ struct Plan {
 }
 
 impl Grant<Read> {
-    /// Brings what is wished for, as if it were read: with the same rules, walls and checks. Ends after some seconds;
-    /// what is not done by then is [`State::Coming`]. 409 where the repository is not a remote one.
-    pub async fn bring_ahead(&self, wishes: &[Wish]) -> Result<Vec<Brought>> {
+    /// Brings what is wished for, as if it were read: with the same rules, walls and checks. Ends after `patience`; what is
+    /// not done by then is [`State::Coming`]. 409 where the repository is not a remote one.
+    pub async fn bring_ahead(&self, wishes: &[Wish], patience: Duration) -> Result<Vec<Brought>> {
         if !self.is_remote() {
             let repo = self.repo();
             let why = format!("{} is {}: only remote repositories bring something from elsewhere", repo.key, repo.kind);
@@ -135,7 +133,7 @@ impl Grant<Read> {
             }
         };
         // What is under way goes on by itself.
-        let _ = tokio::time::timeout(BUDGET, Box::pin(work)).await;
+        let _ = tokio::time::timeout(patience, Box::pin(work)).await;
         Ok(plans.into_iter().zip(came).map(|(plan, came)| told(plan, came)).collect())
     }
 
@@ -204,9 +202,9 @@ impl Grant<Read> {
                 // Some versions are in no list.
                 None => self.told_of(at, wished).await?.and_then(|seen| seen.known.versions.first().cloned()),
             };
-            return found.map(|found| vec![found]).ok_or_else(|| Error::not_found(&format!("{name} {wished}")));
+            return found.map(|found| vec![found]).ok_or_else(|| self.unknown(&format!("{name} {wished}")));
         }
-        let seen = seen.ok_or_else(|| Error::not_found(name.as_str()))?;
+        let seen = seen.ok_or_else(|| self.unknown(name.as_str()))?;
         let left = shown(&seen.known, &*self.overlay(at, &seen).await?);
         if left.versions.is_empty() {
             return Err(Error::refuse(Code::PolicyDenied, format!("no version of {name} may come in")));

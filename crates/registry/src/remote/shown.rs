@@ -29,7 +29,7 @@ impl Grant<Read> {
         let named = [Some(at.name.as_str()), wanted.word()].into_iter().flatten().collect::<Vec<_>>().join(" ");
         self.expect_name_admitted(at, None).await?;
         let seen = self.told(self.remote()?, at, Which::of(wanted)).await?;
-        let seen = seen.ok_or_else(|| Error::not_found(&named))?;
+        let seen = seen.ok_or_else(|| self.unknown(&named))?;
         let overlay = self.overlay(at, &seen).await?;
         self.expect_left(at, wanted, &seen).await?;
         let key = DocumentKey {

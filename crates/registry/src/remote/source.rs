@@ -99,7 +99,7 @@ impl Wanted {
 impl Grant<Read> {
     /// Where the file at `path` is. 404: the upstream does not tell of it; 410: its version was withdrawn here.
     pub(super) async fn wanted(&self, remote: &Remote, path: &EntryPath) -> Result<Wanted> {
-        let missing = || Error::not_found(&format!("the file {path}"));
+        let missing = || self.unknown(&format!("the file {path}"));
         let at = match remote.format.origin(path).ok_or_else(missing)? {
             Origin::Direct(direct) => {
                 self.expect_shown(&direct.package, &direct.version, path).await?;

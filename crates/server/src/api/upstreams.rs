@@ -1,10 +1,12 @@
-//! The upstream of a remote repository: what is brought from it before anybody asks.
+//! The upstream of a remote repository: whether it can be asked, and what is brought from it before anybody asks.
+
+use std::time::Duration;
 
 use axum::Json as Answer;
 use formats::Algorithm;
 use http::StatusCode;
 use model::{EntryPath, Role};
-use registry::{Brought, BroughtFile, BroughtState, Read, Wish};
+use registry::{Admin, Brought, BroughtFile, BroughtState, Read, Wish};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,6 +18,8 @@ use crate::problem::Problem;
 
 /// Items of a request at most.
 const ITEMS: usize = 100;
+/// Seconds that a request waits at most: less than proxies on the way have patience for.
+const LONGEST_WAIT: u64 = 20;
 /// Names of files of an item at most, and the longest name and version in bytes.
 const FILES: usize = 1000;
 const TEXT: usize = 1024;
@@ -26,6 +30,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .summary("Bring packages and files from the upstream of a remote repository before anybody reads them")
             .takes::<PrefetchBody>()
             .answers::<PrefetchView>(StatusCode::OK),
+        post("/v1/repos/{repo}/upstream/check", Access::Repo(Role::Admin), check)
+            .summary("Ask the upstream of a remote repository for something short, and say what is wrong")
+            .answers::<CheckView>(StatusCode::OK),
     ]
 }
 
@@ -35,6 +42,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 struct PrefetchBody {
     /// 1 to 100 of them.
     items: Vec<ItemBody>,
+    /// How long to wait for what is on its way: 1 to 20 seconds, default 20. It goes on afterwards.
+    #[schema(minimum = 1, maximum = 20)]
+    wait_seconds: Option<u64>,
 }
 
 /// A package, or a file by its path.
@@ -141,11 +151,45 @@ async fn prefetch(Repo(grant): Repo<Read>, Json(body): Json<PrefetchBody>) -> Re
     if !(1..=ITEMS).contains(&body.items.len()) {
         return Err(Problem::bad_request(format!("a request has 1 to {ITEMS} items")).field("items", "too few or many"));
     }
+    let wait = body.wait_seconds.unwrap_or(LONGEST_WAIT);
+    if !(1..=LONGEST_WAIT).contains(&wait) {
+        let why = format!("waitSeconds must be 1 to {LONGEST_WAIT}");
+        return Err(Problem::bad_request(why.clone()).field("waitSeconds", why));
+    }
     let wishes = body.items.into_iter().map(ItemBody::wish).collect::<Result<Vec<_>, _>>()?;
     let whole = |wish: &Wish| matches!(wish, Wish::Package { version: Some(version), .. } if version == "*");
     if wishes.len() > 1 && wishes.iter().any(whole) {
         return Err(Problem::bad_request("an item with the version * is the only one of its request"));
     }
-    let brought = grant.bring_ahead(&wishes).await?;
+    let brought = grant.bring_ahead(&wishes, Duration::from_secs(wait)).await?;
     Ok(Answer(PrefetchView { items: brought.into_iter().map(ItemView::of).collect() }))
+}
+
+/// Whether an upstream can be asked.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CheckView {
+    /// Whether it answered, and not with a refusal.
+    reachable: bool,
+    /// What is wrong: `forbidden_address` (our own walls), `name`, `connection`, `tls`, `timeout`, `credentials` (401 and
+    /// 403), `wrong_path`, `refused`, `failing` (5xx), `broken`, `busy`, `left_alone` (it failed too often), `offline`.
+    problem: Option<&'static str>,
+    /// The status of its answer.
+    status: Option<u16>,
+    /// Whether credentials were shown to it.
+    credentials: bool,
+    millis: u64,
+    detail: String,
+}
+
+async fn check(Repo(grant): Repo<Admin>) -> Result<Answer<CheckView>, Problem> {
+    let found = grant.check_upstream().await?;
+    Ok(Answer(CheckView {
+        reachable: found.reachable,
+        problem: found.problem,
+        status: found.status,
+        credentials: found.credentials,
+        millis: found.millis,
+        detail: found.detail,
+    }))
 }
