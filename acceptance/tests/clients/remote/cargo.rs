@@ -15,7 +15,7 @@ const CRATES: [(&str, Option<&str>); 2] = [("greeting_lib", None), ("Tool-Maker"
 /// The guide whose configuration the test runs.
 const PAGE: &str = "docs/formats/cargo.md";
 
-struct Cargo;
+pub(super) struct Cargo;
 
 #[tokio::test]
 async fn cargo_of_another_artifortress() -> Result<()> {

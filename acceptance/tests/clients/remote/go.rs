@@ -14,7 +14,7 @@ const MODULES: [(&str, &str, &str); 2] = [
     ("tool", "example.com/Acme/tool", "require example.com/Acme/base v1.0.0\n"),
 ];
 
-struct Go;
+pub(super) struct Go;
 
 #[tokio::test]
 async fn go_of_another_artifortress() -> Result<()> {

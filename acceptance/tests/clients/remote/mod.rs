@@ -1,6 +1,7 @@
 //! The same clients through a remote repository: what they install comes from an upstream the first time, and from us
 //! when the upstream is away.
 
+mod air_gap;
 mod cargo;
 mod go;
 mod maven;

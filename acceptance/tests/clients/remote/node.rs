@@ -53,7 +53,7 @@ async fn npm_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&NPM).await
 }
 
-const PNPM: Node = Node {
+pub(super) const PNPM: Node = Node {
     name: "pnpm",
     prepare: None,
     publish: &["publish", "--no-git-checks"],
@@ -75,7 +75,7 @@ async fn pnpm_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&PNPM).await
 }
 
-const YARN_1: Node = Node {
+pub(super) const YARN_1: Node = Node {
     name: "yarn",
     prepare: None,
     publish: &["publish", "--non-interactive", "--new-version", "1.0.0"],
@@ -96,7 +96,7 @@ async fn yarn_1_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&YARN_1).await
 }
 
-const BERRY: Node = Node {
+pub(super) const BERRY: Node = Node {
     name: "berry",
     prepare: Some(&["install"]),
     publish: &["npm", "publish"],

@@ -57,7 +57,7 @@ async fn pip_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&PIP).await
 }
 
-const UV: Python = Python {
+pub(super) const UV: Python = Python {
     publish: |desk, token, files| {
         let there = format!("{}/", desk.url()?);
         let publish = |file: &String| -> Result<Deed> {
@@ -91,7 +91,7 @@ async fn uv_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&UV).await
 }
 
-const POETRY: Python = Python {
+pub(super) const POETRY: Python = Python {
     publish: |desk, token, files| {
         poetry_application(desk, "home", token)?;
         let publish = |file: &String| -> Result<Deed> {
