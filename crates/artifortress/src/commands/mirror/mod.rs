@@ -113,6 +113,14 @@ impl Mirror {
         }
         for name in &self.names {
             let (name, version) = named(name);
+            // Of these nothing tells of the files but the layout.
+            if let (true, Some(version)) = (format.has_namespaces(), version) {
+                let coordinate = format!("{name}:{version}");
+                let read = format.lockfile("coordinate.txt", coordinate.as_bytes());
+                let file = read.unwrap_or_else(|| Ok(Lockfile::default()));
+                all.wanted.extend(file.map_err(|why| Failure::usage(format!("{coordinate}: {why}")))?.wanted);
+                continue;
+            }
             let version = version.map(str::to_owned).or_else(|| self.all_versions.then(|| "*".to_owned()));
             all.wanted.push(alone(Thing::Package { name: name.to_owned(), version }));
         }
