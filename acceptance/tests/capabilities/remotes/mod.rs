@@ -7,6 +7,7 @@ mod failure;
 mod lies;
 mod offline;
 mod ours;
+mod relays;
 pub(crate) mod shelf;
 mod stale;
 pub(crate) mod upstream;

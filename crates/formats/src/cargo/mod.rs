@@ -7,6 +7,8 @@ mod index;
 mod lockfile;
 mod publish;
 mod remote;
+mod setup;
+mod stated;
 
 use std::sync::Arc;
 
@@ -175,6 +177,5 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod contents;
-mod setup;
 #[cfg(test)]
 mod tests;

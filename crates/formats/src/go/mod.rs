@@ -11,6 +11,7 @@ mod pack;
 mod publish;
 mod remote;
 mod setup;
+mod sumdb;
 mod tree;
 mod version;
 

@@ -16,6 +16,7 @@ mod look;
 mod object;
 mod overlay;
 mod prefetch;
+mod relay;
 mod shown;
 mod sift;
 mod source;

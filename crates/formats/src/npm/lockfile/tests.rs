@@ -44,7 +44,8 @@ fn folders_of_npm() {
         seen(&file),
         [
             entry("@acme/b 2.0.0", Some("https://host.example/npm"), &[]),
-            entry("a 1.0.0", Some("https://host.example/npm"), &[Algorithm::Sha512]),
+            // It is there twice.
+            entry("a 1.0.0", Some("https://host.example/npm"), &[Algorithm::Sha512, Algorithm::Sha512]),
             entry("elsewhere 1.0.0", Some("https://files.example"), &[]),
             entry("real 3.0.0", None, &[]),
         ]
