@@ -98,6 +98,11 @@ async fn what_cannot_come_is_said_of_each() -> Result<()> {
     ensure(said["items"][0]["state"] == "failed", said.to_string())?;
     ensure(said["items"][0]["files"][0]["sums"] == json!({}), said.to_string())?;
 
+    remote(&site, "oci-up", "oci", &upstream.url(), json!({})).await?;
+    let said = bring(&site, "oci-up", &json!([{"name": "image", "version": "1.0"}])).await?.expect(&[200])?.json()?;
+    let detail = said["items"][0]["detail"].as_str().unwrap_or_default().to_owned();
+    ensure(said["items"][0]["state"] == "refused" && detail.contains("pulls it"), said.to_string())?;
+
     site.repository("libs", json!({})).await?;
     bring(&site, "libs", &json!([{"path": "x"}])).await?.expect(&[409])?;
     let odd = [

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::Client;
 use super::cargo::Cargo;
 use super::go::Go;
+use super::maven::Maven;
 use super::mirror::{Mirror, bytes};
 use super::node::{BERRY, NPM, PNPM, YARN_1};
 use super::python::{PIP, POETRY, UV};
@@ -22,6 +23,8 @@ use crate::pypi::uv::uv;
 
 /// The home of those who install without an upstream.
 const GAP: &str = "gap";
+/// What most of them name: a package, and what it needs.
+const TWO: &str = "2 named";
 
 /// A story told of one client.
 struct Story<'c> {
@@ -29,6 +32,8 @@ struct Story<'c> {
     /// The files of the project, below the home; of these the lockfile.
     files: &'c [&'c str],
     lockfile: &'c str,
+    /// How many things it names, as the program says it.
+    named: &'c str,
     /// Makes what is not made by installing.
     prepare: fn(&Desk, &str) -> Result<()>,
     /// Installs from the lockfile.
@@ -42,7 +47,7 @@ async fn npm_ci_without_an_upstream() -> Result<()> {
         Ok(crate::node::client(desk, GAP, token, "npm")?.args(["ci"]).at(desk.home.join("gap/app")))
     };
     let files = ["app/package.json", "app/package-lock.json"];
-    Story { client: &NPM, files: &files, lockfile: files[1], prepare: |_, _| Ok(()), install }.told().await
+    Story { client: &NPM, files: &files, lockfile: files[1], named: TWO, prepare: |_, _| Ok(()), install }.told().await
 }
 
 #[tokio::test]
@@ -53,7 +58,9 @@ async fn yarn_1_without_an_upstream() -> Result<()> {
         Ok(deed.at(desk.home.join("gap/app")))
     };
     let files = ["app/package.json", "app/yarn.lock"];
-    Story { client: &YARN_1, files: &files, lockfile: files[1], prepare: |_, _| Ok(()), install }.told().await
+    Story { client: &YARN_1, files: &files, lockfile: files[1], named: TWO, prepare: |_, _| Ok(()), install }
+        .told()
+        .await
 }
 
 #[tokio::test]
@@ -64,7 +71,9 @@ async fn yarn_berry_without_an_upstream() -> Result<()> {
         Ok(deed.at(desk.home.join("gap/app")))
     };
     let files = ["app/package.json", "app/yarn.lock"];
-    Story { client: &BERRY, files: &files, lockfile: files[1], prepare: |_, _| Ok(()), install }.told().await
+    Story { client: &BERRY, files: &files, lockfile: files[1], named: TWO, prepare: |_, _| Ok(()), install }
+        .told()
+        .await
 }
 
 #[tokio::test]
@@ -75,7 +84,7 @@ async fn pnpm_without_an_upstream() -> Result<()> {
         Ok(deed.env("pnpm_config_fetch_retries", "0").at(desk.home.join("gap/app")))
     };
     let files = ["app/package.json", "app/pnpm-lock.yaml"];
-    Story { client: &PNPM, files: &files, lockfile: files[1], prepare: |_, _| Ok(()), install }.told().await
+    Story { client: &PNPM, files: &files, lockfile: files[1], named: TWO, prepare: |_, _| Ok(()), install }.told().await
 }
 
 #[tokio::test]
@@ -85,7 +94,9 @@ async fn cargo_fetch_locked_without_an_upstream() -> Result<()> {
         Ok(cargo(desk, GAP, token)?.args(["fetch", "--locked"]).at(desk.home.join("gap/app")))
     };
     let files = ["app/Cargo.toml", "app/Cargo.lock", "app/src/main.rs", "app/.cargo/config.toml"];
-    Story { client: &Cargo, files: &files, lockfile: files[1], prepare: |_, _| Ok(()), install }.told().await
+    Story { client: &Cargo, files: &files, lockfile: files[1], named: TWO, prepare: |_, _| Ok(()), install }
+        .told()
+        .await
 }
 
 #[tokio::test]
@@ -95,7 +106,7 @@ async fn go_mod_download_without_an_upstream() -> Result<()> {
         Ok(go(desk, GAP)?.args(["mod", "download"]).at(desk.home.join("gap/app")))
     };
     let files = ["app/go.mod", "app/go.sum", "app/main.go"];
-    Story { client: &Go, files: &files, lockfile: files[1], prepare: |_, _| Ok(()), install }.told().await
+    Story { client: &Go, files: &files, lockfile: files[1], named: TWO, prepare: |_, _| Ok(()), install }.told().await
 }
 
 fn pip_with_hashes(desk: &Desk, token: &str) -> Result<Deed> {
@@ -113,7 +124,7 @@ async fn pip_with_hashes_of_uv_without_an_upstream() -> Result<()> {
     };
     let files = ["app/requirements.txt", "app/uv.lock"];
     for lockfile in files {
-        let story = Story { client: &UV, files: &files, lockfile, prepare, install: pip_with_hashes };
+        let story = Story { client: &UV, files: &files, lockfile, named: TWO, prepare, install: pip_with_hashes };
         story.told_by(&PIP).await?;
     }
     Ok(())
@@ -127,8 +138,20 @@ async fn pip_from_a_lockfile_of_poetry_without_an_upstream() -> Result<()> {
         let python = environment(desk, "gap/env")?;
         pip(desk, GAP, &python, &["install", "greeter==1.0"])
     };
-    let story = Story { client: &POETRY, files: &files, lockfile: files[0], prepare: |_, _| Ok(()), install };
+    let story =
+        Story { client: &POETRY, files: &files, lockfile: files[0], named: TWO, prepare: |_, _| Ok(()), install };
     story.told_by(&PIP).await
+}
+
+#[tokio::test]
+async fn maven_from_a_list_without_an_upstream() -> Result<()> {
+    let prepare = |desk: &Desk, _: &str| {
+        let list = "[INFO]    com.example:app:jar:1.0:compile\ncom.example:core:1.0\ncom.example:parent:1.0:pom\n";
+        desk.write("made/list.txt", list).map(drop)
+    };
+    let install = |desk: &Desk, token: &str| Maven.install(desk, GAP, token, "app:1.0");
+    let files = ["list.txt"];
+    Story { client: &Maven, files: &files, lockfile: files[0], named: "5 named", prepare, install }.told().await
 }
 
 impl Story<'_> {
@@ -149,7 +172,7 @@ impl Story<'_> {
         let lockfile = online.home.join("made").join(self.lockfile).display().to_string();
         let words = ["mirror", gap.key, "--lockfile", &lockfile];
         let said = ours(&gap, gap.admin.token())?.args(words).works()?;
-        if !said.contains("2 named") || said.contains(": 0 files fetched") {
+        if !said.contains(self.named) || said.contains(": 0 files fetched") {
             return Err(Trouble::new(format!("it brought something else: {said}")));
         }
         mirror.stop()?;

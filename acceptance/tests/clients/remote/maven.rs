@@ -8,7 +8,7 @@ use super::{Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::desk::{Deed, Desk};
 use crate::maven::{GET, build, mvn, settings};
 
-struct Maven;
+pub(super) struct Maven;
 
 #[tokio::test]
 async fn maven_of_another_artifortress() -> Result<()> {

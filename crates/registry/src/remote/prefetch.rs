@@ -138,6 +138,10 @@ impl Grant<Read> {
     }
 
     async fn plan(&self, wish: &Wish) -> Result<Plan> {
+        if self.remote()?.format.contents().is_some() {
+            let why = "what is asked for by digest is brought by whoever pulls it through this repository";
+            return Err(Error::refuse(Code::Unprocessable, why));
+        }
         match wish {
             Wish::Path(path) => {
                 let name = path.segments().last().unwrap_or_default().to_owned();
