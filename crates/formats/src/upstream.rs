@@ -48,6 +48,17 @@ pub trait Upstream: Send + Sync {
         None
     }
 
+    /// The version that is meant where none is named, among those of an index in its order, where no ref says it: the
+    /// highest, before all pre-releases.
+    fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
+        versions.last().copied()
+    }
+
+    /// What is asked to see whether it is there at all: something short. And whether every upstream has that.
+    fn sign_of_life(&self) -> (Ask, bool) {
+        (Ask { target: String::new(), accept: "" }, false)
+    }
+
     /// What is passed on as the upstream says it. `None`: the address is something else.
     fn relay(&self, _asked: &Asked<'_>) -> Option<Relay> {
         None

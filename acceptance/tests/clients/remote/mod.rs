@@ -2,6 +2,7 @@
 //! when the upstream is away.
 
 mod ages;
+mod air_gap;
 mod cargo;
 mod confusion;
 mod go;

@@ -43,6 +43,15 @@ impl Upstream for Cargo {
         file.map(|file| index(at, &downloads, file.body)).transpose()
     }
 
+    fn sign_of_life(&self) -> (Ask, bool) {
+        (Ask { target: "config.json".to_owned(), accept: "" }, true)
+    }
+
+    fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
+        let known = versions.iter().filter_map(|text| Version::parse(text).ok().map(|version| (version, *text)));
+        known.max_by_key(|(version, _)| (version.pre.is_empty(), version.clone())).map(|(_, text)| text)
+    }
+
     fn origin(&self, path: &EntryPath) -> Option<Origin> {
         let (name, version) = path.as_str().strip_prefix("dl/")?.strip_suffix("/download")?.split_once('/')?;
         let ours = is_name(name) && name.to_ascii_lowercase() == name && Version::parse(version).is_ok();

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::names::{check_module, check_pair, escape, unescape};
 use super::publish::Manifest;
 use super::version::Version;
-use super::{Go, MOD, ZIP, location, sumdb};
+use super::{Go, MOD, ZIP, location, rank, sumdb};
 use crate::{
     Ask, Asked, Dated, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Relay, Said, Sums, Unreadable,
     Upstream, Wanting, strict,
@@ -69,6 +69,11 @@ impl Upstream for Go {
     /// Lists tell of no times.
     fn dated(&self) -> Dated {
         Dated::Version
+    }
+
+    fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
+        let known = versions.iter().filter_map(|text| Some((Version::parse(text)?, *text)));
+        known.max_by_key(|(version, _)| rank(*version)).map(|(_, text)| text)
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {

@@ -7,6 +7,7 @@ mod agrees;
 mod archive;
 mod body;
 mod digests;
+mod lockfile;
 mod login;
 mod names;
 mod object;
@@ -25,8 +26,8 @@ use serde_json::json;
 
 use crate::ranges::{Bare, semantic};
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Logins, Merging, Operation, ParseError, Place, Refused,
-    Setup, Site, Tokens, Upstream, VersionFacts, VersionRange, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Lockfile, Logins, Merging, Operation, ParseError, Place,
+    Refused, Setup, Site, Tokens, Unreadable, Upstream, VersionFacts, VersionRange, View,
 };
 
 /// The format of npm packages.
@@ -72,6 +73,10 @@ impl Format for Npm {
     /// Public registries have names from before capitals were forbidden, beside others that differ in case alone.
     fn as_written(&self, name: &PackageName) -> String {
         name.as_str().to_owned()
+    }
+
+    fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {
+        lockfile::read(name, bytes)
     }
 
     fn range(&self, text: &str) -> Option<VersionRange> {

@@ -182,6 +182,10 @@ impl Fetch {
     fn note(&self, error: &Error) {
         let (revision, now) = (self.grant.revision(), self.grant.ambient().now());
         let remotes = &self.grant.registry().inner.remotes;
+        // Nobody was asked.
+        if self.grant.remote().is_ok_and(|remote| remote.is_offline()) {
+            return;
+        }
         let missing = self.grant.remote().map_or(REST, |remote| remote.missing());
         match error.code() {
             Some(Code::NotFound) => remotes.note(revision, &self.object.key(), now.plus(missing), Lately::Missing),
@@ -321,12 +325,15 @@ impl Fetch {
 
     /// The answer; 404 where there is none.
     pub(super) async fn open(&self, remote: &Remote, ask: &Ask) -> Result<Answer> {
-        open(remote, ask).await?.ok_or_else(|| Error::not_found(&self.object.to_string()))
+        open(remote, ask).await?.ok_or_else(|| self.grant.unknown(&self.object.to_string()))
     }
 }
 
 /// `None`: there is no such thing.
 pub(super) async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
+    if remote.is_offline() {
+        return Ok(None);
+    }
     let question = Question { accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
     match remote.upstream.ask(question).await.map_err(|failure| failed(&failure))? {
         Reply::Found(found) => Ok(Some(*found)),

@@ -93,6 +93,9 @@ impl Grant<Read> {
         if let Some(seen) = self.believed(&remote, at, &which).await? {
             return Ok(Some(seen));
         }
+        if remote.is_offline() && !self.knows_any(&remote, at, &which).await? {
+            return Ok(None);
+        }
         let key = (self.repo_id(), at.clone(), which.clone());
         let (grant, at) = (self.clone(), at.clone());
         let work = async move { grant.ask_all(&remote, &at, &which).await };
@@ -131,6 +134,16 @@ impl Grant<Read> {
         let answers: Arc<[ObservationId]> = answers.into();
         let read = remotes.read.get(&(Arc::clone(&answers), at.clone(), which.clone()));
         Ok(read.map(|(_, known)| Arc::new(Seen { answers, known, changed_at, stale_since })))
+    }
+
+    /// Whether one of the answers is here.
+    async fn knows_any(&self, remote: &Remote, at: &PackageAt, which: &Which) -> Result<bool> {
+        for ask in remote.format.asks(at, which.wanting()) {
+            if self.outlook(&ask.target).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn ask_all(&self, remote: &Remote, at: &PackageAt, which: &Which) -> Result<Option<Arc<Seen>>> {
@@ -258,9 +271,10 @@ impl Grant<Read> {
     ) -> Result<Option<Arc<Seen>>> {
         let (mut answers, mut changed_at, mut stale_since) = (Vec::new(), Timestamp(0), None);
         let (mut length, mut news) = (0, false);
+        let unasked = self.remote()?.is_offline();
         for (ask, heard) in asks.iter().zip(heard) {
             // Of a package that is there, what it has not is kept as well: it holds when the upstream is away.
-            if known.is_none() && matches!(heard, Heard::Missing { before: None }) {
+            if (known.is_none() || unasked) && matches!(heard, Heard::Missing { before: None }) {
                 answers.push(NOTHING);
                 continue;
             }

@@ -110,6 +110,9 @@ impl Grant<Read> {
         if let Some(known) = before.as_ref().filter(|known| remote.believes(known, now)) {
             return Ok(Heard::Holds { known: Arc::clone(known), confirmed: false, stale: None });
         }
+        if remote.is_offline() {
+            return Ok(Heard::Missing { before: None });
+        }
         let remotes = &self.registry().inner.remotes;
         match remotes.lately(self.revision(), &ask.target, now) {
             Some(Lately::Missing) => return Ok(Heard::Missing { before }),

@@ -3,6 +3,7 @@
 
 mod admit;
 mod ask;
+mod check;
 mod client;
 mod coming;
 mod contents;
@@ -14,6 +15,7 @@ mod known;
 mod look;
 mod object;
 mod overlay;
+mod prefetch;
 mod relay;
 mod shown;
 mod sift;
@@ -28,17 +30,20 @@ use std::time::Duration;
 
 use formats::{Known, PackageAt};
 use model::state::RepoKind;
-use model::{ObservationId, RepoId, Timestamp};
+use model::{Code, ObservationId, RepoId, Timestamp};
 use outbound::Upstream;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use store::events::Act;
 use store::observations::Observation;
+use tokio::sync::Semaphore;
 
 pub(crate) use admit::published_upstream;
+pub use check::Checked;
 pub use coming::Coming;
 pub use fill::Reached;
 pub(crate) use known::Which;
+pub use prefetch::{Brought, BroughtFile, State, Wish};
 pub use tags::Aged;
 pub(crate) use witness::Witness;
 
@@ -58,6 +63,9 @@ use sift::{SiftKey, Sifted};
 const ANSWERS: usize = 10_000;
 /// Upstreams remembered at most.
 const UPSTREAMS: usize = 1000;
+
+/// Files that are brought before anybody asks for them, at once, in a process.
+const AHEAD: usize = 16;
 
 /// Versions and files that are remembered as kept out or changed, at most: a few hundred bytes each.
 const ROWS: u64 = 200_000;
@@ -97,6 +105,8 @@ pub(crate) struct Remotes {
     looks: Flights<LookKey, Option<Arc<Seen>>>,
     relays: Flights<(RepoId, String), Arc<Shown>>,
     fills: Fills,
+    /// Files that are brought before anybody asks for them, at once.
+    ahead: Arc<Semaphore>,
 }
 
 impl Remotes {
@@ -113,6 +123,7 @@ impl Remotes {
             looks: Flights::default(),
             relays: Flights::default(),
             fills: Fills::default(),
+            ahead: Arc::new(Semaphore::new(AHEAD)),
         }
     }
 }
@@ -142,6 +153,9 @@ impl Remote {
 
     /// Whether an answer holds without asking.
     fn believes(&self, known: &Observation, now: Timestamp) -> bool {
+        if self.settings.offline {
+            return true;
+        }
         let age = match known.digest {
             Some(_) => Duration::from_secs(self.settings.index_seconds.into()),
             None => self.missing(),
@@ -152,6 +166,11 @@ impl Remote {
     /// For how long it is believed that there is no such thing.
     fn missing(&self) -> Duration {
         Duration::from_secs(self.settings.missing_seconds.into())
+    }
+
+    /// Whether the upstream is never asked.
+    fn is_offline(&self) -> bool {
+        self.settings.offline
     }
 
     /// What is known, although the upstream fails, within its bound; else the failure.
@@ -176,6 +195,15 @@ impl<A> Grant<A> {
     /// Which state of this repository the caller was let into.
     fn revision(&self) -> Revision {
         (self.repo_id(), self.repo().revision)
+    }
+
+    /// 404, in words that say why where nobody was asked.
+    fn unknown(&self, what: &str) -> Error {
+        if self.remote().is_ok_and(|remote| remote.is_offline()) {
+            let why = format!("{what} was not found: {} is offline and has what was brought before", self.repo().key);
+            return Error::refuse(Code::NotFound, why);
+        }
+        Error::not_found(what)
     }
 
     /// What our own work for this caller carries.

@@ -65,7 +65,7 @@ impl Grant<Read> {
         }
         let stale = heard.stale().is_some();
         if matches!(heard, Heard::Missing { before: None }) {
-            return Err(nothing(relay));
+            return Err(if remote.is_offline() { self.unknown(&relay.ask.target) } else { nothing(relay) });
         }
         let known = self.keep(&relay.ask, heard).await?;
         self.passed_on(relay, &known, stale).await

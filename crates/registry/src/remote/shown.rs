@@ -28,7 +28,7 @@ impl Grant<Read> {
     ) -> Result<Arc<Shown>> {
         let nothing = || {
             let word = wanted.word().map(|word| format!(" {word}")).unwrap_or_default();
-            Error::not_found(&format!("{}{word}", at.name))
+            self.unknown(&format!("{}{word}", at.name))
         };
         let seen = self.admitted(at, wanted).await?.ok_or_else(nothing)?;
         let overlay = self.overlay(at, &seen).await?;
@@ -55,10 +55,7 @@ impl Grant<Read> {
 
     /// What the upstream tells. Refuses where the rules keep out all of it, before it is asked where that is certain.
     pub(crate) async fn admitted(&self, at: &PackageAt, wanted: Wanting<'_>) -> Result<Option<Arc<Seen>>> {
-        match self.expect_name_admitted(at, None).await {
-            Err(error) if error.code() == Some(Code::NotFound) => return Ok(None),
-            admitted => admitted?,
-        }
+        self.expect_name_admitted(at, None).await?;
         let Some(seen) = self.told(self.remote()?, at, Which::of(wanted)).await? else { return Ok(None) };
         self.expect_left(at, wanted, &seen).await?;
         Ok(Some(seen))

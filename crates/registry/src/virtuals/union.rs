@@ -102,7 +102,10 @@ async fn part<'m>(
     wanted: Wanting<'_>,
 ) -> Result<Option<(Part<'m>, u64)>> {
     if grant.is_remote() {
-        let seen = grant.admitted(at, wanted).await?;
+        let seen = match grant.admitted(at, wanted).await {
+            Err(error) if error.code() == Some(Code::NotFound) => return Ok(None),
+            admitted => admitted?,
+        };
         let Some(seen) = seen else { return Ok(None) };
         let witness = grant.witness(at, seen).await?;
         let state = witness.state();
