@@ -9,6 +9,8 @@ pub(crate) mod programs;
 mod remote;
 mod remote_programs;
 mod rights;
+mod together;
+mod together_programs;
 mod uploads;
 mod upstream;
 mod yard;

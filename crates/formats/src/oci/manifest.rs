@@ -39,6 +39,8 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
     /// The blobs that it is made of, each once.
     pub blobs: Vec<Held>,
+    /// The manifests that it lists.
+    pub children: Vec<Named>,
 }
 
 /// A blob of a manifest.
@@ -103,13 +105,12 @@ impl Manifest {
             let why = format!("a manifest with a subject may have at most {ANNOTATIONS} bytes of annotations");
             return Err(invalid(why));
         }
-        for child in text.manifests.iter().flatten() {
-            child.name()?;
-        }
+        let children = text.manifests.iter().flatten().map(Descriptor::name).collect::<Result<_, _>>()?;
         let blobs = text.held()?;
         let config = text.config.map(|config| config.media_type).filter(|_| text.manifests.is_none());
         let artifact_type = text.artifact_type.filter(|kind| !kind.is_empty()).or(config);
-        Ok(Self { media_type, artifact_type, subject, annotations: text.annotations.unwrap_or_default(), blobs })
+        let annotations = text.annotations.unwrap_or_default();
+        Ok(Self { media_type, artifact_type, subject, annotations, blobs, children })
     }
 }
 

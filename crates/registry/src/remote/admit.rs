@@ -86,6 +86,11 @@ impl Grant<Read> {
         Ok(rules.judge_name(&name, self.ambient().now()))
     }
 
+    /// Whether a rule here keeps the name from the upstream.
+    pub(crate) async fn is_claimed(&self, at: &PackageAt) -> Result<bool> {
+        Ok(self.claim_on(at).await?.is_some_and(|denial| denial.claimed))
+    }
+
     /// Refuses where nothing of a package is let through, before anybody is asked.
     pub(super) async fn expect_name_admitted(&self, at: &PackageAt, path: Option<&EntryPath>) -> Result<()> {
         let Some(denial) = self.claim_on(at).await? else { return Ok(()) };

@@ -86,7 +86,7 @@ impl Grant<Read> {
     /// What the upstream tells of a package. `None`: it knows no such package.
     pub(crate) async fn told(&self, remote: Remote, at: &PackageAt, which: Which) -> Result<Option<Arc<Seen>>> {
         // As if it had no such thing: it is not asked.
-        if self.claim_on(at).await?.is_some_and(|denial| denial.claimed) {
+        if self.is_claimed(at).await? {
             return Ok(None);
         }
         if let Some(seen) = self.believed(&remote, at, &which).await? {

@@ -109,20 +109,31 @@ impl Members {
         if claimed || (self.hosted_claims && hosting.is_some()) {
             return Ok(hosting.filter(|member| member.grant().is_some()));
         }
-        for member in &self.all {
+        let asks = |member: &Member| member.is_remote() && member.grant().is_some();
+        for (place, member) in self.all.iter().enumerate() {
             if hosting.is_some_and(|hosting| hosting.key() == member.key()) {
                 return Ok(hosting.filter(|member| member.grant().is_some()));
             }
             // Nobody makes a remote that he may not read ask its upstream.
-            if member.is_remote()
-                && member.grant().is_some()
-                && let Some(at) = at(member)
-                && member.knows(&at).await?
-            {
+            let Some(at) = at(member).filter(|_| asks(member)) else { continue };
+            // Who alone is left is not asked twice: what he answers is the answer.
+            let is_last = hosting.is_none() && !self.all.iter().skip(place + 1).any(asks);
+            if is_last || member.knows(&at).await? {
                 return Ok(Some(member));
             }
         }
         Ok(None)
+    }
+
+    /// Whether a list of names shows one that these readable members have here.
+    pub(super) async fn shows(&self, at: &PackageAt, having: &[&Member]) -> Result<bool> {
+        let same = |_: &Member| Some(at.clone());
+        let (claimed, hosting) = (self.is_claimed(&same), self.hosting(&same).await?);
+        let Some(owner) = hosting else { return Ok(!claimed) };
+        let alone = claimed || self.hosted_claims;
+        let place = |member: &Member| self.all.iter().position(|one| one.key() == member.key());
+        let counts = |has: &&&Member| has.key() == owner.key() || (!alone && place(has) < place(owner));
+        Ok(having.iter().any(|has| counts(&has)))
     }
 
     /// Whether a rule of one of the repositories that are hosted here, or put together here, claims the name.
@@ -149,6 +160,11 @@ impl Member {
     async fn knows(&self, at: &PackageAt) -> Result<bool> {
         let grant = self.whoever_asks();
         if self.is_remote() {
+            // Of images one is asked for by name alone: what came once is known without a question, also while nobody answers.
+            let by_digest = grant.remote()?.format.contents().is_some();
+            if by_digest && !grant.is_claimed(at).await? && grant.state(at).await.is_ok() {
+                return Ok(true);
+            }
             return Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some());
         }
         match grant.state(at).await {
