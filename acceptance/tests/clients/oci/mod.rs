@@ -9,6 +9,7 @@ pub(crate) mod programs;
 mod remote;
 mod remote_programs;
 mod rights;
+mod ruled;
 mod together;
 mod together_programs;
 mod uploads;

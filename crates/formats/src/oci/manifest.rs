@@ -211,6 +211,9 @@ pub struct Kept {
     /// The blobs that it is made of, where they may come later than the manifest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blobs: Vec<KeptBlob>,
+    /// The manifests that it lists, where it came from elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<String>,
 }
 
 /// A blob, as a manifest names it.
@@ -235,17 +238,19 @@ impl Kept {
             subject: manifest.subject.map(|subject| subject.to_string()),
             annotations: manifest.annotations.clone(),
             blobs: Vec::new(),
+            children: Vec::new(),
         }
     }
 
-    /// The same with the blobs.
-    pub(super) fn with_blobs(manifest: &Manifest, size: u64) -> Self {
+    /// The same with what it is made of.
+    pub(super) fn with_parts(manifest: &Manifest, size: u64) -> Self {
         let blob = |held: &Held| KeptBlob {
             digest: held.content.to_string(),
             size: held.size,
             media_type: held.media_type.clone(),
         };
-        Self { blobs: manifest.blobs.iter().map(blob).collect(), ..Self::of(manifest, size) }
+        let children = manifest.children.iter().map(Named::to_string).collect();
+        Self { blobs: manifest.blobs.iter().map(blob).collect(), children, ..Self::of(manifest, size) }
     }
 
     /// The blobs; those that are named by no digest are left out.

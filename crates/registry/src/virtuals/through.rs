@@ -37,7 +37,7 @@ impl Grant<Write> {
             Err(error) => Err(error),
         };
         match reached {
-            Ok(()) => self.mount(part, Some(&from.repo().key)).await,
+            Ok(()) => self.mount_from(part, from).await,
             Err(error) if error.code() == Some(Code::NotFound) => Ok(false),
             Err(error) => Err(error),
         }
