@@ -77,7 +77,8 @@ async fn on_postgresql_and_s3() -> Result<()> {
     an_image_is_denied_until_it_was_known_long_enough(Backing::Scaled).await
 }
 
-#[tokio::test]
+// The upstream answers while the programs run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_show_why_and_the_program_explains_it() -> Result<()> {
     let upstream = Upstream::open().await?;
     let mirror = Mirror::played(Backing::Embedded, &upstream, 0).await?;
