@@ -190,6 +190,11 @@ pub trait Format: Send + Sync {
         None
     }
 
+    /// Whether a package can have the files of several members. Not where its parts name each other by digest.
+    fn unites(&self) -> bool {
+        true
+    }
+
     /// How its clients are told of a repository, those that need nothing else first. The guide's page shows
     /// the same, word for word.
     fn setups(&self, _place: &Place<'_>) -> Vec<Setup> {

@@ -79,6 +79,12 @@ pub trait Contents: Send + Sync {
     /// The longest version, in bytes.
     fn longest(&self) -> u64;
 
+    /// Whether a version with this metadata is made of the content, or lists it.
+    fn names(&self, manifest: &str, content: &Named) -> bool;
+
+    /// Whose version is kept at a path, or beneath it.
+    fn package(&self, path: &EntryPath) -> Option<PackageAt>;
+
     /// What is asked for a blob.
     fn blob(&self, at: &PackageAt, named: &Named) -> Ask;
 

@@ -297,10 +297,11 @@ pub struct Reach {
     pub every: bool,
     /// Or these.
     pub keys: std::collections::BTreeSet<model::RepoKey>,
+    /// Also those of an upstream over which rules decide: what is asked for was seen to be let in.
+    pub ruled: bool,
 }
 
-/// Whether a repository within `reach` holds the blob where its readers see it: pinned or published there. What rules
-/// decide over is not seen by them for certain, and does not count. One statement, whether the blob exists or not; it walks the repositories of the
+/// Whether a repository within `reach` holds the blob where its readers see it: pinned or published there. One statement, whether the blob exists or not; it walks the repositories of the
 /// reach and probes an index for each, so that what lies outside makes no difference to its work. Only
 /// looks: who goes on must lock the blob and look again.
 pub(crate) async fn within_reach(
@@ -310,14 +311,15 @@ pub(crate) async fn within_reach(
     reach: &Reach,
 ) -> Result<bool> {
     let sql = "SELECT 1 FROM repositories r
-         WHERE r.tenant_id = $1 AND r.retired_at IS NULL AND NOT (r.kind = 'remote' AND r.rules <> '[]')
+         WHERE r.tenant_id = $1 AND r.retired_at IS NULL
+            AND ($5 OR r.kind <> 'remote' OR r.rules = '[]')
             AND ($3 OR r.anonymous_read OR replace($4, '/' || r.key || '/', '') <> $4)
             AND (EXISTS (SELECT 1 FROM pins p WHERE p.repo_id = r.id AND p.digest = $2)
                OR EXISTS (SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id
                   WHERE e.digest = $2 AND e.repo_id = r.id AND v.state = 'published')) LIMIT 1";
     // No key holds a slash, so each is found exactly.
     let keys: String = reach.keys.iter().flat_map(|key| ["/", key.as_str(), "/"]).collect();
-    Ok(tx.row(sql, args![tenant, digest, reach.every, keys]).await?.is_some())
+    Ok(tx.row(sql, args![tenant, digest, reach.every, keys, reach.ruled]).await?.is_some())
 }
 
 /// Marks a copy as damaged: it is never served again. Says whether a good one is left.

@@ -86,6 +86,11 @@ impl Grant<Read> {
         Ok(rules.judge_name(&name, self.ambient().now()))
     }
 
+    /// Whether a rule here keeps the name from the upstream.
+    pub(crate) async fn is_claimed(&self, at: &PackageAt) -> Result<bool> {
+        Ok(self.claim_on(at).await?.is_some_and(|denial| denial.claimed))
+    }
+
     /// Refuses where nothing of a package is let through, before anybody is asked.
     pub(super) async fn expect_name_admitted(&self, at: &PackageAt, path: Option<&EntryPath>) -> Result<()> {
         let Some(denial) = self.claim_on(at).await? else { return Ok(()) };
@@ -124,6 +129,10 @@ impl Grant<Read> {
 
     async fn expect_file_admitted(&self, path: &EntryPath, version: &str, time: Option<Timestamp>) -> Result<()> {
         let Some(rules) = self.rules().await? else { return Ok(()) };
+        if let Some(contents) = self.remote()?.format.contents() {
+            let (Some(at), Ok(named)) = (contents.package(path), version.parse()) else { return Ok(()) };
+            return Box::pin(self.expect_let_in(&at, &named, None)).await;
+        }
         let Some(mut file) = self.judged_file(path, version, time)? else { return Ok(()) };
         let mut verdict = rules.judge(&file.subject(), self.ambient().now());
         if verdict.denial().is_some_and(|denial| denial.undated)

@@ -87,7 +87,7 @@ impl Grant<Read> {
     pub(crate) async fn told(&self, remote: Remote, at: &PackageAt, which: Which) -> Result<Option<Arc<Seen>>> {
         let which = if remote.format.narrows() { which } else { Which::All };
         // As if it had no such thing: it is not asked.
-        if self.claim_on(at).await?.is_some_and(|denial| denial.claimed) {
+        if self.is_claimed(at).await? {
             return Ok(None);
         }
         if let Some(seen) = self.believed(&remote, at, &which).await? {

@@ -3,6 +3,7 @@
 
 mod admit;
 mod ask;
+mod by_digest;
 mod check;
 mod client;
 mod coming;

@@ -96,7 +96,7 @@ impl Grant<Read> {
     }
 
     /// What is here and differs; looked up once for each state of the package.
-    async fn known_better(&self, at: &PackageAt, seen: &Seen) -> Result<Arc<Overlay>> {
+    pub(super) async fn known_better(&self, at: &PackageAt, seen: &Seen) -> Result<Arc<Overlay>> {
         let state = match self.state(at).await {
             Ok((_, state)) => state,
             Err(error) if error.code() == Some(Code::NotFound) => return Ok(Arc::default()),

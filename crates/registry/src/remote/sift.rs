@@ -60,6 +60,11 @@ impl Sifted {
 type Times = BTreeMap<String, Timestamp>;
 
 impl Seen {
+    /// The version that the ref stands for which was asked about.
+    pub(crate) fn stands_for(&self) -> Option<String> {
+        self.known.refs.first().map(|(_, version)| version.clone())
+    }
+
     /// When a version was published, as an index says it.
     pub(crate) fn time_of(&self, version: &str) -> Option<Timestamp> {
         self.known.versions.iter().find(|one| one.version.as_str() == version)?.published_at

@@ -114,16 +114,16 @@ impl Members {
         if claimed || (self.hosted_claims && hosting.is_some()) {
             return Ok(hosting.filter(|member| member.grant().is_some()));
         }
-        for member in &self.all {
+        let asks = |member: &Member| member.is_remote() && member.grant().is_some();
+        for (place, member) in self.all.iter().enumerate() {
             if hosting.is_some_and(|hosting| hosting.key() == member.key()) {
                 return Ok(hosting.filter(|member| member.grant().is_some()));
             }
             // Nobody makes a remote that he may not read ask its upstream.
-            if member.is_remote()
-                && member.grant().is_some()
-                && let Some(at) = at(member)
-                && member.knows(&at).await?
-            {
+            let Some(at) = at(member).filter(|_| asks(member)) else { continue };
+            // Who alone is left is not asked twice: what he answers is the answer.
+            let is_last = hosting.is_none() && !self.all.iter().skip(place + 1).any(asks);
+            if is_last || member.knows(&at).await? {
                 return Ok(Some(member));
             }
         }
@@ -138,6 +138,17 @@ impl Members {
     /// Whether a claim keeps a name from every upstream. Only who may read every member is told so.
     pub fn keep(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> bool {
         self.all.iter().all(|member| member.grant().is_some()) && self.is_claimed(&at)
+    }
+
+    /// Whether a list of names shows one that these readable members have here.
+    pub(super) async fn shows(&self, at: &PackageAt, having: &[&Member]) -> Result<bool> {
+        let same = |_: &Member| Some(at.clone());
+        let (claimed, hosting) = (self.is_claimed(&same), self.hosting(&same).await?);
+        let Some(owner) = hosting else { return Ok(!claimed) };
+        let alone = claimed || self.hosted_claims;
+        let place = |member: &Member| self.all.iter().position(|one| one.key() == member.key());
+        let counts = |has: &&&Member| has.key() == owner.key() || (!alone && place(has) < place(owner));
+        Ok(having.iter().any(|has| counts(&has)))
     }
 
     /// Whether a rule of one of the repositories that are hosted here, or put together here, claims the name.

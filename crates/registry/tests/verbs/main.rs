@@ -21,6 +21,7 @@ mod recovering;
 mod refs;
 mod remotes;
 mod ruled;
+mod ruled_images;
 mod statements;
 mod uploads;
 mod upstream;

@@ -33,7 +33,7 @@ const BASE: &str = "http://here.example/repository/up";
 /// Rules beside an upstream.
 pub(crate) struct Desk<'b> {
     bench: &'b Bench,
-    upstream: Upstream,
+    pub(crate) upstream: Upstream,
     format: &'static dyn Format,
     pub(crate) key: RepoKey,
 }
@@ -60,12 +60,12 @@ impl<'b> Desk<'b> {
         desk
     }
 
-    async fn rule(&self, rules: Value) -> Result<u64> {
+    pub(crate) async fn rule(&self, rules: Value) -> Result<u64> {
         let rules: Vec<Rule> = serde_json::from_value(rules).expect("rules");
         self.bench.grant::<Admin>(&self.key).await.set_rules(None, &rules).await
     }
 
-    async fn grant(&self) -> registry::Grant<Read> {
+    pub(crate) async fn grant(&self) -> registry::Grant<Read> {
         let call = self.bench.registry.call(None, self.bench.registry.ambient().id()).await.expect("a call");
         call.authorize(&self.key).await.expect("a grant")
     }
@@ -127,7 +127,7 @@ pub(crate) fn minimum(hours: u32) -> Value {
     json!([{"kind": "minimumAge", "hours": hours}])
 }
 
-fn block_of(outcome: Result<Vec<u8>>) -> (String, model::Block) {
+pub(crate) fn block_of<T>(outcome: Result<T>) -> (String, model::Block) {
     match outcome {
         Err(Error::Refused(refusal)) => (refusal.detail, *refusal.block.expect("a block")),
         Err(error) => panic!("{error}"),
