@@ -82,6 +82,7 @@ impl Grant<Read> {
             twin: None,
             seal: None,
             stays_open: false,
+            cached: true,
             gather: None,
             limits: self.settings().limits,
         }
