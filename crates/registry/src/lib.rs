@@ -11,6 +11,7 @@ mod beat;
 mod call;
 mod claims;
 mod content;
+mod copies;
 mod error;
 mod fetch;
 mod folders;
@@ -83,7 +84,7 @@ pub use ops::OpsSummary;
 pub use packaging::{Receiving, Shown, Taken as TakenIn};
 pub use presume::Presumed;
 pub use registry::{Outside, Registry, Settings};
-pub use remote::{Aged, Coming, Reached};
+pub use remote::{Aged, Coming, Need, Reached};
 pub use repositories::{NewRepository, RepoChange, RepoSettings, SettingsChange};
 pub use rules::{Explanation, Judged, NewWaiver, Question, Rule, Waiver};
 pub use secret::{TokenSecret, content_hash, hash_secret};
@@ -94,7 +95,8 @@ pub use tenant::{Admission, MAX_PENDING_JOBS, MAX_UPLOAD_SESSIONS};
 pub use tokens::{Minted, PatPolicy, TokenRequest};
 pub use uploads::{IncomingBlob, IncomingChunk, IncomingPart, PartOffer, ReceivedPart};
 pub use upstreams::{
-    Origin, Sealed, ShownAuth, UpstreamAuth, UpstreamLogin, UpstreamOf, UpstreamSettings, UpstreamUrl,
+    Eviction, Origin, RemoteSettings, Sealed, ShownAuth, UpstreamAuth, UpstreamLogin, UpstreamOf, UpstreamSettings,
+    UpstreamUrl,
 };
 pub use versions::{DeclaredEntry, Listed, NewDraft, SearchCursor, SearchFound, SearchQuery, VersionView};
 pub use virtuals::{Members, VirtualSettings};

@@ -2,6 +2,8 @@
 //! from then on.
 
 mod admit;
+mod again;
+mod alive;
 mod ask;
 mod client;
 mod coming;
@@ -32,16 +34,18 @@ use outbound::Upstream;
 use quick_cache::sync::Cache;
 use store::events::Act;
 use store::observations::Observation;
+use store::repositories::Repository;
 
 pub(crate) use admit::published_upstream;
 pub use coming::Coming;
-pub use fill::Reached;
+pub use fill::{Need, Reached};
 pub(crate) use known::Which;
 pub use tags::Aged;
 pub(crate) use witness::Witness;
 
 use crate::authorize::Grant;
 use crate::error::{Error, Result};
+use crate::registry::Registry;
 use crate::upstreams::UpstreamSettings;
 use crate::versions::format_of;
 use fill::Fills;
@@ -149,14 +153,20 @@ impl<A> Grant<A> {
     }
 
     pub(crate) fn remote(&self) -> Result<Remote> {
-        let (registry, repo) = (self.registry(), self.repo());
-        let upstreams = &registry.inner.remotes.upstreams;
+        self.registry().remote(self.repo())
+    }
+}
+
+impl Registry {
+    /// How the upstream of a remote repository is asked.
+    pub(crate) fn remote(&self, repo: &Repository) -> Result<Remote> {
+        let upstreams = &self.inner.remotes.upstreams;
         upstreams.get_or_insert_with(&(repo.id, repo.revision), || {
-            let of = registry.upstream_of(repo)?;
+            let of = self.upstream_of(repo)?;
             let format = format_of(repo)?.upstream();
             let format = format.ok_or_else(|| Error::Defect(format!("{} has no upstreams", repo.format)))?;
-            let upstream = client::of(registry, &of, format)?;
-            let (settings, longest) = (Arc::new(of.settings), registry.settings().max_upload);
+            let upstream = client::of(self, &of, format)?;
+            let (settings, longest) = (Arc::new(of.settings), self.settings().max_upload);
             let changed_at = repo.updated_at;
             Ok(Remote { upstream, format, settings, longest, changed_at, since: changed_at })
         })

@@ -10,7 +10,7 @@ use formats::oci::{ImageAt, location};
 use formats::{Change, Named, PackageAt, What};
 use model::state::RepoKind;
 use model::{Code, RefName};
-use registry::{Grant, NewRepository, Reached, Read, RepoSettings, TenantAdmin, UpstreamUrl, Write};
+use registry::{Grant, Need, NewRepository, Reached, Read, RepoSettings, TenantAdmin, UpstreamUrl, Write};
 
 use crate::bench::{Bench, code, content, digest, put, repo_key};
 use crate::statements::{cost, written};
@@ -97,8 +97,8 @@ async fn pull(grant: &Grant<Read>, upstream: &Upstream) -> registry::Result<()> 
     let path = location(&ImageAt::of("mirror/app").expect("an image"), &manifest).expect("a path");
     let pointed = grant.points_at(&app, &tag).await?;
     assert_eq!((&*pointed.told, pointed.stale_since), (manifest.to_string().as_str(), None));
-    grant.reach_version(&app, &manifest, &path).await?;
-    let found = match grant.reach_blob(&app, &blob).await? {
+    grant.reach_version(&app, &manifest, &path, Need::Bytes).await?;
+    let found = match grant.reach_blob(&app, &blob, Need::Bytes).await? {
         Reached::Here(found) => found,
         Reached::Coming(coming) => coming.whole().await?,
     };
@@ -136,7 +136,7 @@ async fn what_is_too_much_is_refused_and_not_kept(bench: &Bench) {
     let (app, .., blob) = names(&upstream);
     for _ in 0..2 {
         // Its length is told, so it does not even begin to come.
-        assert_eq!(code(grant.reach_blob(&app, &blob).await), Code::TooManyRequests);
+        assert_eq!(code(grant.reach_blob(&app, &blob, Need::Bytes).await), Code::TooManyRequests);
     }
     assert_eq!((bench.count("SELECT count(*) FROM pins").await, bench.used().await.0), (0, 4 << 20));
 }
@@ -152,7 +152,7 @@ async fn a_withdrawn_manifest_does_not_come_back(bench: &Bench) {
     for _ in 0..2 {
         assert_eq!(code(pull(&grant, &upstream).await), Code::Gone);
         let (app, _, _, blob) = names(&upstream);
-        assert_eq!(code(grant.reach_blob(&app, &blob).await), Code::Gone);
+        assert_eq!(code(grant.reach_blob(&app, &blob, Need::Bytes).await), Code::Gone);
     }
     assert_eq!(upstream.asked.load(Ordering::SeqCst), asked);
     assert_eq!(bench.count("SELECT count(*) FROM versions WHERE state = 'published'").await, 0);
@@ -170,9 +170,9 @@ async fn once_it_is_here_a_pull_costs_what_it_does_where_images_are_pushed() {
         let before = written(&bench.registry).await;
         let (pointed, found) = Box::pin(cost(grant.points_at(&app, &tag))).await;
         found.expect("a digest");
-        let (version, found) = cost(grant.reach_version(&app, &manifest, &path)).await;
+        let (version, found) = cost(grant.reach_version(&app, &manifest, &path, Need::Bytes)).await;
         found.expect("a manifest");
-        let (bytes, found) = cost(grant.reach_blob(&app, &blob)).await;
+        let (bytes, found) = cost(grant.reach_blob(&app, &blob, Need::Bytes)).await;
         found.expect("a blob");
         assert_eq!([pointed, version, bytes], expected);
         if expected[0] == 0 {

@@ -65,9 +65,8 @@ pub async fn list(
     };
     let at = after.map_or(Timestamp(i64::MIN), |after| if by == By::Use { after.used_at } else { after.cached_at });
     let digest = after.map_or(Sha256Digest([0; 32]), |after| after.digest);
-    let cached = |row: &Row| {
-        Ok(Cached { digest: row.get(0)?, size: row.get(1)?, cached_at: row.get(2)?, used_at: row.get(3)? })
-    };
+    let cached =
+        |row: &Row| Ok(Cached { digest: row.get(0)?, size: row.get(1)?, cached_at: row.get(2)?, used_at: row.get(3)? });
     session.rows(sql, args![repo, at, digest, limit]).await?.iter().map(cached).collect()
 }
 
