@@ -2,6 +2,7 @@
 
 mod control;
 mod crowd;
+mod evicted;
 mod failure;
 mod lies;
 mod ours;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use model::state::RepoKind;
-use model::{Code, RepoKey};
+use model::{Code, RepoId, RepoKey};
 use registry::{
     Error, Eviction, Found, Grant, Need, NewRepository, Reached, Read, RemoteSettings, RepoSettings, Result,
     TenantAdmin, UpstreamUrl, Worker, WorkerSettings,
@@ -52,7 +52,7 @@ fn new(url: &str, eviction: Eviction) -> NewRepository {
     }
 }
 
-fn most(bytes: u64) -> Eviction {
+pub(crate) fn most(bytes: u64) -> Eviction {
     Eviction { max_bytes: Some(bytes), ..Eviction::default() }
 }
 
@@ -101,40 +101,19 @@ impl<'b> Desk<'b> {
         self.bench.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// Runs jobs of these kinds, and those that follow.
     async fn run(&self, kinds: &[&'static str]) {
-        let registry = &self.bench.registry;
-        let repo = self.grant().await.repo().id;
-        let job = |kind: &&'static str| {
-            let (id, tenant, run_at) = (registry.ambient().id(), registry.tenant(), registry.ambient().now());
-            let payload = serde_json::json!({"repoId": repo}).to_string();
-            NewJob { id, tenant, kind, dedupe: String::new(), payload, run_at }
-        };
-        let jobs = kinds.iter().map(job).collect();
-        registry.store().write(Enqueue { jobs, at: registry.ambient().now() }).await.expect("enqueued");
-        let shutdown = CancellationToken::new();
-        let settings = WorkerSettings { poll: Duration::from_millis(20), ..WorkerSettings::default() };
-        let worker = tokio::spawn(Worker::run(registry.clone(), settings, shutdown.clone()));
-        let waiting = "SELECT count(*) FROM jobs WHERE kind IN ('remote.evict', 'condemned.remove', 'trash.sweep')";
-        while self.bench.count(waiting).await > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        shutdown.cancel();
-        worker.await.expect("it ends");
+        run(self.bench, self.grant().await.repo().id, kinds).await;
     }
 
-    /// Lets go, and removes what was let go, whoever has read it since.
     async fn evict(&self) {
-        self.run(&["remote.evict"]).await;
-        self.wait(601);
-        self.run(&["condemned.remove"]).await;
-        self.run(&["trash.sweep"]).await;
+        evict(self.bench, self.grant().await.repo().id).await;
     }
 
     /// Those whose bytes are here.
     async fn here(&self) -> String {
         let look = async |session: &mut store::Session<'_>| {
-            let sql = "SELECT DISTINCT e.location FROM entries e JOIN copies c ON c.digest = e.digest ORDER BY e.location";
+            let sql =
+                "SELECT DISTINCT e.location FROM entries e JOIN copies c ON c.digest = e.digest ORDER BY e.location";
             session.rows(sql, &[]).await?.iter().map(|row| row.get::<String>(0)).collect::<store::Result<Vec<_>>>()
         };
         self.bench.registry.store().read(look).await.expect("names").join(" ")
@@ -142,6 +121,43 @@ impl<'b> Desk<'b> {
 
     fn asked(&self, path: &str) -> usize {
         self.upstream.asked().iter().filter(|asked| *asked == path).count()
+    }
+}
+
+/// Runs jobs of these kinds, and those that follow.
+async fn run(bench: &Bench, repo: RepoId, kinds: &[&'static str]) {
+    let registry = &bench.registry;
+    let job = |kind: &&'static str| {
+        let (id, tenant, run_at) = (registry.ambient().id(), registry.tenant(), registry.ambient().now());
+        let payload = serde_json::json!({"repoId": repo}).to_string();
+        NewJob { id, tenant, kind, dedupe: String::new(), payload, run_at }
+    };
+    let jobs = kinds.iter().map(job).collect();
+    registry.store().write(Enqueue { jobs, at: registry.ambient().now() }).await.expect("enqueued");
+    let shutdown = CancellationToken::new();
+    let settings = WorkerSettings { poll: Duration::from_millis(20), ..WorkerSettings::default() };
+    let worker = tokio::spawn(Worker::run(registry.clone(), settings, shutdown.clone()));
+    let waiting = "SELECT count(*) FROM jobs WHERE kind IN ('remote.evict', 'condemned.remove', 'trash.sweep')";
+    while bench.count(waiting).await > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    shutdown.cancel();
+    worker.await.expect("it ends");
+}
+
+/// Lets go of what a repository does not keep, and removes it when its time is over.
+pub(crate) async fn evict(bench: &Bench, repo: RepoId) {
+    run(bench, repo, &["remote.evict"]).await;
+    bench.clock.advance(Duration::from_secs(601));
+    run(bench, repo, &["condemned.remove"]).await;
+    run(bench, repo, &["trash.sweep"]).await;
+}
+
+/// The refusal, without the bytes that came instead.
+fn refused(outcome: Result<Vec<u8>>) -> Error {
+    match outcome {
+        Ok(bytes) => panic!("{} bytes instead of a refusal", bytes.len()),
+        Err(error) => error,
     }
 }
 
@@ -215,7 +231,7 @@ async fn other_bytes_than_before_are_not_served_and_told(bench: &Bench) {
     desk.upstream.says("/a", "", content(9, 100_000));
     desk.upstream.says("/b", "", content(9, 100_001));
     for (told, name) in (1..).zip(["a", "b"]) {
-        let refused = desk.read(name).await.err().expect("refused");
+        let refused = refused(desk.read(name).await);
         assert_eq!(refused.code(), Some(Code::ServiceUnavailable), "{refused}");
         assert!(refused.to_string().contains("other ones by now"), "{refused}");
         assert_eq!(events(bench, "upstream.changed").await, told);
@@ -234,12 +250,12 @@ async fn an_upstream_that_is_away_or_has_it_no_more_is_a_failure(bench: &Bench) 
     desk.evict().await;
     desk.upstream.forgets("/a");
     for _ in 0..2 {
-        let refused = desk.read("a").await.err().expect("refused");
+        let refused = refused(desk.read("a").await);
         assert_eq!(refused.code(), Some(Code::ServiceUnavailable), "{refused}");
         assert!(refused.to_string().contains("no more"), "{refused}");
     }
     desk.upstream.goes_away();
-    let refused = desk.read("b").await.err().expect("refused");
+    let refused = refused(desk.read("b").await);
     assert!(refused.code() == Some(Code::ServiceUnavailable) && refused.to_string().contains("upstream"), "{refused}");
     let tenant = bench.registry.tenant();
     let now = bench.registry.ambient().now();

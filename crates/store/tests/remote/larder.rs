@@ -3,12 +3,13 @@
 use model::state::{CopyKind, RepoKind};
 use model::{EntryPath, RepoId, RepoKey, Sha256Digest, Timestamp, VersionName};
 use store::admission::Limits;
-use store::blobs::{NewBlob, NewBody};
+use store::blobs::{NewBlob, NewBody, Reach};
 use store::cached::{self, By, Cached, LetGo, NoteReads, Outcome, Reclaim, Refill, Released, Remove};
 use store::observations::Observe;
 use store::packages::Coordinate;
 use store::releases::{Bytes, NewFile, PublishRelease, Released as Published};
 use store::repositories::CreateRepository;
+use store::uploads::CreateUpload;
 use store::uploads::in_order::Finish;
 
 use crate::engines::{Bench, LIMITS};
@@ -88,6 +89,22 @@ impl<'b> Larder<'b> {
         self.bench.store.write(write).await.expect("pinned");
     }
 
+    /// An upload begins whose bytes these will be.
+    pub(crate) async fn announce(&self, byte: u8) {
+        let write = CreateUpload {
+            act: self.bench.act(),
+            id: self.bench.ambient.id(),
+            repo: self.hosted,
+            digest: digest(byte),
+            length: SIZE,
+            expires_at: Timestamp(LATER),
+            reach: Reach::default(),
+            pin_until: Timestamp(LATER),
+            limits: LIMITS,
+        };
+        self.bench.store.write(write).await.expect("begun");
+    }
+
     pub(crate) async fn unpin(&self, repo: RepoId, byte: u8) {
         let write = store::pins::LetGo { act: self.bench.act(), repo, digest: digest(byte) };
         drop(self.bench.store.write(write).await);
@@ -165,7 +182,8 @@ impl<'b> Larder<'b> {
     /// What holds whatever happened: nothing that is needed is without bytes, nothing lies in the trash and elsewhere,
     /// and what is held is charged once.
     pub(crate) async fn check(&self, after: &str) {
-        let bare = "SELECT count(*) FROM blobs b WHERE NOT EXISTS (SELECT 1 FROM copies c WHERE c.digest = b.digest) AND (
+        let bare =
+            "SELECT count(*) FROM blobs b WHERE NOT EXISTS (SELECT 1 FROM copies c WHERE c.digest = b.digest) AND (
              EXISTS (SELECT 1 FROM entries e WHERE e.digest = b.digest AND NOT EXISTS (SELECT 1 FROM cached k
                 WHERE k.repo_id = e.repo_id AND k.digest = e.digest AND k.evicted_at IS NOT NULL))
              OR EXISTS (SELECT 1 FROM pins p WHERE p.digest = b.digest)
