@@ -20,6 +20,7 @@ crate::both! {
     many_at_once_do_not_lose_anything;
 }
 
+const CONDEMNED: &str = "SELECT count(*) FROM blobs WHERE condemned_at IS NOT NULL";
 const NOTHING: Limits = Limits { storage_bytes: 0, ..LIMITS };
 
 async fn what_is_let_go_is_given_back_once_and_comes_again(bench: &mut Bench) {
@@ -76,6 +77,8 @@ async fn what_anything_needs_stays(bench: &mut Bench) {
     bench.store.write(write).await.expect("withdrawn");
     // 3 is pinned there, and 6 could be restored.
     assert_eq!(it.let_go(it.one).await.contents, 6);
+    assert_eq!(bench.count(CONDEMNED).await, 1, "what is needed is not even condemned");
+    bench.store.write(Raw("UPDATE blobs SET condemned_at = 1")).await.expect("condemned by mistake");
     assert_eq!(it.remove(false).await.removed, 1);
     for byte in 1..=8 {
         assert_eq!(it.copies(byte).await, usize::from(byte != 7), "{byte}");
@@ -96,6 +99,7 @@ async fn what_is_reused_before_it_is_removed_stays(bench: &mut Bench) {
     it.fill(it.other, 4).await.expect("filled");
     it.refill(it.one, 5, LIMITS).await.expect("again");
     it.fill(it.one, 6).await.expect("another path");
+    assert_eq!(bench.count(CONDEMNED).await, 0, "who reuses it takes it back");
     assert_eq!(it.remove(false).await, store::cached::Outcome::default());
     for byte in 1..=6 {
         assert_eq!(it.copies(byte).await, 1, "{byte}");
