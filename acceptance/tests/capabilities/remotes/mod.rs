@@ -6,6 +6,7 @@ mod evicted;
 mod failure;
 mod lies;
 mod ours;
+mod relays;
 pub(crate) mod shelf;
 mod stale;
 pub(crate) mod upstream;
