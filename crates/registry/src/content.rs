@@ -5,8 +5,9 @@ use std::ops::Range;
 use bytes::Bytes;
 use model::{Code, CopyId, Sha256Digest};
 
+use crate::copies::{CopyBytes, CopyOf, copy_of};
 use crate::error::{Error, Result};
-use crate::fetch::{CopyBytes, CopyOf};
+
 use crate::registry::Registry;
 
 /// Bytes under way. Every block was checked before it is handed out; when a copy turns out to be
@@ -17,6 +18,10 @@ pub struct Content {
     rest: Range<u64>,
     current: Source,
     others: std::vec::IntoIter<CopyOf>,
+    /// The length of the whole.
+    size: u64,
+    /// Copies that could not be read.
+    tried: Vec<CopyId>,
     trouble: Option<Error>,
 }
 
@@ -35,8 +40,16 @@ impl Content {
     ) -> Result<Self> {
         let rest = range.unwrap_or(0..size);
         let others = copies.into_iter();
-        let mut content =
-            Self { registry: registry.clone(), digest, rest, current: Source::Inline(None), others, trouble: None };
+        let mut content = Self {
+            registry: registry.clone(),
+            digest,
+            rest,
+            current: Source::Inline(None),
+            others,
+            size,
+            tried: Vec::new(),
+            trouble: None,
+        };
         content.advance().await?;
         Ok(content)
     }
@@ -50,8 +63,8 @@ impl Content {
     ) -> Self {
         let rest = range.unwrap_or(0..bytes.len() as u64);
         let current = Source::Inline(Some(cut(&bytes, &rest)));
-        let others = Vec::new().into_iter();
-        Self { registry: registry.clone(), digest, rest, current, others, trouble: None }
+        let (others, size) = (Vec::new().into_iter(), bytes.len() as u64);
+        Self { registry: registry.clone(), digest, rest, current, others, size, tried: Vec::new(), trouble: None }
     }
 
     /// Whether the rest is one piece that was read just now.
@@ -77,6 +90,7 @@ impl Content {
                 Source::Stored(id, reader) => match reader.next_block().await {
                     Ok(piece) => piece,
                     Err(error) => {
+                        self.tried.push(*id);
                         self.trouble = report(&self.registry, self.digest, *id, error).await.err();
                         self.advance().await?;
                         continue;
@@ -92,23 +106,57 @@ impl Content {
 
     /// Turns to the next copy that can be opened.
     async fn advance(&mut self) -> Result<()> {
+        loop {
+            if self.try_others().await {
+                return Ok(());
+            }
+            if let Some(trouble) = self.trouble.take() {
+                return Err(trouble);
+            }
+            self.others = newer(&self.registry, self.digest, self.size, &self.tried).await?.into_iter();
+        }
+    }
+
+    /// Whether one of them could be opened.
+    async fn try_others(&mut self) -> bool {
         for copy in self.others.by_ref() {
             match open_copy(&self.registry, &copy, self.rest.clone()).await {
                 Ok(source) => {
                     self.current = source;
-                    return Ok(());
+                    return true;
                 }
                 Err(error) => {
+                    self.tried.push(copy.id);
                     let trouble = report(&self.registry, self.digest, copy.id, error).await;
                     self.trouble = trouble.err().or(self.trouble.take());
                 }
             }
         }
-        if let Some(trouble) = self.trouble.take() {
-            return Err(trouble);
-        }
-        Err(lost(self.digest))
+        false
     }
+}
+
+/// Copies that nobody knew of when somebody began to read: blobs are healed, packed and let go meanwhile. An error where
+/// there are none.
+async fn newer(registry: &Registry, digest: Sha256Digest, size: u64, tried: &[CopyId]) -> Result<Vec<CopyOf>> {
+    let look = async |session: &mut store::Session<'_>| {
+        let copies = store::blobs::copies(session, digest).await?;
+        Ok((copies, store::cached::is_removed(session, digest).await?))
+    };
+    let (copies, is_removed) = registry.store().snapshot(look).await?;
+    let newer: Result<Vec<CopyOf>> = copies.into_iter().map(|copy| copy_of(copy, size)).collect();
+    let newer: Vec<CopyOf> = newer?.into_iter().filter(|copy| !tried.contains(&copy.id)).collect();
+    match newer.is_empty() {
+        true if is_removed => Err(let_go()),
+        true => Err(lost(digest)),
+        false => Ok(newer),
+    }
+}
+
+/// The bytes were removed on purpose, and come from the upstream again.
+fn let_go() -> Error {
+    let why = "the bytes were let go here and come from the upstream again when the file is asked for: ask again";
+    Error::refuse(Code::ServiceUnavailable, why)
 }
 
 /// No copy is left that may be served.
@@ -144,6 +192,9 @@ async fn report(registry: &Registry, digest: Sha256Digest, copy: CopyId, error: 
     match error {
         blobs::Error::Damaged { .. } | blobs::Error::Missing => {
             if matches!(error, blobs::Error::Missing) {
+                if !registry.has_copy(digest, copy).await? {
+                    return Ok(());
+                }
                 registry.expect_our_blobs().await?;
             }
             tracing::error!(%digest, %copy, %error, "a copy is damaged");

@@ -4,17 +4,17 @@ use std::any::Any;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use blobs::BlobCopy;
 use bytes::Bytes;
 use formats::Sums;
-use model::state::{CopyKind, VersionState};
-use model::{Code, CopyId, EntryPath, PackageId, RepoId, Secret, Sha256Digest, Timestamp, VersionId};
+use model::state::VersionState;
+use model::{Code, EntryPath, PackageId, RepoId, Secret, Sha256Digest, Timestamp, VersionId};
 use quick_cache::sync::Cache;
 use store::locations::Located;
 use store::{Fresh, Stamp};
 
 use crate::authorize::{Grant, Read};
 use crate::content::{Content, lost};
+use crate::copies::{CopyBytes, CopyOf, copy_of};
 use crate::error::{Error, Result};
 use crate::registry::Registry;
 use crate::remote::published_upstream;
@@ -43,6 +43,10 @@ pub(crate) struct Entry {
     sums: Sums,
     copies: Vec<CopyOf>,
     gathered: bool,
+    /// Where it is cached in a place of its own: reads are counted.
+    cached_in: Option<RepoId>,
+    /// Whether its bytes were let go and come from the upstream again.
+    let_go: bool,
     note: Note,
 }
 
@@ -54,20 +58,6 @@ impl std::fmt::Debug for Note {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(if self.0.get().is_some() { "Note" } else { "no note" })
     }
-}
-
-/// A good copy.
-#[derive(Clone, Debug)]
-pub(crate) struct CopyOf {
-    pub(crate) id: CopyId,
-    pub(crate) bytes: CopyBytes,
-}
-
-/// Where its bytes are.
-#[derive(Clone, Debug)]
-pub(crate) enum CopyBytes {
-    Inline(Bytes, Vec<u64>),
-    Stored(BlobCopy),
 }
 
 /// Remembered entries with the stamp of their package, embedded only.
@@ -161,13 +151,16 @@ impl Grant<Read> {
         match located.state {
             VersionState::Published => {}
             // Its files are being gathered: who sends them can read them, and nothing of that is remembered.
-            VersionState::Draft if self.call().is_of(&located.created_by) => return Found::located(&registry, located),
+            VersionState::Draft if self.call().is_of(&located.created_by) => {
+                return Found::located(&registry, located, None);
+            }
             VersionState::Draft => return Err(Error::not_found(&format!("the file {path}"))),
             VersionState::Tombstoned | VersionState::Collected => {
                 return Err(Error::refuse(Code::Gone, format!("{path} was withdrawn")));
             }
         }
-        let entry = Arc::new(Entry::new(located)?);
+        let let_go = located.copies.is_empty() && self.has_let_go(located.digest).await?;
+        let entry = Arc::new(Entry { let_go, ..Entry::new(located, self.caches())? });
         self.remember(path, &entry, before);
         Ok(Found { entry, registry })
     }
@@ -180,7 +173,18 @@ impl Grant<Read> {
         if self.is_ruled() {
             self.expect_content_admitted(digest).await?;
         }
-        Found::of_blob(self.registry(), digest, found.length, found.copies, found.created_at)
+        let let_go = found.copies.is_empty() && self.has_let_go(digest).await?;
+        Found::of_blob(self.registry(), digest, found, self.caches(), let_go)
+    }
+
+    /// The repository, where it has its files from an upstream.
+    pub(crate) fn caches(&self) -> Option<RepoId> {
+        self.is_remote().then(|| self.repo_id())
+    }
+
+    async fn has_let_go(&self, digest: Sha256Digest) -> Result<bool> {
+        let Some(repo) = self.caches() else { return Ok(false) };
+        Ok(self.store().read(async |session| store::cached::is_let_go(session, repo, digest).await).await?)
     }
 
     fn remembered(&self, path: &EntryPath) -> Option<Arc<Entry>> {
@@ -202,9 +206,11 @@ impl Grant<Read> {
 }
 
 impl Entry {
-    fn new(located: Located) -> Result<Self> {
+    /// `cached_in`: the remote repository that it is in.
+    fn new(located: Located, cached_in: Option<RepoId>) -> Result<Self> {
         let size = located.size;
-        let copies = located.copies.into_iter().map(|copy| copy_of(copy, size)).collect::<Result<_>>()?;
+        let copies: Vec<CopyOf> = located.copies.into_iter().map(|copy| copy_of(copy, size)).collect::<Result<_>>()?;
+        let cached_in = cached_in.filter(|_| copies.iter().any(|copy| copy.own_place().is_some()));
         Ok(Self {
             package: located.package,
             version: located.version,
@@ -217,27 +223,17 @@ impl Entry {
             sums: located.attributes.as_deref().map(Sums::of_attributes).unwrap_or_default(),
             copies,
             gathered: located.state == VersionState::Draft,
+            cached_in,
+            let_go: false,
             note: Note::default(),
         })
     }
 }
 
-pub(crate) fn copy_of(copy: store::blobs::Copy, length: u64) -> Result<CopyOf> {
-    let sums = crate::heal::sums_of(&copy.sums);
-    let bytes = match (copy.kind, copy.bytes) {
-        (CopyKind::Inline, Some(bytes)) => CopyBytes::Inline(Bytes::from(bytes), sums),
-        (CopyKind::Inline, None) => return Err(Error::Defect(format!("the inline copy {} has no bytes", copy.id))),
-        _ => {
-            let key = blobs::Key::parse(&copy.place).map_err(|error| Error::Defect(error.to_string()))?;
-            CopyBytes::Stored(BlobCopy { key, offset: copy.start, length, sums: sums.into() })
-        }
-    };
-    Ok(CopyOf { id: copy.id, bytes })
-}
-
 impl Found {
-    pub(crate) fn located(registry: &Registry, located: Located) -> Result<Self> {
-        Ok(Self { entry: Arc::new(Entry::new(located)?), registry: registry.clone() })
+    /// `cached_in`: the remote repository that it is in.
+    pub(crate) fn located(registry: &Registry, located: Located, cached_in: Option<RepoId>) -> Result<Self> {
+        Ok(Self { entry: Arc::new(Entry::new(located, cached_in)?), registry: registry.clone() })
     }
 
     /// The content's name.
@@ -300,13 +296,8 @@ impl Found {
         let (Some(ttl), Some(direct)) = (settings.presigned_downloads, self.registry.blobs().direct()) else {
             return Ok(None);
         };
-        let whole = |copy: &CopyOf| match &copy.bytes {
-            CopyBytes::Stored(stored) if stored.offset == 0 && stored.key.area() == Some(blobs::Area::Blobs) => {
-                Some(stored.key.clone())
-            }
-            _ => None,
-        };
-        let Some(key) = self.entry.copies.iter().find_map(whole) else { return Ok(None) };
+        let Some(key) = self.entry.copies.iter().find_map(|copy| copy.own_place().cloned()) else { return Ok(None) };
+        self.note_read();
         // Whoever uploaded must not run scripts on the object store's origin.
         let overrides = blobs::Overrides {
             content_type: Some("application/octet-stream".to_owned()),
@@ -318,12 +309,29 @@ impl Found {
     /// Refuses as [`Found::open`] would where no good copy is known: for answers that promise the bytes
     /// without reading them.
     pub fn expect_copies(&self) -> Result<()> {
-        if self.entry.copies.is_empty() { Err(lost(self.entry.digest)) } else { Ok(()) }
+        if self.has_copies() || self.is_let_go() { Ok(()) } else { Err(lost(self.entry.digest)) }
+    }
+
+    /// Whether a good copy is known.
+    pub(crate) fn has_copies(&self) -> bool {
+        !self.entry.copies.is_empty()
+    }
+
+    /// Whether its bytes were let go and come from the upstream again.
+    pub(crate) fn is_let_go(&self) -> bool {
+        self.entry.let_go
+    }
+
+    fn note_read(&self) {
+        if let Some(repo) = self.entry.cached_in {
+            self.registry.note_read(repo, self.entry.digest);
+        }
     }
 
     /// Opens `range` of the bytes (`None`: all). The first block is checked before this returns.
     pub async fn open(&self, range: Option<Range<u64>>) -> Result<Content> {
         let entry = &*self.entry;
+        self.note_read();
         let hot = &self.registry.inner.hot.0;
         if !entry.copies.is_empty()
             && let Some(bytes) = hot.get(&entry.digest)
@@ -345,12 +353,14 @@ impl Found {
     pub(crate) fn of_blob(
         registry: &Registry,
         digest: Sha256Digest,
-        size: u64,
-        copies: Vec<store::blobs::Copy>,
-        at: Timestamp,
+        found: store::blobs::Readable,
+        cached_in: Option<RepoId>,
+        let_go: bool,
     ) -> Result<Self> {
         let nil = model::PackageId(Default::default());
-        let copies = copies.into_iter().map(|copy| copy_of(copy, size)).collect::<Result<_>>()?;
+        let (size, at) = (found.length, found.created_at);
+        let copies: Vec<CopyOf> = found.copies.into_iter().map(|copy| copy_of(copy, size)).collect::<Result<_>>()?;
+        let cached_in = cached_in.filter(|_| copies.iter().any(|copy| copy.own_place().is_some()));
         let version = VersionId(Default::default());
         let entry = Entry {
             package: nil,
@@ -364,6 +374,8 @@ impl Found {
             sums: Sums::default(),
             copies,
             gathered: false,
+            cached_in,
+            let_go,
             note: Note::default(),
         };
         Ok(Self { entry: Arc::new(entry), registry: registry.clone() })

@@ -26,6 +26,12 @@ impl Registry {
         self.retire_copy(digest, copy, &found.to_string()).await
     }
 
+    /// Whether the copy still counts as a good one: it may have been packed, healed or let go meanwhile.
+    pub(crate) async fn has_copy(&self, digest: Sha256Digest, copy: CopyId) -> Result<bool> {
+        let copies = self.inner.store.read(async |session| store::blobs::copies(session, digest).await).await?;
+        Ok(copies.iter().any(|known| known.id == copy))
+    }
+
     /// 503 unless the blob store bears the stamp of this database.
     pub(crate) async fn expect_our_blobs(&self) -> Result<()> {
         let Some(wanted) = self.inner.stamp.get() else { return Ok(()) };

@@ -11,6 +11,7 @@ mod beat;
 mod call;
 mod claims;
 mod content;
+mod copies;
 mod error;
 mod fetch;
 mod folders;
@@ -84,7 +85,7 @@ pub use ops::OpsSummary;
 pub use packaging::{Receiving, Shown, Taken as TakenIn};
 pub use presume::Presumed;
 pub use registry::{Outside, Registry, Settings};
-pub use remote::{Aged, Brought, BroughtFile, Checked, Coming, Reached, State as BroughtState, Wish};
+pub use remote::{Aged, Brought, BroughtFile, Checked, Coming, Need, Reached, State as BroughtState, Wish};
 pub use repositories::{NewRepository, RepoChange, RepoSettings};
 pub use rules::{Explanation, Judged, NewWaiver, Question, Rule, Waiver};
 pub use secret::{TokenSecret, content_hash, hash_secret};
@@ -96,7 +97,8 @@ pub use tenant::{Admission, MAX_PENDING_JOBS, MAX_UPLOAD_SESSIONS};
 pub use tokens::{Minted, PatPolicy, TokenRequest};
 pub use uploads::{IncomingBlob, IncomingChunk, IncomingPart, PartOffer, ReceivedPart};
 pub use upstreams::{
-    Origin, Sealed, ShownAuth, UpstreamAuth, UpstreamLogin, UpstreamOf, UpstreamSettings, UpstreamUrl,
+    Eviction, Origin, RemoteSettings, Sealed, ShownAuth, UpstreamAuth, UpstreamLogin, UpstreamOf, UpstreamSettings,
+    UpstreamUrl,
 };
 pub use versions::{DeclaredEntry, Listed, NewDraft, SearchCursor, SearchFound, SearchQuery, VersionView};
 pub use virtuals::{Members, VirtualSettings};

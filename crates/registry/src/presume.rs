@@ -52,7 +52,10 @@ impl Presumed {
         let Some(grant) = self.proven(epochs).filter(|_| located.state == VersionState::Published) else {
             return Ok(None);
         };
-        let found = Found::located(grant.registry(), located)?;
+        let found = Found::located(grant.registry(), located, grant.caches())?;
+        if !found.has_copies() {
+            return Ok(None);
+        }
         // Who is refused is told why on the ordinary way.
         let admitted = !grant.is_ruled() || grant.is_surely_admitted(path, &found);
         Ok(admitted.then_some((grant, found)))
@@ -73,8 +76,8 @@ impl Presumed {
         };
         let Some((version, located, epochs)) = self.grant.store().read(look).await? else { return Ok(None) };
         let Some(grant) = self.proven(epochs).filter(|grant| !grant.is_ruled()) else { return Ok(None) };
-        let found = Found::located(grant.registry(), located)?;
-        Ok(Some((grant, version, found)))
+        let found = Found::located(grant.registry(), located, grant.caches())?;
+        Ok(found.has_copies().then_some((grant, version, found)))
     }
 
     /// The bytes with this digest, where the repository may serve them, with the grant that is proven by
@@ -84,8 +87,8 @@ impl Presumed {
         let look = async |session: &mut store::Session<'_>| store::blobs::readable_as_of(session, repo, digest).await;
         let Some((blob, epochs)) = self.grant.store().read(look).await? else { return Ok(None) };
         let Some(grant) = self.proven(epochs).filter(|grant| !grant.is_ruled()) else { return Ok(None) };
-        let found = Found::of_blob(grant.registry(), digest, blob.length, blob.copies, blob.created_at)?;
-        Ok(Some((grant, found)))
+        let found = Found::of_blob(grant.registry(), digest, blob, grant.caches(), false)?;
+        Ok(found.has_copies().then_some((grant, found)))
     }
 
     /// The grant, where what was presumed holds at the moment of these counters.

@@ -1,10 +1,11 @@
 //! The registry: the store, the bytes, time and chance, and what is remembered between requests.
 
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use blobs::Blobs;
-use model::{Ambient, Network, RepoKey, Scope, Secret, TenantId, Timestamp, TokenId};
+use model::{Ambient, Network, RepoId, RepoKey, Scope, Secret, Sha256Digest, TenantId, Timestamp, TokenId};
 use store::admission::Limits;
 use store::repositories::Repository;
 use store::{Stamp, Store};
@@ -96,7 +97,10 @@ pub(crate) struct Inner {
     pub(crate) documents: Documents,
     pub(crate) pointers: Pointers,
     pub(crate) notes: Notes,
-    pub(crate) uses: Uses,
+    pub(crate) uses: Uses<TokenId>,
+    pub(crate) reads: Uses<(RepoId, Sha256Digest)>,
+    /// When it was last looked for what may be let go; microseconds.
+    pub(crate) evictions_looked_at: AtomicI64,
     pub(crate) open_files: Arc<OpenFiles>,
     pub(crate) remotes: Remotes,
     pub(crate) rules: rules::Known,
@@ -129,7 +133,7 @@ impl Registry {
         let remotes = Remotes::new(settings.entry_cache);
         let identities = identities();
         let repositories = Remembered::new(REPOSITORIES);
-        let (notes, uses) = (Notes::default(), Uses::default());
+        let (notes, uses, reads) = (Notes::default(), Uses::of_tokens(), Uses::of_files());
         let recognised = Recognised::default();
         let inner = Inner {
             store,
@@ -148,6 +152,8 @@ impl Registry {
             pointers: Pointers::default(),
             notes,
             uses,
+            reads,
+            evictions_looked_at: AtomicI64::new(i64::MIN),
             open_files: Arc::default(),
             remotes,
             rules: quick_cache::sync::Cache::new(1000),

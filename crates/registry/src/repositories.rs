@@ -13,7 +13,7 @@ use crate::authorize::{Admin, Grant, TenantAdmin, TenantGrant};
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::settings_change::{SettingsChange, with_named};
-use crate::upstreams::{UpstreamAuth, UpstreamSettings, UpstreamUrl, Wish};
+use crate::upstreams::{RemoteSettings, UpstreamAuth, UpstreamSettings, UpstreamUrl, Wish};
 use crate::versions::format_of;
 use crate::virtuals::{VirtualSettings, check_members, no_virtuals};
 
@@ -39,6 +39,9 @@ pub struct RepoSettings {
     /// How the upstream of a remote repository is treated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<UpstreamSettings>,
+    /// What a remote repository keeps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<RemoteSettings>,
     /// How a virtual repository puts its members together.
     #[serde(rename = "virtual", skip_serializing_if = "Option::is_none")]
     pub virtual_: Option<VirtualSettings>,
@@ -75,6 +78,14 @@ impl RepoSettings {
                 return Err(Error::bad_field("settings.upstream", why));
             }
             (_, None) => {}
+        }
+        match &self.remote {
+            Some(remote) if kind == RepoKind::Remote => remote.check()?,
+            Some(_) => {
+                let why = format!("settings.remote is for remote repositories, and this one is {kind}");
+                return Err(Error::bad_field("settings.remote", why));
+            }
+            None => {}
         }
         match &self.virtual_ {
             Some(_) if kind != RepoKind::Virtual => {

@@ -1,21 +1,30 @@
-//! When tokens were last seen: remembered here, written in batches, never by the request itself.
+//! When tokens were last seen and cached files last read: remembered here, written in batches, never by the request
+//! itself.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use model::{Timestamp, TokenId};
+use model::{RepoId, Sha256Digest, Timestamp, TokenId};
+use store::cached::NoteReads;
 use store::token_uses::NoteUses;
 
 use crate::error::Result;
 use crate::registry::Registry;
 
 /// Tokens remembered at most; uses of more are not noted.
-const KNOWN: usize = 20_000;
+const TOKENS: usize = 20_000;
 /// A token's row is written at most this often.
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY_TOKEN: Duration = Duration::from_secs(60);
 /// A token that was silent for so long is forgotten here.
-const SILENT: Duration = Duration::from_secs(600);
+const SILENT_TOKEN: Duration = Duration::from_secs(600);
+/// Files remembered at most; reads of more are not noted.
+const FILES: usize = 50_000;
+/// A file's row is written at most this often: that is how exact its last read is.
+const EVERY_FILE: Duration = Duration::from_secs(3600);
+/// Rows written in one transaction.
+const BATCH: usize = 500;
 
 #[derive(Clone, Copy)]
 struct Use {
@@ -23,53 +32,85 @@ struct Use {
     written: Option<Timestamp>,
 }
 
-impl Use {
-    /// Whether there is something new that may be written.
-    fn is_due(&self) -> bool {
-        self.written.is_none_or(|written| self.seen.since(written) >= EVERY)
+/// What was used of late, each with its last use.
+pub(crate) struct Uses<K> {
+    known: Mutex<HashMap<K, Use>>,
+    most: usize,
+    every: Duration,
+    silent: Duration,
+}
+
+impl Uses<TokenId> {
+    pub(crate) fn of_tokens() -> Self {
+        Self { known: Mutex::default(), most: TOKENS, every: EVERY_TOKEN, silent: SILENT_TOKEN }
     }
 }
 
-/// The tokens seen of late.
-#[derive(Default)]
-pub(crate) struct Uses(Mutex<HashMap<TokenId, Use>>);
+impl Uses<(RepoId, Sha256Digest)> {
+    pub(crate) fn of_files() -> Self {
+        Self { known: Mutex::default(), most: FILES, every: EVERY_FILE, silent: EVERY_FILE }
+    }
+}
 
-impl Registry {
-    /// Notes that a token was used now. Costs a look into a map.
-    pub fn note_use(&self, token: TokenId) {
-        let seen = self.now();
-        let mut known = self.inner.uses.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = known.len() < KNOWN;
-        match known.get_mut(&token) {
+impl<K: Copy + Eq + Hash + Ord> Uses<K> {
+    /// Costs a look into a map.
+    fn note(&self, key: K, seen: Timestamp) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = known.len() < self.most;
+        match known.get_mut(&key) {
             Some(known) => known.seen = seen,
-            None if room => drop(known.insert(token, Use { seen, written: None })),
+            None if room => drop(known.insert(key, Use { seen, written: None })),
             None => {}
         }
     }
 
-    /// Writes what is due. After an error the same is due again.
-    pub async fn flush_uses(&self) -> Result<()> {
-        let uses = self.due_uses();
-        if uses.is_empty() {
-            return Ok(());
-        }
-        self.store().write(NoteUses { uses: uses.clone() }).await?;
-        let mut known = self.inner.uses.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (token, seen) in uses {
-            if let Some(known) = known.get_mut(&token) {
+    /// Whether there is something new that may be written.
+    fn is_due(&self, one: &Use) -> bool {
+        one.written.is_none_or(|written| one.seen.since(written) >= self.every)
+    }
+
+    /// What is due, in order.
+    fn due(&self, now: Timestamp) -> Vec<(K, Timestamp)> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, one| self.is_due(one) || now.since(one.seen) < self.silent);
+        let mut uses: Vec<_> =
+            known.iter().filter(|(_, one)| self.is_due(one)).map(|(key, one)| (*key, one.seen)).collect();
+        uses.sort_unstable_by_key(|(key, _)| *key);
+        uses
+    }
+
+    fn written(&self, uses: Vec<(K, Timestamp)>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, seen) in uses {
+            if let Some(known) = known.get_mut(&key) {
                 known.written = Some(seen);
             }
         }
-        Ok(())
+    }
+}
+
+impl Registry {
+    /// Notes that a token was used now. Costs a look into a map.
+    pub fn note_use(&self, token: TokenId) {
+        self.inner.uses.note(token, self.now());
     }
 
-    fn due_uses(&self) -> Vec<(TokenId, Timestamp)> {
-        let now = self.now();
-        let mut known = self.inner.uses.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, one| one.is_due() || now.since(one.seen) < SILENT);
-        let mut uses: Vec<_> =
-            known.iter().filter(|(_, one)| one.is_due()).map(|(token, one)| (*token, one.seen)).collect();
-        uses.sort_unstable_by_key(|(token, _)| *token);
-        uses
+    /// Notes that a cached file was read now. Costs a look into a map.
+    pub(crate) fn note_read(&self, repo: RepoId, digest: Sha256Digest) {
+        self.inner.reads.note((repo, digest), self.now());
+    }
+
+    /// Writes what is due. After an error the same is due again.
+    pub async fn flush_uses(&self) -> Result<()> {
+        let uses = self.inner.uses.due(self.now());
+        if !uses.is_empty() {
+            self.store().write(NoteUses { uses: uses.clone() }).await?;
+            self.inner.uses.written(uses);
+        }
+        for reads in self.inner.reads.due(self.now()).chunks(BATCH) {
+            self.store().write(NoteReads { reads: reads.to_vec() }).await?;
+            self.inner.reads.written(reads.to_vec());
+        }
+        Ok(())
     }
 }

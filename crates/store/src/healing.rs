@@ -110,7 +110,7 @@ impl Retire {
 }
 
 /// Removes the row of a copy. Its place goes to the trash unless another copy lives there (a pack).
-async fn remove(tx: &mut Tx<'_>, copy: CopyId, place: &str, inline: bool, act: &Act) -> Result<()> {
+pub(crate) async fn remove(tx: &mut Tx<'_>, copy: CopyId, place: &str, inline: bool, act: &Act) -> Result<()> {
     if inline {
         tx.execute("DELETE FROM inline_bytes WHERE copy_id = $1", args![copy]).await?;
     }

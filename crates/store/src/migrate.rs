@@ -43,6 +43,14 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0003_waivers.postgres.sql"),
         oldest_program: 1,
     },
+    Migration {
+        version: 6,
+        name: "cached",
+        body: include_str!("../migrations/0006_cached.sql"),
+        sqlite: "",
+        postgres: "",
+        oldest_program: 1,
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations

@@ -3,6 +3,7 @@
 mod ahead;
 mod control;
 mod crowd;
+mod evicted;
 mod failure;
 mod lies;
 mod members;

@@ -3,11 +3,13 @@
 //! construction: it looks at what is there and does what is still missing.
 
 mod blob_heal;
+mod condemned_remove;
 mod deployment_appear;
 mod follow;
 mod idempotency_sweep;
 mod inline_spill;
 mod pins_expire;
+mod remote_evict;
 mod trash_sweep;
 mod uploads_expire;
 mod version_seal;
@@ -67,18 +69,22 @@ macro_rules! kinds {
 kinds! {
     jobs:
         blob_heal::BlobHeal,
+        condemned_remove::CondemnedRemove,
         deployment_appear::DeploymentAppear,
         idempotency_sweep::IdempotencySweep,
         inline_spill::InlineSpill,
         pins_expire::PinsExpire,
+        remote_evict::RemoteEvict,
         trash_sweep::TrashSweep,
         uploads_expire::UploadsExpire,
         version_seal::VersionSeal;
     sweeps:
         blob_heal::BlobHeal,
+        condemned_remove::CondemnedRemove,
         idempotency_sweep::IdempotencySweep,
         inline_spill::InlineSpill,
         pins_expire::PinsExpire,
+        remote_evict::RemoteEvict,
         trash_sweep::TrashSweep,
         uploads_expire::UploadsExpire;
 }

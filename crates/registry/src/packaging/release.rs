@@ -137,6 +137,7 @@ impl Grant<Write> {
             twin,
             seal,
             stays_open: false,
+            cached: false,
             gather: self.gather(&settings),
             limits: self.settings().limits,
             act,

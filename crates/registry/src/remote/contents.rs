@@ -15,7 +15,7 @@ use store::{manifests, observations};
 
 use super::Remote;
 use super::ask::names;
-use super::fill::{Fetch, FillHead, Reached};
+use super::fill::{Fetch, FillHead, Need, Reached};
 use super::look::failed;
 use super::object::Object;
 use super::source::Declared;
@@ -31,15 +31,16 @@ const FOR_GOOD: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 impl Grant<Read> {
     /// The version that is named by this digest, whose bytes are at `path`: from here or from the upstream.
-    pub async fn reach_version(&self, at: &PackageAt, named: &Named, path: &EntryPath) -> Result<Found> {
+    pub async fn reach_version(&self, at: &PackageAt, named: &Named, path: &EntryPath, need: Need) -> Result<Found> {
         match self.find(path).await {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
+            Ok(found) if need.comes_again(&found) => {}
             found => return found,
         }
         if self.is_ruled() {
             Box::pin(self.expect_let_in(at, named, None)).await?;
         }
-        match self.reach_object(Object::Version(at.clone(), *named, path.clone())).await? {
+        match self.reach_object(Object::Version(at.clone(), *named, path.clone()), need).await? {
             Reached::Here(found) => Ok(found),
             Reached::Coming(coming) => coming.whole().await,
         }
@@ -47,15 +48,16 @@ impl Grant<Read> {
 
     /// The bytes that a client names, where the repository may serve them; or on their way from the upstream, which is
     /// asked for them as for a part of this package.
-    pub async fn reach_blob(&self, at: &PackageAt, named: &Named) -> Result<Reached> {
+    pub async fn reach_blob(&self, at: &PackageAt, named: &Named, need: Need) -> Result<Reached> {
         if self.is_ruled() {
             Box::pin(self.expect_blob_let_in(at, named)).await?;
         }
         match self.find_named(named).await {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
+            Ok(found) if need.comes_again(&found) => {}
             found => return found.map(Reached::Here),
         }
-        self.reach_object(Object::Blob(at.clone(), *named)).await
+        self.reach_object(Object::Blob(at.clone(), *named), need).await
     }
 
     /// The versions of the package that name this content.
@@ -224,7 +226,7 @@ impl Fetch {
     }
 }
 
-fn contents(remote: &Remote) -> Result<&'static dyn Contents> {
+pub(super) fn contents(remote: &Remote) -> Result<&'static dyn Contents> {
     remote.format.contents().ok_or_else(|| Error::Defect("a format without content by digest".to_owned()))
 }
 

@@ -42,16 +42,22 @@ impl Fetch {
         digest: Sha256Digest,
         place: Option<blobs::Key>,
     ) -> Result<Sha256Digest> {
-        match self.grant.store().write(write).await {
-            Ok(_) => Ok(digest),
-            Err(error) => {
-                self.grant.registry().abandon(place, &error).await;
-                // Another process was first.
-                match self.grant.find_object(&self.object).await {
-                    Ok(found) => Ok(found.digest()),
-                    Err(_) => Err(error.into()),
-                }
-            }
+        self.written(self.grant.store().write(write).await, digest, place).await
+    }
+
+    /// What came of writing down what was brought. What was refused is removed.
+    pub(super) async fn written<T>(
+        &self,
+        outcome: store::Result<T>,
+        digest: Sha256Digest,
+        place: Option<blobs::Key>,
+    ) -> Result<Sha256Digest> {
+        let Err(error) = outcome else { return Ok(digest) };
+        self.grant.registry().abandon(place, &error).await;
+        // Another process was first.
+        match self.grant.find_object(&self.object).await {
+            Ok(found) if !found.is_let_go() => Ok(found.digest()),
+            _ => Err(error.into()),
         }
     }
 }
@@ -82,6 +88,7 @@ impl Grant<Read> {
             twin: None,
             seal: None,
             stays_open: false,
+            cached: true,
             gather: None,
             limits: self.settings().limits,
         }

@@ -1,6 +1,7 @@
 //! A file comes from an upstream: once, whoever asks; verified before it is kept or served as complete.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::sync::{broadcast, watch};
 use tracing::Instrument as _;
 
 use super::Remote;
+use super::again::gone;
 use super::coming::Coming;
 use super::look::{Lately, failed};
 use super::object::Object;
@@ -35,6 +37,22 @@ pub enum Reached {
     Here(Found),
     /// It comes from the upstream.
     Coming(Box<Coming>),
+}
+
+/// What is needed of what is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Its bytes.
+    Bytes,
+    /// What is known of them.
+    Head,
+}
+
+impl Need {
+    /// Whether it must come from the upstream again: it was let go.
+    pub(super) fn comes_again(self, found: &Found) -> bool {
+        self == Self::Bytes && found.is_let_go()
+    }
 }
 
 /// Files under way.
@@ -79,18 +97,28 @@ async fn landed<T: Clone>(mut from: watch::Receiver<Option<Result<T>>>) -> Resul
 
 impl Grant<Read> {
     /// What is at `path`: here, or on its way from the upstream of a remote repository.
-    pub async fn reach(&self, path: &EntryPath) -> Result<Reached> {
-        self.reach_object(Object::File(path.clone())).await
+    pub async fn reach(&self, path: &EntryPath, need: Need) -> Result<Reached> {
+        self.reach_object(Object::File(path.clone()), need).await
     }
 
-    pub(super) async fn reach_object(&self, object: Object) -> Result<Reached> {
+    pub(super) async fn reach_object(&self, object: Object, need: Need) -> Result<Reached> {
         match self.find_object(&object).await {
-            Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
-            found => return found.map(Reached::Here),
+            Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {
+                if let Object::File(path) = &object {
+                    self.expect_path_admitted(path).await?;
+                }
+                self.bring(object).await
+            }
+            Ok(found) if need.comes_again(&found) => {
+                let gone = gone(&object);
+                let brought = self.bring(object).await;
+                brought.map_err(|error| if error.code() == Some(Code::NotFound) { gone } else { error })
+            }
+            found => found.map(Reached::Here),
         }
-        if let Object::File(path) = &object {
-            self.expect_path_admitted(path).await?;
-        }
+    }
+
+    async fn bring(&self, object: Object) -> Result<Reached> {
         match self.join(&object).await? {
             (fill, Some(pieces)) => {
                 let head = fill.head().await?;
@@ -105,7 +133,7 @@ impl Grant<Read> {
 
     /// The same, when it is here.
     pub async fn reach_whole(&self, path: &EntryPath) -> Result<Found> {
-        match self.reach(path).await? {
+        match self.reach(path, Need::Bytes).await? {
             Reached::Here(found) => Ok(found),
             Reached::Coming(coming) => coming.whole().await,
         }
@@ -132,7 +160,8 @@ impl Grant<Read> {
         fills.insert(key.clone(), Arc::clone(&fill));
         drop(fills);
         let seat = Seat { fills: Arc::clone(&remotes.fills), key };
-        let fetch = Fetch { grant: self.clone(), object: object.clone(), head: tell_head, pieces };
+        let lied = AtomicBool::new(false);
+        let fetch = Fetch { grant: self.clone(), object: object.clone(), head: tell_head, pieces, lied };
         let work = async move {
             let done = fetch.run().await;
             drop(seat);
@@ -160,6 +189,8 @@ pub(super) struct Fetch {
     pub(super) object: Object,
     head: watch::Sender<Option<Result<FillHead>>>,
     pieces: broadcast::Sender<Piece>,
+    /// Whether the upstream sent other bytes than expected.
+    pub(super) lied: AtomicBool,
 }
 
 impl Fetch {
@@ -212,14 +243,15 @@ impl Fetch {
 
     async fn bring(&self, remote: &Remote) -> Result<Sha256Digest> {
         // Somebody may have brought it between the look and this.
-        if let Ok(found) = self.grant.find_object(&self.object).await {
-            self.tell(FillHead { length: Some(found.size()), sha256: Some(found.digest()) });
-            return Ok(found.digest());
-        }
-        let (digest, last) = match &self.object {
-            Object::File(path) => self.bring_file(remote, path).await?,
-            Object::Version(at, named, _) => (self.bring_version(remote, at, named).await?, None),
-            Object::Blob(at, named) => self.bring_blob(remote, at, named).await?,
+        let (digest, last) = match (self.grant.find_object(&self.object).await, &self.object) {
+            (Ok(found), _) if found.is_let_go() => self.bring_again(remote, &found).await?,
+            (Ok(found), _) => {
+                self.tell(FillHead { length: Some(found.size()), sha256: Some(found.digest()) });
+                return Ok(found.digest());
+            }
+            (Err(_), Object::File(path)) => self.bring_file(remote, path).await?,
+            (Err(_), Object::Version(at, named, _)) => (self.bring_version(remote, at, named).await?, None),
+            (Err(_), Object::Blob(at, named)) => self.bring_blob(remote, at, named).await?,
         };
         // Only what has no bytes was not announced before.
         if self.head.borrow().is_none() {
@@ -271,7 +303,7 @@ impl Fetch {
         let length = match (declared.size, reply.length()) {
             (Some(told), Some(comes)) if told != comes => {
                 let why = format!("it has {comes} bytes there instead of the {told} of the index");
-                return Err(lies(&self.object, &why));
+                return Err(self.lie(&why));
             }
             (told, comes) => told.or(comes),
         };
@@ -288,7 +320,7 @@ impl Fetch {
             came += piece.len() as u64;
             room.expect(came)?;
             if let Some(length) = length.filter(|length| came > *length) {
-                return Err(lies(&self.object, &format!("it does not end after the {length} bytes of the index")));
+                return Err(self.lie(&format!("it does not end after the {length} bytes of the index")));
             }
             staging.write(piece.clone()).await?;
             if let Some(before) = held.replace(piece) {
@@ -296,10 +328,15 @@ impl Fetch {
             }
         }
         let staged = staging.finish().await.map_err(|error| match error.code() {
-            Some(Code::UploadVerificationFailed) => lies(&self.object, &error.to_string()),
+            Some(Code::UploadVerificationFailed) => self.lie(&error.to_string()),
             _ => error,
         })?;
         Ok((staged, held, published_at))
+    }
+
+    fn lie(&self, why: &str) -> Error {
+        self.lied.store(true, Ordering::Relaxed);
+        lies(&self.object, why)
     }
 
     /// When the file was published, as far as anybody tells; a denial where that is against the rules.

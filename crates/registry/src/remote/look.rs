@@ -223,7 +223,8 @@ impl Grant<Read> {
         let Some(digest) = known.digest else { return Ok(None) };
         let look = async |session: &mut store::Session<'_>| observations::copies(session, digest).await;
         let copies = self.store().read(look).await?;
-        let copies = copies.into_iter().map(|copy| crate::fetch::copy_of(copy, known.length)).collect::<Result<_>>()?;
+        let copies =
+            copies.into_iter().map(|copy| crate::copies::copy_of(copy, known.length)).collect::<Result<_>>()?;
         let mut content = Content::open(self.registry(), digest, known.length, copies, None).await?;
         let mut body = Vec::with_capacity(usize::try_from(known.length).unwrap_or_default());
         while let Some(piece) = content.next().await? {

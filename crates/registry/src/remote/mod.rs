@@ -2,6 +2,8 @@
 //! from then on.
 
 mod admit;
+mod again;
+mod alive;
 mod ask;
 mod by_digest;
 mod check;
@@ -37,12 +39,13 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use store::events::Act;
 use store::observations::Observation;
+use store::repositories::Repository;
 use tokio::sync::Semaphore;
 
 pub(crate) use admit::published_upstream;
 pub use check::Checked;
 pub use coming::Coming;
-pub use fill::Reached;
+pub use fill::{Need, Reached};
 pub(crate) use known::Which;
 pub use prefetch::{Brought, BroughtFile, State, Wish};
 pub use tags::Aged;
@@ -51,6 +54,7 @@ pub(crate) use witness::Witness;
 use crate::authorize::Grant;
 use crate::error::{Error, Result};
 use crate::packaging::Shown;
+use crate::registry::Registry;
 use crate::upstreams::UpstreamSettings;
 use crate::versions::format_of;
 use fill::Fills;
@@ -213,14 +217,20 @@ impl<A> Grant<A> {
     }
 
     pub(crate) fn remote(&self) -> Result<Remote> {
-        let (registry, repo) = (self.registry(), self.repo());
-        let upstreams = &registry.inner.remotes.upstreams;
-        upstreams.get_or_insert_with(&self.revision(), || {
-            let of = registry.upstream_of(repo)?;
+        self.registry().remote(self.repo())
+    }
+}
+
+impl Registry {
+    /// How the upstream of a remote repository is asked.
+    pub(crate) fn remote(&self, repo: &Repository) -> Result<Remote> {
+        let upstreams = &self.inner.remotes.upstreams;
+        upstreams.get_or_insert_with(&(repo.id, repo.revision), || {
+            let of = self.upstream_of(repo)?;
             let format = format_of(repo)?.upstream();
             let format = format.ok_or_else(|| Error::Defect(format!("{} has no upstreams", repo.format)))?;
-            let upstream = client::of(registry, &of, format)?;
-            let (settings, longest) = (Arc::new(of.settings), registry.settings().max_upload);
+            let upstream = client::of(self, &of, format)?;
+            let (settings, longest) = (Arc::new(of.settings), self.settings().max_upload);
             let changed_at = repo.updated_at;
             Ok(Remote { upstream, format, settings, longest, changed_at, since: changed_at })
         })

@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use model::{Code, EntryPath, PackageName, Sha256Digest, VersionName};
 
 use super::facts::shown;
-use super::fill::Reached;
+use super::fill::{Need, Reached};
 use super::known::{Seen, Which};
 use super::source::OFTEN;
 use crate::authorize::{Grant, Read};
@@ -247,7 +247,7 @@ impl Grant<Read> {
     async fn reach_ahead(&self, path: &EntryPath) -> Result<(State, Found)> {
         let place = self.registry().inner.remotes.ahead.acquire().await;
         let _place = place.map_err(|_| Error::Defect("nothing is brought any more".to_owned()))?;
-        match self.reach(path).await? {
+        match self.reach(path, Need::Bytes).await? {
             Reached::Here(found) => Ok((State::Present, found)),
             Reached::Coming(coming) => Ok((State::Fetched, coming.whole().await?)),
         }

@@ -4,6 +4,7 @@
 mod address;
 mod auth;
 mod change;
+mod eviction;
 mod settings;
 
 use model::state::RepoKind;
@@ -13,6 +14,7 @@ use store::repositories::{Repository, list};
 pub use address::{Origin, UpstreamUrl};
 pub use auth::{ShownAuth, UpstreamAuth, UpstreamLogin};
 pub(crate) use change::Wish;
+pub use eviction::{Eviction, RemoteSettings};
 pub use settings::UpstreamSettings;
 
 use crate::call::Call;

@@ -7,7 +7,7 @@ use model::{Code, RepoKey, Role, Scope, ScopeRepo};
 use crate::authorize::{Grant, Read, Write};
 use crate::call::Call;
 use crate::error::Result;
-use crate::remote::Reached;
+use crate::remote::{Need, Reached};
 
 impl Call {
     /// The scopes that this role on a repository takes where it is virtual: reading, on each member; what else there is,
@@ -31,7 +31,7 @@ impl Grant<Write> {
     /// Takes a part of a package over from a member that the caller reads, where it is not here. `false`: the member has
     /// no such thing.
     pub async fn take_part(&self, from: &Grant<Read>, at: &PackageAt, part: &Named) -> Result<bool> {
-        let reached = match from.reach_blob(at, part).await {
+        let reached = match from.reach_blob(at, part, Need::Bytes).await {
             Ok(Reached::Coming(coming)) => coming.whole().await.map(drop),
             Ok(Reached::Here(_)) => Ok(()),
             Err(error) => Err(error),

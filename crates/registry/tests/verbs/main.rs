@@ -6,6 +6,7 @@ mod bench;
 mod chunks;
 mod deployments;
 mod direct;
+mod evicting;
 mod folders;
 mod images;
 mod joining;

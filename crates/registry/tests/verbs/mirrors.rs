@@ -10,15 +10,19 @@ use formats::oci::{ImageAt, location};
 use formats::{Change, Named, PackageAt, What};
 use model::state::RepoKind;
 use model::{Code, RefName};
-use registry::{Grant, NewRepository, Reached, Read, RepoSettings, TenantAdmin, UpstreamUrl, Write};
+use registry::{
+    Grant, Need, NewRepository, Reached, Read, RemoteSettings, RepoSettings, TenantAdmin, UpstreamUrl, Write,
+};
 
 use crate::bench::{Bench, code, content, digest, put, repo_key};
+use crate::evicting::{evict, most};
 use crate::statements::{cost, written};
 
 crate::both! {
     what_is_read_through_is_kept_and_counted;
     what_is_too_much_is_refused_and_not_kept;
     a_withdrawn_manifest_does_not_come_back;
+    a_layer_that_was_let_go_comes_again;
 }
 
 const KIND: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -69,13 +73,14 @@ fn answer(mut client: TcpStream, manifest: &[u8], blob: &[u8]) -> std::io::Resul
 }
 
 async fn mirror(bench: &Bench, upstream: &Upstream) -> Grant<Read> {
+    let remote = RemoteSettings { eviction: Some(most(1)) };
     let new = NewRepository {
         key: repo_key("mirror"),
         format: "oci".to_owned(),
         kind: RepoKind::Remote,
         description: String::new(),
         anonymous_read: false,
-        settings: RepoSettings::default(),
+        settings: RepoSettings { remote: Some(remote), ..RepoSettings::default() },
         upstream_url: Some(UpstreamUrl::parse(&upstream.address).expect("an address")),
         upstream_auth: None,
         members: Vec::new(),
@@ -97,8 +102,8 @@ async fn pull(grant: &Grant<Read>, upstream: &Upstream) -> registry::Result<()> 
     let path = location(&ImageAt::of("mirror/app").expect("an image"), &manifest).expect("a path");
     let pointed = grant.points_at(&app, &tag).await?;
     assert_eq!((&*pointed.told, pointed.stale_since), (manifest.to_string().as_str(), None));
-    grant.reach_version(&app, &manifest, &path).await?;
-    let found = match grant.reach_blob(&app, &blob).await? {
+    grant.reach_version(&app, &manifest, &path, Need::Bytes).await?;
+    let found = match grant.reach_blob(&app, &blob, Need::Bytes).await? {
         Reached::Here(found) => found,
         Reached::Coming(coming) => coming.whole().await?,
     };
@@ -136,7 +141,7 @@ async fn what_is_too_much_is_refused_and_not_kept(bench: &Bench) {
     let (app, .., blob) = names(&upstream);
     for _ in 0..2 {
         // Its length is told, so it does not even begin to come.
-        assert_eq!(code(grant.reach_blob(&app, &blob).await), Code::TooManyRequests);
+        assert_eq!(code(grant.reach_blob(&app, &blob, Need::Bytes).await), Code::TooManyRequests);
     }
     assert_eq!((bench.count("SELECT count(*) FROM pins").await, bench.used().await.0), (0, 4 << 20));
 }
@@ -152,10 +157,33 @@ async fn a_withdrawn_manifest_does_not_come_back(bench: &Bench) {
     for _ in 0..2 {
         assert_eq!(code(pull(&grant, &upstream).await), Code::Gone);
         let (app, _, _, blob) = names(&upstream);
-        assert_eq!(code(grant.reach_blob(&app, &blob).await), Code::Gone);
+        assert_eq!(code(grant.reach_blob(&app, &blob, Need::Bytes).await), Code::Gone);
     }
     assert_eq!(upstream.asked.load(Ordering::SeqCst), asked);
     assert_eq!(bench.count("SELECT count(*) FROM versions WHERE state = 'published'").await, 0);
+}
+
+/// The layer goes, the manifest is small and stays.
+async fn a_layer_that_was_let_go_comes_again(bench: &Bench) {
+    let upstream = upstream(300_000);
+    let grant = mirror(bench, &upstream).await;
+    pull(&grant, &upstream).await.expect("pulled");
+    let held = bench.used().await.0;
+    evict(bench, grant.repo().id).await;
+    assert_eq!(bench.used().await.0, held - 300_000);
+    let grant = bench.grant::<Read>(&repo_key("mirror")).await;
+    let (app, .., blob) = names(&upstream);
+    let asked = upstream.asked.load(Ordering::SeqCst);
+    let head = grant.reach_blob(&app, &blob, Need::Head).await.expect("known");
+    assert!(matches!(head, Reached::Here(found) if found.size() == 300_000));
+    let found = match grant.reach_blob(&app, &blob, Need::Bytes).await.expect("on its way") {
+        Reached::Here(found) => found,
+        Reached::Coming(coming) => coming.whole().await.expect("come"),
+    };
+    let mut content = found.open(None).await.expect("its bytes");
+    assert_eq!(content.next().await.expect("a block").expect("bytes"), upstream.blob);
+    assert_eq!((upstream.asked.load(Ordering::SeqCst), bench.used().await.0), (asked + 1, held));
+    assert_eq!(bench.count("SELECT count(*) FROM pins").await, 0, "it is part of the version still");
 }
 
 #[tokio::test]
@@ -170,9 +198,9 @@ async fn once_it_is_here_a_pull_costs_what_it_does_where_images_are_pushed() {
         let before = written(&bench.registry).await;
         let (pointed, found) = Box::pin(cost(grant.points_at(&app, &tag))).await;
         found.expect("a digest");
-        let (version, found) = cost(grant.reach_version(&app, &manifest, &path)).await;
+        let (version, found) = cost(grant.reach_version(&app, &manifest, &path, Need::Bytes)).await;
         found.expect("a manifest");
-        let (bytes, found) = cost(grant.reach_blob(&app, &blob)).await;
+        let (bytes, found) = cost(grant.reach_blob(&app, &blob, Need::Bytes)).await;
         found.expect("a blob");
         assert_eq!([pointed, version, bytes], expected);
         if expected[0] == 0 {

@@ -13,6 +13,7 @@ type Said = (String, Vec<u8>);
 struct State {
     pages: HashMap<String, Said>,
     asked: Vec<String>,
+    away: bool,
 }
 
 /// Gone when this is.
@@ -51,6 +52,16 @@ impl Upstream {
         state.pages.insert(path.to_owned(), (head.to_owned(), body.into()));
     }
 
+    /// From now on there is nothing at `path`.
+    pub(crate) fn forgets(&self, path: &str) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).pages.remove(path);
+    }
+
+    /// From now on nobody gets an answer.
+    pub(crate) fn goes_away(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).away = true;
+    }
+
     /// What was asked for by now.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).asked.clone()
@@ -72,6 +83,9 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
         let found = {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             state.asked.push(path.clone());
+            if state.away {
+                return;
+            }
             state.pages.get(&path).cloned()
         };
         let (status, (lines, body)) = match found {

@@ -33,6 +33,8 @@ pub(super) struct SettingsBody {
     atomic_deploy: Option<bool>,
     /// `remote`: how the upstream is treated.
     upstream: Option<UpstreamBody>,
+    /// `remote`: what is kept of the upstream.
+    remote: Option<RemoteBody>,
     /// `virtual`: how the members are put together.
     #[schema(rename = "virtual")]
     virtual_: Option<VirtualBody>,
@@ -52,6 +54,32 @@ struct VirtualBody {
     hosted_first: Option<bool>,
     /// Whether a name that a hosted member has never comes from elsewhere. Default: yes.
     hosted_claims: Option<bool>,
+}
+
+/// What a remote repository keeps of its upstream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `RemoteSettings` reads")]
+#[schema(rename_all = "camelCase")]
+struct RemoteBody {
+    /// Which bytes it lets go of; they are fetched again when somebody wants them. Default: none.
+    eviction: Option<EvictionBody>,
+}
+
+/// Which bytes a remote repository lets go of. At least one of these.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what `Eviction` reads")]
+#[schema(rename_all = "camelCase")]
+struct EvictionBody {
+    /// Those that nobody has read for so many days.
+    #[schema(minimum = 1, maximum = 36500)]
+    unused_days: Option<u32>,
+    /// Those that came so many days ago.
+    #[schema(minimum = 1, maximum = 36500)]
+    max_age_days: Option<u32>,
+    /// When there are more bytes than this, those that were not read for the longest time, until nine tenths of it are
+    /// left.
+    #[schema(minimum = 1)]
+    max_bytes: Option<u64>,
 }
 
 /// How the upstream of a remote repository is treated. Shown to those who may change it.

@@ -9,7 +9,7 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use model::EntryPath;
-use registry::{Found, Grant, Reached, Read, RepoSettings};
+use registry::{Found, Grant, Need, Reached, Read, RepoSettings};
 
 use super::{coming, stream};
 use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate, http_date, range_applies};
@@ -27,10 +27,15 @@ pub(super) const CHECKSUM: HeaderName = HeaderName::from_static("x-checksum-sha2
 
 /// Answers with the file at `path`.
 pub(super) async fn fetch(grant: &Grant<Read>, path: &EntryPath, parts: &Parts) -> Result<Response, Problem> {
-    match grant.reach(path).await? {
+    match grant.reach(path, need(parts)).await? {
         Reached::Here(found) => show(grant, &found, parts).await,
         Reached::Coming(coming) => coming::show(grant, *coming, parts).await,
     }
+}
+
+/// What an answer to the request needs of a file.
+pub(super) fn need(parts: &Parts) -> Need {
+    if parts.method == http::Method::HEAD { Need::Head } else { Need::Bytes }
 }
 
 /// Answers with a file that was found.

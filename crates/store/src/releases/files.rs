@@ -8,13 +8,13 @@ use super::{Bytes, NewFile, PublishRelease};
 use crate::admission::{self, Allowance};
 use crate::error::{Error, Result};
 use crate::session::Tx;
-use crate::{args, blobs, deployments, entries, locations, subjects};
+use crate::{args, blobs, cached, deployments, entries, locations, subjects};
 
 impl PublishRelease {
     /// Makes new bytes known and locks those that are here already, in the order of their digests.
-    /// Returns the files that there will be.
-    pub(super) async fn keep(&self, tx: &mut Tx<'_>) -> Result<Vec<&NewFile>> {
-        let mut files = Vec::with_capacity(self.files.len());
+    /// Returns the files that there will be, and what older entries of them hold of the allowance again.
+    pub(super) async fn keep(&self, tx: &mut Tx<'_>) -> Result<(Vec<&NewFile>, u64)> {
+        let (mut files, mut regained) = (Vec::with_capacity(self.files.len()), 0);
         for file in &self.files {
             match &file.bytes {
                 Bytes::New(blob) => {
@@ -30,9 +30,13 @@ impl PublishRelease {
                     None => continue,
                 },
             }
+            if self.cached {
+                let (digest, size) = file.bytes.named();
+                regained += cached::enter(tx, self.repo, digest, size, self.act.at).await?;
+            }
             files.push(file);
         }
-        Ok(files)
+        Ok((files, regained))
     }
 
     /// Puts the files into a new version and publishes it, or begins to gather more.

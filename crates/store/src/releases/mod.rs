@@ -7,7 +7,7 @@ use model::state::VersionState;
 use model::{EntryPath, PackageId, RefPattern, RepoId, Sha256Digest, VersionId, VersionName};
 use serde_json::json;
 
-use crate::admission::Limits;
+use crate::admission::{self, Allowance, Limits};
 use crate::blobs::NewBlob;
 use crate::deployments::{self, Gather};
 use crate::error::{Error, Result};
@@ -61,6 +61,8 @@ pub struct PublishRelease {
     pub stays_open: bool,
     /// A new version is gathered and appears later; `None`: at once. What is being gathered already goes on to be.
     pub gather: Option<Gather>,
+    /// Whether the bytes come from an upstream, where they can be fetched again.
+    pub cached: bool,
     /// The limits to use where the tenant has none of its own.
     pub limits: Limits,
 }
@@ -143,7 +145,7 @@ impl Write for PublishRelease {
             self.check_spelling(tx, package).await?;
         }
         let begun = self.begin(tx, package).await?;
-        let files = self.keep(tx).await?;
+        let (files, regained) = self.keep(tx).await?;
         let (version, joined) = match begun {
             Begun::New => (self.id, self.put(tx, package, &files).await?),
             Begun::Joins(version) | Begun::Gathers(version) => (version, self.join(tx, package, version, files).await?),
@@ -154,6 +156,7 @@ impl Write for PublishRelease {
                 (version, self.complete(tx, package, version, files).await?)
             }
         };
+        admission::take(tx, act.tenant, Allowance::Bytes, regained, &self.limits, act.event.0.as_u128()).await?;
         if self.hides(begun) {
             for new in &self.refs {
                 refs::expect_loose(refs::find(tx, package, new.name.as_str()).await?.as_ref(), new.fixed)?;

@@ -98,6 +98,7 @@ fn release(bench: &Bench, repo: RepoId, version: &str, files: &[(&str, u8)]) -> 
         seal: None,
         stays_open: false,
         gather: None,
+        cached: false,
         limits: LIMITS,
     }
 }

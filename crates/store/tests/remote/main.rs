@@ -1,8 +1,12 @@
 //! What upstreams answered: kept once, confirmed without a new row; and one process at a time asks.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "../model/dice.rs"]
+mod dice;
 #[path = "../engines/mod.rs"]
 mod engines;
+mod evicting;
+mod larder;
 
 use std::time::Duration;
 

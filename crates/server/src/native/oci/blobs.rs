@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, StatusCode};
 use registry::{Call, Found, Grant, Promote, Reached, Read};
 
 use super::super::coming;
-use super::super::fetch::respond;
+use super::super::fetch::{need, respond};
 use super::manifests::named_so;
 use super::{Refused, Wanted, bare, digest, not_possible};
 
@@ -38,7 +38,7 @@ async fn read(call: &Call, request: &Wanted<'_>, text: &str) -> Result<Response,
 
 /// Answers with a blob that is here, or while it comes.
 async fn reach(grant: &Grant<Read>, request: &Wanted<'_>, named: &Named) -> Result<Response, Refused> {
-    match grant.reach_blob(&request.package(), named).await? {
+    match grant.reach_blob(&request.package(), named, need(request.parts)).await? {
         Reached::Here(found) => show(grant, &found, request.parts, named).await,
         Reached::Coming(coming) if coming::waits(&coming, request.parts) => {
             show(grant, &coming.whole().await?, request.parts, named).await

@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use registry::{Call, Found, Grant, Read, Write};
 
 use super::super::documents::tell_age;
-use super::super::fetch::respond_ourselves;
+use super::super::fetch::{need, respond_ourselves};
 use super::super::{receive, text};
 use super::{About, Refused, Wanted, bare, malformed, not_possible, reference};
 use crate::problem::Problem;
@@ -53,7 +53,8 @@ async fn show(grant: &Grant<Read>, request: &Wanted<'_>, wanted: &Reference) -> 
     };
     let path = location(request.at, &named).map_err(registry::Error::from)?;
     let unknown = |_| Problem::not_found(format!("{}@{named} was not found", request.at));
-    let found = grant.reach_version(&request.package(), &named, &path).await.map_err(|error| match error.code() {
+    let found = grant.reach_version(&request.package(), &named, &path, need(request.parts)).await;
+    let found = found.map_err(|error| match error.code() {
         Some(model::Code::NotFound) => unknown(error),
         _ => error.into(),
     })?;

@@ -7,7 +7,7 @@ use formats::{Named, PackageAt};
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Method};
 use model::{Code, RepoKey, Role, Scope, ScopeRepo};
-use registry::{Call, Found, Grant, Member, Read, Write};
+use registry::{Call, Found, Grant, Member, Need, Read, Write};
 
 use super::super::pieces;
 use super::super::receive::receive;
@@ -137,7 +137,7 @@ impl Wanted<'_> {
         depth: u32,
     ) -> Result<(), Refused> {
         let path = location(self.at, child).map_err(registry::Error::from)?;
-        let found = match from.reach_version(&self.package(), child, &path).await {
+        let found = match from.reach_version(&self.package(), child, &path, Need::Bytes).await {
             Err(error) if error.code() == Some(Code::NotFound) => return Ok(()),
             found => found?,
         };

@@ -1,0 +1,127 @@
+//! Bytes that a remote repository does not keep: let go, removed, and fetched again when somebody wants them.
+
+use std::time::{Duration, Instant};
+
+use acceptance::server::{Backing, Server};
+use acceptance::{Result, Trouble};
+use serde_json::json;
+
+use super::shelf::{FORMATS, PATIENCE, Shelf, noise, of, until};
+use super::upstream::{Say, Upstream};
+use crate::shape::ask;
+use crate::site::{Site, ensure};
+
+const LET_GO: &str = "SELECT count(*) FROM cached WHERE evicted_at IS NOT NULL";
+const CONDEMNED: &str = "SELECT count(*) FROM blobs WHERE condemned_at IS NOT NULL";
+const TRASH: &str = "SELECT count(*) FROM trash WHERE removed_at IS NULL";
+
+async fn site(backing: Backing) -> Result<Site> {
+    let server = Server::plan(backing)
+        .variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0")
+        .variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.0/8")
+        .start()
+        .await?;
+    Ok(Site { admin: server.admin()?, server })
+}
+
+/// Waits until the database says so.
+async fn counts(site: &Site, sql: &str, count: usize) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let found = site.server.sql(sql)?;
+        if found.trim() == count.to_string() {
+            return Ok(());
+        }
+        if begun.elapsed() > PATIENCE {
+            return Err(Trouble::new(format!("{} instead of {count}: {sql}\n{}", found.trim(), site.server.log())));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn restart(site: &mut Site) -> Result<()> {
+    site.server.restart().await?;
+    site.admin = site.server.admin()?;
+    Ok(())
+}
+
+/// From now on the repository keeps as good as nothing.
+async fn keep_nothing(site: &Site, key: &str) -> Result<()> {
+    let body = json!({"settings": {"remote": {"eviction": {"maxBytes": 1}}}});
+    site.admin.patch(&format!("/v1/repos/{key}")).json(&body).send().await?.expect(&[200])?;
+    Ok(())
+}
+
+/// Lets go of the bytes of `files`, with a kill in the middle, and waits until they are gone. The time that they are kept
+/// is over at once: that is written into the database while nobody runs.
+async fn evict(site: &mut Site, files: usize) -> Result<()> {
+    restart(site).await?;
+    counts(site, LET_GO, files).await?;
+    counts(site, CONDEMNED, files).await?;
+    site.server.kill9()?;
+    site.server.sql("UPDATE blobs SET condemned_at = 1 WHERE condemned_at IS NOT NULL")?;
+    site.server.resume().await?;
+    site.admin = site.server.admin()?;
+    counts(site, CONDEMNED, 0).await?;
+    // Sooner than by the schedule.
+    restart(site).await?;
+    counts(site, TRASH, 0).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_let_go_comes_again_once_and_is_the_same() -> Result<()> {
+    for (backing, formats) in [(Backing::Embedded, &FORMATS[..]), (Backing::Scaled, &["raw", "npm"][..])] {
+        let (mut site, mut upstream) = (site(backing).await?, Upstream::start().await?);
+        let mut shelves = Vec::new();
+        for (format, seed) in formats.iter().zip(0..) {
+            let bytes = noise(seed, 200_000);
+            let shelf = Shelf::stocked(&site, &upstream, format, json!({}), &bytes).await?;
+            let file = ask(shelf.get_file(&site.admin)).await?.expect(&[200])?;
+            ensure(file.body == bytes, *format)?;
+            keep_nothing(&site, shelf.key()).await?;
+            shelves.push((shelf, bytes));
+        }
+        evict(&mut site, shelves.len()).await?;
+        upstream.down().await;
+        for (shelf, bytes) in &shelves {
+            let head = of(shelf.format, ask(site.admin.head(&shelf.our_file())).await?.expect(&[200]))?;
+            ensure(head.header("content-length") == Some(&bytes.len().to_string()), format!("{:?}", head.headers))?;
+            let away = of(shelf.format, shelf.get_file(&site.admin).send().await?.expect(&[503]))?;
+            ensure(away.text().contains("the upstream cannot be read"), away.text())?;
+        }
+        upstream.up().await?;
+        for (shelf, bytes) in &shelves {
+            let before = upstream.count(&shelf.file());
+            let file = of(shelf.format, until(PATIENCE, || shelf.get_file(&site.admin), 200).await)?;
+            ensure(file.body == *bytes, format!("{}: other bytes than before", shelf.format))?;
+            let again = of(shelf.format, ask(shelf.get_file(&site.admin)).await?.expect(&[200]))?;
+            ensure(again.body == *bytes, format!("{}: other bytes than before", shelf.format))?;
+            let asked = upstream.count(&shelf.file()) - before;
+            ensure(asked == 1, format!("{}: fetched {asked} times", shelf.format))?;
+        }
+        counts(&site, LET_GO, 0).await?;
+        let doctor = site.server.sql("SELECT count(*) FROM copies WHERE state = 'damaged'")?;
+        ensure(doctor.trim() == "0", "copies were taken for damaged")?;
+        ensure(!site.server.log().contains("no good copy"), site.server.log())?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_bytes_than_before_are_not_served() -> Result<()> {
+    let (mut site, upstream) = (site(Backing::Embedded).await?, Upstream::start().await?);
+    let shelf = Shelf::stocked(&site, &upstream, "raw", json!({}), &noise(1, 200_000)).await?;
+    ask(shelf.get_file(&site.admin)).await?.expect(&[200])?;
+    keep_nothing(&site, shelf.key()).await?;
+    evict(&mut site, 1).await?;
+    let theirs = noise(2, 200_000);
+    upstream.says(&shelf.file(), Say::file(theirs.clone()));
+    // It is known only at the end that they are other ones: then the answer breaks off, and has never all of them.
+    if let Ok(answer) = shelf.get_file(&site.admin).send().await {
+        ensure(answer.status == 503 && answer.body != theirs, format!("{answer:?}"))?;
+    }
+    let told = ask(shelf.get_file(&site.admin).range("bytes=0-9")).await?.expect(&[503])?;
+    ensure(told.text().contains("other ones by now"), told.text())?;
+    counts(&site, "SELECT count(DISTINCT action) FROM events WHERE action = 'upstream.changed'", 1).await?;
+    counts(&site, LET_GO, 1).await
+}
