@@ -43,6 +43,14 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/0003_waivers.postgres.sql"),
         oldest_program: 1,
     },
+    Migration {
+        version: 4,
+        name: "instants",
+        body: include_str!("../migrations/0004_instants.sql"),
+        sqlite: include_str!("../migrations/0004_instants.sqlite.sql"),
+        postgres: include_str!("../migrations/0004_instants.postgres.sql"),
+        oldest_program: 1,
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations

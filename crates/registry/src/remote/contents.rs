@@ -36,6 +36,12 @@ impl Grant<Read> {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
             found => return found,
         }
+        if self.instant().is_some() {
+            return match Box::pin(self.reach_then(at, named, Some(path))).await? {
+                Reached::Here(found) => Ok(found),
+                Reached::Coming(coming) => coming.whole().await,
+            };
+        }
         match self.reach_object(Object::Version(at.clone(), *named, path.clone())).await? {
             Reached::Here(found) => Ok(found),
             Reached::Coming(coming) => coming.whole().await,
@@ -49,11 +55,14 @@ impl Grant<Read> {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
             found => return found.map(Reached::Here),
         }
+        if self.instant().is_some() {
+            return Box::pin(self.reach_then(at, named, None)).await;
+        }
         self.reach_object(Object::Blob(at.clone(), *named)).await
     }
 
     /// The versions of the package that name this content.
-    async fn naming(&self, at: &PackageAt, named: &Named) -> Result<Vec<manifests::Naming>> {
+    pub(super) async fn naming(&self, at: &PackageAt, named: &Named) -> Result<Vec<manifests::Naming>> {
         let (repo, text) = (self.repo_id(), named.to_string());
         let look = async |session: &mut store::Session<'_>| {
             manifests::naming(session, repo, (&at.namespace, &at.name), &text).await

@@ -22,6 +22,7 @@ use super::verify::{checksum, is_error_page, lies, verify};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
+use crate::instant::Instant;
 use crate::packaging::{Staged, Staging};
 
 /// Pieces that the first reader may be behind; then it waits for the whole file.
@@ -37,8 +38,10 @@ pub enum Reached {
     Coming(Box<Coming>),
 }
 
+/// What is brought, and for which moment: what must be true of it is told by the answers of then.
+type FillKey = (RepoId, Object, Option<Instant>);
 /// Files under way.
-pub(crate) type Fills = Arc<Mutex<HashMap<(RepoId, Object), Arc<Fill>>>>;
+pub(crate) type Fills = Arc<Mutex<HashMap<FillKey, Arc<Fill>>>>;
 
 /// A file under way.
 pub(crate) struct Fill {
@@ -111,16 +114,24 @@ impl Grant<Read> {
         }
     }
 
+    /// Under which it is remembered what became of it lately.
+    fn spot(&self, object: &Object) -> String {
+        match self.instant() {
+            Some(instant) => format!("{}@{}", object.key(), instant.at()),
+            None => object.key(),
+        }
+    }
+
     /// Begins to fetch, or joins who has begun: the first gets the pieces as they come.
     async fn join(&self, object: &Object) -> Result<(Arc<Fill>, Option<broadcast::Receiver<Piece>>)> {
         let remotes = &self.registry().inner.remotes;
         let (repo, now) = (self.repo_id(), self.ambient().now());
-        match remotes.lately(repo, &object.key(), now) {
+        match remotes.lately(repo, &self.spot(object), now) {
             Some(Lately::Failed(error)) => return Err(error),
-            Some(Lately::Missing) => return Err(Error::not_found(&object.to_string())),
+            Some(Lately::Missing) => return Err(self.unknown(&object.to_string())),
             None => {}
         }
-        let key = (repo, object.clone());
+        let key = (repo, object.clone(), self.instant());
         let mut fills = remotes.fills.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(fill) = fills.get(&key) {
             return Ok((Arc::clone(fill), None));
@@ -146,7 +157,7 @@ impl Grant<Read> {
 /// Ends the entry, also when the work panics.
 struct Seat {
     fills: Fills,
-    key: (RepoId, Object),
+    key: FillKey,
 }
 
 impl Drop for Seat {
@@ -182,11 +193,12 @@ impl Fetch {
     fn note(&self, error: &Error) {
         let (repo, now) = (self.grant.repo_id(), self.grant.ambient().now());
         let remotes = &self.grant.registry().inner.remotes;
+        let spot = self.grant.spot(&self.object);
         let missing = self.grant.remote().map_or(REST, |remote| remote.missing());
         match error.code() {
-            Some(Code::NotFound) => remotes.note(repo, &self.object.key(), now.plus(missing), Lately::Missing),
+            Some(Code::NotFound) => remotes.note(repo, &spot, now.plus(missing), Lately::Missing),
             Some(Code::ServiceUnavailable | Code::TooManyRequests | Code::InsufficientStorage) => {
-                remotes.note(repo, &self.object.key(), now.plus(REST), Lately::Failed(error.clone()));
+                remotes.note(repo, &spot, now.plus(REST), Lately::Failed(error.clone()));
             }
             _ => {}
         }

@@ -18,6 +18,7 @@ mod shown;
 mod sift;
 mod source;
 mod tags;
+mod then;
 mod turn;
 mod verify;
 mod witness;

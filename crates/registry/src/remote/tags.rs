@@ -7,7 +7,7 @@ use model::{RefName, Timestamp};
 
 use super::known::{Seen, Which};
 use crate::authorize::{Grant, Read};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What is told, and how old it may be.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ impl Grant<Read> {
         if !self.is_remote() {
             return self.pointed(at, name).await.map(Aged::fresh);
         }
-        let missing = || Error::not_found(&format!("{}:{name}", at.name));
+        let missing = || self.unknown(&format!("{}:{name}", at.name));
         let seen = self.seen(at, Wanting::One(name.as_str())).await?.ok_or_else(missing)?;
         let (_, version) = seen.known.refs.first().ok_or_else(missing)?;
         Ok(Aged { told: version.as_str().into(), stale_since: seen.stale_since })
@@ -41,7 +41,7 @@ impl Grant<Read> {
         if !self.is_remote() {
             return self.ref_names(at, after, limit).await.map(Aged::fresh);
         }
-        let seen = self.seen(at, Wanting::All).await?.ok_or_else(|| Error::not_found(&at.name))?;
+        let seen = self.seen(at, Wanting::All).await?.ok_or_else(|| self.unknown(&at.name))?;
         let names = seen.known.refs.iter().map(|(name, _)| name).filter(|name| name.as_str() > after);
         let told = names.take(limit as usize).cloned().collect();
         Ok(Aged { told, stale_since: seen.stale_since })

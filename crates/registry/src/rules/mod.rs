@@ -150,7 +150,7 @@ impl Grant<Admin> {
 
 impl<A> Grant<A> {
     /// Whether rules decide over what is read here: those of a repository whose packages come from elsewhere.
-    pub(crate) fn is_ruled(&self) -> bool {
+    pub fn is_ruled(&self) -> bool {
         self.repo().kind == RepoKind::Remote && self.repo().rules != NONE
     }
 

@@ -151,6 +151,9 @@ impl Member {
         if self.is_remote() {
             return Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some());
         }
+        if let Some(instant) = grant.instant() {
+            return grant.had(at, instant).await;
+        }
         match grant.state(at).await {
             Ok(_) => Ok(true),
             Err(error) if error.code() == Some(Code::NotFound) => Ok(false),

@@ -6,8 +6,8 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use registry::{Call, Found, Grant, Promote, Reached, Read};
 
-use super::super::coming;
 use super::super::fetch::respond;
+use super::super::{coming, moment};
 use super::manifests::named_so;
 use super::{Refused, Wanted, bare, digest, not_possible};
 
@@ -16,7 +16,7 @@ const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 pub(super) async fn answer(call: &Call, request: &Wanted<'_>, text: &str) -> Result<Response, Refused> {
     match request.parts.method {
         Method::GET | Method::HEAD => {
-            let grant = request.open::<Read>(call).await?;
+            let grant = request.read(call).await?;
             let named = digest(text)?;
             reach(&grant, request, &named).await
         }
@@ -53,7 +53,8 @@ pub(super) async fn show(
 ) -> Result<Response, Refused> {
     let public = grant.repo().anonymous_read;
     let cache = if public { "public, max-age=31536000" } else { "private, max-age=31536000" };
-    let mut response = respond(grant, found, parts, BYTES, HeaderValue::from_static(cache)).await?;
+    let cache = moment::kept(grant).unwrap_or(HeaderValue::from_static(cache));
+    let mut response = respond(grant, found, parts, BYTES, cache).await?;
     named_so(&mut response, named);
     Ok(response)
 }

@@ -10,14 +10,14 @@ use registry::{Call, Found, Grant, Read, Write};
 
 use super::super::documents::tell_age;
 use super::super::fetch::respond_ourselves;
-use super::super::{receive, text};
+use super::super::{moment, receive, text};
 use super::{About, Refused, Wanted, bare, malformed, not_possible, reference};
 use crate::problem::Problem;
 
 pub(super) async fn answer(call: &Call, request: &Wanted<'_>, text: &str, body: Body) -> Result<Response, Refused> {
     match request.parts.method {
         Method::GET | Method::HEAD => {
-            let grant = request.open::<Read>(call).await?;
+            let grant = request.read(call).await?;
             show(&grant, request, &known(request, text)?).await
         }
         Method::PUT => {
@@ -25,7 +25,7 @@ pub(super) async fn answer(call: &Call, request: &Wanted<'_>, text: &str, body: 
             push(&grant, request, text, body).await
         }
         Method::DELETE => {
-            let grant = request.open::<Read>(call).await?;
+            let grant = request.read(call).await?;
             withdraw(&grant, request, known(request, text)?).await
         }
         _ => Err(not_possible("GET, HEAD, PUT, DELETE").into()),
@@ -78,7 +78,8 @@ pub(super) async fn respond(
     };
     let kind = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
     let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    let mut response = respond_ourselves(grant, found, parts, kind, HeaderValue::from_static(cache)).await?;
+    let cache = moment::kept(grant).unwrap_or(HeaderValue::from_static(cache));
+    let mut response = respond_ourselves(grant, found, parts, kind, cache).await?;
     named_so(&mut response, named);
     Ok(response)
 }

@@ -21,6 +21,7 @@ use serde_json::json;
 
 use self::refused::{About, Refused};
 use super::documents::say;
+use super::moment;
 use crate::app::{App, Asking};
 use crate::problem::Problem;
 
@@ -134,15 +135,32 @@ async fn answer(call: &Call, asked: &Asked, nobody: bool, parts: &Parts, body: B
 }
 
 impl Wanted<'_> {
-    /// Opens the image's repository.
+    /// Opens the image's repository for a change.
     async fn open<A: Access>(&self, call: &Call) -> Result<Grant<A>, Refused> {
+        self.readable(call).await?;
+        if self.at.moment.is_some() {
+            return Err(moment::only_reading().into());
+        }
+        Ok(call.authorize::<A>(&self.at.key).await?)
+    }
+
+    /// Opens the image's repository for reading, as of the moment that the address says.
+    async fn read(&self, call: &Call) -> Result<Grant<Read>, Refused> {
+        let grant = self.readable(call).await?;
+        let Some(moment) = &self.at.moment else { return Ok(grant) };
+        let shape = "a time in UTC such as at-20260131t120000z";
+        let instant = moment::read(&grant, moment.at, &self.parts.method, shape);
+        Ok(grant.as_of(Some(instant.map_err(|problem| Refused::about(About::Name, problem))?)))
+    }
+
+    async fn readable(&self, call: &Call) -> Result<Grant<Read>, Refused> {
         let unknown = |problem| Refused::about(About::Name, problem);
         let readable = call.authorize::<Read>(&self.at.key).await.map_err(|error| unknown(error.into()))?;
         if readable.repo().format != "oci" {
             let why = format!("the repository {} is not one of images", self.at.key);
             return Err(unknown(Problem::not_found(why)));
         }
-        Ok(call.authorize::<A>(&self.at.key).await?)
+        Ok(readable)
     }
 
     fn package(&self) -> formats::PackageAt {
