@@ -5,6 +5,7 @@
 mod archives;
 mod hosted;
 mod images;
+mod members;
 mod wares;
 
 use std::time::Duration;
