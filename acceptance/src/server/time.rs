@@ -16,7 +16,22 @@ const TIMES: [(&str, &[&str]); 7] = [
     ("outlooks", &["checked_at"]),
 ];
 
+/// Longer than it takes until what happened is settled.
+const HOUR: Duration = Duration::from_secs(3600);
+
 impl Server {
+    /// A moment after everything that has happened so far and before everything that comes, an hour from both. Makes a
+    /// repository of this name.
+    pub async fn moment(&self, repo: &str) -> Result<String> {
+        self.let_pass(HOUR)?;
+        self.repository(repo, "raw").await?;
+        let admin = self.admin()?;
+        admin.put(&format!("/repository/{repo}/now")).body("now").send().await?.expect(&[201])?;
+        self.let_pass(HOUR)?;
+        let versions = admin.get(&format!("/v1/repos/{repo}/packages/versions?package=now")).send().await?;
+        versions.expect(&[200])?.string("/items/0/publishedAtUtc")
+    }
+
     /// Lets everything that was published, marked, moved, withdrawn and observed be older by `span`. Documents that the
     /// server remembers stay as they are until their package changes.
     pub fn let_pass(&self, span: Duration) -> Result<()> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::wares::{FORMATS, Ware};
-use super::{FOR_GOOD, ask, moment};
+use super::{FOR_GOOD, ask};
 use crate::remotes::shelf::of;
 use crate::site::{Site, ensure};
 
@@ -57,7 +57,7 @@ async fn a_repository_is_read_as_it_was(backing: Backing) -> Result<()> {
             of(ware.0, ware.publish(&site.admin, version).await)?;
         }
     }
-    let then = format!("@{}", moment(&site, "first").await?);
+    let then = format!("@{}", site.server.moment("first").await?);
     let mut before = Vec::new();
     for ware in FORMATS.map(Ware) {
         let bytes = ask(site.admin.get(&ware.file("", "0.1.0"))).await?.expect(&[200])?.body;
@@ -87,7 +87,7 @@ async fn a_repository_is_read_as_it_was(backing: Backing) -> Result<()> {
         }
     }
     // A withdrawal of then is one for ever, whatever was restored since.
-    let then = format!("@{}", moment(&site, "second").await?);
+    let then = format!("@{}", site.server.moment("second").await?);
     for (ware, id) in FORMATS.map(Ware).into_iter().zip(withdrawn) {
         ware.act(&site, &id, "restore").await?;
         ask(site.admin.get(&ware.file("", "0.2.0"))).await?.expect(&[200])?;
@@ -113,7 +113,7 @@ async fn scaled_a_repository_is_read_as_it_was() -> Result<()> {
 #[tokio::test]
 async fn only_settled_moments_can_be_read_and_nothing_else_is_possible() -> Result<()> {
     let site = Site::embedded().await?;
-    let then = moment(&site, "files").await?;
+    let then = site.server.moment("files").await?;
     let colons = then.replace(':', "%3A");
     for written in [format!("@{then}"), format!("%40{colons}"), format!("@{colons}")] {
         let path = format!("/repository/files{written}/now");
@@ -176,7 +176,7 @@ async fn clients_change_nothing_through_a_moment() -> Result<()> {
         ware.shelf(&site).await?;
         ware.publish(&site.admin, "0.1.0").await?;
     }
-    let then = moment(&site, "clock").await?;
+    let then = site.server.moment("clock").await?;
     let login = serde_json::json!({"name": "admin", "password": "secret"});
     for request in [
         site.admin.put(&format!("/repository/npm@{then}/-/user/org.couchdb.user:admin")).json(&login),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{FOR_GOOD, ask, compact, moment};
+use super::{FOR_GOOD, ask, compact};
 use crate::remotes::shelf::{hex, remote};
 use crate::remotes::upstream::{Say, Upstream};
 use crate::site::{Site, ensure};
@@ -59,7 +59,7 @@ async fn images_are_pulled_as_they_were(site: Site) -> Result<()> {
     let old = push(&site, "v1", "old", None).await?;
     let gone = push(&site, "gone", "gone", None).await?;
     push(&site, "", "signature", Some(&old)).await?;
-    let moment = compact(&moment(&site, "clock").await?);
+    let moment = compact(&site.server.moment("clock").await?);
     let repo = format!("images/{moment}/team/app");
     let new = push(&site, "v1", "new", None).await?;
     push(&site, "v2", "new", None).await?;
@@ -105,7 +105,7 @@ async fn a_moment_is_judged_by_its_repository_and_only_read() -> Result<()> {
     let site = Site::embedded().await?;
     ask(site.admin.post("/v1/repos").json(&json!({"repoKey": "images", "format": "oci"}))).await?.expect(&[201])?;
     let old = push(&site, "v1", "old", None).await?;
-    let moment = compact(&moment(&site, "clock").await?);
+    let moment = compact(&site.server.moment("clock").await?);
     let at = format!("/v2/images/{moment}/team/app");
     let reader = site.person("reader", &["repo:images:read"]).await?;
     let scope = format!("repository:images/{moment}/team/app:pull,push");
@@ -156,7 +156,7 @@ async fn a_remote_registry_is_read_as_it_was_known() -> Result<()> {
     remote(&site, "there", "oci", &upstream.url(), json!({"indexSeconds": 0})).await?;
     let first = ask(manifest(&site, "there/app", "v1")).await?.expect(&[200])?;
     ensure(digest(&first) == digest_of(old.as_bytes()), format!("{:?}", first.headers))?;
-    let moment = compact(&moment(&site, "clock").await?);
+    let moment = compact(&site.server.moment("clock").await?);
     says("v1", &new);
     says("v2", &new);
     for tag in ["v1", "v2"] {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::wares::Ware;
-use super::{FOR_GOOD, ask, moment};
+use super::{FOR_GOOD, ask};
 use crate::remotes::shelf::{DECLARED, FORMATS, INDEXED, Shelf, noise, of, site};
 use crate::remotes::upstream::{Say, Upstream};
 use crate::site::{Site, ensure};
@@ -33,7 +33,7 @@ async fn heard(site: &Site, upstream: &Upstream) -> Result<Vec<Shelf>> {
 async fn of_an_upstream_is_told_what_was_known_then() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let shelves = heard(&site, &upstream).await?;
-    let then = moment(&site, "clock").await?;
+    let then = site.server.moment("clock").await?;
     let of_then = |shelf: &Shelf| shelf.at(&format!("{}@{then}", shelf.key()));
     let mut indexes = Vec::new();
     for shelf in shelves.iter().filter(|shelf| INDEXED.contains(&shelf.format)) {
@@ -81,7 +81,7 @@ async fn of_an_upstream_is_told_what_was_known_then() -> Result<()> {
 async fn other_bytes_than_those_of_then_are_not_served() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let shelves = heard(&site, &upstream).await?;
-    let then = moment(&site, "clock").await?;
+    let then = site.server.moment("clock").await?;
     for shelf in shelves.iter().filter(|shelf| DECLARED.contains(&shelf.format)) {
         let past = shelf.at(&format!("{}@{then}", shelf.key()));
         // Not fetched yet, and others by now where they were: they are not kept.
@@ -104,7 +104,7 @@ async fn what_was_fetched_and_withdrawn_is_as_it_was() -> Result<()> {
     for shelf in &shelves {
         of(shelf.format, ask(shelf.get_file(&site.admin)).await?.expect(&[200]))?;
     }
-    let then = moment(&site, "clock").await?;
+    let then = site.server.moment("clock").await?;
     for shelf in &shelves {
         let key = shelf.key();
         let package = ask(site.admin.get(&format!("/v1/repos/{key}/packages"))).await?.expect(&[200])?;
@@ -133,7 +133,7 @@ async fn the_rules_of_today_hold_for_every_moment() -> Result<()> {
     for shelf in &shelves {
         of(shelf.format, ask(shelf.get_file(&site.admin)).await?.expect(&[200]))?;
     }
-    let then = moment(&site, "clock").await?;
+    let then = site.server.moment("clock").await?;
     for shelf in &shelves {
         let rules = json!({"rules": [{"kind": "block", "pattern": "*", "reason": "found out today"}]});
         ask(site.admin.put(&format!("/v1/repos/{}/rules", shelf.key())).json(&rules)).await?.expect(&[200])?;
@@ -166,7 +166,7 @@ async fn each_member_is_read_as_of_the_same_moment() -> Result<()> {
         put_together(&site, &all, shelf.format, &[&own, shelf.key()], json!({})).await?;
         of(shelf.format, ask(shelf.at(&all).get_file(&site.admin)).await?.expect(&[200]))?;
     }
-    let then = moment(&site, "clock").await?;
+    let then = site.server.moment("clock").await?;
     for shelf in &shelves {
         let (own, all) = (format!("{}-own", shelf.format), format!("{}-all", shelf.format));
         let past = shelf.at(&format!("{all}@{then}"));
@@ -190,7 +190,8 @@ async fn each_member_is_read_as_of_the_same_moment() -> Result<()> {
         let put = site.admin.put(&past.our_file()).body(Bytes::from_static(b"x"));
         ask(put).await?.expect(&[405])?;
     }
-    let listed = ask(site.admin.get(&format!("/repository/raw-all@{then}/files/?format=json"))).await?.expect(&[200])?;
+    let listed =
+        ask(site.admin.get(&format!("/repository/raw-all@{then}/files/?format=json"))).await?.expect(&[200])?;
     ensure(listed.json()?["items"][0]["size"] == 3000, listed.text())?;
     Ok(())
 }
@@ -204,7 +205,7 @@ async fn hosted_members_are_as_they_were() -> Result<()> {
         put_together(&site, &format!("{}-all", ware.0), ware.0, &[ware.0], json!({})).await?;
         ware.publish(&site.admin, "0.1.0").await?;
     }
-    let then = moment(&site, "clock").await?;
+    let then = site.server.moment("clock").await?;
     for ware in super::wares::FORMATS.map(Ware) {
         ware.publish(&site.admin, "0.2.0").await?;
         let through = |path: String| path.replacen(ware.0, &format!("{}-all@{then}", ware.0), 1);
