@@ -109,6 +109,7 @@ class Ours(Server):
             "ARTIFORTRESS_BOOTSTRAP_TOKEN": self.bootstrap,
             "ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE": "10000000",
             "ARTIFORTRESS_QUOTA_DEFAULT_STORAGE_GIB": "1000",
+            "ARTIFORTRESS_PRIVATE_UPSTREAMS": "127.0.0.0/8",
             **{name: os.environ[name] for name in ("LD_PRELOAD", "BENCH_SYNC_US") if name in os.environ},
             **(backing or {}),
         }

@@ -28,6 +28,10 @@ fn read(format: &dyn Format, bytes: &[u8]) -> Option<()> {
     let (rest, media_type) = (line()?, line()?);
     let upstream = format.upstream()?;
     let asked = Asked { as_written: true, ..Asked::plain(Method::Get, rest) };
+    if let Some(relay) = upstream.relay(&asked) {
+        expect_target(&relay.ask.target);
+        return (relay.sound)(lines.next().unwrap_or_default()).then_some(());
+    }
     let (at, wanted, view) = match format.parse(&asked).ok()? {
         Operation::Index(at, view) => (at, None, view),
         Operation::Part(at, part, view) => (at, Some((part, true)), view),

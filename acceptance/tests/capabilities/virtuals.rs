@@ -370,3 +370,23 @@ async fn what_is_published_is_seen_through_every_process() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn settings_that_are_not_named_stay() -> Result<()> {
+    let site = site().await?;
+    hosted(&site, "own", "npm").await?;
+    put_together(&site, "all", "npm", &["own"], json!({"deployTo": "own", "hostedFirst": false})).await?;
+    let change = |settings: Value| site.admin.patch("/v1/repos/all").json(&json!({"settings": {"virtual": settings}}));
+    let kept = async || -> Result<Value> {
+        let found: Value = serde_json::from_slice(&ask(site.admin.get("/v1/repos/all")).await?.expect(&[200])?.body)?;
+        Ok(found["settings"]["virtual"].clone())
+    };
+    ask(change(json!({"hostedClaims": false}))).await?.expect(&[200])?;
+    let all = json!({"deployTo": "own", "hostedFirst": false, "hostedClaims": false});
+    ensure(kept().await? == all, format!("{}", kept().await?))?;
+    ask(change(json!({"deployTo": null}))).await?.expect(&[200])?;
+    ensure(kept().await? == json!({"hostedFirst": false, "hostedClaims": false}), format!("{}", kept().await?))?;
+    ask(change(json!({"merging": "whatever"}))).await?.expect(&[400])?;
+    ask(change(Value::Null)).await?.expect(&[200])?;
+    ensure(kept().await? == json!({"hostedFirst": true, "hostedClaims": true}), format!("{}", kept().await?))
+}

@@ -54,7 +54,7 @@ pub use say::{Answer, Document, Refused, Site};
 pub use setup::{Place, Setup};
 pub use tokens::{Rights, TokenDeed, TokenLine, TokenWanted, Tokens};
 pub use upstream::{
-    Ask, Contents, Dated, Direct, Known, KnownFile, KnownVersion, Origin, Said, Unreadable, Upstream, Wanting,
+    Ask, Contents, Dated, Direct, Known, KnownFile, KnownVersion, Origin, Relay, Said, Unreadable, Upstream, Wanting,
 };
 
 /// What a format knows.

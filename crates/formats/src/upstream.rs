@@ -7,7 +7,7 @@ use crate::checksum::Algorithm;
 use crate::content::Named;
 use crate::facts::{FileFacts, Head, VersionFacts, VersionHead};
 use crate::intake::{Release, ReleaseFile, Sums};
-use crate::operation::PackageAt;
+use crate::operation::{Asked, PackageAt};
 
 /// A format whose packages can come from another server.
 pub trait Upstream: Send + Sync {
@@ -40,6 +40,11 @@ pub trait Upstream: Send + Sync {
 
     /// Where an answer in pages goes on, by its `Link` (RFC 8288). Its pages are read as one body, one after the other.
     fn next_page(&self, _ask: &Ask, _link: &str) -> Option<Ask> {
+        None
+    }
+
+    /// What is passed on as the upstream says it. `None`: the address is something else.
+    fn relay(&self, _asked: &Asked<'_>) -> Option<Relay> {
         None
     }
 
@@ -81,6 +86,21 @@ pub enum Dated {
     Version,
     /// The time at which a file was last changed is its own; the answer to [`Wanting::One`] says that of a version.
     File,
+}
+
+/// An answer of an upstream that clients prove true by signatures, and get as it came: no repository of ours makes such.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    /// What is asked.
+    pub ask: Ask,
+    /// The package that it names: who asks tells the upstream its name.
+    pub package: Option<PackageAt>,
+    /// What it is, whatever the upstream calls it.
+    pub media_type: &'static str,
+    /// Whether it never changes once it is there.
+    pub forever: bool,
+    /// Whether bytes can be such an answer: pages that tell of errors are none.
+    pub sound: fn(&[u8]) -> bool,
 }
 
 /// What of a package is wanted.

@@ -1,13 +1,9 @@
 //! Repositories: making, listing, changing, retiring; who holds which role on them.
 
-use std::fmt;
-
 use formats::Format;
 use model::state::RepoKind;
 use model::{RefName, RefPattern, RepoKey, Role, Subject};
-use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value as Json};
+use serde::{Deserialize, Serialize};
 use store::repositories::{
     Binding, CreateRepository, Repository, RetireRepository, SetBinding, UpdateRepository, UpstreamColumns, bindings,
     list,
@@ -16,6 +12,7 @@ use store::repositories::{
 use crate::authorize::{Admin, Grant, TenantAdmin, TenantGrant};
 use crate::call::Call;
 use crate::error::{Error, Result};
+use crate::settings_change::{SettingsChange, with_named};
 use crate::upstreams::{UpstreamAuth, UpstreamSettings, UpstreamUrl, Wish};
 use crate::versions::format_of;
 use crate::virtuals::{VirtualSettings, check_members, no_virtuals};
@@ -66,7 +63,7 @@ impl RepoSettings {
     }
 
     /// Each is judged by itself, so that some of them can be changed without a look at the others.
-    fn check(&self, format: &'static dyn Format, kind: RepoKind) -> Result<()> {
+    pub(crate) fn check(&self, format: &'static dyn Format, kind: RepoKind) -> Result<()> {
         match (kind, &self.upstream) {
             (RepoKind::Remote, upstream) => {
                 self.expect_nothing_of_publishing()?;
@@ -108,69 +105,6 @@ impl RepoSettings {
             )),
             None => Ok(()),
         }
-    }
-}
-
-/// Some of the settings: what is not named stays as it is.
-#[derive(Clone, Debug)]
-pub struct SettingsChange {
-    named: Map<String, Json>,
-    /// What the named ones mean, the others at their defaults.
-    meant: RepoSettings,
-}
-
-impl SettingsChange {
-    /// The named ones; 400 where a repository of this format and kind cannot have them.
-    fn named_for(self, format: &'static dyn Format, kind: RepoKind) -> Result<Map<String, Json>> {
-        self.meant.check(format, kind)?;
-        Ok(self.named)
-    }
-
-    /// What is named of the upstream.
-    fn upstream(&self) -> Option<&Json> {
-        self.named.get("upstream")
-    }
-}
-
-impl<'de> Deserialize<'de> for SettingsChange {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> std::result::Result<Self, D::Error> {
-        let named = source.deserialize_map(Named)?;
-        let meant = RepoSettings::deserialize(Json::Object(named.clone())).map_err(D::Error::custom)?;
-        Ok(Self { named, meant })
-    }
-}
-
-/// Reads settings one by one, so that what is wrong with one is said at its place.
-struct Named;
-
-impl<'de> Visitor<'de> for Named {
-    type Value = Map<String, Json>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a map")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut source: A) -> std::result::Result<Self::Value, A::Error> {
-        let mut named = Map::new();
-        while let Some(name) = source.next_key::<String>()? {
-            let value = source.next_value_seed(Setting(&name))?;
-            named.insert(name, value);
-        }
-        Ok(named)
-    }
-}
-
-/// A setting of this name.
-struct Setting<'a>(&'a str);
-
-impl<'de> DeserializeSeed<'de> for Setting<'_> {
-    type Value = Json;
-
-    fn deserialize<D: Deserializer<'de>>(self, source: D) -> std::result::Result<Json, D::Error> {
-        let value = Json::deserialize(source)?;
-        let alone = Map::from_iter([(self.0.to_owned(), value.clone())]);
-        RepoSettings::deserialize(Json::Object(alone)).map_err(D::Error::custom)?;
-        Ok(value)
     }
 }
 
@@ -311,7 +245,8 @@ impl Grant<Admin> {
         let (format, kind) = (format_of(self.repo())?, self.repo().kind);
         let wish = Wish { url: change.upstream_url, auth: change.upstream_auth };
         let mut expected_revision = change.expected_revision;
-        let named_upstream = change.settings.as_ref().and_then(SettingsChange::upstream).cloned();
+        let named = |setting| change.settings.as_ref().and_then(|change| change.of(setting)).cloned();
+        let (named_upstream, named_virtual) = (named("upstream"), named("virtual"));
         let mut settings = change.settings.map(|settings| settings.named_for(format, kind)).transpose()?;
         let mut upstream = UpstreamColumns::default();
         if kind != RepoKind::Remote {
@@ -326,6 +261,14 @@ impl Grant<Admin> {
                 let treated = serde_json::to_value(treated).map_err(|error| Error::Defect(error.to_string()))?;
                 settings.insert("upstream".to_owned(), treated);
             }
+        }
+        if let (Some(settings), Some(named)) = (&mut settings, named_virtual) {
+            let now = self.call().repository_now(&self.repo().key).await?;
+            let kept = RepoSettings::of(&now)?.virtual_.unwrap_or_default();
+            let treated = with_named("settings.virtual", &kept, &named)?;
+            expected_revision = expected_revision.or(Some(now.revision));
+            let treated = serde_json::to_value(treated).map_err(|error| Error::Defect(error.to_string()))?;
+            settings.insert("virtual".to_owned(), treated);
         }
         if let Some(members) = &change.members {
             match kind {

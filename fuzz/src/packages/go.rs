@@ -45,5 +45,11 @@ pub(crate) fn upstreams() -> Vec<Vec<u8>> {
     vec![
         answers::write("example.com/tool/@v/list", "", &[list, latest]),
         answers::write("example.com/tool/@v/main.info", "", &[r#"{"Version":"v1.0.0"}"#]),
+        answers::write(
+            "sumdb/sum.example.org/lookup/example.com/!a/tool@v1.0.0",
+            "",
+            &["1\na v1 h1:x=\n\n\u{2014} s x\n"],
+        ),
+        answers::write("sumdb/sum.example.org/tile/8/data/x001/002.p/3", "", &["a v1 h1:x=\n"]),
     ]
 }

@@ -105,5 +105,6 @@ pub(crate) fn upstreams() -> Vec<Vec<u8>> {
         answers::write("@acme/tool", "application/json", &[&scoped.to_string()]),
         answers::write("tool", "application/json", &[bare]),
         answers::write("JSONStream", "application/json", &[&loud]),
+        answers::write("-/npm/v1/attestations/@acme%2ftool@1.0.0", "", &[r#"{"attestations":[]}"#]),
     ]
 }

@@ -5,6 +5,7 @@ mod crowd;
 mod failure;
 mod lies;
 mod ours;
+mod relays;
 pub(crate) mod shelf;
 mod stale;
 pub(crate) mod upstream;

@@ -47,13 +47,36 @@ fn sound() -> Vec<u8> {
     archive(&[("a-1.0.0/Cargo.toml", tar::EntryType::Regular, CARGO_TOML.as_bytes())])
 }
 
+/// A crate whose `Cargo.toml` says the same as the metadata.
+fn stating(metadata: &Value) -> Vec<u8> {
+    let mut text = CARGO_TOML.to_owned();
+    for one in metadata["deps"].as_array().into_iter().flatten() {
+        let word = |field: &str| one[field].as_str();
+        let kind = word("kind").filter(|kind| *kind != "normal").map(|kind| format!("{kind}-")).unwrap_or_default();
+        let target = word("target").map(|target| format!("target.{target:?}.")).unwrap_or_default();
+        let name = word("explicit_name_in_toml").or(word("name")).unwrap_or_default();
+        text += &format!("[{target}{kind}dependencies.{name}]\nversion = {}\n", one["version_req"]);
+        text += &word("explicit_name_in_toml").map(|_| format!("package = {}\n", one["name"])).unwrap_or_default();
+        for (field, key) in
+            [("optional", "optional"), ("default_features", "default-features"), ("features", "features")]
+        {
+            text += &one.get(field).map(|value| format!("{key} = {value}\n")).unwrap_or_default();
+        }
+    }
+    text += "[features]\n";
+    for (name, values) in metadata["features"].as_object().into_iter().flatten() {
+        text += &format!("{name} = {values}\n");
+    }
+    archive(&[("a-1.0.0/Cargo.toml", tar::EntryType::Regular, text.as_bytes())])
+}
+
 /// The line of the index for this metadata.
 fn line(more: Value) -> Value {
     let mut metadata = json!({"name": "a", "vers": "1.0.0", "deps": [], "features": {}});
     for (key, value) in more.as_object().expect("an object") {
         metadata[key] = value.clone();
     }
-    let release = publish(&metadata, sound()).expect("a plan").release.expect("a release");
+    let release = publish(&metadata, stating(&metadata)).expect("a plan").release.expect("a release");
     let manifest: Value = serde_json::from_str(&release.manifest).expect("JSON");
     manifest["index"].clone()
 }
@@ -89,6 +112,48 @@ fn dependencies_are_turned_round_for_the_index() {
     assert_eq!((&foreign["target"], &foreign["features"]), (&json!("cfg(unix)"), &json!(["x"])));
     assert_eq!(foreign["default_features"], false);
     assert_eq!(line["rust_version"], "1.70");
+}
+
+#[test]
+fn the_archive_has_the_last_word_on_dependencies_and_features() {
+    let dependency = |more: Value| {
+        let mut one = json!({"name": "b", "version_req": "^1.2", "optional": true, "default_features": false,
+            "features": ["y", "x"], "target": "cfg(all(unix, target_os = \"linux\"))", "kind": "normal"});
+        one.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        json!({"name": "a", "vers": "1.0.0", "deps": [one], "features": {"f": ["dep:b"]}})
+    };
+    // The same in other words: no caret, other spaces, features in another order, an old spelling, tests' own crates.
+    let same = "[dev-dependencies.beside]\npath = \"../beside\"\n[features]\nf = [\"dep:b\"]\n\
+        [target.\"cfg(all(unix,target_os=\\\"linux\\\",))\".dependencies.b]\nversion = \"1.2\"\noptional = true\n\
+        default_features = false\nfeatures = [\"x\", \"y\"]\n";
+    let text = format!("{CARGO_TOML}{same}");
+    let stated = || archive(&[("a-1.0.0/Cargo.toml", tar::EntryType::Regular, text.as_bytes())]);
+    publish(&dependency(json!({})), stated()).expect("the same");
+    for (what, more) in [
+        ("another crate", json!({"name": "evil"})),
+        ("another crate behind the name", json!({"name": "evil", "explicit_name_in_toml": "b"})),
+        ("another requirement", json!({"version_req": "^1.3"})),
+        ("no option", json!({"optional": false})),
+        ("default features", json!({"default_features": true})),
+        ("fewer features", json!({"features": ["x"]})),
+        ("another platform", json!({"target": "cfg(unix)"})),
+        ("all platforms", json!({"target": null})),
+        ("another kind", json!({"kind": "build"})),
+    ] {
+        let refusal = publish(&dependency(more), stated()).expect_err(what);
+        assert_eq!(refusal.code, Code::Unprocessable, "{what}: {}", refusal.detail);
+        assert!(refusal.detail.contains("dependency"), "{what}: {}", refusal.detail);
+    }
+    let mut none = dependency(json!({}));
+    none["deps"] = json!([]);
+    let refusal = publish(&none, stated()).expect_err("hidden");
+    assert!(refusal.detail.contains("normal dependency b ^1.2 for cfg(all(unix,"), "{}", refusal.detail);
+    for features in [json!({}), json!({"f": []}), json!({"f": ["dep:b"], "g": []})] {
+        let mut other = dependency(json!({}));
+        other["features"] = features;
+        let refusal = publish(&other, stated()).expect_err("other features");
+        assert!(refusal.detail.contains("differ in the feature"), "{}", refusal.detail);
+    }
 }
 
 #[test]

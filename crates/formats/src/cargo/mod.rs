@@ -6,6 +6,8 @@ mod address;
 mod index;
 mod publish;
 mod remote;
+mod setup;
+mod stated;
 
 use std::sync::Arc;
 
@@ -170,6 +172,5 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod contents;
-mod setup;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::index::Manifest;
+use super::stated::{CargoToml, Dependency};
 use super::{Cargo, is_name, normal};
 use crate::paths::Paths;
 use crate::tarball::{self, broken, contradiction};
@@ -258,6 +259,21 @@ impl SentDependency {
             "package": renamed.map(|_| &self.name),
         })
     }
+
+    /// The same as `Cargo.toml` would state it.
+    fn plain(&self) -> Dependency {
+        let dependency = Dependency {
+            name: self.explicit_name_in_toml.as_ref().unwrap_or(&self.name).clone(),
+            package: self.name.clone(),
+            kind: self.kind.as_deref().unwrap_or("normal").to_owned(),
+            target: self.target.clone().unwrap_or_default(),
+            requirement: self.version_req.clone(),
+            optional: self.optional,
+            default_features: self.default_features,
+            features: self.features.iter().cloned().collect(),
+        };
+        dependency.plain()
+    }
 }
 
 /// The archive must be the crate that the metadata names: every member in its folder, and a
@@ -299,24 +315,11 @@ fn check_archive(sent: &Sent, archive: &mut StagedFile) -> Result<(), Refusal> {
     stated.ok_or_else(|| contradiction("the archive has no Cargo.toml")).and_then(|text| sent.agrees(&text))
 }
 
-#[derive(Deserialize)]
-struct CargoToml {
-    package: StatedPackage,
-}
-
-#[derive(Deserialize)]
-struct StatedPackage {
-    name: String,
-    version: String,
-    #[serde(default)]
-    links: Option<String>,
-}
-
 impl Sent {
     fn agrees(&self, cargo_toml: &str) -> Result<(), Refusal> {
         let stated: CargoToml = toml::from_str(cargo_toml)
             .map_err(|error| contradiction(format!("Cargo.toml in the archive cannot be read: {}", error.message())))?;
-        let package = stated.package;
+        let package = &stated.package;
         for (what, sent, stated) in [
             ("name", Some(&self.name), Some(&package.name)),
             ("version", Some(&self.vers), Some(&package.version)),
@@ -331,7 +334,8 @@ impl Sent {
                 )));
             }
         }
-        Ok(())
+        let dependencies = self.deps.iter().map(SentDependency::plain).collect();
+        stated.contradicts(dependencies, &self.features).map_or(Ok(()), |why| Err(contradiction(why)))
     }
 }
 

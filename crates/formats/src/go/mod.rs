@@ -10,6 +10,7 @@ mod pack;
 mod publish;
 mod remote;
 mod setup;
+mod sumdb;
 mod tree;
 mod version;
 

@@ -14,10 +14,10 @@ use serde::Deserialize;
 use super::names::{check_module, check_pair, escape, unescape};
 use super::publish::Manifest;
 use super::version::Version;
-use super::{Go, MOD, ZIP, location};
+use super::{Go, MOD, ZIP, location, sumdb};
 use crate::{
-    Ask, Dated, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums, Unreadable, Upstream, Wanting,
-    strict,
+    Ask, Asked, Dated, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Relay, Said, Sums, Unreadable,
+    Upstream, Wanting, strict,
 };
 
 /// The ref of the version that the upstream calls the latest.
@@ -43,6 +43,10 @@ impl Upstream for Go {
             }
             Wanting::Part(_) => Vec::new(),
         }
+    }
+
+    fn relay(&self, asked: &Asked<'_>) -> Option<Relay> {
+        sumdb::relay(asked)
     }
 
     fn read(

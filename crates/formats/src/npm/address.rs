@@ -26,7 +26,7 @@ pub(super) fn parse(asked: &Asked<'_>) -> Result<Operation, ParseError> {
 
 /// The address with the slash of a scoped name written plainly: clients write `@scope%2fname`, as one
 /// segment. No other separator may be hidden.
-fn plain(rest: &str) -> Cow<'_, str> {
+pub(super) fn plain(rest: &str) -> Cow<'_, str> {
     let scoped = |start: usize| {
         let segment = rest.get(start..)?;
         let segment = segment.split('/').next().unwrap_or(segment);

@@ -98,7 +98,7 @@ fn dist(name: &str, version: &str, file: &FileFacts, known: &Known, site: &Site<
         fields.insert("signatures".to_owned(), signatures);
     }
     let bundle = known.provenance.as_ref().and_then(|text| serde_json::from_str(text.get()).ok());
-    if let Some(kind) = bundle.as_ref().and_then(predicate) {
+    if let Some(kind) = bundle.as_ref().and_then(predicate).or_else(|| known.stated.clone()) {
         let url = format!("{}/-/npm/v1/attestations/{}@{version}", site.base, name.replace('/', "%2f"));
         fields.insert("attestations".to_owned(), json!({"url": url, "provenance": {"predicateType": kind}}));
     }

@@ -37,6 +37,9 @@ pub(super) struct Known {
     /// What an upstream signed: name, version and integrity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) signatures: Option<Box<RawValue>>,
+    /// What an upstream states of it when it is asked: the kind of the statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stated: Option<String>,
 }
 
 /// What the server knows better, or what nobody reads in an index.
@@ -241,6 +244,7 @@ impl Put {
             has_shrinkwrap: found.shrinkwrap,
             provenance: None,
             signatures: None,
+            stated: None,
         })
     }
 

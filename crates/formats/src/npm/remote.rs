@@ -6,15 +6,20 @@
 use std::collections::{HashMap, HashSet};
 
 use model::{EntryPath, Timestamp, VersionName};
+use semver::Version;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
+use super::address::plain;
 use super::digests::Digests;
 use super::names::{archive, clean, is_listed, is_name, place, tag, version_of};
 use super::object::{Object, text};
 use super::{Npm, body, publish};
+use crate::address::decode;
 use crate::links::Links;
-use crate::{Ask, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Unreadable, Upstream, Wanting, strict};
+use crate::{
+    Ask, Asked, Known, KnownFile, KnownVersion, Origin, PackageAt, Relay, Said, Unreadable, Upstream, Wanting, strict,
+};
 
 /// Versions of a package at most.
 const VERSIONS: usize = 100_000;
@@ -22,6 +27,10 @@ const VERSIONS: usize = 100_000;
 const WARNING: usize = 2000;
 /// The longest signatures of one version, in bytes; longer ones are not kept.
 const SIGNATURES: usize = 64 << 10;
+/// The longest name of what was stated of a version, in bytes.
+const PREDICATE: usize = 200;
+/// Where the keys are that versions are signed with.
+const KEYS: &str = "-/npm/v1/keys";
 
 impl Upstream for Npm {
     /// The whole packument: the short one tells no times.
@@ -62,6 +71,30 @@ impl Upstream for Npm {
         let ours = is_name(name) && archive(name, version) == file;
         ours.then(|| Origin::Listed(PackageAt::named(name)))
     }
+
+    /// The keys that the registry signs with, and what was stated of a version when it was published.
+    fn relay(&self, asked: &Asked<'_>) -> Option<Relay> {
+        if !asked.method.reads() || !asked.rest.starts_with("-/npm/v1/") {
+            return None;
+        }
+        let path = decode(&plain(asked.rest)).ok()?;
+        let (target, package) = match path.strip_prefix("-/npm/v1/attestations/") {
+            None if path == KEYS => (path, None),
+            None => return None,
+            Some(spec) => {
+                let (name, version) = spec.rsplit_once('@').filter(|(name, _)| is_name(name))?;
+                Version::parse(version).ok()?;
+                let target = format!("-/npm/v1/attestations/{}@{version}", name.replace('/', "%2f"));
+                (target, Some(PackageAt::named(name)))
+            }
+        };
+        let ask = Ask { target, accept: "application/json" };
+        Some(Relay { ask, package, media_type: "application/json", forever: false, sound: is_object })
+    }
+}
+
+fn is_object(body: &[u8]) -> bool {
+    strict::read(body).is_ok_and(|value| value.is_object())
 }
 
 /// Whether the packument of this name is what was asked for: a registry to which names that differ in case are one
@@ -181,8 +214,15 @@ fn attributes(
         has_shrinkwrap: says("_hasShrinkwrap"),
         provenance: None,
         signatures: dist.get("signatures").filter(|_| signed).and_then(signatures),
+        stated: dist.object("attestations").ok().flatten().and_then(|stated| self::stated(&stated)),
     };
     Some((known, digests))
+}
+
+/// What the upstream can be asked to state of a version.
+fn stated(attestations: &Object<'_>) -> Option<String> {
+    let kind = attestations.object("provenance").ok()??.text("predicateType")?;
+    (kind.len() <= PREDICATE).then_some(kind)
 }
 
 fn signatures(list: &RawValue) -> Option<Box<RawValue>> {

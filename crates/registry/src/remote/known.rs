@@ -167,13 +167,17 @@ impl Grant<Read> {
 
     /// What was known before, as if the upstream had failed.
     fn without_news(&self, remote: &Remote, heard: Vec<Heard>, why: &Error) -> Result<Vec<Heard>> {
-        let now = self.ambient().now();
-        let before = |heard| match heard {
-            Heard::New { before, .. } => remote.believe_still(before, now, why.clone()),
-            other => Ok(other),
-        };
         let news = heard.iter().any(|heard| matches!(heard, Heard::New { .. }));
+        let before = |heard| self.still_known(remote, heard, why);
         if news { heard.into_iter().map(before).collect() } else { Err(why.clone()) }
+    }
+
+    /// The same, of one answer.
+    pub(super) fn still_known(&self, remote: &Remote, heard: Heard, why: &Error) -> Result<Heard> {
+        match heard {
+            Heard::New { before, .. } => remote.believe_still(before, self.ambient().now(), why.clone()),
+            other => Ok(other),
+        }
     }
 
     pub(super) async fn understand(

@@ -14,6 +14,7 @@ mod known;
 mod look;
 mod object;
 mod overlay;
+mod relay;
 mod shown;
 mod sift;
 mod source;

@@ -11,6 +11,7 @@ use super::auth::UpstreamAuth;
 use super::settings::UpstreamSettings;
 use crate::error::{Error, Result};
 use crate::registry::Registry;
+use crate::settings_change::with_named;
 
 /// What is asked for of an upstream; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
@@ -87,12 +88,7 @@ fn elsewhere(field: &'static str) -> Error {
 
 /// The settings with those that are named in place of theirs; null is the default.
 fn merged(before: &UpstreamSettings, named: &Json) -> Result<UpstreamSettings> {
-    let wrong = |why: serde_json::Error| Error::bad_field("settings.upstream", format!("settings.upstream: {why}"));
-    let Json::Object(named) = named else { return Ok(UpstreamSettings::default()) };
-    let kept = serde_json::to_value(before).map_err(|error| Error::Defect(error.to_string()))?;
-    let mut all = kept.as_object().cloned().unwrap_or_default();
-    all.extend(named.clone());
-    let settings: UpstreamSettings = serde_json::from_value(Json::Object(all)).map_err(wrong)?;
+    let settings = with_named("settings.upstream", before, named)?;
     settings.check()?;
     Ok(settings)
 }

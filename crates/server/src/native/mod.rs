@@ -16,6 +16,7 @@ mod moment;
 pub(crate) mod oci;
 mod receive;
 mod refused;
+mod relay;
 mod shelf;
 mod store_file;
 mod stream;
@@ -121,6 +122,9 @@ async fn perform(
 ) -> Result<Response, Problem> {
     let call = readable.call();
     let place = || Place::of(readable, parts);
+    if let Some(passed_on) = relay::answer(readable, format, parts, rest).await? {
+        return Ok(passed_on);
+    }
     let operation = match parse(format, readable.repo().kind, parts, rest) {
         Err(problem) if problem.status() == StatusCode::NOT_FOUND && shelf::is_asked_for(parts, rest) => {
             return shelf::show(readable, parts).await;
