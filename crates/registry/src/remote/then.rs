@@ -60,7 +60,11 @@ impl Grant<Read> {
         Ok(Some(Arc::new(Seen { answers, known, changed_at, stale_since: None })))
     }
 
-    pub(super) async fn answer_then(&self, target: &str, instant: Instant) -> Result<Option<observations::Observation>> {
+    pub(super) async fn answer_then(
+        &self,
+        target: &str,
+        instant: Instant,
+    ) -> Result<Option<observations::Observation>> {
         let repo = self.repo_id();
         let look =
             async |session: &mut store::Session<'_>| observations::find_at(session, repo, target, instant.at()).await;

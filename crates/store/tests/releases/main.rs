@@ -7,6 +7,7 @@ mod deployments;
 mod engines;
 mod in_order;
 mod locks;
+mod moments;
 
 use again::{
     fixed_refs_stay, the_same_version_comes_again_and_back, versions_that_belong_to_another_are_found,
@@ -25,6 +26,9 @@ use in_order::{
 use locks::{uploads_of_the_same_bytes_do_not_stop_each_other, versions_that_move_one_ref_do_not_stop_each_other};
 use model::state::MarkKind;
 use model::{EntryPath, RefName, RepoId, VersionName};
+use moments::{
+    a_package_is_read_as_it_was, files_are_there_from_when_they_joined, of_intervals_that_overlap_the_last_one_holds,
+};
 use store::blobs::NewBody;
 use store::facts;
 use store::marks::SetMark;
@@ -62,6 +66,9 @@ both! {
     a_fixed_ref_stays_with_the_first_of_two_deployments;
     versions_that_move_one_ref_do_not_stop_each_other;
     uploads_of_the_same_bytes_do_not_stop_each_other;
+    a_package_is_read_as_it_was;
+    files_are_there_from_when_they_joined;
+    of_intervals_that_overlap_the_last_one_holds;
 }
 
 fn release(bench: &Bench, repo: RepoId, version: &str, files: &[(&str, u8)]) -> PublishRelease {
