@@ -47,6 +47,11 @@ async fn rules_and_age() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_old_build() -> Result<()> {
+    follow("docs/guide/reproducing-an-old-build.md").await
+}
+
+#[tokio::test]
 async fn running() -> Result<()> {
     follow("docs/operate/running.md").await
 }

@@ -4,6 +4,7 @@ mod binary;
 mod persona;
 mod plan;
 mod process;
+mod time;
 
 use std::fs;
 use std::net::SocketAddr;

@@ -7,6 +7,7 @@ mod doors;
 mod files;
 mod identity;
 mod input;
+mod moments;
 mod operations;
 mod pages;
 mod remotes;

@@ -24,14 +24,20 @@ async fn ask(request: Request) -> Result<Answer> {
 }
 
 /// Makes a virtual repository.
-async fn put_together(site: &Site, key: &str, format: &str, members: &[&str], settings: Value) -> Result<()> {
+pub(crate) async fn put_together(
+    site: &Site,
+    key: &str,
+    format: &str,
+    members: &[&str],
+    settings: Value,
+) -> Result<()> {
     let body = json!({"repoKey": key, "format": format, "repoType": "virtual", "memberRepos": members,
         "settings": {"virtual": settings}});
     ask(site.admin.post("/v1/repos").json(&body)).await?.expect(&[201])?;
     Ok(())
 }
 
-async fn hosted(site: &Site, key: &str, format: &str) -> Result<()> {
+pub(crate) async fn hosted(site: &Site, key: &str, format: &str) -> Result<()> {
     ask(site.admin.post("/v1/repos").json(&json!({"repoKey": key, "format": format}))).await?.expect(&[201])?;
     Ok(())
 }
@@ -48,21 +54,26 @@ fn tgz(path: &str, text: &str) -> Result<Vec<u8>> {
 
 /// Publishes `name` 0.1.0 at `key`, as the clients of its format do.
 fn publishes(by: &Persona, format: &str, key: &str, name: &str) -> Result<Request> {
+    publishes_version(by, format, key, name, "0.1.0")
+}
+
+/// The same for another version.
+pub(crate) fn publishes_version(by: &Persona, format: &str, key: &str, name: &str, version: &str) -> Result<Request> {
     let at = format!("/repository/{key}");
     Ok(match format {
         "npm" => {
-            let manifest = json!({"name": name, "version": "0.1.0"});
+            let manifest = json!({"name": name, "version": version});
             let data = STANDARD.encode(tgz("package/package.json", &manifest.to_string())?);
-            let body = json!({"_id": name, "name": name, "dist-tags": {"latest": "0.1.0"},
-                "versions": {"0.1.0": manifest},
-                "_attachments": {format!("{name}-0.1.0.tgz"): {"content_type": "application/octet-stream", "data": data}}});
+            let body = json!({"_id": name, "name": name, "dist-tags": {"latest": version},
+                "versions": {version: manifest},
+                "_attachments": {format!("{name}-{version}.tgz"): {"content_type": "application/octet-stream", "data": data}}});
             by.put(&format!("{at}/{name}")).json(&body)
         }
         "cargo" => {
-            let manifest = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");
-            let archive = tgz(&format!("{name}-0.1.0/Cargo.toml"), &manifest)?;
+            let manifest = format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\n");
+            let archive = tgz(&format!("{name}-{version}/Cargo.toml"), &manifest)?;
             let told =
-                json!({"name": name, "vers": "0.1.0", "deps": [], "features": {}, "authors": [], "description": "d",
+                json!({"name": name, "vers": version, "deps": [], "features": {}, "authors": [], "description": "d",
                 "license": "MIT", "keywords": [], "categories": [], "badges": {}, "links": null})
                 .to_string();
             let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
@@ -70,14 +81,14 @@ fn publishes(by: &Persona, format: &str, key: &str, name: &str) -> Result<Reques
             by.put(&format!("{at}/api/v1/crates/new")).body(Bytes::from(body))
         }
         "pypi" => {
-            let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\n");
-            let archive = tgz(&format!("{name}-0.1.0/PKG-INFO"), &metadata)?;
+            let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
+            let archive = tgz(&format!("{name}-{version}/PKG-INFO"), &metadata)?;
             let fields = [
                 (":action", "file_upload"),
                 ("protocol_version", "1"),
                 ("metadata_version", "2.1"),
                 ("name", name),
-                ("version", "0.1.0"),
+                ("version", version),
                 ("filetype", "sdist"),
                 ("pyversion", "source"),
             ];
@@ -85,7 +96,7 @@ fn publishes(by: &Persona, format: &str, key: &str, name: &str) -> Result<Reques
                 format!("--cut\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n")
             });
             let file = format!(
-                "--cut\r\nContent-Disposition: form-data; name=\"content\"; filename=\"{name}-0.1.0.tar.gz\"\r\n\r\n"
+                "--cut\r\nContent-Disposition: form-data; name=\"content\"; filename=\"{name}-{version}.tar.gz\"\r\n\r\n"
             );
             let body = [fields.concat().as_bytes(), file.as_bytes(), &archive, b"\r\n--cut--\r\n"].concat();
             by.post(&format!("{at}/"))

@@ -10,6 +10,7 @@ mod go;
 mod maven;
 mod maven_atomic;
 mod maven_wire;
+mod moments;
 mod node;
 mod npm;
 mod npm_login;

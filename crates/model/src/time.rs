@@ -17,6 +17,17 @@ impl Timestamp {
         Some(Self(parsed.timestamp_micros()))
     }
 
+    /// Parses a moment that somebody means: RFC 3339, or a date, which is its first moment in UTC.
+    pub fn parse_moment(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| (text.len() == 10).then(|| Self::parse(&format!("{text}T00:00:00Z"))).flatten())
+    }
+
+    /// Parses `20260101t000000z`: UTC, for where neither colons nor capital letters may stand.
+    pub fn parse_compact(text: &str) -> Option<Self> {
+        let time = chrono::NaiveDateTime::parse_from_str(text, "%Y%m%dt%H%M%Sz").ok()?;
+        Some(Self(time.and_utc().timestamp_micros())).filter(|_| is_compact(text))
+    }
+
     /// This instant, later by `span` (saturating).
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
@@ -46,6 +57,16 @@ impl Timestamp {
         let time = DateTime::<Utc>::from_timestamp(self.unix_seconds(), 0).unwrap_or_default();
         time.to_rfc3339_opts(SecondsFormat::Secs, true)
     }
+}
+
+/// Whether a text has the shape of a compact moment, be there one or not.
+pub fn is_compact(text: &str) -> bool {
+    text.len() == 16
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            8 => byte == b't',
+            15 => byte == b'z',
+            _ => byte.is_ascii_digit(),
+        })
 }
 
 impl std::fmt::Display for Timestamp {
@@ -119,6 +140,24 @@ mod tests {
         assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
         assert_eq!(Timestamp::parse("2025-11-21T05:40:00.123456+01:00"), Some(at));
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn moments_are_written_in_full_as_a_day_or_compactly() {
+        let new_year = Timestamp::parse("2026-01-01T00:00:00Z");
+        assert!(new_year.is_some());
+        for same in ["2026-01-01", "2026-01-01T00:00:00Z", "2026-01-01t00:00:00z", "2026-01-01T02:00:00+02:00"] {
+            assert_eq!(Timestamp::parse_moment(same), new_year, "{same}");
+        }
+        for none in ["", "2026", "2026-13-01", "2026-02-30", "2026-01-01T", "2026-01-01T00:00:00", "20260101", "now"] {
+            assert_eq!(Timestamp::parse_moment(none), None, "{none}");
+        }
+        assert_eq!(Timestamp::parse_compact("20260101t000000z"), new_year);
+        for none in ["20261301t000000z", "20260101T000000Z", "20260101t000000", "2026101t0000000z", "20260101t240000z"]
+        {
+            assert_eq!(Timestamp::parse_compact(none), None, "{none}");
+        }
+        assert!(is_compact("20261301t000000z") && !is_compact("2026-01-01") && !is_compact("at-home-and-away"));
     }
 
     #[test]

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use model::state::RepoKind;
 use model::{Ambient, Code, Reason, Refusal, RepoId, RepoKey, Role, Scope, TenantId, TenantRole};
-use store::Store;
 use store::blobs::Reach;
 use store::events::Act;
 use store::repositories::Repository;
+use store::{Store, When};
 
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::identity::Caller;
+use crate::instant::Instant;
 use crate::registry::{Moment, Registry, Settings};
 
 /// What a grant allows on a repository.
@@ -63,6 +64,8 @@ accesses! {
 pub struct Grant<A> {
     call: Call,
     repo: Arc<Repository>,
+    /// As of when it is read; only grants to read have one.
+    instant: Option<Instant>,
     access: PhantomData<A>,
 }
 
@@ -87,7 +90,7 @@ impl Call {
             Some(repo) if allowed && A::ROLE == Role::Write && repo.kind != RepoKind::Local => {
                 Err(only_local(&repo).into())
             }
-            Some(repo) if allowed => Ok(Grant { call: self.clone(), repo, access: PhantomData }),
+            Some(repo) if allowed => Ok(Grant { call: self.clone(), repo, instant: None, access: PhantomData }),
             _ => {
                 self.note_denial(A::ROLE.word(), &format!("repository:{key}"));
                 Err(self.denial(key, A::ROLE, readable))
@@ -184,16 +187,32 @@ impl<A> Grant<A> {
     pub(crate) fn act(&self) -> Act {
         self.call.act()
     }
+
+    /// As of when everything is read through this grant.
+    pub(crate) fn when(&self) -> When {
+        self.instant.map_or(When::Now, Instant::when)
+    }
+
+    /// The moment as of which it is read, if it is not now.
+    pub fn instant(&self) -> Option<Instant> {
+        self.instant
+    }
 }
 
 impl Grant<Read> {
+    /// The same grant, through which the repository is read as it was. Rights and rules are today's.
+    #[must_use]
+    pub fn as_of(self, instant: Option<Instant>) -> Self {
+        Self { instant, ..self }
+    }
+
     /// A member of this virtual repository, seen through it: what it shows may be kept by everybody only where both may
     /// be read by everybody.
     pub(crate) fn through(&self, member: &Repository) -> Member {
         let readable = self.call.may(member, Role::Read);
         let anonymous_read = self.repo.anonymous_read && member.anonymous_read;
         let repo = Arc::new(Repository { anonymous_read, ..member.clone() });
-        Member { grant: Grant { call: self.call.clone(), repo, access: PhantomData }, readable }
+        Member { grant: Grant { call: self.call.clone(), repo, instant: self.instant, access: PhantomData }, readable }
     }
 }
 
@@ -229,7 +248,7 @@ impl Member {
 impl<A: Access> Grant<A> {
     /// The same grant for reading: every role includes it.
     pub fn to_read(&self) -> Grant<Read> {
-        Grant { call: self.call.clone(), repo: Arc::clone(&self.repo), access: PhantomData }
+        Grant { call: self.call.clone(), repo: Arc::clone(&self.repo), instant: self.instant, access: PhantomData }
     }
 }
 

@@ -139,6 +139,9 @@ impl Grant<Read> {
 
     /// The same, whatever the rules say of it.
     pub(crate) async fn find_any(&self, path: &EntryPath) -> Result<Found> {
+        if let Some(instant) = self.instant() {
+            return Box::pin(self.find_then(path, instant)).await;
+        }
         let registry = self.registry().clone();
         if let Some(entry) = self.remembered(path) {
             return Ok(Found { entry, registry });
@@ -167,8 +170,9 @@ impl Grant<Read> {
 
     /// The bytes with this digest, where the repository may serve them: published here or uploaded here.
     pub async fn find_blob(&self, digest: Sha256Digest) -> Result<Found> {
-        let repo = self.repo_id();
-        let found = self.store().read(async |session| store::blobs::readable(session, repo, digest).await).await?;
+        let (repo, when) = (self.repo_id(), self.when());
+        let look = async |session: &mut store::Session<'_>| store::blobs::readable(session, repo, digest, when).await;
+        let found = self.store().read(look).await?;
         let found = found.ok_or_else(|| Error::not_found(&format!("sha256:{digest}")))?;
         if self.is_ruled() {
             self.expect_content_admitted(digest).await?;

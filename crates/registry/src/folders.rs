@@ -50,18 +50,18 @@ impl Grant<Read> {
         if let Some(after) = after {
             EntryPath::parse(after.strip_suffix('/').unwrap_or(after))?;
         }
-        let (repo, name) = (self.repo_id(), folder.map_or("", EntryPath::as_str));
+        let (repo, when, name) = (self.repo_id(), self.when(), folder.map_or("", EntryPath::as_str));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let look = async |session: &mut store::Session<'_>| {
-            let children = store::folders::list(session, repo, name, after, limit).await?;
+            let children = store::folders::list(session, repo, name, after, limit, when).await?;
             let vain = children.is_empty() && after.is_none();
-            let held = vain && store::folders::held(session, repo, name).await?;
+            let held = vain && store::folders::held(session, repo, name, when).await?;
             Ok((children, held))
         };
         let (children, held) = self.store().snapshot(look).await?;
         match folder.filter(|_| children.is_empty() && after.is_none()) {
             Some(folder) if held => Err(Error::refuse(Code::Gone, format!("everything in {folder} was withdrawn"))),
-            Some(folder) => Err(Error::not_found(&format!("the folder {folder}"))),
+            Some(folder) => Err(self.unknown(&format!("the folder {folder}"))),
             None => Ok(children.into_iter().map(|child| shown(name, child)).collect()),
         }
     }

@@ -9,6 +9,7 @@ use crate::events::{Act, On, record};
 use crate::session::{Session, Tx};
 use crate::store::Write;
 use crate::value::Row;
+use crate::when::{When, and_added, shown};
 
 /// A blob that was received and verified and is about to be known.
 #[derive(Clone, Debug)]
@@ -102,8 +103,18 @@ pub struct Readable {
     pub copies: Vec<Copy>,
 }
 
+/// Or that the blob `b` is pinned: what is pinned now was not necessarily so at a moment.
+macro_rules! or_pinned {
+    () => {
+        "OR EXISTS (SELECT 1 FROM pins p WHERE p.digest = b.digest AND p.repo_id = $2)"
+    };
+    ($at:literal) => {
+        ""
+    };
+}
+
 macro_rules! readable {
-    ($more:expr) => {
+    ($more:expr $(, $at:literal)?) => {
         concat!(
             "SELECT b.length, b.created_at, ",
             copy_columns!(),
@@ -113,18 +124,23 @@ macro_rules! readable {
          LEFT JOIN inline_bytes i ON i.copy_id = c.id
          WHERE b.digest = $1 AND (
             EXISTS (SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id
-                    WHERE e.digest = b.digest AND e.repo_id = $2 AND v.state = 'published')
-            OR EXISTS (SELECT 1 FROM pins p WHERE p.digest = b.digest AND p.repo_id = $2)
+                    WHERE e.digest = b.digest AND e.repo_id = $2 AND ", shown!("v" $(, $at)?),
+            and_added!("e" $(, $at)?), ") ", or_pinned!($($at)?), "
             OR EXISTS (SELECT 1 FROM manifests m JOIN versions v ON v.id = m.version_id
-                    WHERE m.blob_digest = b.digest AND v.repo_id = $2 AND v.state = 'published'))
+                    WHERE m.blob_digest = b.digest AND v.repo_id = $2 AND ", shown!("v" $(, $at)?), "))
          ORDER BY c.created_at, c.id"
         )
     };
 }
 
-/// The blob, when `repo` may serve it: published there, as an entry or beside a manifest, or pinned there.
-pub async fn readable(session: &mut Session<'_>, repo: RepoId, digest: Sha256Digest) -> Result<Option<Readable>> {
-    let rows = session.rows(readable!(""), args![digest, repo]).await?;
+/// The blob, when `repo` may serve it: published there, as an entry or beside a manifest, or pinned there now.
+pub async fn readable(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    digest: Sha256Digest,
+    when: When,
+) -> Result<Option<Readable>> {
+    let rows = session.rows_as_of(when, [readable!(""), readable!("", "$3")], args![digest, repo]).await?;
     readable_at(&rows)
 }
 

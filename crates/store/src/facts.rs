@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::packages::after_prefix;
 use crate::session::Session;
 use crate::value::Row;
+use crate::when::{When, and_added, in_force, shown};
 
 /// A package and the counter of what readers see of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,15 +66,25 @@ pub struct Head {
     pub marks: Vec<(MarkKind, String)>,
 }
 
-/// The published versions of a package in the order of their publishing; with `only`, that one.
-pub async fn heads(session: &mut Session<'_>, package: PackageId, only: Option<&str>) -> Result<Vec<Head>> {
-    let sql = "SELECT v.id, v.version, v.published_at,
-             (SELECT max(e.added_at) FROM entries e WHERE e.version_id = v.id), m.kind, m.text
-         FROM versions v LEFT JOIN marks m ON m.version_id = v.id AND m.path = '' AND m.to_at IS NULL
-         WHERE v.package_id = $1 AND v.state = 'published' AND ($2 IS NULL OR v.version = $2)
-         ORDER BY v.published_at, v.id, m.kind";
+macro_rules! heads {
+    ($($at:literal)?) => {
+        concat!(
+            "SELECT v.id, v.version, v.published_at,
+             (SELECT max(e.added_at) FROM entries e WHERE e.version_id = v.id", and_added!("e" $(, $at)?), "),
+             m.kind, m.text
+         FROM versions v LEFT JOIN marks m ON m.version_id = v.id AND m.path = '' AND ", in_force!("m" $(, $at)?), "
+         WHERE v.package_id = $1 AND ", shown!("v" $(, $at)?), " AND ($2 IS NULL OR v.version = $2)
+         ORDER BY v.published_at, v.id, m.kind, m.from_at DESC"
+        )
+    };
+}
+
+/// The versions of a package that are shown, in the order of their publishing; with `only`, that one.
+pub async fn heads(session: &mut Session<'_>, package: PackageId, only: Option<&str>, when: When) -> Result<Vec<Head>> {
     let mut heads: Vec<Head> = Vec::new();
-    for row in session.rows(sql, args![package, only.map(str::to_owned)]).await? {
+    let only = only.map(str::to_owned);
+    let args = args![package, only];
+    for row in session.rows_as_of(when, [heads!(), heads!("$3")], args).await? {
         let id: VersionId = row.get(0)?;
         if heads.last().is_none_or(|last| last.id != id) {
             let (published_at, changed_at) = (row.get(2)?, row.get::<Option<Timestamp>>(3)?);
@@ -88,33 +99,54 @@ pub async fn heads(session: &mut Session<'_>, package: PackageId, only: Option<&
     Ok(heads)
 }
 
-/// The refs in force of a package: name and version, those that point at published versions.
-pub async fn refs(session: &mut Session<'_>, package: PackageId) -> Result<Vec<(String, String)>> {
-    let sql = "SELECT r.name, v.version FROM refs r JOIN versions v ON v.id = r.version_id
-         WHERE r.package_id = $1 AND r.to_at IS NULL AND v.state = 'published' ORDER BY r.name";
-    session.rows(sql, args![package]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+macro_rules! refs {
+    ($($at:literal)?) => {
+        concat!(
+            "SELECT r.name, v.version FROM refs r JOIN versions v ON v.id = r.version_id
+         WHERE r.package_id = $1 AND ", in_force!("r" $(, $at)?), " AND ", shown!("v" $(, $at)?), "
+         ORDER BY r.name, r.from_at DESC"
+        )
+    };
 }
 
-/// The refs in force whose names begin with `prefix`, of the packages in a namespace that have a published
-/// version: package and ref, in the order of both.
+/// The refs of a package that are in force: name and version, those that point at versions that are shown.
+pub async fn refs(session: &mut Session<'_>, package: PackageId, when: When) -> Result<Vec<(String, String)>> {
+    let rows = session.rows_as_of(when, [refs!(), refs!("$2")], args![package]).await?;
+    let mut refs: Vec<(String, String)> =
+        rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_>>()?;
+    // Intervals can touch where clocks differ: the one that began last holds.
+    refs.dedup_by(|later, earlier| later.0 == earlier.0);
+    Ok(refs)
+}
+
+macro_rules! refs_in {
+    ($($at:literal)?) => {
+        concat!(
+            "SELECT p.name, r.name FROM packages p JOIN refs r ON r.package_id = p.id
+         WHERE p.repo_id = $1 AND p.namespace = $2 AND p.namespace <> '' AND r.name >= $3 AND r.name < $4
+         AND ", in_force!("r" $(, $at)?), "
+         AND EXISTS (SELECT 1 FROM versions v WHERE v.package_id = p.id AND ", shown!("v" $(, $at)?), ")
+         ORDER BY p.name, r.name"
+        )
+    };
+}
+
+/// The refs in force whose names begin with `prefix`, of the packages in a namespace that have a version that is
+/// shown: package and ref, in the order of both.
 pub async fn refs_in(
     session: &mut Session<'_>,
     repo: RepoId,
     namespace: &str,
     prefix: &str,
+    when: When,
 ) -> Result<Vec<(String, String)>> {
-    let sql = "SELECT p.name, r.name FROM packages p JOIN refs r ON r.package_id = p.id
-         WHERE p.repo_id = $1 AND p.namespace = $2 AND p.namespace <> '' AND r.name >= $3 AND r.name < $4
-         AND r.to_at IS NULL
-         AND EXISTS (SELECT 1 FROM versions v WHERE v.package_id = p.id AND v.state = 'published')
-         ORDER BY p.name, r.name";
     let end = after_prefix(prefix);
-    session
-        .rows(sql, args![repo, *namespace, *prefix, end])
-        .await?
-        .iter()
-        .map(|row| Ok((row.get(0)?, row.get(1)?)))
-        .collect()
+    let args = args![repo, *namespace, *prefix, end];
+    let rows = session.rows_as_of(when, [refs_in!(), refs_in!("$5")], args).await?;
+    let mut refs: Vec<(String, String)> =
+        rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_>>()?;
+    refs.dedup();
+    Ok(refs)
 }
 
 /// What is in a version.
@@ -145,35 +177,57 @@ pub struct File {
     pub added_at: Timestamp,
 }
 
+macro_rules! files {
+    ($($at:literal)?) => {
+        concat!(
+            "SELECT e.version_id, e.path, e.location, e.digest, e.size, e.attributes, e.added_at FROM entries e
+         WHERE e.version_id = $1", and_added!("e" $(, $at)?), " ORDER BY e.path"
+        )
+    };
+}
+
 /// What is in one version: two statements.
-pub async fn inside(session: &mut Session<'_>, id: VersionId) -> Result<Inside> {
+pub async fn inside(session: &mut Session<'_>, id: VersionId, when: When) -> Result<Inside> {
     let sql = "SELECT body FROM manifests WHERE version_id = $1";
     let manifest = session.row(sql, args![id]).await?.map(|row| row.get(0)).transpose()?.unwrap_or_default();
-    let sql = "SELECT version_id, path, location, digest, size, attributes, added_at FROM entries
-         WHERE version_id = $1 ORDER BY path";
-    let files = session.rows(sql, args![id]).await?.iter().map(file).collect::<Result<_>>()?;
+    let files = session.rows_as_of(when, [files!(), files!("$2")], args![id]).await?;
+    let files = files.iter().map(file).collect::<Result<_>>()?;
     Ok(Inside { id, manifest, files })
 }
 
-/// What is in the published versions of a package whose ids are `from` to `to`: two statements.
+macro_rules! manifests_in {
+    ($($at:literal)?) => {
+        concat!(
+            "SELECT v.id, m.body FROM versions v LEFT JOIN manifests m ON m.version_id = v.id
+         WHERE v.package_id = $1 AND v.id >= $2 AND v.id <= $3 AND ", shown!("v" $(, $at)?), " ORDER BY v.id"
+        )
+    };
+}
+
+macro_rules! files_in {
+    ($($at:literal)?) => {
+        concat!(
+            "SELECT e.version_id, e.path, e.location, e.digest, e.size, e.attributes, e.added_at
+         FROM versions v JOIN entries e ON e.version_id = v.id
+         WHERE v.package_id = $1 AND v.id >= $2 AND v.id <= $3", and_added!("e" $(, $at)?), " ORDER BY v.id, e.path"
+        )
+    };
+}
+
+/// What is in the versions of a package that are shown and whose ids are `from` to `to`: two statements.
 pub async fn inside_range(
     session: &mut Session<'_>,
     package: PackageId,
-    from: VersionId,
-    to: VersionId,
+    (from, to): (VersionId, VersionId),
+    when: When,
 ) -> Result<Vec<Inside>> {
-    let sql = "SELECT v.id, m.body FROM versions v LEFT JOIN manifests m ON m.version_id = v.id
-         WHERE v.package_id = $1 AND v.id >= $2 AND v.id <= $3 AND v.state = 'published' ORDER BY v.id";
     let mut found: Vec<Inside> = Vec::new();
-    for row in session.rows(sql, args![package, from, to]).await? {
+    for row in session.rows_as_of(when, [manifests_in!(), manifests_in!("$4")], args![package, from, to]).await? {
         let manifest = row.get::<Option<String>>(1)?.unwrap_or_default();
         found.push(Inside { id: row.get(0)?, manifest, files: Vec::new() });
     }
     // What is withdrawn between the two looks keeps its files; what is published between them is in the second alone.
-    let sql = "SELECT e.version_id, e.path, e.location, e.digest, e.size, e.attributes, e.added_at
-         FROM versions v JOIN entries e ON e.version_id = v.id
-         WHERE v.package_id = $1 AND v.id >= $2 AND v.id <= $3 ORDER BY v.id, e.path";
-    let rows = session.rows(sql, args![package, from, to]).await?;
+    let rows = session.rows_as_of(when, [files_in!(), files_in!("$4")], args![package, from, to]).await?;
     let files = rows.iter().map(|row| Ok((row.get(0)?, file(row)?)));
     hand_out(&mut found, files.collect::<Result<Vec<_>>>()?);
     Ok(found)

@@ -1,6 +1,5 @@
 //! What is in a folder of a repository whose paths are names.
 
-use model::state::VersionState;
 use model::{RepoId, Sha256Digest, Timestamp};
 
 use crate::args;
@@ -8,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::packages::last;
 use crate::session::Session;
 use crate::value::Row;
+use crate::when::{When, shown};
 
 /// Rows read at once, at most.
 const BATCH: u64 = 128;
@@ -42,7 +42,7 @@ impl Child {
     }
 }
 
-/// A row: a path, whether its version is published, and the file behind it.
+/// A row: a path, whether its version is shown, and the file behind it.
 struct Place {
     path: String,
     published: bool,
@@ -50,9 +50,8 @@ struct Place {
 }
 
 fn place(row: &Row) -> Result<Place> {
-    let state: String = row.get(1)?;
     let file = File { digest: row.get(2)?, size: row.get(3)?, modified_at: row.get(4)? };
-    Ok(Place { path: row.get(0)?, published: state == VersionState::Published.word(), file })
+    Ok(Place { path: row.get(0)?, published: row.get(1)?, file })
 }
 
 /// The children of `folder` (empty: the root) behind the cursor `after`, in the order of their
@@ -67,6 +66,7 @@ pub async fn list(
     folder: &str,
     after: Option<&str>,
     limit: usize,
+    when: When,
 ) -> Result<Vec<Child>> {
     let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     let mut walk = Walk {
@@ -78,7 +78,7 @@ pub async fn list(
         prefix,
     };
     while walk.children.len() < limit {
-        let places = look(session, repo, &walk.from, &walk.end, walk.batch).await?;
+        let places = look(session, repo, (&walk.from, &walk.end), walk.batch, when).await?;
         let all = (places.len() as u64) < walk.batch;
         if walk.take(places, limit)? && all {
             break;
@@ -88,17 +88,63 @@ pub async fn list(
 }
 
 /// Whether anything was ever published in `folder`, which is not the root.
-pub async fn held(session: &mut Session<'_>, repo: RepoId, folder: &str) -> Result<bool> {
+pub async fn held(session: &mut Session<'_>, repo: RepoId, folder: &str, when: When) -> Result<bool> {
     let prefix = format!("{folder}/");
-    Ok(!look(session, repo, &prefix, &behind(&prefix), 1).await?.is_empty())
+    Ok(!look(session, repo, (&prefix, &behind(&prefix)), 1, when).await?.is_empty())
 }
 
-async fn look(session: &mut Session<'_>, repo: RepoId, from: &str, end: &str, limit: u64) -> Result<Vec<Place>> {
-    const SQL: &str = "SELECT l.path, v.state, e.digest, e.size, e.added_at FROM locations l
-         JOIN versions v ON v.id = l.version_id
-         JOIN entries e ON e.version_id = l.version_id AND e.path = l.entry_path
-         WHERE l.repo_id = $1 AND l.path >= $2 AND l.path < $3 AND v.state <> 'draft' ORDER BY l.path LIMIT $4";
-    session.rows(SQL, args![repo, *from, *end, limit]).await?.iter().map(place).collect()
+/// The version that answers at the path of `l`. As of a moment that is another one than now only where paths move.
+macro_rules! answering {
+    () => {
+        "l.version_id"
+    };
+    ($at:literal) => {
+        concat!(
+            "CASE WHEN (SELECT c.added_at FROM entries c WHERE c.version_id = l.version_id AND c.path = l.entry_path)
+                <= ",
+            $at,
+            " THEN l.version_id
+             ELSE (SELECT o.id FROM versions o JOIN entries c ON c.version_id = o.id AND c.path = l.entry_path
+                WHERE o.package_id = l.package_id AND c.location = l.path AND o.published_at <= ",
+            $at,
+            " AND c.added_at <= ",
+            $at,
+            "
+                ORDER BY c.added_at DESC, o.id DESC LIMIT 1) END"
+        )
+    };
+}
+
+/// ` AND` that something was published at all.
+macro_rules! and_ever {
+    () => {
+        " AND v.state <> 'draft'"
+    };
+    ($at:literal) => {
+        concat!(" AND v.published_at <= ", $at)
+    };
+}
+
+macro_rules! places {
+    ($($at:literal)?) => {
+        concat!(
+            "SELECT l.path, ", shown!("v" $(, $at)?), ", e.digest, e.size, e.added_at FROM locations l
+         JOIN versions v ON v.id = ", answering!($($at)?), "
+         JOIN entries e ON e.version_id = v.id AND e.path = l.entry_path
+         WHERE l.repo_id = $1 AND l.path >= $2 AND l.path < $3", and_ever!($($at)?), " ORDER BY l.path LIMIT $4"
+        )
+    };
+}
+
+async fn look(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    (from, end): (&str, &str),
+    limit: u64,
+    when: When,
+) -> Result<Vec<Place>> {
+    let args = args![repo, *from, *end, limit];
+    session.rows_as_of(when, [places!(), places!("$5")], args).await?.iter().map(place).collect()
 }
 
 /// The first path behind a file, or behind everything in a folder (which ends with a slash). No path

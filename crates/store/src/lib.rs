@@ -58,6 +58,7 @@ pub mod uploads;
 mod value;
 pub mod versions;
 pub mod waivers;
+mod when;
 
 pub use error::{Error, Result};
 pub use fresh::{Fresh, Stamp};
@@ -65,3 +66,4 @@ pub use migrate::{MigrationState, SchemaVersion};
 pub use session::{Session, Tx, statements_sent};
 pub use store::{Engine, Options, Store, Write};
 pub use value::{Argument, Column, Kind, Row, Value};
+pub use when::When;

@@ -1,13 +1,14 @@
 //! Which version answers at a path of a repository: the read behind every download by path.
 
 use model::state::VersionState;
-use model::{EntryPath, PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
+use model::{Code, EntryPath, PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
 
 use crate::args;
 use crate::blobs::{Copy, copy_at, copy_columns, epochs, epochs_at};
 use crate::error::{Error, Result};
 use crate::session::{Session, Tx};
 use crate::value::Row;
+use crate::when::shown;
 
 /// What is at a path.
 #[derive(Clone, Debug)]
@@ -76,6 +77,56 @@ pub async fn find_as_of(session: &mut Session<'_>, repo: RepoId, path: &str) -> 
     let rows = session.rows(SQL, args![repo, *path]).await?;
     let (Some(located), Some(first)) = (located(&rows)?, rows.first()) else { return Ok(None) };
     Ok(Some((located, epochs_at(first, 16)?)))
+}
+
+/// What was at a path at a moment: as [`find`], with the state of that moment. Two or three statements. 410 for what was
+/// collected since.
+pub async fn find_at(session: &mut Session<'_>, repo: RepoId, path: &str, at: Timestamp) -> Result<Option<Located>> {
+    const SQL: &str = located!(
+        concat!(", ", shown!("v", "$3")),
+        " FROM versions v JOIN entries e ON e.version_id = v.id AND e.path = $2",
+        "WHERE v.id = $1"
+    );
+    let Some((version, entry)) = answered_at(session, repo, path, at).await? else { return Ok(None) };
+    let rows = session.rows(SQL, args![version, entry, at]).await?;
+    let (Some(located), Some(first)) = (located(&rows)?, rows.first()) else { return Err(collected(path)) };
+    if located.state == VersionState::Collected {
+        return Err(collected(path));
+    }
+    let state = if first.get(16)? { VersionState::Published } else { VersionState::Tombstoned };
+    Ok(Some(Located { state, ..located }))
+}
+
+/// The version that answered at a path, and the entry. The one that answers now, if it had been published; where paths
+/// move, the last before the moment.
+async fn answered_at(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    path: &str,
+    at: Timestamp,
+) -> Result<Option<(VersionId, String)>> {
+    let sql = "SELECT l.package_id, l.version_id, l.entry_path, v.published_at, e.added_at, v.state FROM locations l
+         JOIN versions v ON v.id = l.version_id
+         LEFT JOIN entries e ON e.version_id = l.version_id AND e.path = l.entry_path
+         WHERE l.repo_id = $1 AND l.path = $2";
+    let Some(row) = session.row(sql, args![repo, *path]).await? else { return Ok(None) };
+    let (package, version, entry): (PackageId, VersionId, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let (published, added): (Option<Timestamp>, Option<Timestamp>) = (row.get(3)?, row.get(4)?);
+    let collected = row.get::<String>(5)? == VersionState::Collected.word();
+    let before = |time: Option<Timestamp>| time.is_some_and(|time| time <= at);
+    if before(published) && (before(added) || collected) {
+        return Ok(Some((version, entry)));
+    }
+    let sql = "SELECT v.id FROM versions v JOIN entries e ON e.version_id = v.id AND e.path = $2
+         WHERE v.package_id = $1 AND e.location = $4 AND v.published_at <= $3 AND e.added_at <= $3
+         ORDER BY e.added_at DESC, v.id DESC LIMIT 1";
+    let row = session.row(sql, args![package, entry, at, *path]).await?;
+    row.map(|row| Ok((row.get(0)?, entry))).transpose()
+}
+
+fn collected(path: &str) -> Error {
+    let why = format!("{path} was withdrawn and has been collected since: its bytes are gone for every moment");
+    Error::refuse(Code::Gone, why)
 }
 
 /// What is at every path of published versions of a repository under which clients fetch this content: path, name of

@@ -36,6 +36,8 @@ pub struct Naming {
     pub version: String,
     /// Whether it is published, and not withdrawn.
     pub published: bool,
+    /// When it was published.
+    pub published_at: Option<Timestamp>,
     /// What the manifest is.
     pub manifest: String,
 }
@@ -48,7 +50,7 @@ pub async fn naming(
     (namespace, package): (&str, &str),
     text: &str,
 ) -> Result<Vec<Naming>> {
-    let sql = "SELECT v.version, v.state, m.body FROM packages p JOIN versions v ON v.package_id = p.id
+    let sql = "SELECT v.version, v.state, m.body, v.published_at FROM packages p JOIN versions v ON v.package_id = p.id
          JOIN manifests m ON m.version_id = v.id
          WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3 AND v.state <> 'draft'
             AND replace(m.body, $4, '') <> m.body ORDER BY v.id";
@@ -56,7 +58,7 @@ pub async fn naming(
     let naming = |row: &Row| {
         let state: String = row.get(1)?;
         let published = state == VersionState::Published.word();
-        Ok(Naming { version: row.get(0)?, published, manifest: row.get(2)? })
+        Ok(Naming { version: row.get(0)?, published, manifest: row.get(2)?, published_at: row.get(3)? })
     };
     rows.iter().map(naming).collect()
 }

@@ -44,6 +44,14 @@ const MIGRATIONS: &[Migration] = &[
         oldest_program: 1,
     },
     Migration {
+        version: 4,
+        name: "instants",
+        body: include_str!("../migrations/0004_instants.sql"),
+        sqlite: include_str!("../migrations/0004_instants.sqlite.sql"),
+        postgres: include_str!("../migrations/0004_instants.postgres.sql"),
+        oldest_program: 1,
+    },
+    Migration {
         version: 6,
         name: "cached",
         body: include_str!("../migrations/0006_cached.sql"),

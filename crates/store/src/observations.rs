@@ -1,6 +1,5 @@
 //! What upstreams answered: each answer once, insert-only; and which of them holds now.
 
-use model::state::VersionState;
 use model::{ObservationId, RepoId, Sha256Digest, Timestamp};
 use serde_json::json;
 
@@ -13,6 +12,7 @@ use crate::repositories;
 use crate::session::{Session, Tx};
 use crate::store::Write;
 use crate::value::Row;
+use crate::when::{When, and_added, shown};
 
 /// An answer of an upstream, as it holds now.
 #[derive(Clone, Debug)]
@@ -42,6 +42,31 @@ pub async fn find(session: &mut Session<'_>, repo: RepoId, target: &str) -> Resu
     let sql = "SELECT o.id, o.digest, o.length, o.media_type, o.address, o.etag, o.changed_at, o.seen_at, l.checked_at
          FROM outlooks l JOIN observations o ON o.id = l.observation_id WHERE l.repo_id = $1 AND l.target = $2";
     session.row(sql, args![repo, *target]).await?.as_ref().map(observation).transpose()
+}
+
+/// The last answer to a question that had been given at a moment.
+pub async fn find_at(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    target: &str,
+    at: Timestamp,
+) -> Result<Option<Observation>> {
+    let sql = "SELECT id, digest, length, media_type, address, etag, changed_at, seen_at, seen_at FROM observations
+         WHERE repo_id = $1 AND target = $2 AND seen_at <= $3 ORDER BY seen_at DESC, id DESC LIMIT 1";
+    session.row(sql, args![repo, *target, at]).await?.as_ref().map(observation).transpose()
+}
+
+/// The answers with these bytes that had been given at a moment, each with its question.
+pub async fn with_digest_at(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    digest: Sha256Digest,
+    at: Timestamp,
+) -> Result<Vec<(String, Observation)>> {
+    let sql = "SELECT id, digest, length, media_type, address, etag, changed_at, seen_at, seen_at, target
+         FROM observations WHERE digest = $2 AND repo_id = $1 AND seen_at <= $3 ORDER BY id";
+    let rows = session.rows(sql, args![repo, digest, at]).await?;
+    rows.iter().map(|row| Ok((row.get(9)?, observation(row)?))).collect()
 }
 
 /// The answers with these bytes that hold, each with its question.
@@ -248,19 +273,43 @@ pub struct Kept {
     pub attributes: Option<String>,
 }
 
+/// ` AND` that the version had been fetched; nothing as of now.
+macro_rules! and_fetched {
+    () => {
+        ""
+    };
+    ($at:literal) => {
+        concat!(" AND v.published_at <= ", $at)
+    };
+}
+
+macro_rules! kept {
+    ($($at:literal)?) => {
+        concat!(
+            "SELECT v.version, ", shown!("v" $(, $at)?), ", e.location, e.digest, e.size, e.attributes
+         FROM packages p JOIN versions v ON v.package_id = p.id
+         LEFT JOIN entries e ON e.version_id = v.id", and_added!("e" $(, $at)?), "
+         WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3", and_fetched!($($at)?)
+        )
+    };
+}
+
 /// What is kept of a package, a line for each file.
-pub async fn kept(session: &mut Session<'_>, repo: RepoId, namespace: &str, name: &str) -> Result<Vec<Kept>> {
-    let sql = "SELECT v.version, v.state, e.location, e.digest, e.size, e.attributes
-         FROM packages p JOIN versions v ON v.package_id = p.id LEFT JOIN entries e ON e.version_id = v.id
-         WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3";
-    session.rows(sql, args![repo, *name, *namespace]).await?.iter().map(line).collect()
+pub async fn kept(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    namespace: &str,
+    name: &str,
+    when: When,
+) -> Result<Vec<Kept>> {
+    let args = args![repo, *name, *namespace];
+    session.rows_as_of(when, [kept!(), kept!("$4")], args).await?.iter().map(line).collect()
 }
 
 fn line(row: &Row) -> Result<Kept> {
-    let state: String = row.get(1)?;
     Ok(Kept {
         version: row.get(0)?,
-        shown: state == VersionState::Published.word(),
+        shown: row.get(1)?,
         location: row.get(2)?,
         digest: row.get(3)?,
         size: row.get(4)?,

@@ -6,6 +6,7 @@ use crate::args;
 use crate::error::{Error, Result};
 use crate::session::{Session, Tx};
 use crate::value::Row;
+use crate::when::{When, shown};
 
 /// The coordinate of a package: its repository and its normalised name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -62,8 +63,21 @@ pub(crate) fn after_prefix(prefix: &str) -> String {
     last()
 }
 
+macro_rules! list {
+    ($($at:literal)?) => {
+        concat!(
+            "SELECT p.id, p.type, p.namespace, p.name, p.display_name, p.created_at, v.id, v.version, v.published_at
+         FROM packages p LEFT JOIN versions v ON v.id = (SELECT x.id FROM versions x
+            WHERE x.package_id = p.id AND ", shown!("x" $(, $at)?), " ORDER BY x.id DESC LIMIT 1)
+         WHERE p.repo_id = $1 AND p.name >= $2 AND p.name < $3 AND (p.name, p.namespace) > ($4, $5)
+         AND (v.id IS NOT NULL OR ($6 AND EXISTS (SELECT 1 FROM versions d WHERE d.package_id = p.id AND d.state = 'draft')))
+         ORDER BY p.name, p.namespace LIMIT $7"
+        )
+    };
+}
+
 /// Packages whose normalised name begins with `prefix`, in the order of (name, namespace) after
-/// `after`. Those with a published version; with `drafts`, also those with a draft.
+/// `after`. Those with a version that is shown; with `drafts`, also those with a draft.
 pub async fn list(
     session: &mut Session<'_>,
     repo: RepoId,
@@ -71,15 +85,11 @@ pub async fn list(
     after: (&str, &str),
     drafts: bool,
     limit: u32,
+    when: When,
 ) -> Result<Vec<Package>> {
-    const SQL: &str = "SELECT p.id, p.type, p.namespace, p.name, p.display_name, p.created_at, v.id, v.version, v.published_at
-         FROM packages p LEFT JOIN versions v ON v.id = (SELECT x.id FROM versions x
-            WHERE x.package_id = p.id AND x.state = 'published' ORDER BY x.id DESC LIMIT 1)
-         WHERE p.repo_id = $1 AND p.name >= $2 AND p.name < $3 AND (p.name, p.namespace) > ($4, $5)
-         AND (v.id IS NOT NULL OR ($6 AND EXISTS (SELECT 1 FROM versions d WHERE d.package_id = p.id AND d.state = 'draft')))
-         ORDER BY p.name, p.namespace LIMIT $7";
     let (from, end) = (prefix.max(after.0), after_prefix(prefix));
-    let rows = session.rows(SQL, args![repo, *from, end, *after.0, *after.1, drafts, limit]).await?;
+    let args = args![repo, *from, end, *after.0, *after.1, drafts, limit];
+    let rows = session.rows_as_of(when, [list!(), list!("$8")], args).await?;
     rows.iter().map(package).collect()
 }
 
@@ -117,6 +127,18 @@ pub async fn find_shown(
     let sql = "SELECT p.id FROM packages p WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3
          AND ($4 OR EXISTS (SELECT 1 FROM versions v WHERE v.package_id = p.id AND v.published_at IS NOT NULL))";
     session.row(sql, args![repo, *name, *namespace, drafts]).await?.map(|row| row.get(0)).transpose()
+}
+
+/// Whether anything of a package had been published at a moment, also if it had been withdrawn again.
+pub async fn was_published(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    (namespace, name): (&str, &str),
+    at: Timestamp,
+) -> Result<bool> {
+    let sql = "SELECT 1 FROM packages p JOIN versions v ON v.package_id = p.id
+         WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3 AND v.published_at <= $4 LIMIT 1";
+    Ok(session.row(sql, args![repo, *name, *namespace, at]).await?.is_some())
 }
 
 /// The package at a coordinate, made with the id `new` when it does not exist. Its generation begins

@@ -9,6 +9,7 @@ use crate::events::{Act, On, record};
 use crate::session::{Session, Tx};
 use crate::store::Write;
 use crate::value::Row;
+use crate::when::{When, in_force, shown};
 use crate::{packages, versions};
 
 /// A ref and the interval during which it points at a version.
@@ -243,26 +244,54 @@ pub(crate) async fn end_all_of(
     Ok(())
 }
 
-/// The names of the refs in force of a package that point at published versions, after the name
-/// `after`, in the order of their bytes.
-pub async fn names(session: &mut Session<'_>, package: PackageId, after: &str, limit: u32) -> Result<Vec<String>> {
-    let sql = "SELECT r.name FROM refs r JOIN versions v ON v.id = r.version_id
-         WHERE r.package_id = $1 AND r.name > $2 AND r.to_at IS NULL AND v.state = 'published' ORDER BY r.name LIMIT $3";
-    session.rows(sql, args![package, *after, limit]).await?.iter().map(|row| row.get(0)).collect()
+macro_rules! names {
+    ($($at:literal)?) => {
+        concat!(
+            "SELECT r.name FROM refs r JOIN versions v ON v.id = r.version_id
+         WHERE r.package_id = $1 AND r.name > $2 AND ", in_force!("r" $(, $at)?), " AND ", shown!("v" $(, $at)?), "
+         ORDER BY r.name LIMIT $3"
+        )
+    };
 }
 
-/// The package, and the name of the published version that a ref of it points at: one statement.
+/// The names of the refs in force of a package that point at versions that are shown, after the name
+/// `after`, in the order of their bytes.
+pub async fn names(
+    session: &mut Session<'_>,
+    package: PackageId,
+    after: &str,
+    limit: u32,
+    when: When,
+) -> Result<Vec<String>> {
+    let rows = session.rows_as_of(when, [names!(), names!("$4")], args![package, *after, limit]).await?;
+    let mut names: Vec<String> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+    names.dedup();
+    Ok(names)
+}
+
+macro_rules! pointed {
+    ($($at:literal)?) => {
+        concat!(
+            "SELECT p.id, v.version FROM packages p JOIN refs r ON r.package_id = p.id AND ",
+            in_force!("r" $(, $at)?), "
+         JOIN versions v ON v.id = r.version_id
+         WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3 AND r.name = $4 AND ", shown!("v" $(, $at)?), "
+         ORDER BY r.from_at DESC"
+        )
+    };
+}
+
+/// The package, and the name of the version that a ref of it points at, where that is shown: one statement.
 pub async fn pointed(
     session: &mut Session<'_>,
     repo: RepoId,
     (namespace, package): (&str, &str),
     name: &str,
+    when: When,
 ) -> Result<Option<(PackageId, String)>> {
-    let sql = "SELECT p.id, v.version FROM packages p JOIN refs r ON r.package_id = p.id AND r.to_at IS NULL
-         JOIN versions v ON v.id = r.version_id
-         WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3 AND r.name = $4 AND v.state = 'published'";
-    let row = session.row(sql, args![repo, *package, *namespace, *name]).await?;
-    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+    let args = args![repo, *package, *namespace, *name];
+    let rows = session.rows_as_of(when, [pointed!(), pointed!("$5")], args).await?;
+    rows.first().map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
 /// Ends a ref. 404 when it is not in force.

@@ -12,6 +12,7 @@ use crate::dialect;
 use crate::error::{Error, Result};
 use crate::fresh::Touched;
 use crate::value::{Kind, Lite, Row, Value};
+use crate::when::When;
 
 /// Reads. All statements of one session see the same moment.
 pub struct Session<'c> {
@@ -61,6 +62,19 @@ impl<'c> Session<'c> {
                 let row = bind(sql, args).fetch_optional(&mut **conn).await?;
                 Ok(row.map(|row| Row::Pg(Box::new(row))))
             }
+        }
+    }
+
+    /// All rows of the first of two queries as of now; as of a moment, of the second one, whose last argument it is.
+    pub(crate) async fn rows_as_of(
+        &mut self,
+        when: When,
+        [now, then]: [&'static str; 2],
+        args: &[Value<'_>],
+    ) -> Result<Vec<Row>> {
+        match when {
+            When::Now => self.rows(now, args).await,
+            When::At(at) => self.rows(then, &[args, &[Value::Int(at.0)]].concat()).await,
         }
     }
 }

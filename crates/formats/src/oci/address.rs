@@ -1,6 +1,6 @@
 //! What addresses under `/v2/` mean: matched from the right, for names hold slashes.
 
-use model::{EntryPath, RefName, RepoKey};
+use model::{EntryPath, RefName, RepoKey, Timestamp};
 
 use super::Name;
 use crate::ParseError;
@@ -22,13 +22,35 @@ pub enum Address {
 pub struct ImageAt {
     /// The repository.
     pub key: RepoKey,
+    /// As of when, where the address says so.
+    pub moment: Option<Moment>,
     /// The image.
     pub name: Name,
 }
 
+/// What stands between the key and the name: `at-20260101t000000z`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// As it was written.
+    pub written: String,
+    /// `None`: there is no such moment.
+    pub at: Option<Timestamp>,
+}
+
+impl Moment {
+    /// `None`: it is not meant as a moment.
+    fn of(segment: &str) -> Option<Self> {
+        let compact = segment.strip_prefix("at-").filter(|text| model::is_compact(text))?;
+        Some(Self { written: segment.to_owned(), at: Timestamp::parse_compact(compact) })
+    }
+}
+
 impl std::fmt::Display for ImageAt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.key, self.name)
+        match &self.moment {
+            Some(moment) => write!(f, "{}/{}/{}", self.key, moment.written, self.name),
+            None => write!(f, "{}/{}", self.key, self.name),
+        }
     }
 }
 
@@ -72,12 +94,14 @@ impl Address {
 }
 
 impl ImageAt {
-    /// `key/name`, as clients write it.
+    /// `key/name` or `key/at-20260101t000000z/name`, as clients write it.
     pub fn of(text: &str) -> Option<Self> {
         let (key, name) = text.split_once('/')?;
         // A name that some file systems keep for themselves could never be published: it is none at once.
         let whole = Name::parse(text).is_some() && EntryPath::parse(name).is_ok();
-        Some(Self { key: RepoKey::parse(key).ok().filter(|_| whole)?, name: Name::parse(name)? })
+        let behind = name.split_once('/').and_then(|(first, behind)| Some((Moment::of(first)?, behind)));
+        let (moment, name) = behind.map_or((None, name), |(moment, behind)| (Some(moment), behind));
+        Some(Self { key: RepoKey::parse(key).ok().filter(|_| whole)?, moment, name: Name::parse(name)? })
     }
 }
 
@@ -185,6 +209,21 @@ mod tests {
         }
         assert_eq!(Address::parse("token"), Ok(Address::Token));
         assert_eq!(Address::parse("_catalog"), Ok(Address::Catalogue));
+    }
+
+    #[test]
+    fn a_moment_stands_between_key_and_name() {
+        let at = |text| ImageAt::of(text).expect("an image");
+        let new_year = at("k/at-20260101t000000z/a/b");
+        assert_eq!((new_year.key.as_str(), new_year.name.as_str()), ("k", "a/b"));
+        let read = new_year.moment.as_ref().and_then(|moment| moment.at);
+        assert_eq!(read, Timestamp::parse("2026-01-01T00:00:00Z"));
+        assert_eq!(new_year.to_string(), "k/at-20260101t000000z/a/b");
+        let nonsense = at("k/at-20269901t000000z/a").moment.expect("something that is meant as a moment");
+        assert_eq!(nonsense.at, None);
+        for image in ["k/at-home/a", "k/at-20260101t000000z", "k/a/at-20260101t000000z", "k/at-2026-01-01/a"] {
+            assert_eq!((at(image).moment, at(image).name.as_str()), (None, &image[2..]), "{image}");
+        }
     }
 
     #[test]

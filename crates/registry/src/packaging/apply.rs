@@ -6,12 +6,12 @@ use std::collections::{HashMap, HashSet};
 use formats::{Change, PackageAt, What};
 use model::state::MarkKind;
 use model::{Code, PackageId, Role, VersionId};
-use store::facts;
 use store::marks::SetMark;
 use store::perform::{self, Perform};
 use store::refs::{EndRef, Expected, PutRef};
 use store::releases::PublishRelease;
 use store::tombstones::PutTombstone;
+use store::{When, facts};
 
 use crate::authorize::{Grant, Promote, Read, Write};
 use crate::error::{Error, Result};
@@ -77,12 +77,13 @@ impl Heads {
         let unknown = || Error::not_found(&format!("version {version} of {}", at.name));
         if !all {
             let package = read.package(at).await?;
-            let look = async |session: &mut store::Session<'_>| facts::heads(session, package, Some(version)).await;
+            let look =
+                async |session: &mut store::Session<'_>| facts::heads(session, package, Some(version), When::Now).await;
             return read.store().read(look).await?.into_iter().next().ok_or_else(unknown);
         }
         if !self.0.contains_key(at) {
             let package = read.package(at).await?;
-            let look = async |session: &mut store::Session<'_>| facts::heads(session, package, None).await;
+            let look = async |session: &mut store::Session<'_>| facts::heads(session, package, None, When::Now).await;
             let mut heads = read.store().read(look).await?;
             heads.sort_by(|one, other| one.version.cmp(&other.version));
             self.0.insert(at.clone(), heads);

@@ -22,7 +22,12 @@ impl Grant<Read> {
     /// A list of the packages that have a published version, in the format's shape. That of all packages is remembered:
     /// embedded it costs no statement, on PostgreSQL one.
     pub async fn catalogue(&self, asked: &Catalogue, site: &Site<'_>) -> Result<Arc<Shown>> {
-        if asked.limit.is_some() || asked.skip > 0 || !asked.prefix.is_empty() || !asked.after.is_empty() {
+        if self.instant().is_some()
+            || asked.limit.is_some()
+            || asked.skip > 0
+            || !asked.prefix.is_empty()
+            || !asked.after.is_empty()
+        {
             return self.list(asked, site).await;
         }
         let (of, state) = (Of::All(self.repo_id()), self.state_of_all().await?);
@@ -55,14 +60,14 @@ impl Grant<Read> {
 
     pub(crate) async fn listed(&self, asked: &Catalogue, format: &dyn Format) -> Result<Listing> {
         let manifests = format.lists_manifests(asked.view);
-        let (repo, limit) = (self.repo_id(), asked.limit.map_or(usize::MAX, |limit| limit as usize));
+        let (repo, when, limit) = (self.repo_id(), self.when(), asked.limit.map_or(usize::MAX, |limit| limit as usize));
         let mut skip = asked.skip;
         let mut listed: Vec<Listed> = Vec::new();
         let mut after =
             (asked.after.clone(), if asked.after.is_empty() { String::new() } else { store::packages::last() });
         loop {
             let look = async |session: &mut store::Session<'_>| {
-                store::packages::list(session, repo, &asked.prefix, (&after.0, &after.1), false, PAGE).await
+                store::packages::list(session, repo, &asked.prefix, (&after.0, &after.1), false, PAGE, when).await
             };
             let page = self.store().read(look).await?;
             let Some(last) = page.last() else { return Ok((listed, false)) };

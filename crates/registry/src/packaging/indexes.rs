@@ -43,6 +43,7 @@ impl Grant<Read> {
         self.shown(at, view, Wanting::One(version), site).await
     }
 
+    /// Of a moment nothing is remembered, see [`crate::then`].
     async fn shown(&self, at: &PackageAt, view: View, wanted: Wanting<'_>, site: &Site<'_>) -> Result<Arc<Shown>> {
         if self.repo().kind == RepoKind::Remote {
             return Box::pin(self.shown_of_upstream(at, view, wanted, site)).await;
@@ -72,10 +73,13 @@ impl Grant<Read> {
             };
             made.map(Arc::new)
         };
-        let made = documents.shown.get_or_insert_async(&key, make);
-        made.await.map_err(|error| match error {
+        let made = match self.instant() {
+            Some(_) => make.await,
+            None => documents.shown.get_or_insert_async(&key, make).await,
+        };
+        made.map_err(|error| match error {
             Error::Refused(refusal) if refusal.code == Code::NotFound => {
-                Error::not_found(&format!("{}{}", at.name, only.map(|only| format!(" {only}")).unwrap_or_default()))
+                self.unknown(&format!("{}{}", at.name, only.map(|only| format!(" {only}")).unwrap_or_default()))
             }
             other => other,
         })
@@ -111,8 +115,8 @@ impl Grant<Read> {
             Wanting::Part(_) | Wanting::One(_) => None,
         };
         let Some(asked) = asked else { return Ok(RefsAround::default()) };
-        let (repo, memory) = (self.repo_id(), &self.registry().inner.documents.around);
-        let before = self.store().fresh().map(Fresh::writes);
+        let (repo, memory, when) = (self.repo_id(), &self.registry().inner.documents.around, self.when());
+        let before = self.store().fresh().map(Fresh::writes).filter(|_| self.instant().is_none());
         let key = (repo, asked);
         if let Some((stamp, found)) = before.and_then(|_| memory.get(&key))
             && Some(stamp) == before
@@ -120,7 +124,7 @@ impl Grant<Read> {
             return Ok(found);
         }
         let Around { namespace, refs } = &key.1;
-        let look = async |session: &mut store::Session<'_>| facts::refs_in(session, repo, namespace, refs).await;
+        let look = async |session: &mut store::Session<'_>| facts::refs_in(session, repo, namespace, refs, when).await;
         let found = Arc::new(self.store().read(look).await?);
         if let Some(before) = before {
             memory.insert(key, (before, Arc::clone(&found)));
@@ -158,6 +162,9 @@ impl Grant<Read> {
         if let Some(part) = part {
             head.versions.retain(|one| format.belongs(&one.version, part));
         }
+        if self.instant().is_some() && head.versions.is_empty() && around.is_empty() {
+            return Err(Error::not_found(&head.name));
+        }
         let fragments = self.fragments(format, package, &head, view, site).await?;
         let document = format.assemble(view, &head, &fragments, site).ok_or_else(|| Error::not_found(&head.name))?;
         Ok(Shown::new(document, Some(changed_at(&head))))
@@ -184,7 +191,8 @@ impl Grant<Read> {
             head = self.head(package, stands_for.as_deref().or(Some(version))).await?;
         }
         let one = head.versions.first().ok_or_else(|| Error::not_found(version))?;
-        let inside = self.store().read(async |session| facts::inside(session, one.id).await).await?;
+        let when = self.when();
+        let inside = self.store().read(async |session| facts::inside(session, one.id, when).await).await?;
         let whole = whole(one.clone(), inside);
         let document = format.version(view, &head, &whole, site).ok_or_else(|| Error::not_found(version))?;
         Ok(Shown::new(document, Some(changed_at(&head))))
@@ -192,19 +200,22 @@ impl Grant<Read> {
 
     /// The package with its published versions; with `only`, the version of this name or ref.
     async fn head(&self, package: PackageId, only: Option<&str>) -> Result<Head> {
+        let when = self.when();
         let look = async |session: &mut store::Session<'_>| {
             let names = facts::names(session, package).await?;
-            let refs = facts::refs(session, package).await?;
+            let refs = facts::refs(session, package, when).await?;
             let pointed = only.and_then(|only| refs.iter().find(|(name, _)| name == only));
             let only = pointed.map(|(_, version)| version.as_str()).or(only);
-            let versions = facts::heads(session, package, only).await?;
+            let versions = facts::heads(session, package, only, when).await?;
             Ok((names, refs, versions))
         };
         let (names, refs, versions) = self.store().snapshot(look).await?;
         let versions = versions.into_iter().map(version_head).collect();
         let (namespace, name, display) = (names.namespace, names.name, names.display);
         let around = Vec::new();
-        Ok(Head { namespace, name, display, generation: names.generation, versions, refs, around })
+        // The counter tells of now.
+        let generation = if self.instant().is_some() { 0 } else { names.generation };
+        Ok(Head { namespace, name, display, generation, versions, refs, around })
     }
 
     /// The fragment of each version, from memory or rendered now; all `None` where an index needs none.
@@ -219,9 +230,10 @@ impl Grant<Read> {
         if !format.looks_inside(view) {
             return Ok(vec![None; head.versions.len()]);
         }
-        let memory = &self.registry().inner.documents.fragments;
+        let (memory, when) = (&self.registry().inner.documents.fragments, self.when());
         let keys: Vec<_> = head.versions.iter().map(|one| FragmentKey::new(one, view, site.base)).collect();
-        let mut found: Vec<_> = keys.iter().map(|key| memory.get(key)).collect();
+        let remembered = |key| if self.instant().is_some() { None } else { memory.get(key) };
+        let mut found: Vec<_> = keys.iter().map(remembered).collect();
         let mut missing: Vec<usize> =
             found.iter().enumerate().filter(|(_, found)| found.is_none()).map(|(number, _)| number).collect();
         missing.sort_by_key(|number| head.versions.get(*number).map(|one| one.id));
@@ -229,12 +241,15 @@ impl Grant<Read> {
             let mut wanted: HashMap<VersionId, usize> =
                 chunk.iter().filter_map(|number| head.versions.get(*number).map(|one| (one.id, *number))).collect();
             let (Some(from), Some(to)) = (wanted.keys().min().copied(), wanted.keys().max().copied()) else { continue };
-            let look = async |session: &mut store::Session<'_>| facts::inside_range(session, package, from, to).await;
+            let look =
+                async |session: &mut store::Session<'_>| facts::inside_range(session, package, (from, to), when).await;
             for inside in self.store().read(look).await? {
                 let Some(number) = wanted.remove(&inside.id) else { continue };
                 let (Some(one), Some(key)) = (head.versions.get(number), keys.get(number)) else { continue };
                 let fragment = format.fragment(view, &whole(one.clone(), inside), site).map(Arc::from);
-                memory.insert(key.clone(), fragment.clone());
+                if self.instant().is_none() {
+                    memory.insert(key.clone(), fragment.clone());
+                }
                 if let Some(slot) = found.get_mut(number) {
                     *slot = Some(fragment);
                 }

@@ -8,7 +8,7 @@ use quick_cache::sync::Cache;
 use store::Stamp;
 
 use crate::authorize::{Grant, Read};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// So many at most.
 const POINTERS: usize = 10_000;
@@ -38,7 +38,7 @@ impl Grant<Read> {
     /// when there is none.
     pub async fn pointed(&self, at: &PackageAt, name: &RefName) -> Result<Arc<str>> {
         let (repo, pointers) = (self.repo_id(), &self.registry().inner.pointers.0);
-        let fresh = self.store().fresh();
+        let (fresh, when) = (self.store().fresh().filter(|_| self.instant().is_none()), self.when());
         if let Some(fresh) = fresh
             && let Some((stamp, package, version)) = pointers.get(&Borrowed(repo, at, name.as_str()))
             && fresh.package(package) == stamp
@@ -47,10 +47,10 @@ impl Grant<Read> {
         }
         let before = fresh.map(store::Fresh::writes);
         let look = async |session: &mut store::Session<'_>| {
-            store::refs::pointed(session, repo, (&at.namespace, &at.name), name.as_str()).await
+            store::refs::pointed(session, repo, (&at.namespace, &at.name), name.as_str(), when).await
         };
         let found = self.store().read(look).await?;
-        let (package, version) = found.ok_or_else(|| Error::not_found(&format!("{}:{name}", at.name)))?;
+        let (package, version) = found.ok_or_else(|| self.unknown(&format!("{}:{name}", at.name)))?;
         let version: Arc<str> = version.into();
         // Which package must stand still is known only after the look: nothing at all may have been written meanwhile.
         if let (Some(fresh), Some(before)) = (fresh, before) {

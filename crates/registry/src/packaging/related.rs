@@ -2,11 +2,12 @@
 
 use formats::PackageAt;
 use model::VersionId;
+use store::When;
 use store::subjects::Belonging;
 
 use crate::authorize::{Grant, Read};
 use crate::call::Call;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Packages read at once.
 const PAGE: u32 = 200;
@@ -15,15 +16,15 @@ impl Grant<Read> {
     /// The refs in force of a package after the name `after`, in the order of their bytes. 404 when there
     /// is no such package.
     pub async fn ref_names(&self, at: &PackageAt, after: &str, limit: u32) -> Result<Vec<String>> {
-        let repo = self.repo_id();
+        let (repo, when) = (self.repo_id(), self.when());
         let look = async |session: &mut store::Session<'_>| {
             let found = store::packages::find(session, repo, &at.namespace, &at.name).await?;
             match found {
-                Some(package) => store::refs::names(session, package, after, limit).await.map(Some),
+                Some(package) => store::refs::names(session, package, after, limit, when).await.map(Some),
                 None => Ok(None),
             }
         };
-        self.store().read(look).await?.ok_or_else(|| Error::not_found(&at.name))
+        self.store().read(look).await?.ok_or_else(|| self.unknown(&at.name))
     }
 
     /// The published versions that belong to the version named `subject`, after the id `after`. One
@@ -35,9 +36,9 @@ impl Grant<Read> {
         after: Option<VersionId>,
         limit: u32,
     ) -> Result<Vec<Belonging>> {
-        let (repo, after) = (self.repo_id(), after.unwrap_or(VersionId(uuid::Uuid::nil())));
+        let (repo, when, after) = (self.repo_id(), self.when(), after.unwrap_or(VersionId(uuid::Uuid::nil())));
         let look = async |session: &mut store::Session<'_>| {
-            store::subjects::list(session, repo, (&at.namespace, &at.name), subject, after, limit).await
+            store::subjects::list(session, repo, (&at.namespace, &at.name), subject, (after, limit), when).await
         };
         Ok(self.store().read(look).await?)
     }
@@ -49,7 +50,7 @@ impl Grant<Read> {
         let beyond = if after.is_empty() { String::new() } else { store::packages::last() };
         let repo = self.repo_id();
         let look = async |session: &mut store::Session<'_>| {
-            store::packages::list(session, repo, "", (after, &beyond), false, limit).await
+            store::packages::list(session, repo, "", (after, &beyond), false, limit, When::Now).await
         };
         Ok(self.store().read(look).await?.into_iter().map(|package| package.at.name).collect())
     }

@@ -40,6 +40,12 @@ impl Grant<Read> {
         if self.is_ruled() {
             Box::pin(self.expect_let_in(at, named, None)).await?;
         }
+        if self.instant().is_some() {
+            return match Box::pin(self.reach_then(at, named, Some(path), need)).await? {
+                Reached::Here(found) => Ok(found),
+                Reached::Coming(coming) => coming.whole().await,
+            };
+        }
         match self.reach_object(Object::Version(at.clone(), *named, path.clone()), need).await? {
             Reached::Here(found) => Ok(found),
             Reached::Coming(coming) => coming.whole().await,
@@ -56,6 +62,9 @@ impl Grant<Read> {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
             Ok(found) if need.comes_again(&found) => {}
             found => return found.map(Reached::Here),
+        }
+        if self.instant().is_some() {
+            return Box::pin(self.reach_then(at, named, None, need)).await;
         }
         self.reach_object(Object::Blob(at.clone(), *named), need).await
     }

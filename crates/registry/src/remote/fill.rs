@@ -24,6 +24,7 @@ use super::verify::{checksum, is_error_page, lies, verify};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
+use crate::instant::Instant;
 use crate::packaging::{Staged, Staging};
 
 /// Pieces that the first reader may be behind; then it waits for the whole file.
@@ -55,8 +56,10 @@ impl Need {
     }
 }
 
+/// What is brought, and for which moment: what must be true of it is told by the answers of then.
+type FillKey = (RepoId, Object, Option<Instant>);
 /// Files under way.
-pub(crate) type Fills = Arc<Mutex<HashMap<(RepoId, Object), Arc<Fill>>>>;
+pub(crate) type Fills = Arc<Mutex<HashMap<FillKey, Arc<Fill>>>>;
 
 /// A file under way.
 pub(crate) struct Fill {
@@ -139,16 +142,24 @@ impl Grant<Read> {
         }
     }
 
+    /// Under which it is remembered what became of it lately.
+    fn spot(&self, object: &Object) -> String {
+        match self.instant() {
+            Some(instant) => format!("{}@{}", object.key(), instant.at()),
+            None => object.key(),
+        }
+    }
+
     /// Begins to fetch, or joins who has begun: the first gets the pieces as they come.
     async fn join(&self, object: &Object) -> Result<(Arc<Fill>, Option<broadcast::Receiver<Piece>>)> {
         let remotes = &self.registry().inner.remotes;
         let (revision, now) = (self.revision(), self.ambient().now());
-        match remotes.lately(revision, &object.key(), now) {
+        match remotes.lately(revision, &self.spot(object), now) {
             Some(Lately::Failed(error)) => return Err(error),
-            Some(Lately::Missing) => return Err(Error::not_found(&object.to_string())),
+            Some(Lately::Missing) => return Err(self.unknown(&object.to_string())),
             None => {}
         }
-        let key = (self.repo_id(), object.clone());
+        let key = (self.repo_id(), object.clone(), self.instant());
         let mut fills = remotes.fills.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(fill) = fills.get(&key) {
             return Ok((Arc::clone(fill), None));
@@ -175,7 +186,7 @@ impl Grant<Read> {
 /// Ends the entry, also when the work panics.
 struct Seat {
     fills: Fills,
-    key: (RepoId, Object),
+    key: FillKey,
 }
 
 impl Drop for Seat {
@@ -217,11 +228,12 @@ impl Fetch {
         if self.grant.remote().is_ok_and(|remote| remote.is_offline()) {
             return;
         }
+        let spot = self.grant.spot(&self.object);
         let missing = self.grant.remote().map_or(REST, |remote| remote.missing());
         match error.code() {
-            Some(Code::NotFound) => remotes.note(revision, &self.object.key(), now.plus(missing), Lately::Missing),
+            Some(Code::NotFound) => remotes.note(revision, &spot, now.plus(missing), Lately::Missing),
             Some(Code::ServiceUnavailable | Code::TooManyRequests | Code::InsufficientStorage) => {
-                remotes.note(revision, &self.object.key(), now.plus(REST), Lately::Failed(error.clone()));
+                remotes.note(revision, &spot, now.plus(REST), Lately::Failed(error.clone()));
             }
             _ => {}
         }

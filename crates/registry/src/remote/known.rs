@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 const AT_ONCE: usize = 128 << 10;
 
 /// Stands for an answer where there is no such thing.
-const NOTHING: ObservationId = ObservationId(Uuid::nil());
+pub(super) const NOTHING: ObservationId = ObservationId(Uuid::nil());
 
 /// What was understood, and from which answers.
 #[derive(Clone, Debug)]
@@ -89,6 +89,9 @@ impl Grant<Read> {
         // As if it had no such thing: it is not asked.
         if self.is_claimed(at).await? {
             return Ok(None);
+        }
+        if let Some(instant) = self.instant() {
+            return Box::pin(self.told_then(&remote, at, &which, instant)).await;
         }
         if let Some(seen) = self.believed(&remote, at, &which).await? {
             return Ok(Some(seen));
@@ -205,7 +208,7 @@ impl Grant<Read> {
         }
     }
 
-    async fn understand(
+    pub(super) async fn understand(
         &self,
         remote: &Remote,
         at: &PackageAt,

@@ -47,6 +47,15 @@ impl Heard {
         }
     }
 
+    /// How many bytes it has.
+    pub(super) fn length(&self) -> u64 {
+        match self {
+            Self::Holds { known, .. } => known.length,
+            Self::Missing { .. } => 0,
+            Self::New { news, .. } => news.body.len() as u64,
+        }
+    }
+
     /// Of an answer with a body: the one that was known before.
     pub(super) fn answer_before(&self) -> Option<Option<ObservationId>> {
         match self {

@@ -24,6 +24,7 @@ mod shown;
 mod sift;
 mod source;
 mod tags;
+mod then;
 mod turn;
 mod verify;
 mod witness;
@@ -33,7 +34,7 @@ use std::time::Duration;
 
 use formats::{Known, PackageAt};
 use model::state::RepoKind;
-use model::{Code, ObservationId, RepoId, Timestamp};
+use model::{ObservationId, RepoId, Timestamp};
 use outbound::Upstream;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -174,7 +175,7 @@ impl Remote {
     }
 
     /// Whether the upstream is never asked.
-    fn is_offline(&self) -> bool {
+    pub(crate) fn is_offline(&self) -> bool {
         self.settings.offline
     }
 
@@ -200,15 +201,6 @@ impl<A> Grant<A> {
     /// Which state of this repository the caller was let into.
     fn revision(&self) -> Revision {
         (self.repo_id(), self.repo().revision)
-    }
-
-    /// 404, in words that say why where nobody was asked.
-    fn unknown(&self, what: &str) -> Error {
-        if self.remote().is_ok_and(|remote| remote.is_offline()) {
-            let why = format!("{what} was not found: {} is offline and has what was brought before", self.repo().key);
-            return Error::refuse(Code::NotFound, why);
-        }
-        Error::not_found(what)
     }
 
     /// What our own work for this caller carries.

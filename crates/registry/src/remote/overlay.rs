@@ -75,9 +75,10 @@ impl Overlay {
 impl Grant<Read> {
     /// What is here of a package.
     pub(super) async fn kept(&self, at: &PackageAt) -> Result<Vec<Kept>> {
-        let repo = self.repo_id();
-        let look =
-            async |session: &mut store::Session<'_>| observations::kept(session, repo, &at.namespace, &at.name).await;
+        let (repo, when) = (self.repo_id(), self.when());
+        let look = async |session: &mut store::Session<'_>| {
+            observations::kept(session, repo, &at.namespace, &at.name, when).await
+        };
         Ok(self.store().read(look).await?)
     }
 }

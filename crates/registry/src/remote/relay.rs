@@ -19,6 +19,11 @@ impl Grant<Read> {
         if let Some(at) = &relay.package {
             self.expect_name_admitted(at, None).await?;
         }
+        if let Some(instant) = self.instant() {
+            let known = self.answer_then(&relay.ask.target, instant).await?;
+            let known = known.ok_or_else(|| self.unknown(&relay.ask.target))?;
+            return self.passed_on(relay, &known, false).await;
+        }
         if let Some(shown) = self.passed_on_before(relay).await? {
             return Ok(shown);
         }

@@ -98,13 +98,16 @@ impl Grant<Read> {
         let (now, memory) = (self.ambient().now(), &self.registry().inner.remotes.sifted);
         let config = self.call().moment.config.number();
         let key: SiftKey = (self.repo_id(), at.clone(), Arc::clone(&seen.answers), config);
-        if let Some(found) = memory.get(&key).filter(|found| found.holds(now)) {
+        let remembers = self.instant().is_none();
+        if let Some(found) = memory.get(&key).filter(|found| remembers && found.holds(now)) {
             return Ok(Some(found));
         }
         let name = name_of(format_of(self.repo())?, at);
         let times = self.times(&rules, at, &name, &seen.known, now).await?;
         let found = Arc::new(sift(&rules, &name, &seen.known, &times, now));
-        memory.insert(key, Arc::clone(&found));
+        if remembers {
+            memory.insert(key, Arc::clone(&found));
+        }
         Ok(Some(found))
     }
 

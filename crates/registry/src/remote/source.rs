@@ -100,6 +100,13 @@ impl Grant<Read> {
     /// Where the file at `path` is. 404: the upstream does not tell of it; 410: its version was withdrawn here.
     pub(super) async fn wanted(&self, remote: &Remote, path: &EntryPath) -> Result<Wanted> {
         let missing = || self.unknown(&format!("the file {path}"));
+        if self.instant().is_some() {
+            let mut wanted =
+                self.wanted_then(remote, path).await?.ok_or_else(|| self.unknown(&format!("the file {path}")))?;
+            self.expect_shown(&wanted.package, &wanted.version, path).await?;
+            self.expect_wanted(&mut wanted).await?;
+            return Ok(wanted);
+        }
         let at = match remote.format.origin(path).ok_or_else(missing)? {
             Origin::Direct(direct) => {
                 self.expect_shown(&direct.package, &direct.version, path).await?;
@@ -133,7 +140,7 @@ impl Grant<Read> {
     }
 }
 
-fn listed(seen: &Seen, at: &PackageAt, path: &EntryPath) -> Option<Wanted> {
+pub(super) fn listed(seen: &Seen, at: &PackageAt, path: &EntryPath) -> Option<Wanted> {
     seen.known.versions.iter().find_map(|version| {
         let file = version.files.iter().find(|file| file.location == *path)?;
         Some(Wanted::listed(seen, at, version, file))

@@ -162,7 +162,7 @@ pub(crate) fn is_ruled(repo: &Repository) -> bool {
 
 impl<A> Grant<A> {
     /// Whether rules decide over what is read here: those of a repository whose packages come from elsewhere.
-    pub(crate) fn is_ruled(&self) -> bool {
+    pub fn is_ruled(&self) -> bool {
         is_ruled(self.repo())
     }
 

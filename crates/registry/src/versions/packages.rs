@@ -28,12 +28,13 @@ impl Grant<Read> {
     /// Packages whose normalised name begins with `prefix`, in the order of (name, namespace), after
     /// the given one. Those with a published version; for writers those with a draft too.
     pub async fn packages(&self, prefix: &str, after: (&str, &str), limit: u32) -> Result<Vec<Package>> {
-        let (repo, drafts) = (self.repo_id(), self.sees_drafts());
+        let (repo, when) = (self.repo_id(), self.when());
+        let drafts = self.sees_drafts() && self.instant().is_none();
         if prefix.contains('\0') || after.0.contains('\0') || after.1.contains('\0') {
             return Err(Error::bad_request("a name holds no NUL"));
         }
         let look = async |session: &mut store::Session<'_>| {
-            store::packages::list(session, repo, prefix, after, drafts, limit).await
+            store::packages::list(session, repo, prefix, after, drafts, limit, when).await
         };
         Ok(self.store().read(look).await?)
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::{RepoKey, Role};
 use serde::{Deserialize, Serialize};
+use store::When;
 use store::packages::Package;
 use store::repositories::Repository;
 
@@ -82,7 +83,7 @@ impl Call {
         let (id, prefix) = (repo.id, query.prefix.as_str());
         let start = (after.0.as_str(), after.1.as_str());
         let look = async |session: &mut store::Session<'_>| {
-            store::packages::list(session, id, prefix, start, false, room.saturating_add(1)).await
+            store::packages::list(session, id, prefix, start, false, room.saturating_add(1), When::Now).await
         };
         let mut packages = self.registry.store().read(look).await?;
         let more = packages.len() > usize::try_from(room).unwrap_or(usize::MAX);

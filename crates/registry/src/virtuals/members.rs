@@ -177,6 +177,13 @@ impl Member {
         if self.is_remote() && grant.claim_on(at).await?.is_some_and(|denial| denial.claimed) {
             return Ok(false);
         }
+        if let Some(instant) = grant.instant() {
+            return grant.had(at, instant).await;
+        }
+        // What is here of an upstream's may have come later than the moment that is asked for.
+        if self.is_remote() && grant.instant().is_some() {
+            return Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some());
+        }
         match grant.state(at).await {
             Ok(_) => Ok(true),
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {

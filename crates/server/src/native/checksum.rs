@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use registry::{Found, Grant, Read, Shown};
 
-use super::{documents, fetch};
+use super::{documents, fetch, moment};
 use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate};
 use crate::problem::Problem;
 
@@ -36,7 +36,8 @@ pub(super) fn of_document(
     parts: &Parts,
 ) -> Result<Response, Problem> {
     let cache = if grant.repo().anonymous_read { "public, no-cache" } else { "private, no-cache" };
-    let mut response = respond(shown.checksum(algorithm), HeaderValue::from_static(cache), parts)?;
+    let cache = moment::kept(grant).unwrap_or(HeaderValue::from_static(cache));
+    let mut response = respond(shown.checksum(algorithm), cache, parts)?;
     documents::tell_age(&mut response, shown.stale_since());
     Ok(response)
 }

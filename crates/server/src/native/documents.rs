@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use model::Timestamp;
 use registry::{Caller, Grant, Read, Shown};
 
-use super::text;
+use super::{moment, text};
 use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate, http_date};
 use crate::edge::{Context, Verbatim};
 use crate::problem::Problem;
@@ -34,7 +34,7 @@ impl Place {
             Caller::Anonymous => None,
         };
         Ok(Self {
-            base: format!("{}/repository/{}", context.base_url(), grant.repo().key),
+            base: format!("{}/repository/{}{}", context.base_url(), grant.repo().key, moment::suffix(grant, parts)),
             auth_required: !grant.repo().anonymous_read,
             subject,
         })
@@ -68,7 +68,7 @@ pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts)
         headers.insert(header::LAST_MODIFIED, http_date(changed_at));
     }
     let cache = if grant.repo().anonymous_read { "public, no-cache" } else { "private, no-cache" };
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    headers.insert(header::CACHE_CONTROL, moment::kept(grant).unwrap_or(HeaderValue::from_static(cache)));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     tell_age(&mut response, shown.stale_since());
     Ok(response)

@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode};
 use model::EntryPath;
 use registry::{Found, Grant, Need, Reached, Read, RepoSettings};
 
-use super::{coming, stream};
+use super::{coming, moment, stream};
 use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate, http_date, range_applies};
 use crate::edge::range::{Selection, select};
 use crate::problem::Problem;
@@ -57,6 +57,9 @@ pub(super) async fn show(grant: &Grant<Read>, found: &Found, parts: &Parts) -> R
 pub(super) fn caching(grant: &Grant<Read>, found: &Found) -> Result<HeaderValue, Problem> {
     if found.is_gathered() {
         return Ok(HeaderValue::from_static("private, no-store"));
+    }
+    if grant.instant().is_some() {
+        return Ok(moment::for_good(grant));
     }
     let settings = RepoSettings::of(grant.repo())?;
     Ok(HeaderValue::from_static(match (settings.allow_overwrite, grant.repo().anonymous_read) {

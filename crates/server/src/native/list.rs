@@ -59,7 +59,8 @@ pub(super) async fn list(grant: &Grant<Read>, folder: Option<EntryPath>, parts: 
     };
     let page = Page::cut(children, limit, |child| child.cursor(), view);
     let mut response = if html { page_of_folder(grant, folder, &page) } else { Answer(&page).into_response() };
-    response.headers_mut().insert(header::CACHE_CONTROL, http::HeaderValue::from_static("no-cache"));
+    let cache = super::moment::kept(grant).unwrap_or(http::HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(header::CACHE_CONTROL, cache);
     response.headers_mut().insert(header::VARY, http::HeaderValue::from_static("Accept"));
     Ok(response)
 }

@@ -33,7 +33,7 @@ pub(super) struct LoggingIn {
 /// How this request logs in, if it does. Not every client says its name when it does: without one the address
 /// tells, where a request without credentials, or to this address, could have no other meaning.
 pub(super) fn of(parts: &Parts) -> Option<LoggingIn> {
-    let address = map::address(parts.uri.path())?;
+    let address = map::address(parts.uri.path()).filter(|address| address.moment.is_none())?;
     let asked = asked(parts, address.rest)?;
     let in_format = |format: &'static dyn Format| {
         let logins = format.logins()?;

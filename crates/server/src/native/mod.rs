@@ -12,6 +12,7 @@ mod fetch;
 mod list;
 mod login;
 mod map;
+mod moment;
 pub(crate) mod oci;
 mod receive;
 mod refused;
@@ -68,7 +69,7 @@ async fn presumed(app: &App, parts: &mut Parts) -> Option<Response> {
     }
     let context = <Context as FromRequestParts<App>>::from_request_parts(parts, app).await.ok()?;
     let token = presented_token(&parts.headers).ok()?;
-    let address = map::address(parts.uri.path())?;
+    let address = map::address(parts.uri.path()).filter(|address| address.moment.is_none())?;
     let presumed = app.registry.presume(token.as_deref(), &address.key, context.correlation).await?;
     let format = formats::by_key(presumed.format())?;
     let (path, algorithm) = match parse(format, presumed.kind(), parts, address.rest).ok()? {
@@ -99,15 +100,16 @@ async fn presumed(app: &App, parts: &mut Parts) -> Option<Response> {
 
 async fn answer(app: &App, call: &Call, parts: &Parts, body: Body) -> Result<Response, Refused> {
     let Some(address) = map::address(parts.uri.path()) else {
-        let key = map::slashless(parts.uri.path()).ok_or_else(|| map::unknown(call))?;
+        let (key, moment) = map::slashless(parts.uri.path()).ok_or_else(|| map::unknown(call))?;
         let readable = call.authorize(&key).await.map_err(Problem::from)?;
-        return Ok(add_slash(&readable, parts)?);
+        return Ok(add_slash(&moment::as_of(readable, moment.as_ref(), parts)?, moment.as_ref(), parts)?);
     };
     let readable = call.authorize::<Read>(&address.key).await.map_err(Problem::from)?;
     let format =
         formats::by_key(&readable.repo().format).ok_or_else(|| Problem::internal_error("a format without code"))?;
-    let done = perform(app, &readable, format, parts, address.rest, body).await;
-    done.map_err(|problem| Refused { problem, format: Some(format) })
+    let refused = |problem| Refused { problem, format: Some(format) };
+    let readable = moment::as_of(readable, address.moment.as_ref(), parts).map_err(refused)?;
+    perform(app, &readable, format, parts, address.rest, body).await.map_err(refused)
 }
 
 async fn perform(
@@ -129,6 +131,7 @@ async fn perform(
         }
         parsed => parsed?,
     };
+    moment::expect_of_then(readable, &operation)?;
     if readable.is_virtual() && virtuals::concerns_members(&operation) {
         return virtuals::perform(app, readable, format, operation, parts, rest, body).await;
     }
@@ -194,13 +197,16 @@ async fn read(grant: &Grant<Read>, operation: Operation, place: &Place, parts: &
 
 /// The listing of a repository lies at its address with a slash. Who may read it is told so; the way there is relative,
 /// so that it holds behind any proxy and under any prefix.
-fn add_slash(grant: &Grant<Read>, parts: &Parts) -> Result<Response, Problem> {
+fn add_slash(grant: &Grant<Read>, moment: Option<&map::Moment<'_>>, parts: &Parts) -> Result<Response, Problem> {
     if !matches!(parts.method, http::Method::GET | http::Method::HEAD) {
         let refused = Problem::method_not_allowed("a repository can only be listed; files go below it");
         return Err(refused.allow(HeaderValue::from_static("GET, HEAD")));
     }
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let there = HeaderValue::try_from(format!("{}/{query}", grant.repo().key));
+    // A colon in the first segment would stand for a scheme.
+    let key = &grant.repo().key;
+    let there = moment.map_or(format!("{key}/{query}"), |moment| format!("./{key}@{}/{query}", moment.written));
+    let there = HeaderValue::try_from(there);
     let there = there.map_err(|_| Problem::bad_request("the query cannot be kept in a redirect"))?;
     let headers = [(header::LOCATION, there), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
     Ok((StatusCode::PERMANENT_REDIRECT, headers).into_response())

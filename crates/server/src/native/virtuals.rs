@@ -49,6 +49,12 @@ pub(super) async fn perform(
     }
 }
 
+/// It is asked for again each time whether it still holds.
+fn revalidated(grant: &Grant<Read>) -> HeaderValue {
+    let public = grant.repo().anonymous_read;
+    HeaderValue::from_static(if public { "public, no-cache" } else { "private, no-cache" })
+}
+
 /// A request to read.
 struct Request<'r> {
     readable: &'r Grant<Read>,
@@ -99,9 +105,9 @@ impl Request<'_> {
         // Which member answers at an address may change, although none of its files does.
         if let Some(cache) = response.headers_mut().get_mut(header::CACHE_CONTROL)
             && cache.as_bytes().ends_with(b"immutable")
+            && grant.instant().is_none()
         {
-            let public = grant.repo().anonymous_read;
-            *cache = HeaderValue::from_static(if public { "public, no-cache" } else { "private, no-cache" });
+            *cache = revalidated(grant);
         }
         Ok(response)
     }
@@ -120,10 +126,15 @@ impl Request<'_> {
             }
             _ => return self.first(members, place).await,
         };
-        match algorithm {
-            Some(algorithm) => checksum::of_document(readable, &shown, algorithm, self.parts),
-            None => documents::show(&shown, readable, self.parts).await,
+        let mut response = match algorithm {
+            Some(algorithm) => checksum::of_document(readable, &shown, algorithm, self.parts)?,
+            None => documents::show(&shown, readable, self.parts).await?,
+        };
+        // What the rules of a member keep out of an index they may let in later.
+        if members.all.iter().any(|member| member.grant().is_some_and(Grant::is_ruled)) {
+            response.headers_mut().insert(header::CACHE_CONTROL, revalidated(readable));
         }
+        Ok(response)
     }
 
     /// The file, or what is said of a version, from the first member that has it. One in which it was withdrawn, or that fails, is not passed over.

@@ -45,7 +45,11 @@ pub(super) async fn the_same_version_comes_again_and_back(bench: &mut Bench) {
     let back = bench.store.write(back).await.expect("it comes back, whenever that is");
     assert_eq!(back.begun, Begun::Back(first.version));
     let package = first.package;
-    let names = bench.store.read(async |session| refs::names(session, package, "", 10).await).await.expect("names");
+    let names = bench
+        .store
+        .read(async |session| refs::names(session, package, "", 10, store::When::Now).await)
+        .await
+        .expect("names");
     assert_eq!(names, ["new", "v1"], "what pointed at it before has ended, but for what never moves");
     assert_eq!(bench.count("SELECT count(*) FROM tombstones WHERE to_at IS NULL").await, 0);
     assert_eq!(bench.count(USED).await, used);
@@ -98,7 +102,9 @@ pub(super) async fn fixed_refs_stay(bench: &mut Bench) {
     let (act, id, expected) = (bench.act(), bench.ambient.id(), Expected::Anything);
     let put = PutRef { act, repo, id, name: name("v1"), version: second.version, expected, fixed: true };
     bench.store.write(put).await.expect_err("it would move");
-    let look = async |session: &mut store::Session<'_>| refs::pointed(session, repo, ("", "tool"), "v1").await;
+    let look = async |session: &mut store::Session<'_>| {
+        refs::pointed(session, repo, ("", "tool"), "v1", store::When::Now).await
+    };
     assert_eq!(bench.store.read(look).await.expect("a look").map(|(_, version)| version).as_deref(), Some("1"));
     withdraw(bench, repo, first.version).await;
     assert_eq!(bench.store.read(look).await.expect("a look"), None);
@@ -118,7 +124,7 @@ pub(super) async fn versions_that_belong_to_another_are_found(bench: &mut Bench)
         let after = after.unwrap_or(VersionId(uuid::Uuid::nil()));
         let look = async |session: &mut store::Session<'_>| {
             let before = store::statements_sent();
-            let found = subjects::list(session, repo, ("", "tool"), subject, after, limit).await?;
+            let found = subjects::list(session, repo, ("", "tool"), subject, (after, limit), store::When::Now).await?;
             Ok((found, store::statements_sent() - before))
         };
         let (found, sent) = bench.store.read(look).await.expect("a look");

@@ -72,7 +72,7 @@ pub(crate) async fn what_is_gathered_appears_at_once(bench: &mut Bench) {
     assert_eq!(bench.count(HELD).await, 9, "each file is paid for as it comes");
     let look = async |session: &mut store::Session<'_>| {
         let hers = under_way(session, repo, "", "tool", "mallory").await?;
-        let folder = store::folders::list(session, repo, "", None, 10).await?;
+        let folder = store::folders::list(session, repo, "", None, 10, store::When::Now).await?;
         let place = store::locations::find(session, repo, "files/a").await?;
         Ok((hers, folder, place, under_way(session, repo, "", "tool", "alice").await?))
     };
@@ -137,7 +137,9 @@ pub(crate) async fn a_folder_of_gathered_files_is_not_listed(bench: &mut Bench) 
     let first = gathering(bench, release(bench, repo, "1.0", &files), until);
     let done = bench.store.write(first.clone()).await.expect("gathered");
     let listed = async || {
-        let look = async |session: &mut store::Session<'_>| store::folders::list(session, repo, "", None, 10).await;
+        let look = async |session: &mut store::Session<'_>| {
+            store::folders::list(session, repo, "", None, 10, store::When::Now).await
+        };
         bench.store.read(look).await.expect("a listing").len()
     };
     assert_eq!(listed().await, 0);
@@ -164,7 +166,7 @@ pub(crate) async fn a_fixed_ref_stays_with_the_first_of_two_deployments(bench: &
         assert_eq!(bench.store.write(complete).await.expect("complete"), Outcome::Appeared);
     }
     assert_eq!(heads(bench, &first).await.len(), 2);
-    let refs = async |session: &mut store::Session<'_>| facts::refs(session, first.package).await;
+    let refs = async |session: &mut store::Session<'_>| facts::refs(session, first.package, store::When::Now).await;
     let refs = bench.store.read(refs).await.expect("refs");
     assert_eq!(refs, [("stable".to_owned(), "1.0".to_owned())]);
     assert_eq!(code(bench.store.write(wanting("3.0", 3)).await), Code::Conflict);

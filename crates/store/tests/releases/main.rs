@@ -7,6 +7,7 @@ mod deployments;
 mod engines;
 mod in_order;
 mod locks;
+mod moments;
 
 use again::{
     fixed_refs_stay, the_same_version_comes_again_and_back, versions_that_belong_to_another_are_found,
@@ -25,6 +26,9 @@ use in_order::{
 use locks::{uploads_of_the_same_bytes_do_not_stop_each_other, versions_that_move_one_ref_do_not_stop_each_other};
 use model::state::MarkKind;
 use model::{EntryPath, RefName, RepoId, VersionName};
+use moments::{
+    a_package_is_read_as_it_was, files_are_there_from_when_they_joined, of_intervals_that_overlap_the_last_one_holds,
+};
 use store::blobs::NewBody;
 use store::facts;
 use store::marks::SetMark;
@@ -62,6 +66,9 @@ both! {
     a_fixed_ref_stays_with_the_first_of_two_deployments;
     versions_that_move_one_ref_do_not_stop_each_other;
     uploads_of_the_same_bytes_do_not_stop_each_other;
+    a_package_is_read_as_it_was;
+    files_are_there_from_when_they_joined;
+    of_intervals_that_overlap_the_last_one_holds;
 }
 
 fn release(bench: &Bench, repo: RepoId, version: &str, files: &[(&str, u8)]) -> PublishRelease {
@@ -110,14 +117,18 @@ fn joining(bench: &Bench, release: PublishRelease) -> PublishRelease {
 
 async fn heads(bench: &Bench, released: &Released) -> Vec<facts::Head> {
     let package = released.package;
-    bench.store.read(async |session| facts::heads(session, package, None).await).await.expect("heads")
+    bench.store.read(async |session| facts::heads(session, package, None, store::When::Now).await).await.expect("heads")
 }
 
 async fn a_release_appears_whole(bench: &mut Bench) {
     let repo = bench.repository("libs").await;
     let done = bench.store.write(release(bench, repo, "1.0", &[("b", 2), ("a", 1)])).await.expect("a release");
     assert_eq!(done.begun, Begun::New);
-    let inside = bench.store.read(async |session| facts::inside(session, done.version).await).await.expect("inside");
+    let inside = bench
+        .store
+        .read(async |session| facts::inside(session, done.version, store::When::Now).await)
+        .await
+        .expect("inside");
     assert_eq!(inside.manifest, "{\"version\": \"1.0\"}");
     let files: Vec<_> = inside.files.iter().map(|file| (file.path.as_str(), file.location.as_str())).collect();
     assert_eq!(files, [("a", "files/a"), ("b", "files/b")]);
@@ -211,7 +222,9 @@ async fn refs_move_with_a_release_and_end(bench: &mut Bench) {
         package = Some(bench.store.write(next).await.expect("a release").package);
     }
     let package = package.expect("a package");
-    let refs = async || bench.store.read(async |session| facts::refs(session, package).await).await.expect("refs");
+    let refs = async || {
+        bench.store.read(async |session| facts::refs(session, package, store::When::Now).await).await.expect("refs")
+    };
     assert_eq!(refs().await, [("latest".to_owned(), "2.0".to_owned())]);
     assert_eq!(bench.count("SELECT count(*) FROM refs WHERE to_at IS NOT NULL").await, 1);
     let end = || EndRef { act: bench.act(), repo, package, name: latest(), expected: Expected::Anything, fixed: false };
@@ -251,10 +264,10 @@ async fn facts_cost_the_same_whatever_the_number_of_versions(bench: &mut Bench) 
     let package = done.expect("a package").package;
     let read = async |session: &mut store::Session<'_>| {
         let before = store::statements_sent();
-        let heads = facts::heads(session, package, None).await?;
+        let heads = facts::heads(session, package, None, store::When::Now).await?;
         let ids: Vec<_> = heads.iter().map(|head| head.id).collect();
         let (from, to) = (*ids.iter().min().expect("one"), *ids.iter().max().expect("one"));
-        let inside = facts::inside_range(session, package, from, to).await?;
+        let inside = facts::inside_range(session, package, (from, to), store::When::Now).await?;
         Ok((heads, inside, store::statements_sent() - before))
     };
     let (heads, inside, sent) = bench.store.read(read).await.expect("facts");
@@ -267,7 +280,11 @@ async fn facts_cost_the_same_whatever_the_number_of_versions(bench: &mut Bench) 
         // On PostgreSQL the statements are counted on whatever thread the future runs.
         assert_eq!(sent, 3);
     }
-    let only = bench.store.read(async |session| facts::heads(session, package, Some("1.3")).await).await.expect("one");
+    let only = bench
+        .store
+        .read(async |session| facts::heads(session, package, Some("1.3"), store::When::Now).await)
+        .await
+        .expect("one");
     assert_eq!(only.len(), 1);
 }
 
@@ -290,7 +307,9 @@ async fn refs_of_a_namespace_are_found_together(bench: &mut Bench) {
         bench.store.write(of(bench, namespace, name, number, refs)).await.expect("a release");
     }
     let found = async |namespace: &str| {
-        let look = async |session: &mut store::Session<'_>| facts::refs_in(session, repo, namespace, "p.").await;
+        let look = async |session: &mut store::Session<'_>| {
+            facts::refs_in(session, repo, namespace, "p.", store::When::Now).await
+        };
         bench.store.read(look).await.expect("refs")
     };
     let pair = |package: &str, name: &str| (package.to_owned(), name.to_owned());

@@ -115,12 +115,14 @@ async fn one_process_asks_at_a_time(bench: &mut Bench) {
 async fn what_is_here_of_a_package_is_told_with_its_state(bench: &mut Bench) {
     let repo = bench.repository("there").await;
     bench.publish(repo, "demo", bench.blob(NewBody::Inline(vec![3; 5]), 3, 5)).await;
-    let look = async |session: &mut store::Session<'_>| observations::kept(session, repo, "", "demo").await;
+    let look =
+        async |session: &mut store::Session<'_>| observations::kept(session, repo, "", "demo", store::When::Now).await;
     let kept = bench.store.read(look).await.expect("a look");
     assert_eq!(kept.len(), 1);
     let file = &kept[0];
     assert_eq!((file.version.as_str(), file.shown, file.size), ("1", true, Some(5)));
     assert_eq!(file.location.as_deref(), Some("demo"));
-    let none = async |session: &mut store::Session<'_>| observations::kept(session, repo, "", "other").await;
+    let none =
+        async |session: &mut store::Session<'_>| observations::kept(session, repo, "", "other", store::When::Now).await;
     assert!(bench.store.read(none).await.expect("a look").is_empty());
 }

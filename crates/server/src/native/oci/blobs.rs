@@ -6,8 +6,8 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use registry::{Call, Found, Grant, Promote, Reached, Read};
 
-use super::super::coming;
 use super::super::fetch::{need, respond};
+use super::super::{coming, moment};
 use super::manifests::named_so;
 use super::{Refused, Wanted, bare, digest, not_possible};
 
@@ -60,7 +60,8 @@ pub(super) async fn show(
 ) -> Result<Response, Refused> {
     let public = grant.repo().anonymous_read;
     let cache = if public { "public, max-age=31536000" } else { "private, max-age=31536000" };
-    let mut response = respond(grant, found, parts, BYTES, HeaderValue::from_static(cache)).await?;
+    let cache = moment::kept(grant).unwrap_or(HeaderValue::from_static(cache));
+    let mut response = respond(grant, found, parts, BYTES, cache).await?;
     named_so(&mut response, named);
     Ok(response)
 }

@@ -1,12 +1,14 @@
 //! Tags, images, referrers.
 
 use axum::response::Response;
+use formats::Answer;
 use formats::oci::{self, Query};
-use http::Method;
+use http::{Method, header};
 use model::VersionId;
-use registry::Call;
+use registry::{Call, Grant, Read};
 
 use super::super::documents::{say, tell_age};
+use super::super::moment;
 use super::{About, Refused, Wanted, digest, only};
 use crate::problem::Problem;
 
@@ -24,9 +26,18 @@ pub(super) async fn tags(call: &Call, request: &Wanted<'_>) -> Result<Response, 
     let limit = u32::try_from(n).unwrap_or(u32::MAX) + 1;
     let mut names = grant.names_of_refs(&request.package(), &request.query.last, limit).await?;
     let more = cut(&mut names.told, n);
-    let mut response = say(oci::tags(request.at, &names.told, more));
+    let mut response = told(&grant, oci::tags(request.at, &names.told, more));
     tell_age(&mut response, names.stale_since);
     Ok(response)
+}
+
+/// The answer; what was the case at a moment may be kept for good.
+fn told(grant: &Grant<Read>, answer: Answer) -> Response {
+    let mut response = say(answer);
+    if let Some(cache) = moment::kept(grant) {
+        response.headers_mut().insert(header::CACHE_CONTROL, cache);
+    }
+    response
 }
 
 /// Cuts a list that has one more than was wanted. Returns the number to go on with, if it was longer.
@@ -54,7 +65,7 @@ pub(super) async fn referrers(call: &Call, request: &Wanted<'_>, text: &str) -> 
     };
     if let Some(told) = grant.belonging_there(&request.package(), &subject).await? {
         let wanted = &request.query.artifact_types;
-        let mut response = say(oci::referrers(request.at, &subject, &told.told, wanted, None));
+        let mut response = self::told(&grant, oci::referrers(request.at, &subject, &told.told, wanted, None));
         tell_age(&mut response, told.stale_since);
         return Ok(response);
     }
@@ -63,5 +74,5 @@ pub(super) async fn referrers(call: &Call, request: &Wanted<'_>, text: &str) -> 
     let found = grant.belonging(&request.package(), &subject, after, REFERRERS).await?;
     let next = found.last().filter(|_| found.len() == REFERRERS as usize).map(|last| last.id.to_string());
     let all: Vec<_> = found.into_iter().map(|one| (one.version, one.manifest)).collect();
-    Ok(say(oci::referrers(request.at, &subject, &all, &request.query.artifact_types, next.as_deref())))
+    Ok(told(&grant, oci::referrers(request.at, &subject, &all, &request.query.artifact_types, next.as_deref())))
 }

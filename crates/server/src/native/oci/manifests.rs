@@ -10,7 +10,7 @@ use registry::{Call, Found, Grant, Read, Write};
 
 use super::super::documents::tell_age;
 use super::super::fetch::{need, respond_ourselves};
-use super::super::{receive, text};
+use super::super::{moment, receive, text};
 use super::{About, Refused, Wanted, bare, malformed, not_possible, reference};
 use crate::problem::Problem;
 
@@ -84,7 +84,8 @@ pub(super) async fn respond(
     };
     let kind = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
     let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    let mut response = respond_ourselves(grant, found, parts, kind, HeaderValue::from_static(cache)).await?;
+    let cache = moment::kept(grant).unwrap_or(HeaderValue::from_static(cache));
+    let mut response = respond_ourselves(grant, found, parts, kind, cache).await?;
     named_so(&mut response, named);
     Ok(response)
 }

@@ -22,6 +22,7 @@ use serde_json::json;
 
 use self::refused::{About, Refused};
 use super::documents::say;
+use super::moment;
 use crate::app::{App, Asking};
 use crate::problem::Problem;
 
@@ -143,7 +144,7 @@ impl Wanted<'_> {
 
     /// The same. `None`: no member that the caller may read has it.
     async fn find(&self, call: &Call) -> Result<Option<Grant<Read>>, Refused> {
-        let readable = self.readable(call).await?;
+        let readable = self.as_of_then(call).await?;
         match readable.is_virtual() {
             true => Ok(virtuals::owner(&readable, self.at).await?),
             false => Ok(Some(readable)),
@@ -153,11 +154,23 @@ impl Wanted<'_> {
     /// Opens the repository that takes what is published under the image's name.
     async fn open_to_change<A: Access>(&self, call: &Call) -> Result<Grant<A>, Refused> {
         let readable = self.readable(call).await?;
+        if self.at.moment.is_some() {
+            return Err(moment::only_reading().into());
+        }
         let key = match readable.is_virtual() {
             true => virtuals::target(&readable).await?,
             false => self.at.key.clone(),
         };
         Ok(call.authorize::<A>(&key).await?)
+    }
+
+    /// Opens the repository that the address names, as of the moment that it says.
+    async fn as_of_then(&self, call: &Call) -> Result<Grant<Read>, Refused> {
+        let grant = self.readable(call).await?;
+        let Some(moment) = &self.at.moment else { return Ok(grant) };
+        let shape = "a time in UTC such as at-20260131t120000z";
+        let instant = moment::read(&grant, moment.at, &self.parts.method, shape);
+        Ok(grant.as_of(Some(instant.map_err(|problem| Refused::about(About::Name, problem))?)))
     }
 
     async fn readable(&self, call: &Call) -> Result<Grant<Read>, Refused> {

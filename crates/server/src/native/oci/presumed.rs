@@ -23,7 +23,8 @@ enum Proven {
 /// The answer, where memory presumes right. `None`: the ordinary way.
 pub(super) async fn answer(app: &App, parts: &mut Parts, asked: &Asked) -> Option<Result<Response, Refused>> {
     let Asked::At(Address::Image(at, step)) = asked else { return None };
-    if !matches!(parts.method, Method::GET | Method::HEAD) || !app.registry.shares_its_database() {
+    if at.moment.is_some() || !matches!(parts.method, Method::GET | Method::HEAD) || !app.registry.shares_its_database()
+    {
         return None;
     }
     let context = <Context as FromRequestParts<App>>::from_request_parts(parts, app).await.ok()?;

@@ -48,6 +48,9 @@ pub(super) async fn source(call: &Call, from: &ImageAt) -> Option<RepoKey> {
 impl Wanted<'_> {
     /// What was published or uploaded through a virtual repository is there at once, whatever the image's name.
     pub(super) async fn uploaded(&self, call: &Call, digest: &str) -> Option<(Grant<Read>, Found, Named)> {
+        if self.at.moment.is_some() {
+            return None;
+        }
         let named: Named = digest.parse().ok()?;
         let readable = call.authorize::<Read>(&self.at.key).await.ok().filter(Grant::is_virtual)?;
         let grant = call.authorize::<Read>(&readable.deploy_target().await.ok()?).await.ok()?;

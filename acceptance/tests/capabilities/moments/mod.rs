@@ -1,0 +1,27 @@
+//! Repositories as they were at a moment.
+
+#[path = "../../faults/packages/archives.rs"]
+#[expect(dead_code, reason = "images are packed elsewhere")]
+mod archives;
+mod hosted;
+mod images;
+mod members;
+mod wares;
+
+use acceptance::Result;
+use acceptance::http::{Answer, Request};
+
+/// What was the case at a moment may be kept for good.
+const FOR_GOOD: &str = "private, max-age=31536000, immutable";
+
+/// Refusals have the shapes of their formats here.
+async fn ask(request: Request) -> Result<Answer> {
+    request.send().await
+}
+
+/// The moment as container clients write it.
+fn compact(moment: &str) -> String {
+    let digits: String = moment.chars().take(19).filter(char::is_ascii_digit).collect();
+    let (day, time) = digits.split_at(8);
+    format!("at-{day}t{time}z")
+}

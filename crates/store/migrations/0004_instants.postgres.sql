@@ -1,0 +1,1 @@
+-- No walls: indexes alone.
