@@ -331,7 +331,7 @@ async fn nothing_is_a_member_of_itself() -> Result<()> {
         ask(site.admin.post("/v1/repos").json(&body)).await?.expect(&[400])?;
     }
     let oci = json!({"repoKey": "c", "format": "oci", "repoType": "virtual", "memberRepos": ["own"]});
-    ask(site.admin.post("/v1/repos").json(&oci)).await?.expect(&[400])?;
+    ask(site.admin.post("/v1/repos").json(&oci)).await?.expect(&[409])?;
     Ok(())
 }
 

@@ -9,6 +9,8 @@ pub struct Place<'a> {
     pub server: &'a str,
     /// The repository's key.
     pub key: &'a str,
+    /// Whether what its clients publish is taken there.
+    pub takes: bool,
 }
 
 impl<'a> Place<'a> {
@@ -67,7 +69,7 @@ mod tests {
     #[test]
     fn a_place_is_taken_apart() {
         let parts = |server| {
-            let place = Place { server, key: "libs" };
+            let place = Place { server, key: "libs", takes: true };
             (place.without_scheme(), place.authority(), place.host(), place.is_encrypted())
         };
         assert_eq!(parts("http://h:80"), ("h:80/repository/libs".to_owned(), "h:80", "h", false));
@@ -79,7 +81,7 @@ mod tests {
     #[test]
     fn without_tls_clients_are_told_so_and_with_it_not() {
         let all = |server| {
-            let place = Place { server, key: "libs" };
+            let place = Place { server, key: "libs", takes: true };
             crate::ALL.map(|format| format.setups(&place)).concat()
         };
         let plain = |setup: &Setup| {
@@ -94,7 +96,7 @@ mod tests {
 
     #[test]
     fn every_format_tells_its_clients_and_no_two_setups_are_one() {
-        let place = Place { server: "https://host", key: "libs" };
+        let place = Place { server: "https://host", key: "libs", takes: true };
         for format in crate::ALL {
             let setups = format.setups(&place);
             assert!(!setups.is_empty(), "{} tells no client", format.key());

@@ -14,6 +14,11 @@ pub trait Upstream: Send + Sync {
     /// What is asked to know of a package; all of it is asked, and none of it changes anything there.
     fn asks(&self, at: &PackageAt, wanted: Wanting<'_>) -> Vec<Ask>;
 
+    /// Whether less is asked and understood where less is wanted.
+    fn narrows(&self) -> bool {
+        true
+    }
+
     /// What the answers to [`Upstream::asks`] say, each at the place of its question; `None` among them: the
     /// upstream has no such thing. `None` in return: it knows no such package, or no such version of it.
     fn read(&self, at: &PackageAt, wanted: Wanting<'_>, said: &[Option<Said<'_>>])
@@ -43,6 +48,17 @@ pub trait Upstream: Send + Sync {
         None
     }
 
+    /// The version that is meant where none is named, among those of an index in its order, where no ref says it: the
+    /// highest, before all pre-releases.
+    fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
+        versions.last().copied()
+    }
+
+    /// What is asked to see whether it is there at all: something short. And whether every upstream has that.
+    fn sign_of_life(&self) -> (Ask, bool) {
+        (Ask { target: String::new(), accept: "" }, false)
+    }
+
     /// What is passed on as the upstream says it. `None`: the address is something else.
     fn relay(&self, _asked: &Asked<'_>) -> Option<Relay> {
         None
@@ -62,6 +78,12 @@ pub trait Contents: Send + Sync {
 
     /// The longest version, in bytes.
     fn longest(&self) -> u64;
+
+    /// Whether a version with this metadata is made of the content, or lists it.
+    fn names(&self, manifest: &str, content: &Named) -> bool;
+
+    /// Whose version is kept at a path, or beneath it.
+    fn package(&self, path: &EntryPath) -> Option<PackageAt>;
 
     /// What is asked for a blob.
     fn blob(&self, at: &PackageAt, named: &Named) -> Ask;

@@ -74,9 +74,10 @@ impl Identity {
         let both = match (capped.every, bindings.every) {
             (true, _) => bindings,
             (_, true) => capped,
-            _ => Reach { every: false, keys: capped.keys.intersection(&bindings.keys).cloned().collect() },
+            _ => Reach { keys: capped.keys.intersection(&bindings.keys).cloned().collect(), ..Reach::default() },
         };
-        Reach { every: granted.every || both.every, keys: granted.keys.into_iter().chain(both.keys).collect() }
+        let keys = granted.keys.into_iter().chain(both.keys).collect();
+        Reach { every: granted.every || both.every, keys, ..Reach::default() }
     }
 
     /// Whether the token gives `role` on the tenant.

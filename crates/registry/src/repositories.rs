@@ -87,9 +87,13 @@ impl RepoSettings {
             }
             None => {}
         }
-        if self.virtual_.is_some() && kind != RepoKind::Virtual {
-            let why = format!("settings.virtual is for virtual repositories, and this one is {kind}");
-            return Err(Error::bad_field("settings.virtual", why));
+        match &self.virtual_ {
+            Some(_) if kind != RepoKind::Virtual => {
+                let why = format!("settings.virtual is for virtual repositories, and this one is {kind}");
+                return Err(Error::bad_field("settings.virtual", why));
+            }
+            Some(together) => together.check(format)?,
+            None => {}
         }
         if self.atomic_deploy && !format.has_deployments() {
             let why = format!("atomicDeploy is not for the format {}: its versions appear whole", format.key());

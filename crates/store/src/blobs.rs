@@ -297,6 +297,8 @@ pub struct Reach {
     pub every: bool,
     /// Or these.
     pub keys: std::collections::BTreeSet<model::RepoKey>,
+    /// Also those of an upstream over which rules decide: what is asked for was seen to be let in.
+    pub ruled: bool,
 }
 
 /// Whether a repository within `reach` holds the blob where its readers see it: pinned or published there. One statement, whether the blob exists or not; it walks the repositories of the
@@ -310,13 +312,14 @@ pub(crate) async fn within_reach(
 ) -> Result<bool> {
     let sql = "SELECT 1 FROM repositories r
          WHERE r.tenant_id = $1 AND r.retired_at IS NULL
+            AND ($5 OR r.kind <> 'remote' OR r.rules = '[]')
             AND ($3 OR r.anonymous_read OR replace($4, '/' || r.key || '/', '') <> $4)
             AND (EXISTS (SELECT 1 FROM pins p WHERE p.repo_id = r.id AND p.digest = $2)
                OR EXISTS (SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id
                   WHERE e.digest = $2 AND e.repo_id = r.id AND v.state = 'published')) LIMIT 1";
     // No key holds a slash, so each is found exactly.
     let keys: String = reach.keys.iter().flat_map(|key| ["/", key.as_str(), "/"]).collect();
-    Ok(tx.row(sql, args![tenant, digest, reach.every, keys]).await?.is_some())
+    Ok(tx.row(sql, args![tenant, digest, reach.every, keys, reach.ruled]).await?.is_some())
 }
 
 /// Marks a copy as damaged: it is never served again. Says whether a good one is left.

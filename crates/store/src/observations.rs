@@ -58,6 +58,44 @@ pub async fn with_digest(
     rows.iter().map(|row| Ok((row.get(9)?, observation(row)?))).collect()
 }
 
+/// Since when a repository knows of bytes that are a version: first told by an answer to a question that begins so or is
+/// this one, or kept at a path. One statement.
+pub async fn known_since(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    digest: Option<Sha256Digest>,
+    (beginning, target): (&str, &str),
+    path: &str,
+) -> Result<Option<Timestamp>> {
+    let sql = "SELECT (SELECT min(o.seen_at) FROM observations o
+            WHERE o.digest = $2 AND o.repo_id = $1 AND substr(o.target, 1, length($3)) = $3),
+         (SELECT min(o.seen_at) FROM observations o
+            WHERE o.repo_id = $1 AND o.target = $4 AND o.digest IS NOT NULL),
+         (SELECT e.added_at FROM locations l JOIN entries e ON e.version_id = l.version_id AND e.path = l.entry_path
+            WHERE l.repo_id = $1 AND l.path = $5)";
+    let row = session.row(sql, args![repo, digest, *beginning, *target, *path]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let times: [Option<Timestamp>; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
+    Ok(times.into_iter().flatten().min())
+}
+
+/// The answers with bytes that hold now to questions beneath a path.
+pub async fn beneath(session: &mut Session<'_>, repo: RepoId, path: &str) -> Result<Vec<(String, Sha256Digest)>> {
+    let sql = "SELECT l.target, o.digest FROM outlooks l JOIN observations o ON o.id = l.observation_id
+         WHERE l.repo_id = $1 AND l.target > $2 AND l.target < $3 AND o.digest IS NOT NULL ORDER BY l.target";
+    // What follows the slash in the order of bytes.
+    let rows = session.rows(sql, args![repo, format!("{path}/"), format!("{path}0")]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// What was answered to a question, the latest first.
+pub async fn stood(session: &mut Session<'_>, repo: RepoId, target: &str, limit: u32) -> Result<Vec<Sha256Digest>> {
+    let sql = "SELECT digest FROM observations WHERE repo_id = $1 AND target = $2 AND digest IS NOT NULL
+         ORDER BY seen_at DESC, id DESC LIMIT $3";
+    let rows = session.rows(sql, args![repo, *target, limit]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 fn observation(row: &Row) -> Result<Observation> {
     Ok(Observation {
         id: row.get(0)?,

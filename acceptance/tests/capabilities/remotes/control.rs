@@ -95,7 +95,11 @@ async fn what_makes_no_sense_is_refused_with_its_field() -> Result<()> {
         (json!({"repoType": "local", "upstreamUrl": null, "settings": {"upstream": {}}}), "settings.upstream"),
         (json!({"repoType": "virtual"}), "upstreamUrl"),
         (json!({"repoType": "virtual", "upstreamUrl": null}), "memberRepos"),
-        (json!({"repoType": "virtual", "upstreamUrl": null, "format": "oci", "memberRepos": ["x"]}), "repoType"),
+        (
+            json!({"repoType": "virtual", "upstreamUrl": null, "format": "oci", "memberRepos": ["x"],
+                "settings": {"virtual": {"merging": "union"}}}),
+            "settings.virtual.merging",
+        ),
         (json!({"memberRepos": ["x"]}), "memberRepos"),
         (json!({"settings": {"allowOverwrite": true}}), "settings.allowOverwrite"),
         (json!({"settings": {"immutableRefs": ["v*"]}}), "settings.immutableRefs"),

@@ -52,7 +52,7 @@ fn stale(answer: &Answer) -> bool {
 }
 
 /// An image of two blobs.
-fn image(note: &str, config: &[u8], layer: &[u8]) -> String {
+pub(super) fn image(note: &str, config: &[u8], layer: &[u8]) -> String {
     let one = |kind: &str, bytes: &[u8]| json!({"mediaType": kind, "digest": sha256(bytes), "size": bytes.len()});
     let config = one("application/vnd.oci.image.config.v1+json", config);
     json!({"schemaVersion": 2, "mediaType": IMAGE, "config": config, "layers": [one(LAYER, layer)],

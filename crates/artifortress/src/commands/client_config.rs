@@ -44,12 +44,25 @@ struct Repository {
     format: String,
     #[serde(rename = "repoType")]
     kind: String,
+    #[serde(default)]
+    settings: Value,
+}
+
+impl Repository {
+    /// Whether something can be published there.
+    fn takes(&self) -> bool {
+        match self.kind.as_str() {
+            "remote" => false,
+            "virtual" => self.settings.pointer("/virtual/deployTo").is_some_and(Value::is_string),
+            _ => true,
+        }
+    }
 }
 
 impl ClientConfig {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let (server, repository) = (self.connection.address(context)?, self.look(context).await?);
-        let place = Place { server: &server, key: self.repo.as_str() };
+        let place = Place { server: &server, key: self.repo.as_str(), takes: repository.takes() };
         let setups = formats::by_key(&repository.format).map(|format| format.setups(&place)).unwrap_or_default();
         let chosen = self.choose(&repository.format, &setups)?;
         let console = &context.console;

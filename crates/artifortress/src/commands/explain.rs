@@ -24,7 +24,7 @@ pub struct Explain {
     #[arg(value_parser = repo_key)]
     repo: RepoKey,
 
-    /// A package, as in `tool`, `@scope/tool` or `group:artifact`, perhaps with `@VERSION`; or a path after a slash
+    /// A package, as in `tool`, `@scope/tool` or `group:artifact`, perhaps with `@VERSION` (an image also with `:TAG`); or a path after a slash
     name: String,
 }
 
@@ -61,7 +61,7 @@ impl Explain {
 }
 
 /// A name and a version: the `@` of a scope begins no version.
-fn named(text: &str) -> (&str, Option<&str>) {
+pub(super) fn named(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once('@') {
         Some((name, version)) if !name.is_empty() => (name, Some(version)),
         _ => (text, None),

@@ -63,6 +63,7 @@ fn code(about: &About, refused: &Refused<'_>) -> (u16, &'static str) {
     match (refused.code, refused.status) {
         ("unauthorized", status) => (status, "UNAUTHORIZED"),
         ("forbidden" | "conflict", status) => (status, "DENIED"),
+        ("policy_denied", _) => (403, "DENIED"),
         // Withdrawn is unknown to these clients.
         ("not_found" | "gone", _) => (404, unknown),
         ("upload_verification_failed", _) => (400, "DIGEST_INVALID"),

@@ -39,6 +39,8 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
     /// The blobs that it is made of, each once.
     pub blobs: Vec<Held>,
+    /// The manifests that it lists.
+    pub children: Vec<Named>,
 }
 
 /// A blob of a manifest.
@@ -103,13 +105,12 @@ impl Manifest {
             let why = format!("a manifest with a subject may have at most {ANNOTATIONS} bytes of annotations");
             return Err(invalid(why));
         }
-        for child in text.manifests.iter().flatten() {
-            child.name()?;
-        }
+        let children = text.manifests.iter().flatten().map(Descriptor::name).collect::<Result<_, _>>()?;
         let blobs = text.held()?;
         let config = text.config.map(|config| config.media_type).filter(|_| text.manifests.is_none());
         let artifact_type = text.artifact_type.filter(|kind| !kind.is_empty()).or(config);
-        Ok(Self { media_type, artifact_type, subject, annotations: text.annotations.unwrap_or_default(), blobs })
+        let annotations = text.annotations.unwrap_or_default();
+        Ok(Self { media_type, artifact_type, subject, annotations, blobs, children })
     }
 }
 
@@ -210,6 +211,9 @@ pub struct Kept {
     /// The blobs that it is made of, where they may come later than the manifest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blobs: Vec<KeptBlob>,
+    /// The manifests that it lists, where it came from elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<String>,
 }
 
 /// A blob, as a manifest names it.
@@ -234,17 +238,19 @@ impl Kept {
             subject: manifest.subject.map(|subject| subject.to_string()),
             annotations: manifest.annotations.clone(),
             blobs: Vec::new(),
+            children: Vec::new(),
         }
     }
 
-    /// The same with the blobs.
-    pub(super) fn with_blobs(manifest: &Manifest, size: u64) -> Self {
+    /// The same with what it is made of.
+    pub(super) fn with_parts(manifest: &Manifest, size: u64) -> Self {
         let blob = |held: &Held| KeptBlob {
             digest: held.content.to_string(),
             size: held.size,
             media_type: held.media_type.clone(),
         };
-        Self { blobs: manifest.blobs.iter().map(blob).collect(), ..Self::of(manifest, size) }
+        let children = manifest.children.iter().map(Named::to_string).collect();
+        Self { blobs: manifest.blobs.iter().map(blob).collect(), children, ..Self::of(manifest, size) }
     }
 
     /// The blobs; those that are named by no digest are left out.

@@ -16,7 +16,7 @@ mod token;
 
 use model::{EntryPath, NameError, PackageName, VersionName};
 
-use crate::{Asked, Format, Operation, ParseError, Place, Setup, Upstream};
+use crate::{Asked, Format, Merging, Operation, ParseError, Place, Setup, Upstream};
 
 pub use address::{Address, ImageAt, Query, Step};
 pub use answer::{About, Referrer, catalogue, referrers, refuse, tags, token as token_answer};
@@ -57,6 +57,15 @@ impl Format for Oci {
 
     fn upstream(&self) -> Option<&'static dyn Upstream> {
         Some(&Oci)
+    }
+
+    fn merging(&self) -> Option<Merging> {
+        Some(Merging::Owner)
+    }
+
+    /// A tag stands for one image, and an image is whole in one place.
+    fn unites(&self) -> bool {
+        false
     }
 }
 

@@ -5,7 +5,7 @@
 use model::{EntryPath, RefName, VersionName};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
 
 use super::manifest::{Held, INDEX, Kept, LONGEST, Manifest};
 use super::publish::{Own, files_of};
@@ -27,7 +27,7 @@ const LISTED: usize = 200_000;
 const VAGUE: [&str; 3] = ["application/json", "application/octet-stream", "text/plain"];
 
 impl Upstream for Oci {
-    /// All: the tags. One: the manifest of a tag. A part: what refers to a digest, or the index of that under a tag, as it
+    /// All: the tags. One: the manifest of a tag or digest. A part: what refers to a digest, or the index of that under a tag, as it
     /// was kept before registries had an address for it.
     fn asks(&self, at: &PackageAt, wanted: Wanting<'_>) -> Vec<Ask> {
         let name = &at.name;
@@ -41,6 +41,7 @@ impl Upstream for Oci {
                 ask(format!("{name}/referrers/{subject}"), INDEX)
             }
             Wanting::One(tag) | Wanting::Part(tag) if RefName::parse(tag).is_ok() => vec![manifest(name, tag)],
+            Wanting::One(digest) if digest.parse::<Named>().is_ok() => vec![manifest(name, digest)],
             Wanting::One(_) | Wanting::Part(_) => Vec::new(),
         }
     }
@@ -94,6 +95,16 @@ impl Contents for Oci {
         manifest(&at.name, &named.to_string())
     }
 
+    fn names(&self, manifest: &str, content: &Named) -> bool {
+        let Ok(kept) = serde_json::from_str::<Kept>(manifest) else { return false };
+        let mut parts = kept.blobs.iter().map(|blob| &blob.digest).chain(&kept.children);
+        parts.any(|digest| *digest == content.to_string())
+    }
+
+    fn package(&self, path: &EntryPath) -> Option<PackageAt> {
+        path.as_str().rsplit_once("/manifests/").map(|(name, _)| PackageAt::named(name))
+    }
+
     fn longest(&self) -> u64 {
         LONGEST as u64
     }
@@ -110,7 +121,7 @@ impl Contents for Oci {
 
     fn release(&self, at: &PackageAt, named: &Named, said: Said<'_>) -> Result<Release, Unreadable> {
         let manifest = parsed(said)?;
-        let kept = Kept::with_blobs(&manifest, said.body.len() as u64);
+        let kept = Kept::with_parts(&manifest, said.body.len() as u64);
         let blobs: Vec<Held> = manifest.blobs.into_iter().map(|blob| Held { required: false, ..blob }).collect();
         let own = Own { source: Source::Staged(0), media_type: manifest.media_type };
         Ok(Release {
@@ -163,7 +174,14 @@ fn parsed(said: Said<'_>) -> Result<Manifest, Unreadable> {
 /// The manifest that a tag stands for, under its digest.
 fn tagged(tag: &str, said: Said<'_>) -> Result<Known, Unreadable> {
     let kept = Kept::of(&parsed(said)?, said.body.len() as u64);
-    let digest = Named::Sha256(model::Sha256Digest(Sha256::digest(said.body).into())).to_string();
+    let digest = match tag.parse() {
+        Ok(Named::Sha512(wanted)) if wanted == <[u8; 64]>::from(Sha512::digest(said.body)) => tag.to_owned(),
+        Ok(Named::Sha512(_)) => return Err(Unreadable("a manifest has another digest".to_owned())),
+        _ => Named::Sha256(model::Sha256Digest(Sha256::digest(said.body).into())).to_string(),
+    };
+    if tag.contains(':') && tag != digest {
+        return Err(Unreadable("a manifest has another digest than it is asked for by".to_owned()));
+    }
     let refs = vec![(tag.to_owned(), digest.clone())];
     Ok(Known { versions: vec![version(&digest, &kept)?], refs, ..Known::default() })
 }

@@ -12,7 +12,7 @@ pub(super) fn all(place: &Place<'_>) -> Vec<Setup> {
         shell(place, &["helm"], "helm registry login", " --plain-http", &[]),
     ];
     if !place.is_encrypted() {
-        setups.extend(without_tls(place.authority()));
+        setups.extend(without_tls(place));
     }
     setups
 }
@@ -30,7 +30,7 @@ fn shell(place: &Place<'_>, client: &'static [&'static str], login: &str, plain:
     let image = format!("{host}/{}/team/app", place.key);
     let flag = |of: &str| if plain.is_empty() { String::new() } else { format!(" --{of}tls-verify=false") };
     let mut text = format!("printf %s \"$TOKEN\" | {login}{plain} --username any --password-stdin {host}");
-    for example in examples {
+    for example in examples.iter().filter(|example| place.takes || reads(example)) {
         let line = example.replace("--dest-TLS", &flag("dest-")).replace("--src-TLS", &flag("src-"));
         text.push('\n');
         text.push_str(&line.replace("-TLS", &flag("")).replace("AT", &image));
@@ -38,16 +38,39 @@ fn shell(place: &Place<'_>, client: &'static [&'static str], login: &str, plain:
     Setup::new(client, "shell", text)
 }
 
+fn reads(example: &str) -> bool {
+    example.contains(" pull") || example.contains("--src-TLS")
+}
+
 /// The files in which programs are told once that a host has no TLS.
-fn without_tls(host: &str) -> [Setup; 3] {
+fn without_tls(place: &Place<'_>) -> [Setup; 3] {
+    let (host, push) = (place.authority(), if place.takes { ", \"push\"" } else { "" });
     let podman = format!("[[registry]]\nlocation = \"{host}\"\ninsecure = true");
     let docker = format!("{{\n  \"insecure-registries\": [\"{host}\"]\n}}");
-    let containerd = format!(
-        "server = \"http://{host}\"\n\n[host.\"http://{host}\"]\ncapabilities = [\"pull\", \"resolve\", \"push\"]"
-    );
+    let containerd =
+        format!("server = \"http://{host}\"\n\n[host.\"http://{host}\"]\ncapabilities = [\"pull\", \"resolve\"{push}]");
     [
         Setup::new(&["podman", "skopeo", "buildah"], "/etc/containers/registries.conf.d/artifortress.conf", podman),
         Setup::new(&["docker"], "/etc/docker/daemon.json", docker),
         Setup::new(&["containerd"], "/etc/containerd/certs.d/<host>/hosts.toml", containerd),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_to_push_where_nothing_is_taken() {
+        let told = |takes| -> Vec<String> {
+            let place = Place { server: "http://host", key: "k", takes };
+            all(&place).into_iter().map(|setup| setup.text).collect()
+        };
+        let (all, reading) = (told(true), told(false));
+        assert!(all.iter().filter(|text| text.contains("push") || text.contains("--dest")).count() >= 5, "{all:?}");
+        for text in &reading {
+            assert!(!["push", " tag ", "--dest"].iter().any(|word| text.contains(word)), "{text}");
+        }
+        assert_eq!(reading.iter().filter(|text| text.contains("host/k/team/app:1.0")).count(), 4, "{reading:?}");
+    }
 }

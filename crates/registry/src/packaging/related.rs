@@ -43,6 +43,28 @@ impl Grant<Read> {
     }
 }
 
+impl Grant<Read> {
+    /// The names of packages after `after`, in the order of their bytes.
+    pub(crate) async fn names_of_packages(&self, after: &str, limit: u32) -> Result<Vec<String>> {
+        let beyond = if after.is_empty() { String::new() } else { store::packages::last() };
+        let repo = self.repo_id();
+        let look = async |session: &mut store::Session<'_>| {
+            store::packages::list(session, repo, "", (after, &beyond), false, limit).await
+        };
+        Ok(self.store().read(look).await?.into_iter().map(|package| package.at.name).collect())
+    }
+
+    /// A page of them, of a virtual repository those of its members; and where to go on, if there may be more.
+    async fn page_of_packages(&self, after: &str, limit: u32) -> Result<(Vec<String>, Option<String>)> {
+        if self.is_virtual() {
+            return self.names_of_members(after, limit).await;
+        }
+        let names = self.names_of_packages(after, limit).await?;
+        let next = names.last().filter(|_| names.len() == limit as usize).cloned();
+        Ok((names, next))
+    }
+}
+
 impl Call {
     /// The packages of all repositories of a format that the caller may read, as `key/name` after
     /// `after`, in the order of their bytes.
@@ -58,20 +80,18 @@ impl Call {
                 None if *key < *after => continue,
                 None => String::new(),
             };
+            // It may be gone by now.
+            let Ok(grant) = self.authorize::<Read>(&repo.key).await else { continue };
             loop {
-                let beyond = if from.is_empty() { String::new() } else { store::packages::last() };
-                let look = async |session: &mut store::Session<'_>| {
-                    store::packages::list(session, repo.id, "", (&from, &beyond), false, PAGE).await
-                };
-                let page = self.registry.store().read(look).await?;
-                names.extend(page.iter().map(|package| format!("{key}{}", package.at.name)));
+                let (page, next) = grant.page_of_packages(&from, PAGE).await?;
+                names.extend(page.into_iter().map(|name| format!("{key}{name}")));
                 if names.len() >= limit {
                     names.truncate(limit);
                     return Ok(names);
                 }
-                match page.last() {
-                    Some(last) if page.len() == PAGE as usize => from.clone_from(&last.at.name),
-                    _ => break,
+                match next {
+                    Some(next) => from = next,
+                    None => break,
                 }
             }
         }

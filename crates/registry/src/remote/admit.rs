@@ -80,10 +80,15 @@ impl<A> Grant<A> {
 
 impl Grant<Read> {
     /// Whether the upstream may be asked for anything of a package at all.
-    pub(super) async fn claim_on(&self, at: &PackageAt) -> Result<Option<Denial>> {
+    pub(crate) async fn claim_on(&self, at: &PackageAt) -> Result<Option<Denial>> {
         let Some(rules) = self.rules().await? else { return Ok(None) };
         let name = name_of(format_of(self.repo())?, at);
         Ok(rules.judge_name(&name, self.ambient().now()))
+    }
+
+    /// Whether a rule here keeps the name from the upstream.
+    pub(crate) async fn is_claimed(&self, at: &PackageAt) -> Result<bool> {
+        Ok(self.claim_on(at).await?.is_some_and(|denial| denial.claimed))
     }
 
     /// Refuses where nothing of a package is let through, before anybody is asked.
@@ -124,6 +129,10 @@ impl Grant<Read> {
 
     async fn expect_file_admitted(&self, path: &EntryPath, version: &str, time: Option<Timestamp>) -> Result<()> {
         let Some(rules) = self.rules().await? else { return Ok(()) };
+        if let Some(contents) = self.remote()?.format.contents() {
+            let (Some(at), Ok(named)) = (contents.package(path), version.parse()) else { return Ok(()) };
+            return Box::pin(self.expect_let_in(&at, &named, None)).await;
+        }
         let Some(mut file) = self.judged_file(path, version, time)? else { return Ok(()) };
         let mut verdict = rules.judge(&file.subject(), self.ambient().now());
         if verdict.denial().is_some_and(|denial| denial.undated)

@@ -37,6 +37,9 @@ impl Grant<Read> {
             Ok(found) if need.comes_again(&found) => {}
             found => return found,
         }
+        if self.is_ruled() {
+            Box::pin(self.expect_let_in(at, named, None)).await?;
+        }
         match self.reach_object(Object::Version(at.clone(), *named, path.clone()), need).await? {
             Reached::Here(found) => Ok(found),
             Reached::Coming(coming) => coming.whole().await,
@@ -46,6 +49,9 @@ impl Grant<Read> {
     /// The bytes that a client names, where the repository may serve them; or on their way from the upstream, which is
     /// asked for them as for a part of this package.
     pub async fn reach_blob(&self, at: &PackageAt, named: &Named, need: Need) -> Result<Reached> {
+        if self.is_ruled() {
+            Box::pin(self.expect_blob_let_in(at, named)).await?;
+        }
         match self.find_named(named).await {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
             Ok(found) if need.comes_again(&found) => {}
@@ -55,7 +61,7 @@ impl Grant<Read> {
     }
 
     /// The versions of the package that name this content.
-    async fn naming(&self, at: &PackageAt, named: &Named) -> Result<Vec<manifests::Naming>> {
+    pub(super) async fn naming(&self, at: &PackageAt, named: &Named) -> Result<Vec<manifests::Naming>> {
         let (repo, text) = (self.repo_id(), named.to_string());
         let look = async |session: &mut store::Session<'_>| {
             manifests::naming(session, repo, (&at.namespace, &at.name), &text).await

@@ -1,5 +1,6 @@
 //! What an upstream tells of refs, and of versions that belong to others; where a repository is local, what is here.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use formats::{PackageAt, Wanting};
@@ -7,7 +8,7 @@ use model::{RefName, Timestamp};
 
 use super::known::{Seen, Which};
 use crate::authorize::{Grant, Read};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What is told, and how old it may be.
 #[derive(Clone, Debug)]
@@ -30,9 +31,13 @@ impl Grant<Read> {
         if !self.is_remote() {
             return self.pointed(at, name).await.map(Aged::fresh);
         }
-        let missing = || Error::not_found(&format!("{}:{name}", at.name));
+        self.expect_name_admitted(at, None).await?;
+        let missing = || self.unknown(&format!("{}:{name}", at.name));
         let seen = self.seen(at, Wanting::One(name.as_str())).await?.ok_or_else(missing)?;
         let (_, version) = seen.known.refs.first().ok_or_else(missing)?;
+        if let (true, Ok(named)) = (self.is_ruled(), version.parse()) {
+            Box::pin(self.expect_let_in(at, &named, Some(name))).await?;
+        }
         Ok(Aged { told: version.as_str().into(), stale_since: seen.stale_since })
     }
 
@@ -41,8 +46,11 @@ impl Grant<Read> {
         if !self.is_remote() {
             return self.ref_names(at, after, limit).await.map(Aged::fresh);
         }
-        let seen = self.seen(at, Wanting::All).await?.ok_or_else(|| Error::not_found(&at.name))?;
-        let names = seen.known.refs.iter().map(|(name, _)| name).filter(|name| name.as_str() > after);
+        self.expect_name_admitted(at, None).await?;
+        let seen = self.seen(at, Wanting::All).await?.ok_or_else(|| self.unknown(&at.name))?;
+        let out: HashSet<_> = self.tags_kept_out(at).await?.into_iter().map(|(tag, _)| tag).collect();
+        let names = seen.known.refs.iter().map(|(name, _)| name);
+        let names = names.filter(|name| name.as_str() > after && !out.contains(name.as_str()));
         let told = names.take(limit as usize).cloned().collect();
         Ok(Aged { told, stale_since: seen.stale_since })
     }
@@ -53,10 +61,11 @@ impl Grant<Read> {
         if !self.is_remote() {
             return Ok(None);
         }
+        self.expect_name_admitted(at, None).await?;
         let Some(seen) = self.seen_beside(at, subject).await? else {
             return Ok(Some(Aged::fresh(Vec::new())));
         };
-        let overlay = self.overlay(at, &seen).await?;
+        let overlay = self.known_better(at, &seen).await?;
         let versions = seen.known.versions.iter().map(|one| (one.version.to_string(), one.manifest.clone()));
         let told = versions.filter(|(version, _)| !overlay.withdrawn.contains(version)).collect();
         Ok(Some(Aged { told, stale_since: seen.stale_since }))

@@ -1,12 +1,12 @@
 //! Why something is let through or kept out: every rule, in its order.
 
-use formats::{Dated, Origin, PackageAt};
-use model::{Code, EntryPath, PackageName, Timestamp};
+use formats::{Dated, Named, Origin, PackageAt};
+use model::{Code, EntryPath, PackageName, RefName, Timestamp};
 use store::waivers::Waiver;
 
 use super::denied::lifted_by;
-use super::judge::{Rules, Subject, Verdict};
-use super::{Rule, name_of};
+use super::judge::{Denial, Rules, Subject, Verdict};
+use super::{Rule, name_of, names_by_digest, package_named};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::remote::Which;
@@ -66,6 +66,8 @@ struct Case {
     version: Option<String>,
     path: Option<EntryPath>,
     published_at: Option<Timestamp>,
+    /// What names the version, where its own digest does.
+    digest: Option<Named>,
 }
 
 impl Grant<Read> {
@@ -75,10 +77,19 @@ impl Grant<Read> {
         let mut case = self.case(question).await?;
         let name = name_of(format_of(self.repo())?, &case.at);
         let now = self.ambient().now();
-        if let Some(denial) = rules.judge_name(&name, now).filter(|denial| denial.claimed || case.version.is_none()) {
+        let by_digest = names_by_digest(format_of(self.repo())?);
+        let certain = |denial: &Denial| denial.claimed || case.version.is_none() || by_digest;
+        if let Some(denial) = rules.judge_name(&name, now).filter(certain) {
             return Ok(self.explained(&rules, &name, &case, &Verdict::Deny(denial), now));
         }
+        case.digest = if by_digest { self.digest_asked_about(&case).await? } else { None };
         let Some(version) = case.version.clone() else { return self.explain_all(&rules, &name, &case, now).await };
+        if let Some(named) = case.digest {
+            let tag = RefName::parse(&version).ok();
+            let judged = self.judge_version(&rules, &case.at, &named, tag.as_ref()).await?;
+            case.published_at = judged.since;
+            return Ok(self.explained(&rules, &name, &case, &judged.verdict, now));
+        }
         if case.published_at.is_none() {
             case.published_at = self.time_of(&case, &version).await?;
         }
@@ -109,7 +120,10 @@ impl Grant<Read> {
     async fn explain_all(&self, rules: &Rules, name: &str, case: &Case, now: Timestamp) -> Result<Explanation> {
         let seen = self.told(self.remote()?, &case.at, Which::All).await?;
         let seen = seen.ok_or_else(|| Error::not_found(name))?;
-        let kept_out = self.kept_out(&case.at, &seen).await?;
+        let kept_out = match names_by_digest(format_of(self.repo())?) {
+            true => self.tags_kept_out(&case.at).await?.into_iter().map(|(tag, why)| (tag, why.sentence)).collect(),
+            false => self.kept_out(&case.at, &seen).await?,
+        };
         let allowed = Verdict::Allow { rule: None, until: None };
         let mut explained = self.explained(rules, name, case, &allowed, now);
         if !kept_out.is_empty() {
@@ -123,15 +137,29 @@ impl Grant<Read> {
         let format = format_of(self.repo())?;
         match question {
             Question::Package(name, version) => {
-                let split = name.as_str().split_once(':').filter(|_| format.has_namespaces());
-                let at = match split {
-                    Some((namespace, name)) => PackageAt { namespace: namespace.to_owned(), name: name.to_owned() },
-                    None => PackageAt::named(format.as_written(&name)),
-                };
-                Ok(Case { at, version, path: None, published_at: None })
+                // `name:tag`, as clients write it.
+                if let (None, Some((name, tag)), true) =
+                    (&version, name.as_str().rsplit_once(':'), names_by_digest(format))
+                {
+                    let (at, version) = (PackageAt::named(name), Some(tag.to_owned()));
+                    return Ok(Case { at, version, path: None, published_at: None, digest: None });
+                }
+                let at = package_named(format, &name);
+                Ok(Case { at, version, path: None, published_at: None, digest: None })
             }
             Question::Path(path) => self.case_of_path(path).await,
         }
+    }
+
+    /// Which digest names the version that is asked about; the upstream is asked for what a tag stands for.
+    async fn digest_asked_about(&self, case: &Case) -> Result<Option<Named>> {
+        let Some(version) = &case.version else { return Ok(None) };
+        if let Ok(named) = version.parse() {
+            return Ok(Some(named));
+        }
+        let missing = || Error::not_found(&format!("{}:{version}", case.at.name));
+        let seen = self.told(self.remote()?, &case.at, Which::One(version.clone())).await?;
+        Ok(seen.and_then(|seen| seen.stands_for()).ok_or_else(missing)?.parse().ok())
     }
 
     async fn case_of_path(&self, path: EntryPath) -> Result<Case> {
@@ -152,7 +180,7 @@ impl Grant<Read> {
             Err(error) if error.code() == Some(Code::NotFound) => {}
             Err(error) => return Err(error),
         }
-        Ok(Case { at, version, path: Some(path), published_at })
+        Ok(Case { at, version, path: Some(path), published_at, digest: None })
     }
 
     async fn time_of(&self, case: &Case, version: &str) -> Result<Option<Timestamp>> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use formats::{Format, VersionRange};
 use model::{RepoKey, Timestamp};
 
-use super::Rule;
 use super::pattern::{Pattern, folded};
 use super::waivers::Waiver;
+use super::{Rule, names_by_digest};
 use crate::error::{Error, Result};
 
 /// The rules of a repository, read, and the waivers beside them.
@@ -173,7 +173,7 @@ impl Rules {
     }
 
     /// The waivers in force for a package.
-    pub(super) fn waivers_of(&self, name: &str, now: Timestamp) -> Vec<Waiver> {
+    pub(crate) fn waivers_of(&self, name: &str, now: Timestamp) -> Vec<Waiver> {
         let ours = self.waivers.iter().filter(|(package, waiver)| package == name && now < waiver.until);
         ours.map(|(_, waiver)| waiver.clone()).collect()
     }
@@ -209,6 +209,10 @@ impl Rules {
         let until = subject.published_at.map(|at| at.plus(Duration::from_secs(u64::from(hours) * 3600)));
         let sentence = match until {
             Some(until) if until <= now => return None,
+            Some(until) if names_by_digest(self.format) => {
+                let until = until.to_seconds();
+                format!("{what} is known to {repo} for less than {hours} hours: it is let in at {until}")
+            }
             Some(until) => {
                 format!("{what} is younger than the {hours} hours of {repo}: it is let in at {}", until.to_seconds())
             }
@@ -226,6 +230,9 @@ impl Rules {
         let (what, repo, frozen) = (format!("{} {}", subject.name, subject.version), &self.repo, frozen.to_seconds());
         let undated = subject.published_at.is_none();
         let sentence = match undated {
+            false if names_by_digest(self.format) => {
+                format!("{what} was first seen after {frozen}, where {repo} is frozen")
+            }
             false => format!("{what} was published after {frozen}, where {repo} is frozen"),
             true => format!("{what} is not known to be from before {frozen}, where {repo} is frozen"),
         };

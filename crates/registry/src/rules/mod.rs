@@ -13,10 +13,11 @@ use model::state::RepoKind;
 use model::{RepoId, Timestamp};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
+use store::repositories::Repository;
 
 pub use explain::{Explanation, Judged, Question};
 pub(crate) use judge::{Denial, Rules, Subject, Verdict};
-pub(crate) use pattern::name_of;
+pub(crate) use pattern::{name_of, package_named};
 pub use waivers::{NewWaiver, Waiver};
 
 use crate::authorize::{Admin, Grant};
@@ -110,6 +111,12 @@ impl Rule {
         if matches!((self, pattern), (Self::Claim { .. }, Some(pattern)) if pattern.starts_with('/')) {
             return faulty("pattern", "claims names: one that begins with a slash is for paths");
         }
+        if pattern.is_some_and(|pattern| pattern.starts_with('/')) && names_by_digest(format) {
+            return faulty("pattern", &format!("the format {} has names and no paths", format.key()));
+        }
+        if versions.is_some() && names_by_digest(format) {
+            return faulty("versions", &format!("the format {} has no ranges of versions", format.key()));
+        }
         if versions.is_some_and(|versions| format.range(versions).is_none()) {
             return faulty("versions", &format!("is no range of versions of the format {}", format.key()));
         }
@@ -122,6 +129,11 @@ impl Rule {
     }
 }
 
+/// Whether versions are asked for by their digest.
+pub(crate) fn names_by_digest(format: &dyn Format) -> bool {
+    format.upstream().is_some_and(|upstream| upstream.contents().is_some())
+}
+
 impl Grant<Admin> {
     /// Replaces the rule list; returns the repository's new revision.
     pub async fn set_rules(&self, expected_revision: Option<u64>, rules: &[Rule]) -> Result<u64> {
@@ -130,11 +142,6 @@ impl Grant<Admin> {
         }
         let format = format_of(self.repo())?;
         let remote = self.repo().kind == RepoKind::Remote;
-        // What is asked for by digest alone has neither a version nor a time to be judged by.
-        if remote && !rules.is_empty() && format.upstream().is_some_and(|upstream| upstream.contents().is_some()) {
-            let why = format!("there are no rules for remote repositories of the format {}", format.key());
-            return Err(Error::bad_request(why));
-        }
         for (index, rule) in rules.iter().enumerate() {
             rule.check(index, format)?;
             if !remote && !matches!(rule, Rule::Claim { .. }) {
@@ -148,10 +155,15 @@ impl Grant<Admin> {
     }
 }
 
+/// Whether rules decide over what is read from a repository: one whose packages come from elsewhere.
+pub(crate) fn is_ruled(repo: &Repository) -> bool {
+    repo.kind == RepoKind::Remote && repo.rules != NONE
+}
+
 impl<A> Grant<A> {
     /// Whether rules decide over what is read here: those of a repository whose packages come from elsewhere.
     pub(crate) fn is_ruled(&self) -> bool {
-        self.repo().kind == RepoKind::Remote && self.repo().rules != NONE
+        is_ruled(self.repo())
     }
 
     /// The rules that decide here, where they were read since the configuration last changed. Costs nothing.

@@ -169,15 +169,26 @@ impl Grant<Write> {
         Ok(())
     }
 
-    /// Takes a blob from `from`, or with `None` from anywhere, where the caller may read it. `false`: it
-    /// must be uploaded.
+    /// Takes a blob from `from`, or with `None` from anywhere, where the caller may read it. `false`: it must be uploaded;
+    /// so it is with what rules decide over.
     pub async fn mount(&self, content: &Named, from: Option<&RepoKey>) -> Result<bool> {
-        let Some(digest) = self.registry().digest_of(content).await? else { return Ok(false) };
-        let reach = match from {
-            None => self.call().reach(),
-            Some(key) if self.call().authorize::<Read>(key).await.is_err() => return Ok(false),
-            Some(key) => Reach { every: false, keys: [key.clone()].into() },
+        let from = match from {
+            None => return self.mount_within(content, self.call().reach()).await,
+            Some(key) => self.call().authorize::<Read>(key).await,
         };
+        let Ok(from) = from else { return Ok(false) };
+        let keys = [from.repo().key.clone()].into();
+        self.mount_within(content, Reach { keys, ..Reach::default() }).await
+    }
+
+    /// The same, of what was seen to be let in.
+    pub(crate) async fn mount_from(&self, content: &Named, from: &Grant<Read>) -> Result<bool> {
+        let keys = [from.repo().key.clone()].into();
+        self.mount_within(content, Reach { keys, ruled: true, ..Reach::default() }).await
+    }
+
+    async fn mount_within(&self, content: &Named, reach: Reach) -> Result<bool> {
+        let Some(digest) = self.registry().digest_of(content).await? else { return Ok(false) };
         let act = self.act();
         let pin_until = act.at.plus(self.settings().pin);
         let limits = self.settings().limits;

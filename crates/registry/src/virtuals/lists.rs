@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use formats::{Catalogue, Listed, Site};
+use formats::{Catalogue, Listed, PackageAt, Site};
 use model::{Code, EntryPath};
 
 use super::members::Members;
-use crate::authorize::{Grant, Read};
+use crate::authorize::{Grant, Member, Read};
 use crate::error::{Error, Result};
 use crate::folders::{Child, ChildKind};
 use crate::packaging::Shown;
@@ -22,6 +22,9 @@ impl Grant<Read> {
         site: &Site<'_>,
     ) -> Result<Arc<Shown>> {
         let format = format_of(self.repo())?;
+        let lists = &self.registry().inner.documents.lists;
+        // All packages are in memory meanwhile. It is never closed.
+        let _turn = if asked.limit.is_none() { lists.acquire().await.ok() } else { None };
         let limit = asked.limit.map(|limit| limit.saturating_add(asked.skip));
         let each = Catalogue { limit, skip: 0, ..asked.clone() };
         let (mut found, mut more): (BTreeMap<(String, String), Listed>, bool) = (BTreeMap::new(), false);
@@ -38,6 +41,28 @@ impl Grant<Read> {
         let packages: Vec<Listed> = found.into_values().skip(skip).take(limit).collect();
         let document = format.catalogue(asked, &packages, more, site);
         Ok(Arc::new(Shown::new(document.ok_or_else(|| Error::not_found("the list"))?, None)))
+    }
+
+    /// The names of packages after `after` in all readable members, in the order of their bytes, without those that belong
+    /// to a member that is not readable; and where to go on, if there may be more.
+    pub(crate) async fn names_of_members(&self, after: &str, limit: u32) -> Result<(Vec<String>, Option<String>)> {
+        let members = self.members().await?;
+        let mut found: BTreeMap<String, Vec<&Member>> = BTreeMap::new();
+        for member in &members.all {
+            let Some(grant) = member.grant() else { continue };
+            for name in grant.names_of_packages(after, limit).await? {
+                found.entry(name).or_default().push(member);
+            }
+        }
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let next = found.keys().nth(limit.saturating_sub(1)).cloned();
+        let mut names = Vec::new();
+        for (name, having) in found.into_iter().take(limit) {
+            if members.shows(&PackageAt::named(name.as_str()), &having).await? {
+                names.push(name);
+            }
+        }
+        Ok((names, next))
     }
 
     /// As [`Grant::list_folder`], over all readable members: each child from the first that has it.

@@ -80,8 +80,13 @@ impl Grant<Read> {
         let mut seen = HashSet::from([self.repo().key.clone()]);
         let (mut members, mut claims) = (Vec::new(), Vec::from_iter(self.claims().await?));
         while let Some(key) = waiting.pop_front() {
-            if seen.len() > MOST || !seen.insert(key.clone()) {
+            if !seen.insert(key.clone()) {
                 continue;
+            }
+            // One that is passed over would not claim its names.
+            if seen.len() > MOST {
+                let why = format!("{} is made of more than {MOST} repositories", self.repo().key);
+                return Err(Error::refuse(Code::ServiceUnavailable, why));
             }
             let Some(repo) = registry.repository(moment, &key).await? else { continue };
             let member = self.through(&repo);
@@ -109,20 +114,41 @@ impl Members {
         if claimed || (self.hosted_claims && hosting.is_some()) {
             return Ok(hosting.filter(|member| member.grant().is_some()));
         }
-        for member in &self.all {
+        let asks = |member: &Member| member.is_remote() && member.grant().is_some();
+        for (place, member) in self.all.iter().enumerate() {
             if hosting.is_some_and(|hosting| hosting.key() == member.key()) {
                 return Ok(hosting.filter(|member| member.grant().is_some()));
             }
             // Nobody makes a remote that he may not read ask its upstream.
-            if member.is_remote()
-                && member.grant().is_some()
-                && let Some(at) = at(member)
-                && member.knows(&at).await?
-            {
+            let Some(at) = at(member).filter(|_| asks(member)) else { continue };
+            // Who alone is left is not asked twice: what he answers is the answer.
+            let is_last = hosting.is_none() && !self.all.iter().skip(place + 1).any(asks);
+            if is_last || member.knows(&at).await? {
                 return Ok(Some(member));
             }
         }
         Ok(None)
+    }
+
+    /// Whether no upstream may answer for a package: its name is claimed, or a hosted member has it.
+    pub async fn is_kept(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<bool> {
+        Ok(self.is_claimed(&at) || self.hosting(&at).await?.is_some())
+    }
+
+    /// Whether a claim keeps a name from every upstream. Only who may read every member is told so.
+    pub fn keep(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> bool {
+        self.all.iter().all(|member| member.grant().is_some()) && self.is_claimed(&at)
+    }
+
+    /// Whether a list of names shows one that these readable members have here.
+    pub(super) async fn shows(&self, at: &PackageAt, having: &[&Member]) -> Result<bool> {
+        let same = |_: &Member| Some(at.clone());
+        let (claimed, hosting) = (self.is_claimed(&same), self.hosting(&same).await?);
+        let Some(owner) = hosting else { return Ok(!claimed) };
+        let alone = claimed || self.hosted_claims;
+        let place = |member: &Member| self.all.iter().position(|one| one.key() == member.key());
+        let counts = |has: &&&Member| has.key() == owner.key() || (!alone && place(has) < place(owner));
+        Ok(having.iter().any(|has| counts(&has)))
     }
 
     /// Whether a rule of one of the repositories that are hosted here, or put together here, claims the name.
@@ -148,11 +174,14 @@ impl Member {
     /// Whether it has a package of this name, or ever had one. An upstream that cannot be asked is an error, never a no.
     async fn knows(&self, at: &PackageAt) -> Result<bool> {
         let grant = self.whoever_asks();
-        if self.is_remote() {
-            return Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some());
+        if self.is_remote() && grant.claim_on(at).await?.is_some_and(|denial| denial.claimed) {
+            return Ok(false);
         }
         match grant.state(at).await {
             Ok(_) => Ok(true),
+            Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {
+                Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some())
+            }
             Err(error) if error.code() == Some(Code::NotFound) => Ok(false),
             Err(error) => Err(error),
         }

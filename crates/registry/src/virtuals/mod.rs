@@ -3,6 +3,7 @@
 mod lists;
 mod members;
 mod settings;
+mod through;
 mod union;
 
 pub use members::Members;

@@ -33,6 +33,17 @@ impl Default for VirtualSettings {
 }
 
 impl VirtualSettings {
+    /// 400 where repositories of the format cannot be put together so.
+    pub(crate) fn check(&self, format: &dyn Format) -> Result<()> {
+        match self.merging {
+            Some(Merging::Union) if !format.unites() => {
+                let why = format!("the format {} has no union: a name belongs to one member", format.key());
+                Err(Error::bad_field("settings.virtual.merging", why))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// How packages are put together.
     pub(crate) fn merging(&self, format: &dyn Format) -> Result<Merging> {
         let usual = format.merging().ok_or_else(|| no_virtuals(format))?;

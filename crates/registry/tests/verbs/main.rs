@@ -22,6 +22,7 @@ mod recovering;
 mod refs;
 mod remotes;
 mod ruled;
+mod ruled_images;
 mod statements;
 mod uploads;
 mod upstream;

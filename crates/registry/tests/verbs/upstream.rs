@@ -93,6 +93,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             None => ("404 Not Found", Said::default()),
         };
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{lines}\r\n", body.len());
+        let body = if text.starts_with("HEAD ") { Vec::new() } else { body };
         if stream.write_all(&[head.as_bytes(), &body].concat()).await.is_err() {
             return;
         }

@@ -330,7 +330,7 @@ impl Generator {
         let length = if self.dice.once_in(10) { 9 } else { LENGTHS[number] };
         let every = self.dice.once_in(8);
         let keys = world.repos.values().map(|it| it.key.clone()).filter(|_| !self.dice.once_in(4)).collect();
-        let reach = Reach { every, keys };
+        let reach = Reach { every, keys, ..Reach::default() };
         Step::CreateUpload(CreateUpload {
             act: self.act(),
             id: self.ambient.id(),

@@ -149,7 +149,7 @@ pub(super) async fn only_readers_of_a_holder_can_mount(bench: &mut Bench) {
         act: bench.act(),
         repo,
         digest: Sha256Digest([7; 32]),
-        reach: Reach { every: false, keys: readable.iter().map(key).collect() },
+        reach: Reach { keys: readable.iter().map(key).collect(), ..Reach::default() },
         pin_until: Timestamp(i64::MAX),
         limits: LIMITS,
     };

@@ -16,17 +16,24 @@ const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 pub(super) async fn answer(call: &Call, request: &Wanted<'_>, text: &str) -> Result<Response, Refused> {
     match request.parts.method {
         Method::GET | Method::HEAD => {
-            let grant = request.open::<Read>(call).await?;
-            let named = digest(text)?;
-            reach(&grant, request, &named).await
+            let answer = read(call, request, text).await;
+            request.answer_pushing(call, answer).await
         }
         Method::DELETE => {
-            let grant = request.open::<Promote>(call).await?;
+            let grant = request.open_to_change::<Promote>(call).await?;
             grant.let_go_of(&digest(text)?).await?;
             Ok(bare(StatusCode::ACCEPTED, Vec::new()))
         }
         _ => Err(not_possible("GET, HEAD, DELETE").into()),
     }
+}
+
+async fn read(call: &Call, request: &Wanted<'_>, text: &str) -> Result<Response, Refused> {
+    if let Some((grant, found, named)) = request.uploaded(call, text).await {
+        return show(&grant, &found, request.parts, &named).await;
+    }
+    let grant = request.open(call).await?;
+    reach(&grant, request, &digest(text)?).await
 }
 
 /// Answers with a blob that is here, or while it comes.

@@ -17,19 +17,24 @@ use crate::problem::Problem;
 pub(super) async fn answer(call: &Call, request: &Wanted<'_>, text: &str, body: Body) -> Result<Response, Refused> {
     match request.parts.method {
         Method::GET | Method::HEAD => {
-            let grant = request.open::<Read>(call).await?;
-            show(&grant, request, &known(request, text)?).await
+            let answer = read(call, request, text).await;
+            request.answer_pushing(call, answer).await
         }
         Method::PUT => {
-            let grant = request.open::<Write>(call).await?;
+            let grant = request.open_to_change::<Write>(call).await?;
             push(&grant, request, text, body).await
         }
         Method::DELETE => {
-            let grant = request.open::<Read>(call).await?;
+            let grant = request.open_to_change::<Read>(call).await?;
             withdraw(&grant, request, known(request, text)?).await
         }
         _ => Err(not_possible("GET, HEAD, PUT, DELETE").into()),
     }
+}
+
+async fn read(call: &Call, request: &Wanted<'_>, text: &str) -> Result<Response, Refused> {
+    let grant = request.open(call).await?;
+    show(&grant, request, &known(request, text)?).await
 }
 
 /// The reference, where something can have it.
@@ -99,6 +104,10 @@ async fn push(grant: &Grant<Write>, request: &Wanted<'_>, wanted: &str, body: Bo
     };
     let tags = request.query.tags().map_err(malformed)?;
     let content_type = text(request.parts, &header::CONTENT_TYPE).unwrap_or_default();
+    let body = match grant.repo().key == request.at.key {
+        true => body,
+        false => request.with_its_parts(grant, content_type, body).await?,
+    };
     let push = Push::new(request.at.clone(), reference, tags, content_type);
     Ok(receive::receive(grant, Box::new(push), &request.parts.headers, body).await?)
 }

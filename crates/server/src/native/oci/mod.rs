@@ -8,6 +8,7 @@ mod presumed;
 mod refused;
 mod token;
 mod uploads;
+mod virtuals;
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
@@ -134,15 +135,39 @@ async fn answer(call: &Call, asked: &Asked, nobody: bool, parts: &Parts, body: B
 }
 
 impl Wanted<'_> {
-    /// Opens the image's repository.
-    async fn open<A: Access>(&self, call: &Call) -> Result<Grant<A>, Refused> {
+    /// Opens the repository that has the image: of a virtual one, the member that its name belongs to.
+    async fn open(&self, call: &Call) -> Result<Grant<Read>, Refused> {
+        let found = self.find(call).await?;
+        found.ok_or_else(|| Problem::not_found(format!("no member of {} has {}", self.at.key, self.at.name)).into())
+    }
+
+    /// The same. `None`: no member that the caller may read has it.
+    async fn find(&self, call: &Call) -> Result<Option<Grant<Read>>, Refused> {
+        let readable = self.readable(call).await?;
+        match readable.is_virtual() {
+            true => Ok(virtuals::owner(&readable, self.at).await?),
+            false => Ok(Some(readable)),
+        }
+    }
+
+    /// Opens the repository that takes what is published under the image's name.
+    async fn open_to_change<A: Access>(&self, call: &Call) -> Result<Grant<A>, Refused> {
+        let readable = self.readable(call).await?;
+        let key = match readable.is_virtual() {
+            true => virtuals::target(&readable).await?,
+            false => self.at.key.clone(),
+        };
+        Ok(call.authorize::<A>(&key).await?)
+    }
+
+    async fn readable(&self, call: &Call) -> Result<Grant<Read>, Refused> {
         let unknown = |problem| Refused::about(About::Name, problem);
         let readable = call.authorize::<Read>(&self.at.key).await.map_err(|error| unknown(error.into()))?;
         if readable.repo().format != "oci" {
             let why = format!("the repository {} is not one of images", self.at.key);
             return Err(unknown(Problem::not_found(why)));
         }
-        Ok(call.authorize::<A>(&self.at.key).await?)
+        Ok(readable)
     }
 
     fn package(&self) -> formats::PackageAt {

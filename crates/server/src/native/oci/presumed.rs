@@ -29,7 +29,7 @@ pub(super) async fn answer(app: &App, parts: &mut Parts, asked: &Asked) -> Optio
     let context = <Context as FromRequestParts<App>>::from_request_parts(parts, app).await.ok()?;
     let token = presented_token(&parts.headers).ok()?;
     let presumed = app.registry.presume(token.as_deref(), &at.key, context.correlation).await?;
-    if presumed.format() != "oci" {
+    if presumed.format() != "oci" || presumed.kind() == RepoKind::Virtual {
         return None;
     }
     let proven = match find(presumed, at, step).await {

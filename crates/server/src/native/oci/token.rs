@@ -43,7 +43,7 @@ pub(super) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Respo
         app.limiter.refund(address, Class::Request);
     }
     let call = app.begin(&headers, context).await?;
-    let minted = call.mint_for_a_while(wanted(&call, &form)?, LIFE, "container client").await?;
+    let minted = call.mint_for_a_while(wanted(&call, &form).await?, LIFE, "container client").await?;
     let now = app.registry.ambient().now();
     let seconds = minted.expires_at.since(now).as_secs();
     Ok(fresh(say(token_answer(minted.secret.text(), seconds, &now.to_seconds()))))
@@ -55,11 +55,14 @@ fn fresh(mut response: Response) -> Response {
 }
 
 /// What is asked for, in our own scopes.
-fn wanted(call: &Call, form: &Form) -> Result<Vec<Scope>, Problem> {
+async fn wanted(call: &Call, form: &Form) -> Result<Vec<Scope>, Problem> {
     let mut wanted = Vec::new();
     for right in rights(form.scopes.iter().map(String::as_str)) {
         match right {
-            Right::On(key, role) => wanted.push(Scope::Repo(ScopeRepo::One(key), role)),
+            Right::On(key, role) => {
+                wanted.extend(call.scopes_through(&key, role).await?);
+                wanted.push(Scope::Repo(ScopeRepo::One(key), role));
+            }
             Right::Catalogue => wanted.extend(call.identity()?.scopes().into_iter().filter_map(|scope| match scope {
                 Scope::Repo(which, _) => Some(Scope::Repo(which, Role::Read)),
                 Scope::Tenant(_) => None,

@@ -10,13 +10,14 @@ use model::{Code, UploadId};
 use registry::{Call, Grant, IncomingBlob, IncomingChunk, Write};
 
 use super::super::{claims, pieces, text};
+use super::virtuals::source;
 use super::{About, Refused, Wanted, bare, digest, not_possible, only};
 use crate::problem::Problem;
 
 /// POST: begins an upload, or takes the blob at once, or from where it is already.
 pub(super) async fn begin(call: &Call, request: &Wanted<'_>, body: Body) -> Result<Response, Refused> {
     only(request.parts, &[Method::POST], "POST")?;
-    let grant = request.open::<Write>(call).await?;
+    let grant = request.open_to_change::<Write>(call).await?;
     if let Some(named) = mounted(&grant, request).await? {
         return Ok(created(request.at, &named));
     }
@@ -42,7 +43,10 @@ async fn mounted(grant: &Grant<Write>, request: &Wanted<'_>) -> Result<Option<Na
     let from = match &request.query.from {
         None => None,
         Some(from) => match ImageAt::of(from) {
-            Some(from) => Some(from.key),
+            Some(from) => match source(grant.call(), &from).await {
+                Some(key) => Some(key),
+                None => return Ok(None),
+            },
             None => return Ok(None),
         },
     };
@@ -51,7 +55,7 @@ async fn mounted(grant: &Grant<Write>, request: &Wanted<'_>) -> Result<Option<Na
 
 /// What can be done with an upload that was begun.
 pub(super) async fn go_on(call: &Call, request: &Wanted<'_>, id: &str, body: Body) -> Result<Response, Refused> {
-    let grant = request.open::<Write>(call).await?;
+    let grant = request.open_to_change::<Write>(call).await?;
     let id: UploadId = id.parse().map_err(|_| Problem::not_found("the upload was not found"))?;
     match request.parts.method {
         Method::GET | Method::HEAD => {
