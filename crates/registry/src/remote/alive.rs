@@ -15,6 +15,9 @@ impl Registry {
     /// of it. What it answers does not count: that it has something no more says that it is there.
     pub(crate) async fn is_alive(&self, repo: &Repository, digest: Sha256Digest) -> Result<bool> {
         let remote = self.remote(repo)?;
+        if remote.is_offline() {
+            return Ok(false);
+        }
         let look = async |session: &mut store::Session<'_>| cached::place(session, repo.id, digest).await;
         let Some((namespace, name, location)) = self.store().read(look).await? else { return Ok(false) };
         let at = PackageAt { namespace, name };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use formats::oci::{ImageAt, location};
 use formats::{Named, PackageAt};
 use model::{Code, PackageName, RefName, Timestamp, VersionName};
-use registry::{Admin, Explanation, NewWaiver, Question, Reached, RepoSettings, Result, Write};
+use registry::{Admin, Explanation, Need, NewWaiver, Question, Reached, RepoSettings, Result, Write};
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
@@ -60,11 +60,11 @@ async fn tag(desk: &Desk<'_>, name: &str) -> Result<String> {
 
 async fn manifest(desk: &Desk<'_>, named: &Named) -> Result<()> {
     let path = location(&ImageAt::of("up/app").expect("an image"), named).expect("a path");
-    desk.grant().await.reach_version(&app(), named, &path).await.map(drop)
+    desk.grant().await.reach_version(&app(), named, &path, Need::Bytes).await.map(drop)
 }
 
 async fn blob(desk: &Desk<'_>, layer: &str) -> Result<()> {
-    match desk.grant().await.reach_blob(&app(), &named(layer)).await? {
+    match desk.grant().await.reach_blob(&app(), &named(layer), Need::Bytes).await? {
         Reached::Here(_) => Ok(()),
         Reached::Coming(coming) => coming.whole().await.map(drop),
     }
