@@ -37,6 +37,11 @@ async fn virtual_repositories() -> Result<()> {
 }
 
 #[tokio::test]
+async fn air_gap() -> Result<()> {
+    follow("docs/guide/air-gap.md").await
+}
+
+#[tokio::test]
 async fn rules_and_age() -> Result<()> {
     follow("docs/guide/age-gate.md").await
 }

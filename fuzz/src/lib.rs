@@ -9,6 +9,7 @@
 mod answers;
 mod archive;
 mod images;
+mod lockfiles;
 mod names;
 mod packages;
 mod publish;
@@ -36,8 +37,8 @@ pub struct Target {
 
 /// All of them. `…-request`: an address and a body as they come in. `…-package`: what is inside of a package,
 /// framed, packed and signed correctly so that changes reach the innermost parser. `…-tar`: an archive, headers and all.
-/// `…-upstream`: what another server says of a package.
-pub const TARGETS: [Target; 21] = [
+/// `…-upstream`: what another server says of a package. `lockfiles`: what clients write down of what they need.
+pub const TARGETS: [Target; 22] = [
     Target { name: "cargo-request", run: |bytes| run(&Cargo, bytes), seeds: packages::cargo::requests },
     Target {
         name: "cargo-package",
@@ -49,6 +50,7 @@ pub const TARGETS: [Target; 21] = [
     Target { name: "go-request", run: |bytes| run(&Go, bytes), seeds: packages::go::requests },
     Target { name: "go-package", run: |text| run(&Go, &packages::go::put(text)), seeds: packages::go::seeds },
     Target { name: "go-upstream", run: |bytes| answers::run(&Go, bytes), seeds: packages::go::upstreams },
+    Target { name: "lockfiles", run: lockfiles::run, seeds: lockfiles::seeds },
     Target { name: "maven-request", run: |bytes| run(&Maven, bytes), seeds: packages::maven::requests },
     Target {
         name: "maven-package",

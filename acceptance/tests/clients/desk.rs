@@ -27,14 +27,41 @@ impl Desk {
     }
 
     /// Begins with a repository of the format, made from these fields.
-    pub(crate) async fn with(backing: Backing, format: &'static str, mut fields: Value) -> Result<Desk> {
+    pub(crate) async fn with(backing: Backing, format: &'static str, fields: Value) -> Result<Desk> {
+        let desk = Desk::bare(backing, format).await?;
+        desk.make(format, fields).await?;
+        Ok(desk)
+    }
+
+    /// Begins with a server on which the repository is still to be made.
+    pub(crate) async fn bare(backing: Backing, format: &'static str) -> Result<Desk> {
         let plan = Server::plan(backing).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0");
         let server = plan.variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.0/8").start().await?;
         let admin = server.admin()?.token().to_owned();
-        let desk = Desk::at(server, format, admin)?;
-        (fields["repoKey"], fields["format"]) = (json!(format), json!(format));
-        desk.admin.post("/v1/repos").json(&fields).send().await?.expect(&[201])?;
-        Ok(desk)
+        Desk::at(server, format, admin)
+    }
+
+    /// Makes a repository of the desk's format from these fields.
+    pub(crate) async fn make(&self, key: &str, mut fields: Value) -> Result<()> {
+        (fields["repoKey"], fields["format"]) = (json!(key), json!(self.key));
+        self.admin.post("/v1/repos").json(&fields).send().await?.expect(&[201]).map(drop)
+    }
+
+    /// Changes a repository.
+    pub(crate) async fn change(&self, key: &str, fields: Value) -> Result<()> {
+        self.admin.patch(&format!("/v1/repos/{key}")).json(&fields).send().await?.expect(&[200]).map(drop)
+    }
+
+    /// A moment as `date` understands it, in the form that `date` is told.
+    pub(crate) fn moment(&self, when: &str, form: &str) -> Result<String> {
+        let deed = self.command("date")?.env("LC_ALL", "C").args(["-u", "-d", when, &format!("+{form}")]);
+        Ok(deed.works()?.trim().to_owned())
+    }
+
+    /// Our own program, spoken to as the admin.
+    pub(crate) fn ours(&self, words: &[&str]) -> Result<String> {
+        let deed = self.command(binary()?)?.env("ARTIFORTRESS_SERVER", format!("http://{}", self.server.address()?));
+        deed.env("ARTIFORTRESS_TOKEN", self.admin.token()).args(words.iter().copied()).works()
     }
 
     /// At a server that runs, with the token of its admin.
@@ -86,9 +113,7 @@ impl Desk {
 
     /// What `artifortress client-config` prints of one file of a client, word for word.
     pub(crate) fn config(&self, client: &str, file: &str) -> Result<String> {
-        let deed = self.command(binary()?)?.env("ARTIFORTRESS_SERVER", format!("http://{}", self.server.address()?));
-        let deed = deed.env("ARTIFORTRESS_TOKEN", self.admin.token());
-        deed.args(["client-config", self.key, "--client", client, "--file", file]).works()
+        self.ours(&["client-config", self.key, "--client", client, "--file", file])
     }
 
     /// The configuration that a guide shows: the content of its block number `number` fenced as ````kind````, with this

@@ -8,7 +8,7 @@ use acceptance::server::{Backing, Persona, binary};
 
 use crate::desk::{Deed, Desk};
 
-const DEPLOY: &str = "org.apache.maven.plugins:maven-deploy-plugin:2.7:deploy-file";
+pub(crate) const DEPLOY: &str = "org.apache.maven.plugins:maven-deploy-plugin:2.7:deploy-file";
 pub(crate) const GET: &str = "org.apache.maven.plugins:maven-dependency-plugin:2.8:get";
 /// The guide whose command the test runs.
 const GUIDE: &str = "docs/formats/maven.md";

@@ -40,6 +40,7 @@ async fn follow(backing: Backing) -> Result<()> {
 
     install(&desk, &token, &reader)?;
     tags(&run, &desk, &token)?;
+    untagged(&run, &desk, &token).await?;
     let found = run(&token, &["search", "@acme/", "--json"])?.works()?;
     assert!(found.contains("\"@acme/tool\""), "{found}");
     for args in [["access", "get", "status", "@acme/tool"], ["owner", "add", "bob", "@acme/tool"]] {
@@ -92,6 +93,15 @@ fn tags(run: &Run<'_>, desk: &Desk, token: &str) -> Result<()> {
     run(token, &["deprecate", "@acme/tool@1.0.0", ""])?.works()?;
     assert_eq!(deprecated()?.trim(), "");
     Ok(())
+}
+
+/// A package without `latest` has one nevertheless, also for who asks for that alone.
+async fn untagged(run: &Run<'_>, desk: &Desk, token: &str) -> Result<()> {
+    library(desk, "odd", "odd", "1.0.0", json!({}))?;
+    run(token, &["publish", "../odd", "--tag", "next"])?.works()?;
+    let latest = desk.admin.get("/repository/npm/odd/latest").send().await?.expect(&[200])?;
+    assert_eq!(latest.string("/version")?, "1.0.0");
+    desk.admin.get("/repository/npm/odd/lost").send().await?.expect(&[404]).map(drop)
 }
 
 /// Withdrawn versions are gone for installs and for ever for publishing.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use crate::intake::{Sums, Wanted};
 
 /// How a checksum is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
     /// MD5.
     Md5,

@@ -16,6 +16,7 @@ mod fields;
 pub mod go;
 mod intake;
 mod links;
+mod lockfile;
 mod login;
 pub mod maven;
 mod merging;
@@ -45,6 +46,7 @@ pub use facts::{Around, FileFacts, Head, Listed, VersionFacts, VersionHead};
 pub use intake::{
     Intake, NewFile, Piece, Plan, ReadSeek, Release, ReleaseFile, Seen, Source, StagedFile, Sums, Wanted,
 };
+pub use lockfile::{Compared, LONGEST_LOCKFILE, Locked, LockedSum, Lockfile, SumKind, Thing};
 pub use login::{Login, LoginStep, Logins};
 pub use merging::Merging;
 pub use operation::{Asked, Catalogue, Method, Operation, PackageAt, ParseError, View};
@@ -153,6 +155,16 @@ pub trait Format: Send + Sync {
         None
     }
 
+    /// The ref that every package has, although nobody set it or what it points at is not shown.
+    fn standing_ref(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The version that this ref is then.
+    fn stands_for(&self, _head: &Head) -> Option<String> {
+        None
+    }
+
     /// A list of packages. `more`: the list was cut.
     fn catalogue(&self, _asked: &Catalogue, _packages: &[Listed], _more: bool, _site: &Site<'_>) -> Option<Document> {
         None
@@ -186,6 +198,11 @@ pub trait Format: Send + Sync {
 
     /// How our own program packs and hands packages in; `None`: files go as they are.
     fn packing(&self) -> Option<&'static dyn Packing> {
+        None
+    }
+
+    /// What a lockfile of this name says; `None`: its clients have no such file.
+    fn lockfile(&self, _name: &str, _bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {
         None
     }
 

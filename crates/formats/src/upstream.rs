@@ -14,6 +14,11 @@ pub trait Upstream: Send + Sync {
     /// What is asked to know of a package; all of it is asked, and none of it changes anything there.
     fn asks(&self, at: &PackageAt, wanted: Wanting<'_>) -> Vec<Ask>;
 
+    /// Whether less is asked and understood where less is wanted.
+    fn narrows(&self) -> bool {
+        true
+    }
+
     /// What the answers to [`Upstream::asks`] say, each at the place of its question; `None` among them: the
     /// upstream has no such thing. `None` in return: it knows no such package, or no such version of it.
     fn read(&self, at: &PackageAt, wanted: Wanting<'_>, said: &[Option<Said<'_>>])
@@ -41,6 +46,17 @@ pub trait Upstream: Send + Sync {
     /// Where an answer in pages goes on, by its `Link` (RFC 8288). Its pages are read as one body, one after the other.
     fn next_page(&self, _ask: &Ask, _link: &str) -> Option<Ask> {
         None
+    }
+
+    /// The version that is meant where none is named, among those of an index in its order, where no ref says it: the
+    /// highest, before all pre-releases.
+    fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
+        versions.last().copied()
+    }
+
+    /// What is asked to see whether it is there at all: something short. And whether every upstream has that.
+    fn sign_of_life(&self) -> (Ask, bool) {
+        (Ask { target: String::new(), accept: "" }, false)
     }
 
     /// What is passed on as the upstream says it. `None`: the address is something else.

@@ -87,7 +87,7 @@ pub use ops::OpsSummary;
 pub use packaging::{Receiving, Shown, Taken as TakenIn};
 pub use presume::Presumed;
 pub use registry::{Outside, Registry, Settings};
-pub use remote::{Aged, Coming, Reached};
+pub use remote::{Aged, Brought, BroughtFile, Checked, Coming, Reached, State as BroughtState, Wish};
 pub use repositories::{NewRepository, RepoChange, RepoSettings};
 pub use rules::{Explanation, Judged, NewWaiver, Question, Rule, Waiver};
 pub use secret::{TokenSecret, content_hash, hash_secret};

@@ -33,12 +33,13 @@ impl Grant<Read> {
         };
         Ok(self.store().read(look).await?)
     }
+}
 
-    /// That there is no such thing, or that there was none.
-    pub(crate) fn unknown(&self, what: &str) -> Error {
-        let Some(instant) = self.instant() else { return Error::not_found(what) };
-        let (key, at) = (&self.repo().key, instant.at().to_seconds());
+impl<A> Grant<A> {
+    /// That there was no such thing; `None`: it is asked for as of now.
+    pub(crate) fn unknown_then(&self, what: &str) -> Option<Error> {
+        let (key, at) = (&self.repo().key, self.instant()?.at().to_seconds());
         let known = if self.is_remote() { "known here of" } else { "published of" };
-        Error::refuse(Code::NotFound, format!("nothing was {known} {what} in {key} at {at}"))
+        Some(Error::refuse(Code::NotFound, format!("nothing was {known} {what} in {key} at {at}")))
     }
 }

@@ -315,7 +315,8 @@ pub struct Reach {
     pub keys: std::collections::BTreeSet<model::RepoKey>,
 }
 
-/// Whether a repository within `reach` holds the blob where its readers see it: pinned or published there. One statement, whether the blob exists or not; it walks the repositories of the
+/// Whether a repository within `reach` holds the blob where its readers see it: pinned or published there. What rules
+/// decide over is not seen by them for certain, and does not count. One statement, whether the blob exists or not; it walks the repositories of the
 /// reach and probes an index for each, so that what lies outside makes no difference to its work. Only
 /// looks: who goes on must lock the blob and look again.
 pub(crate) async fn within_reach(
@@ -325,7 +326,7 @@ pub(crate) async fn within_reach(
     reach: &Reach,
 ) -> Result<bool> {
     let sql = "SELECT 1 FROM repositories r
-         WHERE r.tenant_id = $1 AND r.retired_at IS NULL
+         WHERE r.tenant_id = $1 AND r.retired_at IS NULL AND NOT (r.kind = 'remote' AND r.rules <> '[]')
             AND ($3 OR r.anonymous_read OR replace($4, '/' || r.key || '/', '') <> $4)
             AND (EXISTS (SELECT 1 FROM pins p WHERE p.repo_id = r.id AND p.digest = $2)
                OR EXISTS (SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id

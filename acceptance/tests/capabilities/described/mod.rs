@@ -121,6 +121,13 @@ async fn ruled(tour: &mut Tour<'_>) -> Result<()> {
     filled(&tour.call("GET /v1/repos/{repo}/waivers", &up, Sent::Nothing).await?)?;
     let one = [("repo", "up"), ("waiver", given.as_str())];
     tour.call("DELETE /v1/repos/{repo}/waivers/{waiver}", &one, Sent::Nothing).await?;
+    let items = json!({"items": [{"name": "own-tool", "version": "1.0.0", "files": ["x"]}], "waitSeconds": 1});
+    let said = tour.call("POST /v1/repos/{repo}/prefetch", &up, Sent::Json(items)).await?.json()?;
+    ensure(said["items"][0]["state"] == "missing", said.to_string())?;
+    let offline = json!({"settings": {"upstream": {"offline": true}}});
+    tour.call("PATCH /v1/repos/{repo}", &up, Sent::Json(offline)).await?;
+    let said = tour.call("POST /v1/repos/{repo}/upstream/check", &up, Sent::Nothing).await?.json()?;
+    ensure(said["problem"] == "offline", said.to_string())?;
     for (name, verdict) in [("own-tool", "hide"), ("bad", "deny")] {
         let said =
             tour.call(&format!("GET /v1/repos/{{repo}}/explain?name={name}"), &up, Sent::Nothing).await?.json()?;

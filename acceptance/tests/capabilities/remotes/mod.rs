@@ -1,9 +1,12 @@
 //! Remote repositories: what they promise of an upstream that this test writes, and that may lie, fail or go away.
 
+mod ahead;
 mod control;
 mod crowd;
 mod failure;
 mod lies;
+mod members;
+mod offline;
 mod ours;
 mod relays;
 pub(crate) mod shelf;

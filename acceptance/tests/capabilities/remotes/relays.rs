@@ -1,10 +1,11 @@
 //! What clients prove by signatures is passed on as the upstream says it.
 
 use acceptance::Result;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::shelf::{Shelf, noise, of, remote, site};
-use super::upstream::{Say, Upstream};
+use super::upstream::{Gate, Say, Upstream};
 use crate::site::{Site, ensure};
 
 const PAGE: &str = "<!DOCTYPE html><p>Please sign in</p>";
@@ -50,6 +51,20 @@ async fn a_checksum_database_is_passed_on() -> Result<()> {
         at(key, "/sumdb/other.example.org/supported").send().await?.expect(&[404])?;
     }
     ensure((upstream.count(lookup), upstream.count(tile)) == (1, 1), "what never changes is asked for once")?;
+    // Many at once are one question.
+    let (crowded, gate) = ("/sumdb/sum.example.org/tile/8/0/007", Gate::new());
+    upstream.says(crowded, Say::announces(32).waits(&gate).bytes(noise(3, 32)));
+    let readers = join_all((0..50).map(|_| at("modules", crowded).send()));
+    let opened = async {
+        while upstream.count(crowded) == 0 {
+            tokio::task::yield_now().await;
+        }
+        gate.open();
+    };
+    for answer in tokio::join!(readers, opened).0 {
+        ensure(answer?.expect(&[200])?.body == noise(3, 32), "all get the same")?;
+    }
+    ensure(upstream.count(crowded) == 1, format!("{} questions", upstream.count(crowded)))?;
     // What is no answer of a database is not kept; what is known of it holds.
     upstream.says("/sumdb/sum.example.org/latest", Say::answer(200, &[("Content-Type", "text/html")], PAGE));
     let stale = at("modules", "/sumdb/sum.example.org/latest").send().await?.expect(&[200])?;

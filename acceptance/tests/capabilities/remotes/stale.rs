@@ -137,6 +137,19 @@ async fn a_new_address_is_asked_anew() -> Result<()> {
         ensure(index.text().contains("1.2.3"), format!("{format}: {}", index.text()))?;
         let asked = two.asked();
         ensure(asked.iter().all(|asked| asked.header("if-none-match").is_none()), format!("{format}: {asked:?}"))?;
+        // What the old one said is nothing that holds while the new one is away, and what it had not may be there.
+        let missing = shelf.our_file().replace("1.0.0", "7.7.7");
+        let change = json!({"upstreamUrl": one.url()});
+        site.admin.patch(&format!("/v1/repos/{}", shelf.key())).json(&change).send().await?.expect(&[200])?;
+        shelf.get_index(&site.admin).send().await?.expect(&[200])?;
+        of(format, site.admin.get(&missing).send().await?.expect(&[404]))?;
+        two.says(&shelf.index(), Say::status(503));
+        let change = json!({"upstreamUrl": two.url()});
+        site.admin.patch(&format!("/v1/repos/{}", shelf.key())).json(&change).send().await?.expect(&[200])?;
+        of(format, shelf.get_index(&site.admin).send().await?.expect(&[503]))?;
+        let again = json!({"upstreamUrl": two.url(), "description": "changed once more"});
+        site.admin.patch(&format!("/v1/repos/{}", shelf.key())).json(&again).send().await?.expect(&[200])?;
+        of(format, shelf.get_index(&site.admin).send().await?.expect(&[503]))?;
     }
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! Cargo through a remote repository: as a registry with a name, and in place of the one that crates are from by default.
 
-use acceptance::Result;
 use acceptance::server::Backing;
+use acceptance::{Result, Trouble};
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
+use super::goods::{Offer, hex, tgz};
 use super::mirror::{Mirror, bytes};
-use super::{Client, REFUSED, Says, through_a_mirror, through_another};
+use super::{Chooser, Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::cargo::{application, cargo, library, set_up};
 use crate::desk::{Deed, Desk};
 
@@ -15,7 +16,7 @@ const CRATES: [(&str, Option<&str>); 2] = [("greeting_lib", None), ("Tool-Maker"
 /// The guide whose configuration the test runs.
 const PAGE: &str = "docs/formats/cargo.md";
 
-struct Cargo;
+pub(super) struct Cargo;
 
 #[tokio::test]
 async fn cargo_of_another_artifortress() -> Result<()> {
@@ -46,11 +47,9 @@ impl Client for Cargo {
         CRATES.into_iter().map(publish).collect()
     }
 
-    /// Cargo looks first whether a version is there: it must be new.
+    /// It looks first whether a version is there: it must be new.
     fn intrude(&self, desk: &Desk, token: &str) -> Result<Deed> {
-        set_up(desk, "home")?;
-        source(desk, "fresh", None)?;
-        publish(desk, token, "fresh")
+        self.release(desk, token, "fresh", "1.0.0", false)
     }
 
     /// The configuration, an index file for each crate, and the crates.
@@ -64,7 +63,7 @@ impl Client for Cargo {
             let packed = cargo(desk, "home", "")?.args(["package", "--no-verify", "--allow-dirty"]);
             packed.at(desk.home.join(name)).works()?;
             let bytes = bytes(&desk.home.join(format!("{name}/target/package/{name}-0.1.0.crate")))?;
-            let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = hex(&Sha256::digest(&bytes));
             let needs: Vec<Json> = needs.iter().map(|name| needed(name)).collect();
             let line =
                 json!({"name": name, "vers": "0.1.0", "deps": needs, "cksum": digest, "features": {}, "yanked": false});
@@ -80,7 +79,9 @@ impl Client for Cargo {
         let app = format!("{home}/app");
         let by_default = desk.shown(PAGE, "toml", 2, "")?.replace("/libs/", "/cargo/");
         desk.write(&format!("{app}/.cargo/config.toml"), by_default)?;
-        application(desk, &app, &format!("{package} = \"0.1\""))?;
+        // A name, and perhaps what is asked of its version.
+        let (name, asked) = package.split_once(' ').unwrap_or((package, "0.1"));
+        application(desk, &app, &format!("{name} = \"{asked}\""))?;
         let fetch = cargo(desk, home, token)?.args(["build"]);
         Ok(fetch.env("CARGO_TARGET_DIR", desk.home.join(&app).join("target")).at(desk.home.join(app)))
     }
@@ -104,15 +105,55 @@ impl Client for Cargo {
     }
 }
 
+impl Chooser for Cargo {
+    fn release(&self, desk: &Desk, token: &str, name: &str, version: &str, needy: bool) -> Result<Deed> {
+        set_up(desk, "home")?;
+        let needs = if needy { needs("Tool-Maker") } else { String::new() };
+        library(desk, name, version, &needs)?;
+        publish(desk, token, name)
+    }
+
+    fn offer(&self, desk: &Desk, mirror: &Mirror, name: &str, offers: &[Offer]) -> Result<()> {
+        let template = format!("{}/crates/{{crate}}/{{crate}}-{{version}}.crate", mirror.url());
+        mirror.write("config.json", json!({"dl": template}).to_string())?;
+        let mut lines = String::new();
+        for offer in offers {
+            let version = offer.version;
+            let manifest = format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\n");
+            let files = [("Cargo.toml", manifest), ("src/lib.rs", "pub fn greet() -> u8 { 42 }\n".to_owned())];
+            let packed = tgz(&files.map(|(path, text)| (format!("{name}-{version}/{path}"), text)))?;
+            let line = json!({"name": name, "vers": version, "deps": [], "cksum": hex(&Sha256::digest(&packed)),
+                "features": {}, "yanked": false, "pubtime": offer.time(desk)?});
+            lines += &format!("{line}\n");
+            mirror.write(&format!("crates/{name}/{name}-{version}.crate"), packed)?;
+        }
+        mirror.write(&format!("{}/{}/{name}", &name[..2], &name[2..4]), lines)
+    }
+
+    fn exactly(&self, name: &str, version: &str) -> String {
+        format!("{name} ={version}")
+    }
+
+    fn installed(&self, desk: &Desk, home: &str, name: &str) -> Result<String> {
+        let lock: toml::Table = std::fs::read_to_string(desk.home.join(home).join("app/Cargo.lock"))?.parse()?;
+        let packages = lock.get("package").and_then(toml::Value::as_array).into_iter().flatten();
+        let found = packages.filter(|package| package.get("name").and_then(toml::Value::as_str) == Some(name));
+        let found = found.filter_map(|package| package.get("version").and_then(toml::Value::as_str)).next();
+        found.map(str::to_owned).ok_or_else(|| Trouble::new(format!("{name} is not there")))
+    }
+}
+
 fn publish(desk: &Desk, token: &str, name: &str) -> Result<Deed> {
     let deed = cargo(desk, "home", token)?.args(["publish", "--registry", "ours", "--no-verify", "--allow-dirty"]);
     Ok(deed.at(desk.home.join(name)))
 }
 
-fn source(desk: &Desk, name: &str, needs: Option<&str>) -> Result<()> {
-    let needs =
-        needs.map(|needed| format!("[dependencies]\n{needed} = {{ version = \"0.1\", registry = \"ours\" }}\n"));
-    library(desk, name, "0.1.0", &needs.unwrap_or_default())
+fn source(desk: &Desk, name: &str, needed: Option<&str>) -> Result<()> {
+    library(desk, name, "0.1.0", &needed.map(needs).unwrap_or_default())
+}
+
+fn needs(name: &str) -> String {
+    format!("[dependencies]\n{name} = {{ version = \"0.1\", registry = \"ours\" }}\n")
 }
 
 /// A dependency on a crate of the same registry.

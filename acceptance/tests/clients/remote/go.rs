@@ -2,9 +2,11 @@
 
 use acceptance::server::Backing;
 use acceptance::{Result, Trouble};
+use serde_json::json;
 
+use super::goods::{Offer, zip};
 use super::mirror::Mirror;
-use super::{Client, REFUSED, Says, through_a_mirror, through_another};
+use super::{Chooser, Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::desk::{Deed, Desk};
 use crate::go::{go, ours};
 
@@ -14,7 +16,7 @@ const MODULES: [(&str, &str, &str); 2] = [
     ("tool", "example.com/Acme/tool", "require example.com/Acme/base v1.0.0\n"),
 ];
 
-struct Go;
+pub(super) struct Go;
 
 #[tokio::test]
 async fn go_of_another_artifortress() -> Result<()> {
@@ -52,12 +54,9 @@ impl Client for Go {
             mirror.write(&format!("{tree}/list"), "v1.0.0\n")?;
             mirror.write(&format!("{tree}/v1.0.0.info"), r#"{"Version":"v1.0.0","Time":"2024-05-06T07:08:09Z"}"#)?;
             mirror.write(&format!("{tree}/v1.0.0.mod"), go_mod(path, needs))?;
-            let program = "import sys, zipfile\nwith zipfile.ZipFile(sys.argv[1], 'w') as out:\n    \
-                           for name, text in zip(sys.argv[2::2], sys.argv[3::2]):\n        out.writestr(name, text)\n";
-            let zip = mirror.folder.join(format!("{tree}/v1.0.0.zip")).display().to_string();
-            let inside = |file: &str| format!("{path}@v1.0.0/{file}");
-            let deed = desk.command("python3")?.args(["-c", program, &zip, &inside("go.mod"), &go_mod(path, needs)]);
-            deed.args([inside("name.go").as_str(), &text(folder)]).works()?;
+            let files = [("go.mod", go_mod(path, needs)), ("name.go", text(folder))];
+            let files = files.map(|(file, text)| (format!("{path}@v1.0.0/{file}"), text));
+            zip(desk, &mirror.folder.join(format!("{tree}/v1.0.0.zip")), &files)?;
         }
         Ok(())
     }
@@ -90,6 +89,45 @@ impl Client for Go {
 
     fn is_mute(&self) -> bool {
         true
+    }
+}
+
+impl Chooser for Go {
+    fn release(&self, desk: &Desk, token: &str, name: &str, version: &str, needy: bool) -> Result<Deed> {
+        let (needs, import) = match needy {
+            true => ("require example.com/Acme/tool v1.0.0\n", "import _ \"example.com/Acme/tool\"\n"),
+            false => ("", ""),
+        };
+        desk.write(&format!("{name}/go.mod"), go_mod(&format!("example.com/{name}"), needs))?;
+        desk.write(&format!("{name}/name.go"), format!("package {name}\n\n{import}"))?;
+        Ok(ours(desk, token)?.args(["push", "go", name, "--version", &format!("v{version}")]))
+    }
+
+    fn offer(&self, desk: &Desk, mirror: &Mirror, name: &str, offers: &[Offer]) -> Result<()> {
+        let (path, mut list) = (format!("example.com/{name}"), String::new());
+        for offer in offers {
+            let (version, time) = (format!("v{}", offer.version), offer.time(desk)?);
+            let (tree, info) = (format!("{path}/@v/{version}"), json!({"Version": version, "Time": time}).to_string());
+            mirror.write(&format!("{tree}.info"), &info)?;
+            mirror.write(&format!("{path}/@latest"), &info)?;
+            mirror.write(&format!("{tree}.mod"), go_mod(&path, ""))?;
+            let files = [("go.mod", go_mod(&path, "")), ("name.go", format!("package {name}\n"))];
+            let files = files.map(|(file, text)| (format!("{path}@{version}/{file}"), text));
+            zip(desk, &mirror.folder.join(format!("{tree}.zip")), &files)?;
+            list += &format!("{version}\n");
+        }
+        mirror.write(&format!("{path}/@v/list"), list)
+    }
+
+    fn exactly(&self, name: &str, version: &str) -> String {
+        format!("example.com/{name}@v{version}")
+    }
+
+    fn installed(&self, desk: &Desk, home: &str, name: &str) -> Result<String> {
+        let text = std::fs::read_to_string(desk.home.join(home).join("app/go.mod"))?;
+        let found =
+            text.split_once(&format!("example.com/{name} v")).and_then(|(_, rest)| rest.split_whitespace().next());
+        found.map(str::to_owned).ok_or_else(|| Trouble::new(text))
     }
 }
 

@@ -2,13 +2,15 @@
 
 use acceptance::server::Backing;
 use acceptance::{Result, Trouble};
+use sha1::{Digest as _, Sha1};
 
+use super::goods::{Offer, hex};
 use super::mirror::Mirror;
-use super::{Client, REFUSED, Says, through_a_mirror, through_another};
+use super::{Chooser, Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::desk::{Deed, Desk};
-use crate::maven::{GET, build, mvn, settings};
+use crate::maven::{DEPLOY, GET, build, mvn, settings};
 
-struct Maven;
+pub(super) struct Maven;
 
 #[tokio::test]
 async fn maven_of_another_artifortress() -> Result<()> {
@@ -70,4 +72,63 @@ impl Client for Maven {
             refused: &["403", REFUSED],
         }
     }
+}
+
+impl Chooser for Maven {
+    fn release(&self, desk: &Desk, token: &str, name: &str, version: &str, needy: bool) -> Result<Deed> {
+        settings(desk)?;
+        let jar = desk.write(&format!("{name}.jar"), format!("{name} {version}"))?;
+        let pom = desk.write(&format!("{name}.xml"), pom(name, version, needy))?;
+        let there = [format!("-Durl={}/", desk.url()?), format!("-Dfile={}", jar.display())];
+        let deed =
+            mvn(desk, token, "home")?.args([DEPLOY, "-DrepositoryId=ours", &format!("-DpomFile={}", pom.display())]);
+        Ok(deed.args(there.iter().map(String::as_str)))
+    }
+
+    /// The time of a file is that of the server which has it.
+    fn offer(&self, desk: &Desk, mirror: &Mirror, name: &str, offers: &[Offer]) -> Result<()> {
+        let (tree, mut versions) = (format!("com/example/{name}"), String::new());
+        for offer in offers {
+            let version = offer.version;
+            let modified = desk.moment(offer.when, "%a, %d %b %Y %H:%M:%S GMT")?;
+            for (ending, text) in [("pom", pom(name, version, false)), ("jar", format!("{name} {version}"))] {
+                let file = format!("{tree}/{version}/{name}-{version}.{ending}");
+                mirror.head(&file, &format!("Last-Modified: {modified}"))?;
+                mirror.write(&format!("{file}.sha1"), hex(&Sha1::digest(&text)))?;
+                mirror.write(&file, text)?;
+            }
+            versions += &format!("<version>{version}</version>");
+        }
+        let last = offers.last().map_or("", |offer| offer.version);
+        let said = format!("<latest>{last}</latest><release>{last}</release><versions>{versions}</versions>");
+        let metadata = format!(
+            "<metadata><groupId>com.example</groupId><artifactId>{name}</artifactId><versioning>{said}</versioning></metadata>"
+        );
+        mirror.write(&format!("{tree}/maven-metadata.xml"), metadata)
+    }
+
+    fn exactly(&self, name: &str, version: &str) -> String {
+        format!("{name}:{version}")
+    }
+
+    fn installed(&self, desk: &Desk, home: &str, name: &str) -> Result<String> {
+        let folder = desk.home.join(home).join("com/example").join(name);
+        let versions =
+            std::fs::read_dir(&folder)?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let there = |version: &String| folder.join(version).join(format!("{name}-{version}.jar")).is_file();
+        let found: Vec<String> = versions.filter(there).collect();
+        Ok(found.join(" and "))
+    }
+}
+
+/// A description of a jar in our group.
+fn pom(name: &str, version: &str, needy: bool) -> String {
+    let gav = |name: &str, version: &str| {
+        format!("<groupId>com.example</groupId><artifactId>{name}</artifactId><version>{version}</version>")
+    };
+    let needs = if needy { format!("<dependency>{}</dependency>", gav("app", "1.0")) } else { String::new() };
+    format!(
+        "<project><modelVersion>4.0.0</modelVersion>{}<dependencies>{needs}</dependencies></project>",
+        gav(name, version)
+    )
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -15,12 +15,15 @@ use percent_encoding::percent_decode_str;
 
 /// What stands for a folder.
 const INDEXES: [&str; 2] = ["index.html", "index.json"];
+/// How the file beside a file is called that has lines of its head.
+const HEAD: &str = "head";
 
 /// A file server on a thread of its own: tests wait for their clients without looking after anything else.
 pub(super) struct Mirror {
     /// What it serves; removed with it.
     pub(super) folder: PathBuf,
     port: Port,
+    asked: Arc<Mutex<Vec<String>>>,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -29,17 +32,18 @@ impl Mirror {
     pub(super) fn begin() -> Result<Mirror> {
         let (folder, port, ended) = (scratch::folder("mirror")?, Port::claim()?, Arc::new(AtomicBool::new(false)));
         let listener = TcpListener::bind(port.address())?;
-        let (root, over) = (folder.clone(), Arc::clone(&ended));
+        let (root, over, asked) = (folder.clone(), Arc::clone(&ended), Arc::<Mutex<Vec<String>>>::default());
+        let heard = Arc::clone(&asked);
         let thread = thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 if over.load(Ordering::SeqCst) {
                     return;
                 }
-                let root = root.clone();
-                thread::spawn(move || serve(&root, client));
+                let (root, heard) = (root.clone(), Arc::clone(&heard));
+                thread::spawn(move || serve(&root, &heard, client));
             }
         });
-        Ok(Mirror { folder, port, ended, thread: Some(thread) })
+        Ok(Mirror { folder, port, asked, ended, thread: Some(thread) })
     }
 
     /// Its address, without a slash at the end.
@@ -52,6 +56,16 @@ impl Mirror {
         let path = self.folder.join(path);
         fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
         Ok(fs::write(path, content)?)
+    }
+
+    /// What is said of a file from now on: a line of its head.
+    pub(super) fn head(&self, path: &str, line: &str) -> Result<()> {
+        self.write(&format!("{path}.{HEAD}"), format!("{line}\r\n"))
+    }
+
+    /// The paths that it was asked for so far.
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Nobody is served any more.
@@ -79,7 +93,7 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// One request, and the end of the connection. Clients that go away are no trouble.
-fn serve(root: &Path, client: TcpStream) {
+fn serve(root: &Path, asked: &Mutex<Vec<String>>, client: TcpStream) {
     drop(client.set_read_timeout(Some(Duration::from_secs(20))));
     let mut reader = BufReader::new(&client);
     let mut first = String::new();
@@ -91,14 +105,13 @@ fn serve(root: &Path, client: TcpStream) {
     }
     let path = first.split(' ').nth(1).unwrap_or_default().trim_start_matches('/');
     let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
-    let (status, kind, body) = match find(root, &path) {
-        Some(file) => ("200 OK", kind(&file), bytes(&file).unwrap_or_default()),
-        None => ("404 Not Found", "text/html", b"<h1>404</h1>".to_vec()),
+    let (status, lines, body) = match find(root, &path) {
+        Some(file) => ("200 OK", lines(&file), bytes(&file).unwrap_or_default()),
+        None => ("404 Not Found", "Content-Type: text/html\r\n".to_owned(), b"<h1>404</h1>".to_vec()),
     };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
+    asked.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\n{lines}Content-Length: {length}\r\nConnection: close\r\n\r\n");
     let mut writer = &client;
     drop(writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body)));
 }
@@ -108,6 +121,12 @@ fn find(root: &Path, path: &str) -> Option<PathBuf> {
     let file = root.join(path);
     let candidates = INDEXES.iter().map(|index| file.join(index)).chain([file.clone()]);
     candidates.filter(|_| inside).find(|file| file.is_file())
+}
+
+/// What the head says of a file: what was said of it, or else its kind.
+fn lines(file: &Path) -> String {
+    let said = fs::read_to_string(format!("{}.{HEAD}", file.display()));
+    said.unwrap_or_else(|_| format!("Content-Type: {}\r\n", kind(file)))
 }
 
 fn kind(file: &Path) -> &'static str {

@@ -1,19 +1,25 @@
 //! The same clients through a remote repository: what they install comes from an upstream the first time, and from us
 //! when the upstream is away.
 
+mod ages;
+mod air_gap;
 mod cargo;
+mod confusion;
 mod go;
+mod goods;
 mod maven;
 mod mirror;
 mod node;
 mod python;
 mod raw;
 mod stranger;
+mod together;
 
 use acceptance::server::Backing;
 use acceptance::{Result, Trouble};
+use goods::Offer;
 use mirror::Mirror;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use stranger::Stranger;
 
 use crate::desk::{Deed, Desk};
@@ -57,6 +63,22 @@ trait Client {
     }
 }
 
+/// A client of a format whose packages have versions.
+trait Chooser: Client {
+    /// Publishes a package that needs nothing, or what [`Client::install`] installs in [`follow`].
+    fn release(&self, desk: &Desk, token: &str, name: &str, version: &str, needy: bool) -> Result<Deed>;
+
+    /// Lays out versions of a package as a static mirror has them that tells when each was published: one after the
+    /// other, the last is the latest.
+    fn offer(&self, desk: &Desk, mirror: &Mirror, name: &str, offers: &[Offer]) -> Result<()>;
+
+    /// What to tell [`Client::install`] of a package of which one version fits.
+    fn exactly(&self, name: &str, version: &str) -> String;
+
+    /// The version of a package that is installed in this home.
+    fn installed(&self, desk: &Desk, home: &str, name: &str) -> Result<String>;
+}
+
 /// What a client installs, and what it says when it cannot.
 #[derive(Clone, Copy)]
 struct Says {
@@ -97,6 +119,13 @@ impl Source {
 
 /// Through a remote repository of another Artifortress, to which the same client publishes.
 async fn through_another(client: &dyn Client, backing: Backing) -> Result<()> {
+    let (source, fields) = another(client).await?;
+    let desk = Desk::with(backing, client.format(), fields).await?;
+    follow(client, &desk, source).await
+}
+
+/// Another Artifortress with what a client installs, and what reads from it.
+async fn another(client: &dyn Client) -> Result<(Source, Json)> {
     let theirs = Desk::open(Backing::Embedded, client.format()).await?;
     for deed in client.publish(&theirs, theirs.admin.token())? {
         deed.works()?;
@@ -104,8 +133,7 @@ async fn through_another(client: &dyn Client, backing: Backing) -> Result<()> {
     let token = theirs.token("robot", &[&format!("repo:{}:read", theirs.key)]).await?;
     let fields = json!({"repoType": "remote", "upstreamUrl": client.upstream(&theirs.url()?),
         "upstreamAuth": {"kind": "bearer", "token": token}});
-    let desk = Desk::with(backing, client.format(), fields).await?;
-    follow(client, &desk, Source::Ours(Box::new(theirs))).await
+    Ok((Source::Ours(Box::new(theirs)), fields))
 }
 
 /// Through a remote repository of a static mirror.
@@ -122,8 +150,7 @@ async fn follow(client: &dyn Client, desk: &Desk, mut source: Source) -> Result<
     let reader = desk.token("rita", &[&format!("repo:{}:read", desk.key)]).await?;
     client.install(desk, "wrong", "not-a-token", says.package)?.fails_saying(says.wrong)?;
     if client.is_mute() {
-        let open = desk.admin.patch(&format!("/v1/repos/{}", desk.key)).json(&json!({"anonymousRead": true}));
-        open.send().await?.expect(&[200])?;
+        desk.change(desk.key, json!({"anonymousRead": true})).await?;
     }
     client.install(desk, "first", &reader, says.package)?.works()?;
     client.check(desk, "first")?;
@@ -132,8 +159,7 @@ async fn follow(client: &dyn Client, desk: &Desk, mut source: Source) -> Result<
 
     // Now nothing is believed without asking, and nobody answers.
     source.stop()?;
-    let strict = json!({"settings": {"upstream": {"indexSeconds": 0}}});
-    desk.admin.patch(&format!("/v1/repos/{}", desk.key)).json(&strict).send().await?.expect(&[200])?;
+    desk.change(desk.key, json!({"settings": {"upstream": {"indexSeconds": 0}}})).await?;
     client.install(desk, "second", &reader, says.package)?.works()?;
     client.check(desk, "second")?;
     client.install(desk, "away", &reader, says.unasked)?.fails_saying(says.away).map(drop)

@@ -4,10 +4,14 @@ use std::path::Path;
 
 use acceptance::server::Backing;
 use acceptance::{Result, Trouble};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha512};
 
+use super::goods::{Offer, tgz};
 use super::mirror::{Mirror, bytes};
-use super::{Client, REFUSED, Says, through_a_mirror, through_another};
+use super::{Chooser, Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::desk::{Deed, Desk};
 use crate::node::{client, library, set_up};
 
@@ -53,7 +57,7 @@ async fn npm_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&NPM).await
 }
 
-const PNPM: Node = Node {
+pub(super) const PNPM: Node = Node {
     name: "pnpm",
     prepare: None,
     publish: &["publish", "--no-git-checks"],
@@ -75,10 +79,10 @@ async fn pnpm_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&PNPM).await
 }
 
-const YARN_1: Node = Node {
+pub(super) const YARN_1: Node = Node {
     name: "yarn",
     prepare: None,
-    publish: &["publish", "--non-interactive", "--new-version", "1.0.0"],
+    publish: &["publish", "--non-interactive"],
     add: "add",
     wrong: &["the token is unknown"],
     not_found: &["was not found"],
@@ -96,7 +100,7 @@ async fn yarn_1_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&YARN_1).await
 }
 
-const BERRY: Node = Node {
+pub(super) const BERRY: Node = Node {
     name: "berry",
     prepare: Some(&["install"]),
     publish: &["npm", "publish"],
@@ -117,7 +121,7 @@ async fn yarn_berry_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&BERRY).await
 }
 
-const BUN: Node = Node {
+pub(super) const BUN: Node = Node {
     name: "bun",
     prepare: None,
     publish: &["publish"],
@@ -155,16 +159,9 @@ impl Client for Node {
         Ok(deeds)
     }
 
-    /// npm looks first whether a version is there: it must be new.
+    /// It looks first whether a version is there: it must be new.
     fn intrude(&self, desk: &Desk, token: &str) -> Result<Deed> {
-        set_up(desk, "home", self.name == "yarn")?;
-        library(desk, "fresh", "fresh-lib", "1.0.0", json!({}))?;
-        desk.write("fresh/yarn.lock", "")?;
-        let fresh = desk.home.join("fresh");
-        if let Some(prepare) = self.prepare {
-            self.run(desk, "home", token, prepare)?.at(&fresh).works()?;
-        }
-        Ok(self.run(desk, "home", token, self.publish)?.at(fresh))
+        self.release(desk, token, "fresh", "1.0.0", false)
     }
 
     /// A folder for each package, with its document and its archive.
@@ -201,7 +198,12 @@ impl Client for Node {
     fn check(&self, desk: &Desk, home: &str) -> Result<()> {
         let modules = desk.home.join(home).join("app/node_modules");
         let program = "require(process.argv[1]); console.log(require(process.argv[2]))";
-        let tool = std::fs::canonicalize(modules.join("@acme/tool"))?;
+        // What another package needs lies beside that one, where it is not to be seen by all.
+        let other =
+            std::fs::canonicalize(modules.join("fresh")).ok().and_then(|fresh| Some(fresh.parent()?.to_owned()));
+        let tool = [Some(modules.clone()), other].into_iter().flatten().map(|folder| folder.join("@acme/tool"));
+        let tool = tool.filter_map(|folder| std::fs::canonicalize(folder).ok()).next();
+        let tool = tool.ok_or_else(|| Trouble::new("@acme/tool is not there"))?;
         let base = [&modules, Path::new(tool.parent().and_then(Path::parent).unwrap_or(&modules))];
         let base = base.iter().map(|folder| folder.join("base-lib")).find(|folder| folder.exists());
         let base = base.ok_or_else(|| Trouble::new("what it needs is not there"))?;
@@ -223,11 +225,53 @@ impl Client for Node {
     }
 }
 
+impl Chooser for Node {
+    fn release(&self, desk: &Desk, token: &str, name: &str, version: &str, needy: bool) -> Result<Deed> {
+        set_up(desk, "home", self.name == "yarn")?;
+        let needs = if needy { json!({"@acme/tool": "^1.0.0"}) } else { json!({}) };
+        library(desk, name, name, version, json!({"dependencies": needs}))?;
+        desk.write(&format!("{name}/yarn.lock"), "")?;
+        let folder = desk.home.join(name);
+        if let Some(prepare) = self.prepare {
+            self.run(desk, "home", token, prepare)?.at(&folder).works()?;
+        }
+        Ok(self.run(desk, "home", token, self.publish)?.at(folder))
+    }
+
+    fn offer(&self, desk: &Desk, mirror: &Mirror, name: &str, offers: &[Offer]) -> Result<()> {
+        let mut document = json!({"name": name});
+        for offer in offers {
+            let version = offer.version;
+            let manifest = json!({"name": name, "version": version, "license": "MIT", "main": "index.js"});
+            let files = [("package.json", manifest.to_string()), ("index.js", "module.exports = 42\n".to_owned())];
+            let archive = tgz(&files.map(|(path, text)| (format!("package/{path}"), text)))?;
+            let mut manifest = manifest;
+            let file = format!("{name}/-/{name}-{version}.tgz");
+            let integrity = format!("sha512-{}", STANDARD.encode(Sha512::digest(&archive)));
+            manifest["dist"] = json!({"tarball": format!("{}/{file}", mirror.url()), "integrity": integrity});
+            mirror.write(&file, archive)?;
+            (document["versions"][version], document["time"][version]) = (manifest, json!(offer.time(desk)?));
+            document["dist-tags"]["latest"] = json!(version);
+        }
+        mirror.write(&format!("{name}/index.json"), document.to_string())
+    }
+
+    fn exactly(&self, name: &str, version: &str) -> String {
+        format!("{name}@{version}")
+    }
+
+    fn installed(&self, desk: &Desk, home: &str, name: &str) -> Result<String> {
+        let file = desk.home.join(home).join("app/node_modules").join(name).join("package.json");
+        let package: Json = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+        Ok(package["version"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
 impl Node {
     fn run(&self, desk: &Desk, home: &str, token: &str, words: &[&'static str]) -> Result<Deed> {
         let deed = client(desk, home, token, self.name)?.args(words.iter().copied());
-        // pnpm reads its patience from here alone.
-        Ok(deed.env("pnpm_config_fetch_retries", "0"))
+        // pnpm reads its patience from here alone, and leaves out by itself what is younger than a day.
+        Ok(deed.env("pnpm_config_fetch_retries", "0").env("pnpm_config_minimum_release_age", "0"))
     }
 }
 

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use acceptance::server::Backing;
 use acceptance::{Result, Trouble};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
+use super::goods::{Offer, hex};
 use super::mirror::{Mirror, bytes};
-use super::{Client, REFUSED, Says, through_a_mirror, through_another};
+use super::{Chooser, Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::desk::{Deed, Desk};
 use crate::pypi::poetry::{self, poetry};
 use crate::pypi::python::{environment, packed, run, set_up};
@@ -57,7 +58,7 @@ async fn pip_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&PIP).await
 }
 
-const UV: Python = Python {
+pub(super) const UV: Python = Python {
     publish: |desk, token, files| {
         let there = format!("{}/", desk.url()?);
         let publish = |file: &String| -> Result<Deed> {
@@ -91,14 +92,14 @@ async fn uv_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&UV).await
 }
 
-const POETRY: Python = Python {
+pub(super) const POETRY: Python = Python {
     publish: |desk, token, files| {
         poetry_application(desk, "home", token)?;
         let publish = |file: &String| -> Result<Deed> {
             let file = Path::new(file);
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let stem = name.split('-').next().unwrap_or_default();
-            let project = format!("[project]\nname = \"{stem}\"\nversion = \"1.0\"\n");
+            let [stem, version] = [0, 1].map(|part| name.split('-').nth(part).unwrap_or_default());
+            let project = format!("[project]\nname = \"{stem}\"\nversion = \"{version}\"\n");
             desk.write(&format!("{stem}/pyproject.toml"), project)?;
             desk.write(&format!("{stem}/dist/{name}"), bytes(file)?)?;
             Ok(poetry(desk, "home")?.args(["publish", "-r", "ours"]).at(desk.home.join(stem)))
@@ -156,7 +157,7 @@ impl Client for Python {
         for path in wheels(desk)? {
             let (path, bytes) = (PathBuf::from(&path), bytes(Path::new(&path))?);
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = hex(&Sha256::digest(&bytes));
             let project = name.split('-').next().unwrap_or_default().to_lowercase().replace('_', "-");
             let page =
                 format!("<!DOCTYPE html><html><body><a href=\"{name}#sha256={digest}\">{name}</a><br></body></html>\n");
@@ -179,6 +180,48 @@ impl Client for Python {
 
     fn says(&self) -> Says {
         self.says
+    }
+}
+
+impl Chooser for Python {
+    fn release(&self, desk: &Desk, token: &str, name: &str, version: &str, needy: bool) -> Result<Deed> {
+        set_up(desk, "home", token)?;
+        let needs: &[&str] = if needy { &["greeter>=1.0"] } else { &[] };
+        let said = json!({"name": name, "version": version, "python": ">=3.8", "requires": needs});
+        let file = packed(desk, "dist", "wheel", &said)?;
+        let deed = (self.publish)(desk, token, &[file])?.pop();
+        deed.ok_or_else(|| Trouble::new("it publishes nothing"))
+    }
+
+    /// A version that is offered once more has one more file, for this machine alone.
+    fn offer(&self, desk: &Desk, mirror: &Mirror, name: &str, offers: &[Offer]) -> Result<()> {
+        let mut files: Vec<Json> = Vec::new();
+        for offer in offers {
+            let again = files.iter().any(|file| file["version"] == offer.version);
+            let tag =
+                if again { format!("py3-none-linux_{}", std::env::consts::ARCH) } else { "py3-none-any".to_owned() };
+            let text = format!("def greet():\n    return {}\n", if again { 13 } else { 42 });
+            let said = json!({"name": name, "version": offer.version, "python": ">=3.8", "tag": tag, "text": text});
+            let path = packed(desk, "offered", "wheel", &said)?;
+            let (path, bytes) = (PathBuf::from(&path), bytes(Path::new(&path))?);
+            let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            files.push(json!({"filename": file, "url": format!("{}/{name}/{file}", mirror.url()), "size": bytes.len(),
+                "hashes": {"sha256": hex(&Sha256::digest(&bytes))}, "upload-time": offer.time(desk)?,
+                "requires-python": ">=3.8", "version": offer.version}));
+            mirror.write(&format!("{name}/{file}"), bytes)?;
+        }
+        let page = json!({"meta": {"api-version": "1.1"}, "name": name, "files": files});
+        mirror.head(&format!("{name}/index.json"), "Content-Type: application/vnd.pypi.simple.v1+json")?;
+        mirror.write(&format!("{name}/index.json"), page.to_string())
+    }
+
+    fn exactly(&self, name: &str, version: &str) -> String {
+        format!("{name}=={version}")
+    }
+
+    fn installed(&self, desk: &Desk, home: &str, name: &str) -> Result<String> {
+        let text = format!("import importlib.metadata; print(importlib.metadata.version('{name}'))");
+        Ok(run(desk, &desk.home.join(home).join(self.python), &text)?.trim().to_owned())
     }
 }
 

@@ -9,15 +9,15 @@ use std::time::Duration;
 use acceptance::http::Http;
 use acceptance::ports::Port;
 use acceptance::server::Backing;
-use acceptance::{Result, nursery};
+use acceptance::{Result, Trouble, nursery};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::node::{NPM, sources};
 use super::python::{PIP, wheels};
-use super::{Source, follow};
+use super::{Client, Source, follow};
 use crate::desk::{Deed, Desk};
-use crate::node::{CLIENTS, client};
+use crate::node::{self, CLIENTS};
 use crate::pypi::python;
 
 /// How long such a server may take to begin: they are large, and machines slow.
@@ -53,10 +53,35 @@ impl Drop for Stranger {
 
 #[tokio::test]
 async fn npm_of_verdaccio() -> Result<()> {
+    through_a_stranger(&NPM).await
+}
+
+#[tokio::test]
+async fn pip_of_devpi() -> Result<()> {
+    through_a_stranger(&PIP).await
+}
+
+async fn through_a_stranger(client: &dyn Client) -> Result<()> {
+    let desk = Desk::bare(Backing::Embedded, client.format()).await?;
+    let (source, fields) = begin(client, &desk).await?;
+    desk.make(desk.key, fields).await?;
+    follow(client, &desk, source).await
+}
+
+/// Another vendor's server of a client's format with what the client installs, and what reads from it. The desk lends
+/// its tools.
+pub(super) async fn begin(client: &dyn Client, desk: &Desk) -> Result<(Source, Json)> {
+    let (stranger, url) = match client.format() {
+        "npm" => verdaccio(desk).await?,
+        "pypi" => devpi(desk).await?,
+        format => return Err(Trouble::new(format!("nobody else serves {format} here"))),
+    };
+    Ok((Source::Stranger(stranger), json!({"repoType": "remote", "upstreamUrl": url})))
+}
+
+async fn verdaccio(desk: &Desk) -> Result<(Stranger, String)> {
     let port = Port::claim()?;
     let (http, place) = (Http::new(port.address()), port.address());
-    let fields = json!({"repoType": "remote", "upstreamUrl": format!("http://{place}")});
-    let desk = Desk::with(Backing::Embedded, "npm", fields).await?;
     let config = "storage: ./storage\nauth: {htpasswd: {file: ./htpasswd}}\nuplinks: {}\npackages:\n  \
                   '**': {access: $all, publish: $authenticated}\nlog: {type: stdout, level: fatal}\n";
     let config = desk.write("verdaccio/config.yaml", config)?.display().to_string();
@@ -68,19 +93,16 @@ async fn npm_of_verdaccio() -> Result<()> {
     let made = http.request("PUT", "/-/user/org.couchdb.user:ada").json(&user).send().await?;
     let token = made.expect(&[201])?.string("/token")?;
     desk.write("theirs/.npmrc", format!("registry=http://{place}/\n//{place}/:_authToken=${{NPM_TOKEN}}\n"))?;
-    for (folder, _, _) in sources(&desk)? {
-        let publish = client(&desk, "theirs", &token, "npm")?.args(["publish"]);
+    for (folder, _, _) in sources(desk)? {
+        let publish = node::client(desk, "theirs", &token, "npm")?.args(["publish"]);
         publish.at(desk.home.join(folder)).works()?;
     }
-    follow(&NPM, &desk, Source::Stranger(stranger)).await
+    Ok((stranger, format!("http://{place}")))
 }
 
-#[tokio::test]
-async fn pip_of_devpi() -> Result<()> {
+async fn devpi(desk: &Desk) -> Result<(Stranger, String)> {
     let port = Port::claim()?;
     let (http, place) = (Http::new(port.address()), port.address());
-    let fields = json!({"repoType": "remote", "upstreamUrl": format!("http://{place}/ada/dev/+simple")});
-    let desk = Desk::with(Backing::Embedded, "pypi", fields).await?;
     let data = desk.home.join("devpi").display().to_string();
     let own = |program: &str| -> Result<Deed> {
         Ok(desk.command(Path::new(DEVPI).join(program))?.args(["--serverdir", data.as_str()]))
@@ -98,10 +120,10 @@ async fn pip_of_devpi() -> Result<()> {
         "[distutils]\nindex-servers = theirs\n\n[theirs]\nrepository = http://{place}/ada/dev/\nusername = ada\npassword = secret\n"
     );
     desk.write("theirs/.pypirc", theirs)?;
-    for wheel in wheels(&desk)? {
-        let twine = python::client(&desk, "theirs", "twine")?;
+    for wheel in wheels(desk)? {
+        let twine = python::client(desk, "theirs", "twine")?;
         twine.args(["upload", "--non-interactive", "--disable-progress-bar", "-r", "theirs", &wheel]).works()?;
     }
     fs::remove_dir_all(desk.home.join("dist"))?;
-    follow(&PIP, &desk, Source::Stranger(stranger)).await
+    Ok((stranger, format!("http://{place}/ada/dev/+simple")))
 }

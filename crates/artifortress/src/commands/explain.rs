@@ -61,7 +61,7 @@ impl Explain {
 }
 
 /// A name and a version: the `@` of a scope begins no version.
-fn named(text: &str) -> (&str, Option<&str>) {
+pub(super) fn named(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once('@') {
         Some((name, version)) if !name.is_empty() => (name, Some(version)),
         _ => (text, None),

@@ -59,6 +59,7 @@ commands! {
     pull: Pull,
     client_config: ClientConfig,
     explain: Explain,
+    mirror: Mirror,
     admin: Admin,
     health: Health,
     doctor: Doctor,

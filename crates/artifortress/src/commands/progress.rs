@@ -6,16 +6,24 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::console::Console;
 
-/// Bytes done of bytes to do. Cheap to clone; silent when nobody watches.
+/// Bytes, or things, done of those to do. Cheap to clone; silent when nobody watches.
 #[derive(Clone)]
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
     /// Starts to count towards `total` bytes.
     pub(super) fn start(total: u64, verb: &'static str, console: &Console) -> Self {
+        Self::begin(total, verb, "{prefix} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}", console)
+    }
+
+    /// Starts to count towards `total` things.
+    pub(super) fn start_things(total: u64, verb: &'static str, console: &Console) -> Self {
+        Self::begin(total, verb, "{prefix} {bar:30} {pos}/{len} {eta}", console)
+    }
+
+    fn begin(total: u64, verb: &'static str, template: &str, console: &Console) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
-        if let Ok(style) = style {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.set_prefix(verb);

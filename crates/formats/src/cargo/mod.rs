@@ -4,6 +4,7 @@
 
 mod address;
 mod index;
+mod lockfile;
 mod publish;
 mod remote;
 mod setup;
@@ -16,8 +17,8 @@ use serde_json::json;
 
 use crate::ranges::{Bare, semantic};
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Merging, Operation, ParseError, Place, Refused, Setup,
-    Site, Upstream, VersionFacts, VersionRange, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Lockfile, Merging, Operation, ParseError, Place, Refused,
+    Setup, Site, Unreadable, Upstream, VersionFacts, VersionRange, View,
 };
 
 /// The format of crates.
@@ -49,6 +50,10 @@ impl Format for Cargo {
     /// Index files have their names in lower case, and two names for `-` and `_`.
     fn as_written(&self, name: &PackageName) -> String {
         name.as_str().to_ascii_lowercase()
+    }
+
+    fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {
+        lockfile::read(name, bytes)
     }
 
     fn range(&self, text: &str) -> Option<VersionRange> {

@@ -31,12 +31,25 @@ impl Upstream for Cargo {
         targets.map(|target| Ask { target, accept: "" }).into()
     }
 
+    fn narrows(&self) -> bool {
+        false
+    }
+
     fn read(&self, at: &PackageAt, _: Wanting<'_>, said: &[Option<Said<'_>>]) -> Result<Option<Known>, Unreadable> {
         let Some((config, file)) = said.split_first() else { return Ok(None) };
         let config = config.ok_or_else(|| odd("there is no config.json: this is no registry of Cargo"))?;
         let downloads = Downloads::read(config)?;
         let file = file.first().copied().flatten();
         file.map(|file| index(at, &downloads, file.body)).transpose()
+    }
+
+    fn sign_of_life(&self) -> (Ask, bool) {
+        (Ask { target: "config.json".to_owned(), accept: "" }, true)
+    }
+
+    fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
+        let known = versions.iter().filter_map(|text| Version::parse(text).ok().map(|version| (version, *text)));
+        known.max_by_key(|(version, _)| (version.pre.is_empty(), version.clone())).map(|(_, text)| text)
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {

@@ -4,6 +4,7 @@
 
 mod address;
 mod archive;
+mod lockfile;
 mod modfile;
 mod names;
 mod pack;
@@ -24,8 +25,8 @@ use version::Version;
 
 use crate::ranges::{Bare, semantic};
 use crate::{
-    Answer, Asked, Document, Format, Head, Merging, Operation, Packing, ParseError, Place, Refused, Setup, Site,
-    Upstream, VersionFacts, VersionHead, VersionRange, View,
+    Answer, Asked, Document, Format, Head, Lockfile, Merging, Operation, Packing, ParseError, Place, Refused, Setup,
+    Site, Unreadable, Upstream, VersionFacts, VersionHead, VersionRange, View,
 };
 
 /// The format of Go modules.
@@ -58,6 +59,10 @@ impl Format for Go {
     /// Paths that differ in case are two modules.
     fn normalise(&self, name: &PackageName) -> String {
         name.as_str().to_owned()
+    }
+
+    fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {
+        lockfile::read(name, bytes)
     }
 
     fn range(&self, text: &str) -> Option<VersionRange> {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::names::{check_module, check_pair, escape, unescape};
 use super::publish::Manifest;
 use super::version::Version;
-use super::{Go, MOD, ZIP, location, sumdb};
+use super::{Go, MOD, ZIP, location, rank, sumdb};
 use crate::{
     Ask, Asked, Dated, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Relay, Said, Sums, Unreadable,
     Upstream, Wanting, strict,
@@ -32,6 +32,9 @@ const PATH: &AsciiSet = &SEGMENT.remove(b'/');
 
 impl Upstream for Go {
     fn asks(&self, at: &PackageAt, wanted: Wanting<'_>) -> Vec<Ask> {
+        if check_module(&at.name).is_err() {
+            return Vec::new();
+        }
         let of = |file: &str| ask(&format!("{}/{file}", escape(&at.name)));
         match wanted {
             Wanting::All => vec![of("@v/list"), of("@latest")],
@@ -66,6 +69,11 @@ impl Upstream for Go {
     /// Lists tell of no times.
     fn dated(&self) -> Dated {
         Dated::Version
+    }
+
+    fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
+        let known = versions.iter().filter_map(|text| Some((Version::parse(text)?, *text)));
+        known.max_by_key(|(version, _)| rank(*version)).map(|(_, text)| text)
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {

@@ -5,6 +5,7 @@
 mod address;
 mod deposit;
 mod layout;
+mod lockfile;
 mod metadata;
 mod module;
 mod order;
@@ -21,8 +22,8 @@ use std::sync::Arc;
 use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::{
-    Around, Asked, Document, Format, Head, Merging, Operation, PackageAt, ParseError, Place, Setup, Site, Upstream,
-    VersionFacts, VersionRange, View,
+    Around, Asked, Document, Format, Head, Lockfile, Merging, Operation, PackageAt, ParseError, Place, Setup, Site,
+    Unreadable, Upstream, VersionFacts, VersionRange, View,
 };
 
 /// The format of Maven, Gradle and whoever else speaks to such repositories.
@@ -68,6 +69,10 @@ impl Format for Maven {
 
     fn range(&self, text: &str) -> Option<VersionRange> {
         range::range(text)
+    }
+
+    fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {
+        lockfile::read(name, bytes)
     }
 
     fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {

@@ -7,6 +7,7 @@ mod agrees;
 mod archive;
 mod body;
 mod digests;
+mod lockfile;
 mod login;
 mod names;
 mod object;
@@ -25,8 +26,8 @@ use serde_json::json;
 
 use crate::ranges::{Bare, semantic};
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Logins, Merging, Operation, ParseError, Place, Refused,
-    Setup, Site, Tokens, Upstream, VersionFacts, VersionRange, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Lockfile, Logins, Merging, Operation, ParseError, Place,
+    Refused, Setup, Site, Tokens, Unreadable, Upstream, VersionFacts, VersionRange, View,
 };
 
 /// The format of npm packages.
@@ -74,6 +75,10 @@ impl Format for Npm {
         name.as_str().to_owned()
     }
 
+    fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {
+        lockfile::read(name, bytes)
+    }
+
     fn range(&self, text: &str) -> Option<VersionRange> {
         semantic(text, Bare::Exact)
     }
@@ -107,6 +112,14 @@ impl Format for Npm {
         }
         let body = packument::version(FULL, version, site)?.to_string().into_bytes();
         Some(Document { media_type: "application/json", body })
+    }
+
+    fn standing_ref(&self) -> Option<&'static str> {
+        Some(packument::LATEST)
+    }
+
+    fn stands_for(&self, head: &Head) -> Option<String> {
+        packument::latest(head)
     }
 
     fn catalogue(&self, _: &Catalogue, packages: &[Listed], more: bool, site: &Site<'_>) -> Option<Document> {

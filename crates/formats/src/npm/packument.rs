@@ -105,18 +105,25 @@ fn dist(name: &str, version: &str, file: &FileFacts, known: &Known, site: &Site<
     dist
 }
 
+/// The dist-tag that every package has.
+pub(super) const LATEST: &str = "latest";
+
 /// The dist-tags: those that were set, and `latest` in any case.
 pub(super) fn tags(head: &Head) -> Map<String, Json> {
     let shown = |version: &str| head.versions.iter().any(|one| one.version == version && !one.unlisted);
     let set = head.refs.iter().filter(|(_, version)| shown(version));
     let mut tags: Map<String, Json> = set.map(|(name, version)| (name.clone(), json!(version))).collect();
-    if !tags.contains_key("latest") {
-        let versions = head.versions.iter().filter(|one| !one.unlisted).map(|one| one.version.as_str());
-        if let Some(version) = highest(versions) {
-            tags.insert("latest".to_owned(), json!(version));
-        }
+    if !tags.contains_key(LATEST)
+        && let Some(version) = latest(head)
+    {
+        tags.insert(LATEST.to_owned(), json!(version));
     }
     tags
+}
+
+/// What [`LATEST`] is where nobody said so.
+pub(super) fn latest(head: &Head) -> Option<String> {
+    highest(head.versions.iter().filter(|one| !one.unlisted).map(|one| one.version.as_str())).map(str::to_owned)
 }
 
 /// A packument from the versions that were rendered.

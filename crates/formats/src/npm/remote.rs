@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::address::plain;
 use super::digests::Digests;
-use super::names::{archive, clean, is_listed, is_name, place, tag, version_of};
+use super::names::{archive, clean, highest, is_listed, is_name, place, tag, version_of};
 use super::object::{Object, text};
 use super::{Npm, body, publish};
 use crate::address::decode;
@@ -41,6 +41,10 @@ impl Upstream for Npm {
         vec![Ask { target: at.name.replace('/', "%2f"), accept: "application/json" }]
     }
 
+    fn narrows(&self) -> bool {
+        false
+    }
+
     fn read(&self, at: &PackageAt, _: Wanting<'_>, said: &[Option<Said<'_>>]) -> Result<Option<Known>, Unreadable> {
         let Some(said) = said.first().copied().flatten() else { return Ok(None) };
         let packument = Object::read(said.body)?;
@@ -63,6 +67,14 @@ impl Upstream for Npm {
         let versions: Vec<KnownVersion> = versions.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         let refs = refs(&packument.object("dist-tags")?.unwrap_or_default(), &versions);
         Ok(Some(Known { display: package.display, versions, refs, around: Vec::new() }))
+    }
+
+    fn sign_of_life(&self) -> (Ask, bool) {
+        (Ask { target: "-/ping".to_owned(), accept: "application/json" }, false)
+    }
+
+    fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
+        highest(versions.iter().copied())
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {

@@ -8,6 +8,7 @@ mod accept;
 mod address;
 mod attest;
 mod form;
+mod lockfile;
 mod metadata;
 mod names;
 mod project;
@@ -26,8 +27,8 @@ use names::{normal, release_of};
 use serde_json::json;
 
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Merging, Operation, ParseError, Place, Refused, Setup,
-    Site, Upstream, VersionFacts, VersionRange, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Lockfile, Merging, Operation, ParseError, Place, Refused,
+    Setup, Site, Unreadable, Upstream, VersionFacts, VersionRange, View,
 };
 
 /// The format of wheels and source distributions.
@@ -74,6 +75,10 @@ impl Format for Pypi {
 
     fn normalise(&self, name: &PackageName) -> String {
         normal(name.as_str())
+    }
+
+    fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {
+        lockfile::read(name, bytes)
     }
 
     fn range(&self, text: &str) -> Option<VersionRange> {

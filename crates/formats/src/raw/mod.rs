@@ -1,12 +1,13 @@
 //! Raw files: a path is a name. PUT stores, GET fetches, a trailing slash lists, DELETE withdraws.
 
+mod lockfile;
 mod setup;
 mod upstream;
 
 use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::address::decode;
-use crate::{Asked, Format, Merging, Method, Operation, ParseError, Place, Setup, Upstream};
+use crate::{Asked, Format, Lockfile, Merging, Method, Operation, ParseError, Place, Setup, Unreadable, Upstream};
 
 /// The format of plain files.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,10 @@ impl Format for Raw {
 
     fn takes_drafts(&self) -> bool {
         true
+    }
+
+    fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {
+        lockfile::read(name, bytes)
     }
 
     fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {

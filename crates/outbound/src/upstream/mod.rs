@@ -114,6 +114,13 @@ impl Upstream {
     }
 }
 
+impl Upstream {
+    /// What all addresses begin with that are its own.
+    pub fn base(&self) -> String {
+        self.0.base()
+    }
+}
+
 impl std::fmt::Debug for Upstream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Upstream({})", origin(&self.0.bound.address))
@@ -121,13 +128,17 @@ impl std::fmt::Debug for Upstream {
 }
 
 impl Inner {
+    fn base(&self) -> String {
+        format!("{}/", self.bound.address.as_str().trim_end_matches('/'))
+    }
+
     /// The address of a target. A path stays beneath the upstream's address.
     fn target(&self, target: &str) -> Result<Url, Failure> {
         let unreadable = || Failure::Broken("an address to read from cannot be understood".to_owned());
         if has_scheme(target) {
             return Url::parse(target).map_err(|_| unreadable());
         }
-        let base = format!("{}/", self.bound.address.as_str().trim_end_matches('/'));
+        let base = self.base();
         let url = Url::parse(&format!("{base}{target}")).map_err(|_| unreadable())?;
         if url.as_str().starts_with(&base) { Ok(url) } else { Err(unreadable()) }
     }

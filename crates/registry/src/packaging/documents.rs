@@ -35,9 +35,9 @@ pub struct Shown {
     digest: Sha256Digest,
     changed_at: Option<Timestamp>,
     stale_since: Option<Timestamp>,
-    gzip: OnceLock<Option<Bytes>>,
+    gzip: Arc<OnceLock<Option<Bytes>>>,
     /// By the number of their algorithm.
-    pub(super) sums: [OnceLock<String>; 5],
+    pub(super) sums: Arc<[OnceLock<String>; 5]>,
 }
 
 impl Shown {
@@ -50,8 +50,8 @@ impl Shown {
             digest,
             changed_at,
             stale_since: None,
-            gzip: OnceLock::new(),
-            sums: Default::default(),
+            gzip: Arc::default(),
+            sums: Arc::default(),
         }
     }
 
@@ -77,7 +77,7 @@ impl Shown {
 
     /// The same, made from answers of an upstream that could not be asked again since then.
     pub(crate) fn stale(&self, since: Timestamp) -> Self {
-        let (gzip, sums) = (self.gzip.clone(), self.sums.clone());
+        let (gzip, sums) = (Arc::clone(&self.gzip), Arc::clone(&self.sums));
         Self { body: self.body.clone(), stale_since: Some(since), gzip, sums, ..*self }
     }
 
@@ -176,10 +176,12 @@ impl quick_cache::Weighter<FragmentKey, Option<Arc<[u8]>>> for Weight {
 pub(crate) struct Documents {
     /// A name belongs to its package for ever: nothing here grows old.
     pub(super) ids: Cache<(RepoId, PackageAt), PackageId>,
+    /// Names of which there was no package, embedded only: believed while none is touched.
+    pub(super) absent: Cache<(RepoId, PackageAt), Stamp>,
     pub(crate) shown: Cache<DocumentKey, Arc<Shown>, Weight>,
     pub(super) fragments: Cache<FragmentKey, Option<Arc<[u8]>>, Weight>,
     /// Who makes a list of all packages: each holds all of them in memory, and a connection most of the time.
-    pub(super) lists: Semaphore,
+    pub(crate) lists: Semaphore,
     /// Refs of other packages, embedded only: believed while nothing at all is written.
     pub(super) around: Cache<(RepoId, Around), (Stamp, RefsAround)>,
 }
@@ -192,6 +194,7 @@ impl Documents {
     pub(crate) fn new(bytes: u64) -> Self {
         Self {
             ids: Cache::new(10_000),
+            absent: Cache::new(10_000),
             around: Cache::new(1000),
             lists: Semaphore::new(LISTS),
             shown: Cache::with_weighter(FEW, bytes / 2, Weight),

@@ -92,10 +92,16 @@ impl Grant<Read> {
         if let (Some(fresh), Some(package)) = (self.store().fresh(), documents.ids.get(&known)) {
             return Ok((package, fresh.package(package).number()));
         }
+        let lists = self.store().fresh().map(Fresh::lists);
+        if lists.is_some() && documents.absent.get(&known) == lists {
+            return Err(Error::not_found(&at.name));
+        }
         let look =
             async |session: &mut store::Session<'_>| facts::generation(session, repo, &at.namespace, &at.name).await;
-        let found = self.store().read(look).await?;
-        let found = found.ok_or_else(|| Error::not_found(&at.name))?;
+        let Some(found) = self.store().read(look).await? else {
+            lists.into_iter().for_each(|lists| documents.absent.insert(known.clone(), lists));
+            return Err(Error::not_found(&at.name));
+        };
         documents.ids.insert(known, found.package);
         // Embedded, the stamp is read before the facts that the document is made of.
         let state = self.store().fresh().map_or(found.number, |fresh: &Fresh| fresh.package(found.package).number());
@@ -179,7 +185,11 @@ impl Grant<Read> {
 
     async fn describe(&self, package: PackageId, version: &str, view: View, site: &Site<'_>) -> Result<Shown> {
         let format = format_of(self.repo())?;
-        let head = self.head(package, Some(version)).await?;
+        let mut head = self.head(package, Some(version)).await?;
+        if head.versions.is_empty() && format.standing_ref() == Some(version) {
+            let stands_for = format.stands_for(&self.head(package, None).await?);
+            head = self.head(package, stands_for.as_deref().or(Some(version))).await?;
+        }
         let one = head.versions.first().ok_or_else(|| Error::not_found(version))?;
         let when = self.when();
         let inside = self.store().read(async |session| facts::inside(session, one.id, when).await).await?;

@@ -80,7 +80,7 @@ impl<A> Grant<A> {
 
 impl Grant<Read> {
     /// Whether the upstream may be asked for anything of a package at all.
-    pub(super) async fn claim_on(&self, at: &PackageAt) -> Result<Option<Denial>> {
+    pub(crate) async fn claim_on(&self, at: &PackageAt) -> Result<Option<Denial>> {
         let Some(rules) = self.rules().await? else { return Ok(None) };
         let name = name_of(format_of(self.repo())?, at);
         Ok(rules.judge_name(&name, self.ambient().now()))

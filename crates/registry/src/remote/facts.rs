@@ -61,7 +61,13 @@ fn one(
     site: &Site<'_>,
 ) -> Option<Document> {
     let pointed = head.refs.iter().find(|(tag, _)| tag == name).map(|(_, version)| version.as_str());
-    let name = pointed.unwrap_or(name);
+    let named = versions.iter().any(|version| version.head.version == pointed.unwrap_or(name));
+    let standing = (!named && format.standing_ref() == Some(name)).then(|| {
+        let versions = versions.iter().map(|version| version.head.clone()).collect();
+        format.stands_for(&Head { versions, ..head.clone() })
+    });
+    let standing = standing.flatten();
+    let name = standing.as_deref().or(pointed).unwrap_or(name);
     let version = versions.into_iter().find(|version| version.head.version == name)?;
     head.versions = vec![version.head.clone()];
     format.version(view, &head, &version, site)

@@ -125,13 +125,13 @@ impl Grant<Read> {
     /// Begins to fetch, or joins who has begun: the first gets the pieces as they come.
     async fn join(&self, object: &Object) -> Result<(Arc<Fill>, Option<broadcast::Receiver<Piece>>)> {
         let remotes = &self.registry().inner.remotes;
-        let (repo, now) = (self.repo_id(), self.ambient().now());
-        match remotes.lately(repo, &self.spot(object), now) {
+        let (revision, now) = (self.revision(), self.ambient().now());
+        match remotes.lately(revision, &self.spot(object), now) {
             Some(Lately::Failed(error)) => return Err(error),
             Some(Lately::Missing) => return Err(self.unknown(&object.to_string())),
             None => {}
         }
-        let key = (repo, object.clone(), self.instant());
+        let key = (self.repo_id(), object.clone(), self.instant());
         let mut fills = remotes.fills.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(fill) = fills.get(&key) {
             return Ok((Arc::clone(fill), None));
@@ -191,14 +191,18 @@ impl Fetch {
 
     /// What just failed is not tried again at once.
     fn note(&self, error: &Error) {
-        let (repo, now) = (self.grant.repo_id(), self.grant.ambient().now());
+        let (revision, now) = (self.grant.revision(), self.grant.ambient().now());
         let remotes = &self.grant.registry().inner.remotes;
+        // Nobody was asked.
+        if self.grant.remote().is_ok_and(|remote| remote.is_offline()) {
+            return;
+        }
         let spot = self.grant.spot(&self.object);
         let missing = self.grant.remote().map_or(REST, |remote| remote.missing());
         match error.code() {
-            Some(Code::NotFound) => remotes.note(repo, &spot, now.plus(missing), Lately::Missing),
+            Some(Code::NotFound) => remotes.note(revision, &spot, now.plus(missing), Lately::Missing),
             Some(Code::ServiceUnavailable | Code::TooManyRequests | Code::InsufficientStorage) => {
-                remotes.note(repo, &spot, now.plus(REST), Lately::Failed(error.clone()));
+                remotes.note(revision, &spot, now.plus(REST), Lately::Failed(error.clone()));
             }
             _ => {}
         }
@@ -333,12 +337,15 @@ impl Fetch {
 
     /// The answer; 404 where there is none.
     pub(super) async fn open(&self, remote: &Remote, ask: &Ask) -> Result<Answer> {
-        open(remote, ask).await?.ok_or_else(|| Error::not_found(&self.object.to_string()))
+        open(remote, ask).await?.ok_or_else(|| self.grant.unknown(&self.object.to_string()))
     }
 }
 
 /// `None`: there is no such thing.
 pub(super) async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
+    if remote.is_offline() {
+        return Ok(None);
+    }
     let question = Question { accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
     match remote.upstream.ask(question).await.map_err(|failure| failed(&failure))? {
         Reply::Found(found) => Ok(Some(*found)),

@@ -10,7 +10,7 @@ use store::observations::{Alarm, Observation};
 use uuid::Uuid;
 
 use super::Remote;
-use super::look::Heard;
+use super::look::{Heard, Lately};
 use super::overlay::Overlay;
 use super::turn::PAUSE;
 use crate::authorize::{Grant, Read};
@@ -85,6 +85,7 @@ struct Body {
 impl Grant<Read> {
     /// What the upstream tells of a package. `None`: it knows no such package.
     pub(crate) async fn told(&self, remote: Remote, at: &PackageAt, which: Which) -> Result<Option<Arc<Seen>>> {
+        let which = if remote.format.narrows() { which } else { Which::All };
         // As if it had no such thing: it is not asked.
         if self.claim_on(at).await?.is_some_and(|denial| denial.claimed) {
             return Ok(None);
@@ -94,6 +95,9 @@ impl Grant<Read> {
         }
         if let Some(seen) = self.believed(&remote, at, &which).await? {
             return Ok(Some(seen));
+        }
+        if remote.is_offline() && !self.knows_any(&remote, at, &which).await? {
+            return Ok(None);
         }
         let key = (self.repo_id(), at.clone(), which.clone());
         let (grant, at) = (self.clone(), at.clone());
@@ -105,20 +109,44 @@ impl Grant<Read> {
     async fn believed(&self, remote: &Remote, at: &PackageAt, which: &Which) -> Result<Option<Arc<Seen>>> {
         let now = self.ambient().now();
         let mut answers = Vec::new();
-        let (mut changed_at, remotes) = (Timestamp(0), &self.registry().inner.remotes);
+        let (mut changed_at, mut stale_since) = (Timestamp(0), None);
+        let remotes = &self.registry().inner.remotes;
         for ask in remote.format.asks(at, which.wanting()) {
             match self.outlook(&ask.target).await? {
                 Some(known) if remote.believes(&known, now) => {
                     changed_at = changed_at.max(known.seen_at);
                     answers.push(known.id);
                 }
-                None if remotes.is_missing(self.repo_id(), &ask.target, now) => answers.push(NOTHING),
+                Some(known) => {
+                    // It failed just now: nobody asks again yet.
+                    let Some(Lately::Failed(error)) = remotes.lately(self.revision(), &ask.target, now) else {
+                        return Ok(None);
+                    };
+                    if remote.believe_still(Some(Arc::clone(&known)), now, error).is_err() {
+                        return Ok(None);
+                    }
+                    changed_at = changed_at.max(known.seen_at);
+                    stale_since =
+                        Some(stale_since.map_or(known.checked_at, |since: Timestamp| since.min(known.checked_at)));
+                    answers.push(known.id);
+                }
+                None if remotes.is_missing(self.revision(), &ask.target, now) => answers.push(NOTHING),
                 _ => return Ok(None),
             }
         }
         let answers: Arc<[ObservationId]> = answers.into();
         let read = remotes.read.get(&(Arc::clone(&answers), at.clone(), which.clone()));
-        Ok(read.map(|(_, known)| Arc::new(Seen { answers, known, changed_at, stale_since: None })))
+        Ok(read.map(|(_, known)| Arc::new(Seen { answers, known, changed_at, stale_since })))
+    }
+
+    /// Whether one of the answers is here.
+    async fn knows_any(&self, remote: &Remote, at: &PackageAt, which: &Which) -> Result<bool> {
+        for ask in remote.format.asks(at, which.wanting()) {
+            if self.outlook(&ask.target).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn ask_all(&self, remote: &Remote, at: &PackageAt, which: &Which) -> Result<Option<Arc<Seen>>> {
@@ -186,7 +214,10 @@ impl Grant<Read> {
         at: &PackageAt,
         which: &Which,
         heard: &[Heard],
-    ) -> Result<std::result::Result<Option<Known>, Unreadable>> {
+    ) -> Result<std::result::Result<Option<Arc<Known>>, Unreadable>> {
+        if let Some(known) = self.understood(at, which, heard) {
+            return Ok(Ok(Some(known)));
+        }
         let mut bodies = Vec::with_capacity(heard.len());
         for heard in heard {
             bodies.push(self.body_heard(heard).await?);
@@ -194,11 +225,25 @@ impl Grant<Read> {
         let (format, at, which) = (remote.format, at.clone(), which.clone());
         let length: usize = bodies.iter().flatten().map(|body| body.bytes.len()).sum();
         let read = move || read(format, &at, &which, &bodies);
-        if length <= AT_ONCE {
-            return Ok(read());
-        }
-        let done = tokio::task::spawn_blocking(read).await;
-        done.map_err(|error| Error::Defect(format!("reading an answer: {error}")))
+        let read = match length <= AT_ONCE {
+            true => read(),
+            false => {
+                let done = tokio::task::spawn_blocking(read).await;
+                done.map_err(|error| Error::Defect(format!("reading an answer: {error}")))?
+            }
+        };
+        Ok(read.map(|known| known.map(Arc::new)))
+    }
+
+    /// What was read already of answers that hold.
+    fn understood(&self, at: &PackageAt, which: &Which, heard: &[Heard]) -> Option<Arc<Known>> {
+        let held = |heard: &Heard| match heard {
+            Heard::Holds { known, .. } => Some(known.id),
+            _ => None,
+        };
+        let answers: Arc<[ObservationId]> = heard.iter().map(held).collect::<Option<_>>()?;
+        let read = self.registry().inner.remotes.read.get(&(answers, at.clone(), which.clone()));
+        read.map(|(_, known)| known)
     }
 
     async fn body_heard(&self, heard: &Heard) -> Result<Option<Body>> {
@@ -225,13 +270,14 @@ impl Grant<Read> {
         which: &Which,
         asks: &[Ask],
         heard: Vec<Heard>,
-        known: Option<Known>,
+        known: Option<Arc<Known>>,
     ) -> Result<Option<Arc<Seen>>> {
         let (mut answers, mut changed_at, mut stale_since) = (Vec::new(), Timestamp(0), None);
         let (mut length, mut news) = (0, false);
+        let unasked = self.remote()?.is_offline();
         for (ask, heard) in asks.iter().zip(heard) {
             // Of a package that is there, what it has not is kept as well: it holds when the upstream is away.
-            if known.is_none() && matches!(heard, Heard::Missing { before: None }) {
+            if (known.is_none() || unasked) && matches!(heard, Heard::Missing { before: None }) {
                 answers.push(NOTHING);
                 continue;
             }
@@ -247,7 +293,7 @@ impl Grant<Read> {
                 stale_since = Some(stale_since.map_or(kept.checked_at, |since: Timestamp| since.min(kept.checked_at)));
             }
         }
-        let Some(known) = known.map(Arc::new) else { return Ok(None) };
+        let Some(known) = known else { return Ok(None) };
         let answers: Arc<[ObservationId]> = answers.into();
         let key = (Arc::clone(&answers), at.clone(), which.clone());
         self.registry().inner.remotes.read.insert(key, (length, Arc::clone(&known)));

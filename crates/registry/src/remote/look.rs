@@ -6,12 +6,12 @@ use std::time::Duration;
 use blobs::{Expect, Received};
 use bytes::Bytes;
 use formats::Ask;
-use model::{Code, ObservationId, RepoId, Timestamp};
+use model::{Code, ObservationId, Timestamp};
 use outbound::Failure;
 use store::observations::{self, Confirm, Observation, Observe};
 
 use super::ask::{News, Reply, answer};
-use super::{Remote, Remotes};
+use super::{Remote, Remotes, Revision};
 use crate::authorize::{Grant, Read};
 use crate::content::Content;
 use crate::error::{Error, Result};
@@ -73,18 +73,18 @@ pub(super) enum Lately {
 }
 
 impl Remotes {
-    pub(super) fn lately(&self, repo: RepoId, target: &str, now: Timestamp) -> Option<Lately> {
-        let (until, what) = self.lately.get(&(repo, target.into()))?;
+    pub(super) fn lately(&self, of: Revision, target: &str, now: Timestamp) -> Option<Lately> {
+        let (until, what) = self.lately.get(&(of, target.into()))?;
         (now < until).then_some(what)
     }
 
     /// Whether the upstream said just now that there is no such thing.
-    pub(super) fn is_missing(&self, repo: RepoId, target: &str, now: Timestamp) -> bool {
-        matches!(self.lately(repo, target, now), Some(Lately::Missing))
+    pub(super) fn is_missing(&self, of: Revision, target: &str, now: Timestamp) -> bool {
+        matches!(self.lately(of, target, now), Some(Lately::Missing))
     }
 
-    pub(super) fn note(&self, repo: RepoId, target: &str, until: Timestamp, what: Lately) {
-        self.lately.insert((repo, target.into()), (until, what));
+    pub(super) fn note(&self, of: Revision, target: &str, until: Timestamp, what: Lately) {
+        self.lately.insert((of, target.into()), (until, what));
     }
 }
 
@@ -111,7 +111,7 @@ impl Grant<Read> {
 
     /// Asks, where that is due.
     pub(super) async fn hear(&self, remote: &Remote, ask: &Ask) -> Result<Heard> {
-        let (repo, now) = (self.repo_id(), self.ambient().now());
+        let now = self.ambient().now();
         if ask.target.len() > LONGEST_TARGET {
             return Ok(Heard::Missing { before: None });
         }
@@ -119,8 +119,11 @@ impl Grant<Read> {
         if let Some(known) = before.as_ref().filter(|known| remote.believes(known, now)) {
             return Ok(Heard::Holds { known: Arc::clone(known), confirmed: false, stale: None });
         }
+        if remote.is_offline() {
+            return Ok(Heard::Missing { before: None });
+        }
         let remotes = &self.registry().inner.remotes;
-        match remotes.lately(repo, &ask.target, now) {
+        match remotes.lately(self.revision(), &ask.target, now) {
             Some(Lately::Missing) => return Ok(Heard::Missing { before }),
             Some(Lately::Failed(error)) => return remote.believe_still(before, now, error),
             None => {}
@@ -132,13 +135,18 @@ impl Grant<Read> {
                 None => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),
             },
             Ok(Reply::Missing) => {
-                remotes.note(repo, &ask.target, now.plus(remote.missing()), Lately::Missing);
+                remotes.note(self.revision(), &ask.target, now.plus(remote.missing()), Lately::Missing);
                 Ok(Heard::Missing { before })
             }
             Err(failure) => {
                 tracing::warn!(repository = %self.repo().key, %failure, "an upstream failed");
                 let error = failed(&failure);
-                remotes.note(repo, &ask.target, self.ambient().now().plus(REST), Lately::Failed(error.clone()));
+                remotes.note(
+                    self.revision(),
+                    &ask.target,
+                    self.ambient().now().plus(REST),
+                    Lately::Failed(error.clone()),
+                );
                 remote.believe_still(before, now, error)
             }
         }

@@ -3,6 +3,7 @@
 
 mod admit;
 mod ask;
+mod check;
 mod client;
 mod coming;
 mod contents;
@@ -14,6 +15,7 @@ mod known;
 mod look;
 mod object;
 mod overlay;
+mod prefetch;
 mod relay;
 mod shown;
 mod sift;
@@ -29,21 +31,26 @@ use std::time::Duration;
 
 use formats::{Known, PackageAt};
 use model::state::RepoKind;
-use model::{ObservationId, RepoId, Timestamp};
+use model::{Code, ObservationId, RepoId, Timestamp};
 use outbound::Upstream;
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use store::events::Act;
 use store::observations::Observation;
+use tokio::sync::Semaphore;
 
 pub(crate) use admit::published_upstream;
+pub use check::Checked;
 pub use coming::Coming;
 pub use fill::Reached;
 pub(crate) use known::Which;
+pub use prefetch::{Brought, BroughtFile, State, Wish};
 pub use tags::Aged;
 pub(crate) use witness::Witness;
 
 use crate::authorize::Grant;
 use crate::error::{Error, Result};
+use crate::packaging::Shown;
 use crate::upstreams::UpstreamSettings;
 use crate::versions::format_of;
 use fill::Fills;
@@ -58,6 +65,30 @@ const ANSWERS: usize = 10_000;
 /// Upstreams remembered at most.
 const UPSTREAMS: usize = 1000;
 
+/// Files that are brought before anybody asks for them, at once, in a process.
+const AHEAD: usize = 16;
+
+/// Versions and files that are remembered as kept out or changed, at most: a few hundred bytes each.
+const ROWS: u64 = 200_000;
+/// For how many packages that memory is laid out: so few that it is not divided. There may be more.
+const FEW: usize = 32;
+
+/// Weighs by versions and files.
+#[derive(Clone)]
+struct Rows;
+
+impl Weighter<OverlayKey, Arc<Overlay>> for Rows {
+    fn weight(&self, _: &OverlayKey, overlay: &Arc<Overlay>) -> u64 {
+        10 + overlay.rows()
+    }
+}
+
+impl Weighter<SiftKey, Arc<Sifted>> for Rows {
+    fn weight(&self, _: &SiftKey, sifted: &Arc<Sifted>) -> u64 {
+        10 + sifted.rows()
+    }
+}
+
 /// A repository as it was at one revision.
 type Revision = (RepoId, u64);
 /// An overlay: of which package, over which answers, in which state of what is here.
@@ -67,13 +98,16 @@ type OverlayKey = (RepoId, PackageAt, Arc<[ObservationId]>, u64);
 pub(crate) struct Remotes {
     upstreams: Cache<Revision, Remote>,
     outlooks: Cache<(RepoId, Box<str>), Arc<Observation>>,
-    lately: Cache<(RepoId, Box<str>), (Timestamp, Lately)>,
+    lately: Cache<(Revision, Box<str>), (Timestamp, Lately)>,
     read: Cache<ReadKey, (u64, Arc<Known>), Weight>,
-    overlays: Cache<OverlayKey, Arc<Overlay>>,
-    sifted: Cache<SiftKey, Arc<Sifted>>,
-    times: Cache<(RepoId, PackageAt, Box<str>), Timestamp>,
+    overlays: Cache<OverlayKey, Arc<Overlay>, Rows>,
+    sifted: Cache<SiftKey, Arc<Sifted>, Rows>,
+    times: Cache<(Revision, PackageAt, Box<str>), Timestamp>,
     looks: Flights<LookKey, Option<Arc<Seen>>>,
+    relays: Flights<(RepoId, String), Arc<Shown>>,
     fills: Fills,
+    /// Files that are brought before anybody asks for them, at once.
+    ahead: Arc<Semaphore>,
 }
 
 impl Remotes {
@@ -84,11 +118,13 @@ impl Remotes {
             outlooks: Cache::new(ANSWERS),
             lately: Cache::new(ANSWERS),
             read: Cache::with_weighter(100, bytes, Weight),
-            overlays: Cache::new(1000),
-            sifted: Cache::new(1000),
+            overlays: Cache::with_weighter(FEW, ROWS, Rows),
+            sifted: Cache::with_weighter(FEW, ROWS, Rows),
             times: Cache::new(ANSWERS),
             looks: Flights::default(),
+            relays: Flights::default(),
             fills: Fills::default(),
+            ahead: Arc::new(Semaphore::new(AHEAD)),
         }
     }
 }
@@ -118,6 +154,9 @@ impl Remote {
 
     /// Whether an answer holds without asking.
     fn believes(&self, known: &Observation, now: Timestamp) -> bool {
+        if self.settings.offline {
+            return true;
+        }
         let age = match known.digest {
             Some(_) => Duration::from_secs(self.settings.index_seconds.into()),
             None => self.missing(),
@@ -130,10 +169,19 @@ impl Remote {
         Duration::from_secs(self.settings.missing_seconds.into())
     }
 
+    /// Whether the upstream is never asked.
+    fn is_offline(&self) -> bool {
+        self.settings.offline
+    }
+
     /// What is known, although the upstream fails, within its bound; else the failure.
     fn believe_still(&self, before: Option<Arc<Observation>>, now: Timestamp, error: Error) -> Result<Heard> {
         let bound = Duration::from_secs(u64::from(self.settings.stale_hours) * 3600);
-        match before.filter(|known| now < known.checked_at.plus(bound)) {
+        // After a change it may be another upstream's.
+        let its = |known: &Arc<Observation>| {
+            known.checked_at >= self.changed_at || known.address.starts_with(&self.upstream.base())
+        };
+        match before.filter(|known| now < known.checked_at.plus(bound) && its(known)) {
             Some(known) => Ok(Heard::Holds { known, confirmed: false, stale: Some(error) }),
             None => Err(error),
         }
@@ -145,6 +193,23 @@ impl<A> Grant<A> {
         self.repo().kind == RepoKind::Remote
     }
 
+    /// Which state of this repository the caller was let into.
+    fn revision(&self) -> Revision {
+        (self.repo_id(), self.repo().revision)
+    }
+
+    /// 404, in words that say why where nobody was asked.
+    pub(crate) fn unknown(&self, what: &str) -> Error {
+        if let Some(error) = self.unknown_then(what) {
+            return error;
+        }
+        if self.is_remote() && self.remote().is_ok_and(|remote| remote.is_offline()) {
+            let why = format!("{what} was not found: {} is offline and has what was brought before", self.repo().key);
+            return Error::refuse(Code::NotFound, why);
+        }
+        Error::not_found(what)
+    }
+
     /// What our own work for this caller carries.
     fn act_of_ours(&self) -> Act {
         Act { actor: "system".to_owned(), ..self.act() }
@@ -153,7 +218,7 @@ impl<A> Grant<A> {
     pub(crate) fn remote(&self) -> Result<Remote> {
         let (registry, repo) = (self.registry(), self.repo());
         let upstreams = &registry.inner.remotes.upstreams;
-        upstreams.get_or_insert_with(&(repo.id, repo.revision), || {
+        upstreams.get_or_insert_with(&self.revision(), || {
             let of = registry.upstream_of(repo)?;
             let format = format_of(repo)?.upstream();
             let format = format.ok_or_else(|| Error::Defect(format!("{} has no upstreams", repo.format)))?;

@@ -59,6 +59,11 @@ impl Overlay {
         overlay
     }
 
+    /// How many versions and files it holds.
+    pub(super) fn rows(&self) -> u64 {
+        (self.withdrawn.len() + self.changed.len()) as u64
+    }
+
     /// A number that is another one for another overlay.
     pub(super) fn state(&self) -> u64 {
         let mut hasher = DefaultHasher::new();

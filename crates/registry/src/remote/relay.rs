@@ -24,20 +24,37 @@ impl Grant<Read> {
             let known = known.ok_or_else(|| self.unknown(&relay.ask.target))?;
             return self.passed_on(relay, &known, false).await;
         }
-        let remote = self.remote()?;
-        if let Some(known) = self.outlook(&relay.ask.target).await? {
-            let holds = (relay.forever && known.digest.is_some()) || remote.believes(&known, self.ambient().now());
-            if holds {
-                return self.passed_on(relay, &known, false).await;
-            }
+        if let Some(shown) = self.passed_on_before(relay).await? {
+            return Ok(shown);
         }
+        let key = (self.repo_id(), relay.ask.target.clone());
+        let (grant, relay) = (self.clone(), relay.clone());
+        let work = async move { grant.hear_in_turn(&relay).await };
+        self.registry().inner.remotes.relays.join(key, work).await
+    }
+
+    /// What needs no question.
+    async fn passed_on_before(&self, relay: &Relay) -> Result<Option<Arc<Shown>>> {
+        let Some(known) = self.outlook(&relay.ask.target).await? else { return Ok(None) };
+        let forever = relay.forever && known.digest.is_some();
+        match forever || self.remote()?.believes(&known, self.ambient().now()) {
+            true => self.passed_on(relay, &known, false).await.map(Some),
+            false => Ok(None),
+        }
+    }
+
+    async fn hear_in_turn(&self, relay: &Relay) -> Result<Arc<Shown>> {
         let turn = loop {
             if let Some(turn) = self.turn(&relay.ask.target).await? {
                 break turn;
             }
             tokio::time::sleep(PAUSE).await;
         };
-        let heard = self.hear_and_keep(&remote, relay).await;
+        let heard = match self.passed_on_before(relay).await {
+            Ok(Some(shown)) => Ok(shown),
+            Ok(None) => self.hear_and_keep(&self.remote()?, relay).await,
+            Err(error) => Err(error),
+        };
         turn.end().await;
         heard
     }
@@ -53,7 +70,7 @@ impl Grant<Read> {
         }
         let stale = heard.stale().is_some();
         if matches!(heard, Heard::Missing { before: None }) {
-            return Err(nothing(relay));
+            return Err(if remote.is_offline() { self.unknown(&relay.ask.target) } else { nothing(relay) });
         }
         let known = self.keep(&relay.ask, heard).await?;
         self.passed_on(relay, &known, stale).await

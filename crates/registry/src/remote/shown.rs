@@ -11,7 +11,7 @@ use super::overlay::Overlay;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::packaging::{DocumentKey, Of, Shown};
-use crate::rules::{Subject, name_of};
+use crate::rules::{Denial, Subject, name_of};
 use crate::versions::format_of;
 
 /// Documents of more versions than this are made off the async workers.
@@ -26,12 +26,12 @@ impl Grant<Read> {
         wanted: Wanting<'_>,
         site: &Site<'_>,
     ) -> Result<Arc<Shown>> {
-        let named = [Some(at.name.as_str()), wanted.word()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-        self.expect_name_admitted(at, None).await?;
-        let seen = self.told(self.remote()?, at, Which::of(wanted)).await?;
-        let seen = seen.ok_or_else(|| self.unknown(&named))?;
+        let nothing = || {
+            let word = wanted.word().map(|word| format!(" {word}")).unwrap_or_default();
+            self.unknown(&format!("{}{word}", at.name))
+        };
+        let seen = self.admitted(at, wanted).await?.ok_or_else(nothing)?;
         let overlay = self.overlay(at, &seen).await?;
-        self.expect_left(at, wanted, &seen).await?;
         let key = DocumentKey {
             of: Of::Observed(self.repo_id(), at.clone(), Arc::clone(&seen.answers)),
             state: overlay.state(),
@@ -40,8 +40,11 @@ impl Grant<Read> {
             base: site.base.into(),
         };
         let make = async {
-            let made = self.make(at, view, wanted, site, &seen, &overlay).await?;
-            made.map(Arc::new).ok_or_else(|| self.unknown(&named))
+            if let Some(made) = self.make(at, view, wanted, site, &seen, &overlay).await? {
+                return Ok(Arc::new(made));
+            }
+            self.expect_pointed(at, wanted, &seen).await?;
+            Err(nothing())
         };
         if self.instant().is_some() {
             return make.await;
@@ -53,19 +56,35 @@ impl Grant<Read> {
         })
     }
 
+    /// What the upstream tells. Refuses where the rules keep out all of it, before it is asked where that is certain.
+    pub(crate) async fn admitted(&self, at: &PackageAt, wanted: Wanting<'_>) -> Result<Option<Arc<Seen>>> {
+        self.expect_name_admitted(at, None).await?;
+        let Some(seen) = self.told(self.remote()?, at, Which::of(wanted)).await? else { return Ok(None) };
+        self.expect_left(at, wanted, &seen).await?;
+        Ok(Some(seen))
+    }
+
     /// Refuses where the rules keep out all that is asked for: that is another thing than nothing.
     async fn expect_left(&self, at: &PackageAt, wanted: Wanting<'_>, seen: &Seen) -> Result<()> {
         let Some(sifted) = self.sifted(at, seen).await? else { return Ok(()) };
         let known = &seen.known;
         let found = match wanted {
-            Wanting::One(name) => {
-                let pointed = known.refs.iter().find(|(tag, _)| tag == name).map(|(_, version)| version.as_str());
-                sifted.why.get_key_value(pointed.unwrap_or(name))
-            }
+            Wanting::One(name) => sifted.why.get_key_value(name),
             _ if known.versions.len() > sifted.why.len() || !known.around.is_empty() => None,
             _ => known.versions.last().and_then(|last| sifted.why.get_key_value(last.version.as_str())),
         };
-        let Some((version, denial)) = found else { return Ok(()) };
+        self.refuse(at, found)
+    }
+
+    /// Refuses where a ref points at what the rules keep out, and stands for nothing else.
+    async fn expect_pointed(&self, at: &PackageAt, wanted: Wanting<'_>, seen: &Seen) -> Result<()> {
+        let (Wanting::One(name), Some(sifted)) = (wanted, self.sifted(at, seen).await?) else { return Ok(()) };
+        let pointed = seen.known.refs.iter().find(|(tag, _)| tag == name);
+        self.refuse(at, pointed.and_then(|(_, version)| sifted.why.get_key_value(version)))
+    }
+
+    fn refuse(&self, at: &PackageAt, kept_out: Option<(&String, &Denial)>) -> Result<()> {
+        let Some((version, denial)) = kept_out else { return Ok(()) };
         let name = name_of(format_of(self.repo())?, at);
         Err(self.denied(denial, &Subject { name: &name, version, path: None, published_at: None }))
     }

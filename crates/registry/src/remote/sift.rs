@@ -46,6 +46,11 @@ pub(super) struct Sifted {
 pub(super) type SiftKey = (RepoId, PackageAt, Arc<[ObservationId]>, u64);
 
 impl Sifted {
+    /// How many versions and files it holds.
+    pub(super) fn rows(&self) -> u64 {
+        (self.out.versions.len() + self.out.files.len() + self.why.len()) as u64
+    }
+
     fn holds(&self, now: Timestamp) -> bool {
         self.from <= now && self.until.is_none_or(|until| now < until)
     }
@@ -122,7 +127,7 @@ impl Grant<Read> {
 
     /// When a version was published, where its index does not say so.
     pub(crate) async fn published_at(&self, at: &PackageAt, version: &str) -> Result<Option<Timestamp>> {
-        let key = (self.repo_id(), at.clone(), version.into());
+        let key = (self.revision(), at.clone(), version.into());
         let times = &self.registry().inner.remotes.times;
         if let Some(time) = times.get(&key) {
             return Ok(Some(time));

@@ -13,7 +13,7 @@ use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 
 /// How often the same index is asked for again at most, however many ask for files that it does not tell of.
-const OFTEN: Duration = Duration::from_secs(1);
+pub(super) const OFTEN: Duration = Duration::from_secs(1);
 
 /// A file to be fetched.
 #[derive(Clone, Debug)]
@@ -99,10 +99,9 @@ impl Wanted {
 impl Grant<Read> {
     /// Where the file at `path` is. 404: the upstream does not tell of it; 410: its version was withdrawn here.
     pub(super) async fn wanted(&self, remote: &Remote, path: &EntryPath) -> Result<Wanted> {
-        let missing = || Error::not_found(&format!("the file {path}"));
+        let missing = || self.unknown(&format!("the file {path}"));
         if self.instant().is_some() {
-            let mut wanted =
-                self.wanted_then(remote, path).await?.ok_or_else(|| self.unknown(&format!("the file {path}")))?;
+            let mut wanted = self.wanted_then(remote, path).await?.ok_or_else(missing)?;
             self.expect_shown(&wanted.package, &wanted.version, path).await?;
             self.expect_wanted(&mut wanted).await?;
             return Ok(wanted);

@@ -51,7 +51,7 @@ impl Grant<Read> {
             None => {
                 let known = self.understand(remote, at, which, &heard).await?;
                 let known = known.map_err(|why| Error::Defect(format!("a kept answer: {why}")))?;
-                let Some(known) = known.map(Arc::new) else { return Ok(None) };
+                let Some(known) = known else { return Ok(None) };
                 memory.insert(key, (heard.iter().map(Heard::length).sum(), Arc::clone(&known)));
                 known
             }

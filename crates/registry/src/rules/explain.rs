@@ -6,7 +6,7 @@ use store::waivers::Waiver;
 
 use super::denied::lifted_by;
 use super::judge::{Rules, Subject, Verdict};
-use super::{Rule, name_of};
+use super::{Rule, name_of, package_named};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::remote::Which;
@@ -123,11 +123,7 @@ impl Grant<Read> {
         let format = format_of(self.repo())?;
         match question {
             Question::Package(name, version) => {
-                let split = name.as_str().split_once(':').filter(|_| format.has_namespaces());
-                let at = match split {
-                    Some((namespace, name)) => PackageAt { namespace: namespace.to_owned(), name: name.to_owned() },
-                    None => PackageAt::named(format.as_written(&name)),
-                };
+                let at = package_named(format, &name);
                 Ok(Case { at, version, path: None, published_at: None })
             }
             Question::Path(path) => self.case_of_path(path).await,

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use explain::{Explanation, Judged, Question};
 pub(crate) use judge::{Denial, Rules, Subject, Verdict};
-pub(crate) use pattern::name_of;
+pub(crate) use pattern::{name_of, package_named};
 pub use waivers::{NewWaiver, Waiver};
 
 use crate::authorize::{Admin, Grant};

@@ -46,6 +46,14 @@ pub(crate) fn name_of(format: &dyn Format, at: &PackageAt) -> String {
     }
 }
 
+/// The package that is meant by such a name, as an upstream knows it.
+pub(crate) fn package_named(format: &dyn Format, name: &PackageName) -> PackageAt {
+    match name.as_str().split_once(':').filter(|_| format.has_namespaces()) {
+        Some((namespace, name)) => PackageAt { namespace: namespace.to_owned(), name: name.to_owned() },
+        None => PackageAt::named(format.as_written(name)),
+    }
+}
+
 /// The name, or the pattern, in the one spelling of the format.
 pub(super) fn folded(format: &dyn Format, name: &str) -> String {
     PackageName::parse(name).map_or_else(|_| name.to_owned(), |name| format.normalise(&name))

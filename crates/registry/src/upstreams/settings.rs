@@ -27,6 +27,8 @@ pub struct UpstreamSettings {
     pub connections: u32,
     /// Requests a second: at most 100000; 0 is without bound. Default 0.
     pub requests_per_second: u32,
+    /// Whether the upstream is never asked: what is known is served, whatever its age. Default: no.
+    pub offline: bool,
     /// Further authorities that may vouch for the upstream: certificates in PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra_ca: Option<String>,
@@ -44,6 +46,7 @@ impl Default for UpstreamSettings {
             timeout_seconds: 30,
             connections: 32,
             requests_per_second: 0,
+            offline: false,
             extra_ca: None,
             proxy: None,
         }
@@ -60,6 +63,7 @@ struct Given {
     timeout_seconds: Option<u32>,
     connections: Option<u32>,
     requests_per_second: Option<u32>,
+    offline: Option<bool>,
     extra_ca: Option<String>,
     proxy: Option<UpstreamUrl>,
 }
@@ -74,6 +78,7 @@ impl From<Given> for UpstreamSettings {
             timeout_seconds: given.timeout_seconds.unwrap_or(usual.timeout_seconds),
             connections: given.connections.unwrap_or(usual.connections),
             requests_per_second: given.requests_per_second.unwrap_or(usual.requests_per_second),
+            offline: given.offline.unwrap_or(usual.offline),
             extra_ca: given.extra_ca,
             proxy: given.proxy,
         }

@@ -22,6 +22,9 @@ impl Grant<Read> {
         site: &Site<'_>,
     ) -> Result<Arc<Shown>> {
         let format = format_of(self.repo())?;
+        let lists = &self.registry().inner.documents.lists;
+        // All packages are in memory meanwhile. It is never closed.
+        let _turn = if asked.limit.is_none() { lists.acquire().await.ok() } else { None };
         let limit = asked.limit.map(|limit| limit.saturating_add(asked.skip));
         let each = Catalogue { limit, skip: 0, ..asked.clone() };
         let (mut found, mut more): (BTreeMap<(String, String), Listed>, bool) = (BTreeMap::new(), false);

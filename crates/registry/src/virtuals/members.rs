@@ -80,8 +80,13 @@ impl Grant<Read> {
         let mut seen = HashSet::from([self.repo().key.clone()]);
         let (mut members, mut claims) = (Vec::new(), Vec::from_iter(self.claims().await?));
         while let Some(key) = waiting.pop_front() {
-            if seen.len() > MOST || !seen.insert(key.clone()) {
+            if !seen.insert(key.clone()) {
                 continue;
+            }
+            // One that is passed over would not claim its names.
+            if seen.len() > MOST {
+                let why = format!("{} is made of more than {MOST} repositories", self.repo().key);
+                return Err(Error::refuse(Code::ServiceUnavailable, why));
             }
             let Some(repo) = registry.repository(moment, &key).await? else { continue };
             let member = self.through(&repo);
@@ -125,6 +130,16 @@ impl Members {
         Ok(None)
     }
 
+    /// Whether no upstream may answer for a package: its name is claimed, or a hosted member has it.
+    pub async fn is_kept(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<bool> {
+        Ok(self.is_claimed(&at) || self.hosting(&at).await?.is_some())
+    }
+
+    /// Whether a claim keeps a name from every upstream. Only who may read every member is told so.
+    pub fn keep(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> bool {
+        self.all.iter().all(|member| member.grant().is_some()) && self.is_claimed(&at)
+    }
+
     /// Whether a rule of one of the repositories that are hosted here, or put together here, claims the name.
     fn is_claimed(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> bool {
         let names = || self.all.iter().filter_map(at).map(|at| name_of(self.format, &at));
@@ -148,14 +163,21 @@ impl Member {
     /// Whether it has a package of this name, or ever had one. An upstream that cannot be asked is an error, never a no.
     async fn knows(&self, at: &PackageAt) -> Result<bool> {
         let grant = self.whoever_asks();
-        if self.is_remote() {
-            return Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some());
+        if self.is_remote() && grant.claim_on(at).await?.is_some_and(|denial| denial.claimed) {
+            return Ok(false);
         }
         if let Some(instant) = grant.instant() {
-            return grant.had(at, instant).await;
+            let there = grant.had(at, instant).await?;
+            return match self.is_remote() && !there {
+                true => Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some()),
+                false => Ok(there),
+            };
         }
         match grant.state(at).await {
             Ok(_) => Ok(true),
+            Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {
+                Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some())
+            }
             Err(error) if error.code() == Some(Code::NotFound) => Ok(false),
             Err(error) => Err(error),
         }

@@ -11,7 +11,7 @@ use super::members::Members;
 use crate::authorize::{Grant, Member, Read};
 use crate::error::{Error, Result};
 use crate::packaging::{DocumentKey, Fragments, Of, RefsAround, Shown};
-use crate::remote::{Which, Witness};
+use crate::remote::Witness;
 use crate::versions::format_of;
 
 /// A member's part in an index.
@@ -33,18 +33,24 @@ impl Grant<Read> {
         wanted: Wanting<'_>,
         site: &Site<'_>,
     ) -> Result<Arc<Shown>> {
-        let (mut parts, mut states, mut name) = (Vec::new(), Vec::new(), None);
+        let (mut parts, mut states, mut name, mut denied) = (Vec::new(), Vec::new(), None, None);
         for member in members.answering(&at).await? {
             let (Some(grant), Some(at)) = (member.grant(), at(member)) else { continue };
-            if let Some((part, state)) = part(grant, &at, view, wanted).await? {
-                states.push((grant.repo_id(), state));
-                parts.push(part);
+            match part(grant, &at, view, wanted).await {
+                Ok(Some((part, state))) => {
+                    states.push((grant.repo_id(), state));
+                    parts.push(part);
+                }
+                Ok(None) => {}
+                // What others have of it is shown; that nobody has any is not said of what is kept out.
+                Err(error) if error.code() == Some(Code::PolicyDenied) => denied = denied.or(Some(error)),
+                Err(error) => return Err(error),
             }
             name = name.or(Some(at));
         }
         let at = name.ok_or_else(|| Error::not_found("the package"))?;
         if parts.is_empty() {
-            return Err(Error::not_found(&at.name));
+            return Err(denied.unwrap_or_else(|| Error::not_found(&at.name)));
         }
         let stale = parts.iter().filter_map(Part::stale_since).min();
         let key = DocumentKey {
@@ -104,7 +110,10 @@ async fn part<'m>(
     wanted: Wanting<'_>,
 ) -> Result<Option<(Part<'m>, u64)>> {
     if grant.is_remote() {
-        let seen = grant.told(grant.remote()?, at, Which::of(wanted)).await?;
+        let seen = match grant.admitted(at, wanted).await {
+            Err(error) if error.code() == Some(Code::NotFound) => return Ok(None),
+            admitted => admitted?,
+        };
         let Some(seen) = seen else { return Ok(None) };
         let witness = grant.witness(at, seen).await?;
         let state = witness.state();

@@ -143,7 +143,9 @@ pub(crate) fn npm(desk: &Desk<'_>, versions: &[(&str, Option<u64>)]) {
         let integrity = format!("sha512-{}", base64::Engine::encode(&base64::prelude::BASE64_STANDARD, sum));
         packument["versions"][version] = json!({"name": "tool", "version": version,
             "dist": {"tarball": format!("{}/tool/-/{file}", desk.upstream.url()), "integrity": integrity}});
-        packument["dist-tags"]["latest"] = json!(version);
+        for tag in ["latest", "next"] {
+            packument["dist-tags"][tag] = json!(version);
+        }
         if let Some(hours) = hours {
             packument["time"][version] = json!(desk.ago(*hours).to_string());
         }
@@ -160,9 +162,11 @@ async fn what_is_too_young_at_npm_is_nowhere_until_it_is_old_enough(bench: &Benc
     assert_eq!(shown["dist-tags"], json!({"latest": "1.0.0"}), "{index}");
     assert!(!index.contains("1.1.0") && !index.contains("1.2.0"), "{index}");
     let asked = desk.upstream.asked().len();
-    for young in ["tool/-/tool-1.1.0.tgz", "tool/-/tool-1.2.0.tgz", "tool/1.1.0", "tool/latest"] {
+    for young in ["tool/-/tool-1.1.0.tgz", "tool/-/tool-1.2.0.tgz", "tool/1.1.0", "tool/next"] {
         assert_eq!(desk.code(young).await, Code::PolicyDenied, "{young}");
     }
+    let latest: Value = serde_json::from_str(&desk.text("tool/latest").await).expect("a version");
+    assert_eq!(latest["version"], "1.0.0", "by itself it is what it is in the index");
     assert_eq!(desk.upstream.asked().len(), asked, "what is refused is not fetched");
     let (sentence, block) = block_of(desk.get("tool/-/tool-1.1.0.tgz").await);
     let until = desk.ago(70).plus(Duration::from_secs(72 * HOUR));
@@ -173,7 +177,11 @@ async fn what_is_too_young_at_npm_is_nowhere_until_it_is_old_enough(bench: &Benc
 
     desk.later(2);
     let shown: Value = serde_json::from_str(&desk.text("tool").await).expect("a packument");
-    assert_eq!(shown["dist-tags"], json!({"latest": "1.1.0"}), "nothing was published, time has passed");
+    assert_eq!(
+        shown["dist-tags"],
+        json!({"latest": "1.1.0", "next": "1.1.0"}),
+        "nothing was published, time has passed"
+    );
     assert_eq!(desk.text("tool/-/tool-1.1.0.tgz").await, "tool-1.1.0.tgz");
     desk.later(10_000);
     assert_eq!(desk.code("tool/-/tool-1.2.0.tgz").await, Code::PolicyDenied, "what tells no time never gets old");

@@ -20,6 +20,7 @@ mod root;
 mod tag;
 mod tenant;
 mod uploads;
+mod upstreams;
 mod versions;
 mod waivers;
 
@@ -37,6 +38,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         tenant::endpoints(),
         repos::endpoints(),
         waivers::endpoints(),
+        upstreams::endpoints(),
         uploads::endpoints(),
         blobs::endpoints(),
         drafts::endpoints(),

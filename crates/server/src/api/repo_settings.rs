@@ -77,6 +77,8 @@ struct UpstreamBody {
     /// Requests a second; 0, the default, is without bound.
     #[schema(minimum = 0, maximum = 100000)]
     requests_per_second: Option<u32>,
+    /// Whether the upstream is never asked: what is known is served, whatever its age. Default: no.
+    offline: Option<bool>,
     /// Further authorities that may vouch for the upstream: certificates in PEM, at most 64 KiB.
     extra_ca: Option<String>,
     /// The proxy on the way: scheme, host and port, without credentials.

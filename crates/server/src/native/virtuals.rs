@@ -69,10 +69,22 @@ impl Request<'_> {
         match members.merging {
             Merging::Owner => match members.owner(|member| self.package(member)).await? {
                 Some(member) => self.read_of(member, &place).await,
-                None => Err(Problem::not_found("no member of this repository has that")),
+                None if self.may_be_unlisted(&operation) && !members.is_kept(|member| self.package(member)).await? => {
+                    self.first(&members, &place).await
+                }
+                None => Err(self.nobody(&members)),
             },
             Merging::Union => self.read_all(&members, operation, &place).await,
         }
+    }
+
+    /// Whether an upstream may have it although no index of its tells of the package.
+    fn may_be_unlisted(&self, operation: &Operation) -> bool {
+        let one = match operation {
+            Operation::Checksum(of, _) => matches!(**of, Operation::Fetch(_)),
+            other => matches!(other, Operation::Fetch(_) | Operation::Version(..)),
+        };
+        one && self.format.upstream().is_some_and(|upstream| upstream.narrows())
     }
 
     /// The operation as a member understands it: what its names are is decided where its packages come from.
@@ -136,6 +148,13 @@ impl Request<'_> {
                 answered => return answered,
             }
         }
-        Err(Problem::not_found("no member of this repository has that"))
+        Err(self.nobody(members))
+    }
+
+    fn nobody(&self, members: &Members) -> Problem {
+        Problem::not_found(match members.keep(|member| self.package(member)) {
+            true => "no hosted member of this repository has that, and a claim keeps its name from every upstream",
+            false => "no member of this repository has that",
+        })
     }
 }

@@ -10,6 +10,7 @@ use super::sure::Sure;
 use super::upstream::Upstream;
 use crate::commands::failure::Failure;
 use crate::commands::push::repo_key;
+use crate::commands::table;
 use crate::config::Environment;
 
 #[derive(Debug, Subcommand)]
@@ -46,6 +47,12 @@ pub(super) enum Repos {
         /// Remove the credentials for the upstream
         #[arg(long, conflicts_with_all = ["upstream_user", "upstream_token_file", "upstream_realm"])]
         no_upstream_auth: bool,
+    },
+    /// Ask the upstream of a remote one for something short, and say what is wrong
+    Check {
+        /// The repository
+        #[arg(value_parser = repo_key)]
+        key: RepoKey,
     },
     /// Delete an empty one
     Delete {
@@ -136,6 +143,7 @@ impl Repos {
                 }
                 update(desk, &key, body).await
             }
+            Self::Check { key } => check(desk, &key).await,
             Self::Delete { key, tombstone, sure } => {
                 if tombstone {
                     sure.agreed(desk, &format!("delete repository {key} with everything that is in it"))?;
@@ -145,6 +153,20 @@ impl Repos {
                 desk.perform(call, &format!("repository {key} is deleted")).await
             }
         }
+    }
+}
+
+/// Fails where the upstream cannot be asked.
+async fn check(desk: &Desk<'_>, key: &RepoKey) -> Result<(), Failure> {
+    let place = outbound::path(["v1", "repos", key.as_str(), "upstream", "check"]);
+    let found: Value = desk.client.post(&place).send().await?.json().await?;
+    match desk.json {
+        true => table::json(&desk.context.console, &found),
+        false => table::fields(&desk.context.console, &found),
+    }
+    match found["reachable"].as_bool() {
+        Some(true) => Ok(()),
+        _ => Err(Failure::new(format!("the upstream of {key} cannot be asked: {}", found["detail"].as_str().unwrap_or_default()))),
     }
 }
 

@@ -14,7 +14,7 @@ use model::{EntryPath, Sha256Digest, Timestamp, VersionName};
 use serde_json::Map;
 use url::Url;
 
-use super::names::{FileName, is_name, normal, release_of};
+use super::names::{FileName, is_name, normal, release_of, version};
 use super::upload::{Kept, Manifest};
 use super::{Pypi, location};
 use crate::{
@@ -31,9 +31,14 @@ const TEXT: usize = 1024;
 impl Upstream for Pypi {
     fn asks(&self, at: &PackageAt, wanted: Wanting<'_>) -> Vec<Ask> {
         match wanted {
+            _ if !is_name(&at.name) => Vec::new(),
             Wanting::Part(_) => Vec::new(),
             Wanting::All | Wanting::One(_) => vec![Ask { target: format!("{}/", at.name), accept: ACCEPT }],
         }
+    }
+
+    fn narrows(&self) -> bool {
+        false
     }
 
     fn read(
@@ -54,6 +59,11 @@ impl Upstream for Pypi {
             return Ok(Some(known).filter(|known| !known.versions.is_empty()));
         }
         Ok(Some(known))
+    }
+
+    fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
+        let known = versions.iter().filter_map(|text| Some((version(text)?, *text)));
+        known.max_by_key(|(version, _)| (!version.any_prerelease(), version.clone())).map(|(_, text)| text)
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {

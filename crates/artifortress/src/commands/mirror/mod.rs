@@ -1,0 +1,146 @@
+//! `mirror`: a remote repository gets what lockfiles name before anybody asks for it.
+
+mod bring;
+mod origins;
+mod tell;
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use formats::{Format, LONGEST_LOCKFILE, Locked, Lockfile, Thing};
+use model::RepoKey;
+use outbound::Client;
+use serde::Deserialize;
+
+use super::connection::Connection;
+use super::explain::named;
+use super::failure::Failure;
+use super::push::repo_key;
+use crate::Context;
+use origins::Origins;
+
+/// Fill a remote repository with what lockfiles name, so that it is there without the upstream
+///
+/// What is there already is not fetched again: run it again to go on. Names bring that package alone, and nothing that it
+/// needs; lockfiles name all that is needed.
+#[derive(Args, Debug)]
+pub struct Mirror {
+    #[command(flatten)]
+    connection: Connection,
+
+    /// The remote repository
+    #[arg(value_parser = repo_key)]
+    repo: RepoKey,
+
+    /// A lockfile of one of the format's clients; repeat it
+    #[arg(long = "lockfile", value_name = "FILE")]
+    lockfiles: Vec<PathBuf>,
+
+    /// A package, perhaps with @VERSION, without what it needs; the newest version where none is named; repeat it
+    #[arg(long = "name", value_name = "NAME[@VERSION]")]
+    names: Vec<String>,
+
+    /// Every version of the packages that are named without one
+    #[arg(long, requires = "names")]
+    all_versions: bool,
+
+    /// A file by its path in the repository; repeat it
+    #[arg(long = "path", value_name = "PATH")]
+    paths: Vec<String>,
+
+    /// An address under which lockfiles name the registry that the repository reads from; repeat it
+    #[arg(long = "registry", value_name = "URL")]
+    registries: Vec<String>,
+
+    /// Only say what would be fetched
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the server says of the repository.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Repository {
+    format: String,
+    repo_type: String,
+    #[serde(default)]
+    upstream_url: Option<String>,
+}
+
+impl Mirror {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        if self.lockfiles.is_empty() && self.names.is_empty() && self.paths.is_empty() {
+            return Err(Failure::usage("name at least one --lockfile, --name or --path"));
+        }
+        let client = self.connection.client(context)?;
+        let repository: Repository =
+            client.get(&outbound::path(["v1", "repos", self.repo.as_str()])).send().await?.json().await?;
+        let format = self.format(&repository)?;
+        let file = self.wanted(&client, format, repository.upstream_url.as_deref())?;
+        if self.dry_run {
+            tell::plan(self, context, &file);
+            return Ok(());
+        }
+        let done = bring::all(&client, &self.repo, &file.wanted, context).await?;
+        tell::outcome(&self, context, &file, &done)
+    }
+
+    fn format(&self, repository: &Repository) -> Result<&'static dyn Format, Failure> {
+        if repository.repo_type != "remote" {
+            let kind = &repository.repo_type;
+            return Err(Failure::new(format!("{} is {kind}: only a remote repository can be filled", self.repo)));
+        }
+        let format = formats::by_key(&repository.format);
+        format.ok_or_else(|| Failure::new(format!("this program does not know the format {}", repository.format)))
+    }
+
+    /// Everything that was named.
+    fn wanted(&self, client: &Client, format: &dyn Format, upstream: Option<&str>) -> Result<Lockfile, Failure> {
+        let own = format!("{}/repository/{}", client.base(), self.repo);
+        let origins = Origins::new([own.as_str()].into_iter().chain(upstream).chain(self.registries.iter().map(String::as_str)));
+        let mut all = Lockfile::default();
+        for path in &self.lockfiles {
+            let said = |why: String| Failure::new(format!("'{}' cannot be read: {why}", path.display()));
+            let file = origins.choose(read(format, path)?).map_err(said)?;
+            all.wanted.extend(file.wanted);
+            all.passed.extend(file.passed);
+        }
+        for name in &self.names {
+            let (name, version) = named(name);
+            // Of these nothing tells of the files but the layout.
+            if let (true, Some(version)) = (format.has_namespaces(), version) {
+                let coordinate = format!("{name}:{version}");
+                let read = format.lockfile("coordinate.txt", coordinate.as_bytes());
+                let file = read.unwrap_or_else(|| Ok(Lockfile::default()));
+                all.wanted.extend(file.map_err(|why| Failure::usage(format!("{coordinate}: {why}")))?.wanted);
+                continue;
+            }
+            let version = version.map(str::to_owned).or_else(|| self.all_versions.then(|| "*".to_owned()));
+            all.wanted.push(alone(Thing::Package { name: name.to_owned(), version }));
+        }
+        all.wanted.extend(self.paths.iter().map(|path| alone(Thing::Path(path.trim_start_matches('/').to_owned()))));
+        Ok(all)
+    }
+}
+
+fn alone(thing: Thing) -> Locked {
+    Locked { thing, from: None, sums: Vec::new() }
+}
+
+/// What a lockfile says.
+fn read(format: &dyn Format, path: &Path) -> Result<Lockfile, Failure> {
+    let unreadable = |why: String| Failure::usage(format!("cannot read '{}': {why}", path.display()));
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    file.take(LONGEST_LOCKFILE as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let read = format.lockfile(&name, &bytes);
+    let read = read.ok_or_else(|| unreadable(format!("it is no lockfile of the format {}", format.key())))?;
+    read.map_err(|why| unreadable(why.to_string()))
+}
