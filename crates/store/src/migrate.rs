@@ -52,9 +52,9 @@ const MIGRATIONS: &[Migration] = &[
         oldest_program: 1,
     },
     Migration {
-        version: 6,
+        version: 5,
         name: "cached",
-        body: include_str!("../migrations/0006_cached.sql"),
+        body: include_str!("../migrations/0005_cached.sql"),
         sqlite: "",
         postgres: "",
         oldest_program: 1,

@@ -101,8 +101,7 @@ impl Grant<Read> {
     pub(super) async fn wanted(&self, remote: &Remote, path: &EntryPath) -> Result<Wanted> {
         let missing = || self.unknown(&format!("the file {path}"));
         if self.instant().is_some() {
-            let mut wanted =
-                self.wanted_then(remote, path).await?.ok_or_else(|| self.unknown(&format!("the file {path}")))?;
+            let mut wanted = self.wanted_then(remote, path).await?.ok_or_else(missing)?;
             self.expect_shown(&wanted.package, &wanted.version, path).await?;
             self.expect_wanted(&mut wanted).await?;
             return Ok(wanted);

@@ -178,7 +178,11 @@ impl Member {
             return Ok(false);
         }
         if let Some(instant) = grant.instant() {
-            return grant.had(at, instant).await;
+            let there = grant.had(at, instant).await?;
+            return match self.is_remote() && !there {
+                true => Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some()),
+                false => Ok(there),
+            };
         }
         // What is here of an upstream's may have come later than the moment that is asked for.
         if self.is_remote() && grant.instant().is_some() {
