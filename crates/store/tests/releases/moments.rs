@@ -134,26 +134,29 @@ pub(crate) async fn files_are_there_from_when_they_joined(bench: &mut Bench) {
 /// The clock of who moves a ref may be behind that of who moved it before.
 pub(crate) async fn of_intervals_that_overlap_the_last_one_holds(bench: &mut Bench) {
     let repo = bench.repository("libs").await;
-    let one = published(bench, repo, "1.0", 1, 100).await;
+    let mut three = release(bench, repo, "3.0", &[("3.0", 3)]);
+    three.act = bench.act_at(Timestamp(50));
+    let three = bench.store.write(three).await.expect("a release");
+    published(bench, repo, "1.0", 1, 100).await;
     let two = published(bench, repo, "2.0", 2, 250).await;
     let back = PutRef {
         act: bench.act_at(Timestamp(240)),
         repo,
         id: bench.ambient.id(),
         name: latest(),
-        version: one.version,
+        version: three.version,
         expected: Expected::Anything,
         fixed: false,
     };
     bench.store.write(back).await.expect("moved");
-    for at in [100, 239, 240, 245, 250, 300] {
-        assert_eq!(shown(bench, two.package, at).await.1, "1.0", "at {at}");
+    for (at, version) in [(100, "1.0"), (239, "1.0"), (240, "3.0"), (245, "3.0"), (250, "3.0"), (300, "3.0")] {
+        assert_eq!(shown(bench, two.package, at).await.1, version, "at {at}");
         let look = async |session: &mut Session<'_>| {
             let when = When::At(Timestamp(at));
             let names = store::refs::names(session, two.package, "", 10, when).await?;
             Ok((names, store::refs::pointed(session, repo, ("", "tool"), "latest", when).await?))
         };
         let (names, pointed) = bench.store.read(look).await.expect("a look");
-        assert_eq!((names, pointed.map(|(_, version)| version)), (vec!["latest".to_owned()], Some("1.0".to_owned())));
+        assert_eq!((names, pointed.map(|(_, name)| name)), (vec!["latest".to_owned()], Some(version.to_owned())));
     }
 }
