@@ -182,9 +182,11 @@ impl Remote {
     /// What is known, although the upstream fails, within its bound; else the failure.
     fn believe_still(&self, before: Option<Arc<Observation>>, now: Timestamp, error: Error) -> Result<Heard> {
         let bound = Duration::from_secs(u64::from(self.settings.stale_hours) * 3600);
-        // After a change it may be another upstream's.
+        // After a change it may be another upstream's. That there is nothing says nothing alone.
         let its = |known: &Arc<Observation>| {
-            known.checked_at >= self.changed_at || known.address.starts_with(&self.upstream.base())
+            known.digest.is_none()
+                || known.checked_at >= self.changed_at
+                || known.address.starts_with(&self.upstream.base())
         };
         match before.filter(|known| now < known.checked_at.plus(bound) && its(known)) {
             Some(known) => Ok(Heard::Holds { known, confirmed: false, stale: Some(error) }),

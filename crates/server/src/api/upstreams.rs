@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::access::Repo;
 use super::endpoint::{Access, Endpoint, post};
 use super::packages::package_name;
-use crate::edge::Json;
+use crate::edge::{Json, NoBody};
 use crate::problem::Problem;
 
 /// Items of a request at most.
@@ -182,7 +182,7 @@ struct CheckView {
     detail: String,
 }
 
-async fn check(Repo(grant): Repo<Admin>) -> Result<Answer<CheckView>, Problem> {
+async fn check(Repo(grant): Repo<Admin>, _: NoBody) -> Result<Answer<CheckView>, Problem> {
     let found = grant.check_upstream().await?;
     Ok(Answer(CheckView {
         reachable: found.reachable,
