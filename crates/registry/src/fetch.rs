@@ -162,10 +162,16 @@ impl Grant<Read> {
                 return Err(Error::refuse(Code::Gone, format!("{path} was withdrawn")));
             }
         }
+        let found = self.located(located).await?;
+        self.remember(path, &found.entry, before);
+        Ok(found)
+    }
+
+    /// What was located in this repository: perhaps its bytes were let go.
+    pub(crate) async fn located(&self, located: Located) -> Result<Found> {
         let let_go = located.copies.is_empty() && self.has_let_go(located.digest).await?;
         let entry = Arc::new(Entry { let_go, ..Entry::new(located, self.caches())? });
-        self.remember(path, &entry, before);
-        Ok(Found { entry, registry })
+        Ok(Found { entry, registry: self.registry().clone() })
     }
 
     /// The bytes with this digest, where the repository may serve them: published here or uploaded here.

@@ -19,9 +19,7 @@ impl Grant<Read> {
         let look =
             async |session: &mut store::Session<'_>| store::locations::find_at(session, repo, path.as_str(), at).await;
         match self.store().read(look).await? {
-            Some(located) if located.state == VersionState::Published => {
-                Found::located(self.registry(), located, self.caches())
-            }
+            Some(located) if located.state == VersionState::Published => self.located(located).await,
             Some(_) => Err(Error::refuse(Code::Gone, format!("{path} was withdrawn at {}", at.to_seconds()))),
             None => self.found_since(path).await?.ok_or_else(|| self.unknown(&format!("the file {path}"))),
         }

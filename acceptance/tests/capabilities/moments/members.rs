@@ -219,3 +219,29 @@ async fn hosted_members_are_as_they_were() -> Result<()> {
     }
     Ok(())
 }
+
+/// What some see in a repository that is put together, caches do not hand to others.
+#[tokio::test]
+async fn what_a_private_member_had_is_kept_by_no_shared_cache() -> Result<()> {
+    let site = site().await?;
+    for (key, public, version) in [("pub", true, "1.0"), ("priv", false, "6.6.6-secret")] {
+        hosted(&site, key, "maven").await?;
+        let change = json!({"anonymousRead": public});
+        ask(site.admin.patch(&format!("/v1/repos/{key}")).json(&change)).await?.expect(&[200])?;
+        let pom = format!(
+            "<project><modelVersion>4.0.0</modelVersion><groupId>g</groupId><artifactId>lib</artifactId>\
+             <version>{version}</version></project>"
+        );
+        let path = format!("/repository/{key}/g/lib/{version}/lib-{version}.pom");
+        ask(site.admin.put(&path).body(pom)).await?.expect(&[200, 201])?;
+    }
+    put_together(&site, "mv", "maven", &["pub", "priv"], json!({})).await?;
+    ask(site.admin.patch("/v1/repos/mv").json(&json!({"anonymousRead": true}))).await?.expect(&[200])?;
+    let then = site.server.moment("clock").await?;
+    for path in ["g/lib/maven-metadata.xml", "g/lib/maven-metadata.xml.sha1", "g/lib/?format=json", "g/lib/"] {
+        let told = ask(site.admin.get(&format!("/repository/mv@{then}/{path}"))).await?.expect(&[200])?;
+        let cache = told.header("cache-control").unwrap_or_default();
+        ensure(!cache.contains("public") || cache.contains("no-cache"), format!("{path}: {cache}"))?;
+    }
+    Ok(())
+}

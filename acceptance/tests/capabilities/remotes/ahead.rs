@@ -82,6 +82,11 @@ async fn what_cannot_come_is_said_of_each() -> Result<()> {
     liar.tell(&upstream, &upstream.url(), &bytes);
     upstream.says(&liar.file(), Say::file(noise(2, 3000)));
     remote(&site, liar.key(), "cargo", &upstream.url(), json!({})).await?;
+    for (key, name) in [("npm-up", "ntool"), ("cargo-up", "ctool")] {
+        let none = json!([{"name": name, "version": "77.0.0"}]);
+        let said = bring(&site, key, &none).await?.expect(&[200])?.json()?;
+        ensure(said["items"][0]["state"] == "missing", format!("another version is none: {said}"))?;
+    }
     let rules = json!({"rules": [{"kind": "claim", "pattern": "own-*"},
         {"kind": "block", "pattern": "ntool", "reason": "it bites"}]});
     site.admin.put("/v1/repos/npm-up/rules").json(&rules).send().await?.expect(&[200])?;

@@ -125,3 +125,35 @@ async fn other_bytes_than_before_are_not_served() -> Result<()> {
     counts(&site, "SELECT count(DISTINCT action) FROM events WHERE action = 'upstream.changed'", 1).await?;
     counts(&site, LET_GO, 1).await
 }
+
+/// As of a moment, through a virtual repository, and ahead of whoever wants it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whichever_way_it_is_wanted_it_comes_again() -> Result<()> {
+    let (mut site, upstream) = (site(Backing::Embedded).await?, Upstream::start().await?);
+    let mut shelves = Vec::new();
+    for (format, seed) in [("raw", 1), ("npm", 2), ("maven", 3)] {
+        let bytes = noise(seed, 200_000);
+        let shelf = Shelf::stocked(&site, &upstream, format, json!({}), &bytes).await?;
+        ask(shelf.get_file(&site.admin)).await?.expect(&[200])?;
+        shelves.push((shelf, bytes));
+    }
+    let all = json!({"repoKey": "all", "format": "maven", "repoType": "virtual", "memberRepos": ["maven-up"]});
+    ask(site.admin.post("/v1/repos").json(&all)).await?.expect(&[201])?;
+    let then = site.server.moment("clock").await?;
+    for (shelf, _) in &shelves {
+        keep_nothing(&site, shelf.key()).await?;
+    }
+    evict(&mut site, shelves.len()).await?;
+    let wishes = json!({"items": [{"name": "ntool", "version": "1.0.0"}], "waitSeconds": 20});
+    let said = ask(site.admin.post("/v1/repos/npm-up/prefetch").json(&wishes)).await?.expect(&[200])?.json()?;
+    ensure(said["items"][0]["state"] == "fetched", format!("it is not here: {said}"))?;
+    for (place, key) in [(0, format!("raw-up@{then}")), (2, format!("all@{then}"))] {
+        let (shelf, bytes) = (shelves[place].0.at(&key), &shelves[place].1);
+        let head = of(&key, ask(site.admin.head(&shelf.our_file())).await?.expect(&[200]))?;
+        ensure(head.header("content-length") == Some(&bytes.len().to_string()), format!("{:?}", head.headers))?;
+        let file = of(&key, ask(shelf.get_file(&site.admin)).await?.expect(&[200]))?;
+        ensure(file.body == *bytes, format!("{key}: other bytes than before"))?;
+    }
+    counts(&site, LET_GO, 0).await?;
+    ensure(!site.server.log().contains("no good copy"), site.server.log())
+}

@@ -68,6 +68,14 @@ async fn what_is_kept_out_is_so_for_a_reason() -> Result<()> {
         if merging == "union" {
             ensure(upstream.total() == before, format!("{all}: a blocked name is not asked for"))?;
         }
+        if format == "npm" {
+            let path = format!("/v1/repos/{all}/explain?name=ntool&version=1.0.0");
+            let said = site.admin.get(&path).send().await?.expect(&[200])?.json()?;
+            ensure(
+                said["verdict"] == "deny" && said["detail"].to_string().contains("it has a hole"),
+                said.to_string(),
+            )?;
+        }
         rule(&site, &up, json!([])).await?;
         of(&all, shelf.at(&all).get_index(&site.admin).send().await?.expect(&[200]))?;
     }

@@ -148,6 +148,11 @@ fn the_archive_has_the_last_word_on_dependencies_and_features() {
     none["deps"] = json!([]);
     let refusal = publish(&none, stated()).expect_err("hidden");
     assert!(refusal.detail.contains("normal dependency b ^1.2 for cfg(all(unix,"), "{}", refusal.detail);
+    let mut twice = dependency(json!({}));
+    let elsewhere = dependency(json!({"registry": "https://other.example/index"}))["deps"][0].clone();
+    twice["deps"].as_array_mut().expect("a list").push(elsewhere);
+    let refusal = publish(&twice, stated()).expect_err("from two registries");
+    assert!(refusal.detail.contains("twice"), "{}", refusal.detail);
     for features in [json!({}), json!({"f": []}), json!({"f": ["dep:b"], "g": []})] {
         let mut other = dependency(json!({}));
         other["features"] = features;

@@ -1,5 +1,6 @@
 //! Publishing: two lengths, a JSON text and an archive; the archive has the last word.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -334,7 +335,10 @@ impl Sent {
                 )));
             }
         }
-        let dependencies = self.deps.iter().map(SentDependency::plain).collect();
+        let dependencies: BTreeSet<Dependency> = self.deps.iter().map(SentDependency::plain).collect();
+        if dependencies.len() < self.deps.len() {
+            return Err(contradiction("the request has a dependency twice"));
+        }
         stated.contradicts(dependencies, &self.features).map_or(Ok(()), |why| Err(contradiction(why)))
     }
 }

@@ -72,8 +72,10 @@ impl Inner {
 
     async fn fetch_token(&self, challenger: &Url, challenge: &Challenge) -> Result<Token, Failure> {
         let broken = |why: &str| Failure::Broken(format!("{} {why}", origin(challenger)));
-        let mut realm =
-            Url::parse(&challenge.realm).map_err(|_| broken("names a token service that has no address"))?;
+        // A realm that is no address is a word for people: there is no token to be had, and what was refused is refused.
+        let Ok(mut realm) = Url::parse(&challenge.realm) else {
+            return Err(Failure::status(origin(challenger), 401, None));
+        };
         if challenger.scheme() == "https" && realm.scheme() == "http" {
             return Err(broken("names a token service without TLS"));
         }

@@ -47,7 +47,8 @@ impl Fetch {
         let named = |at: &PackageAt, named| Ok((contents(remote)?.blob(at, named), None));
         match &self.object {
             Object::File(path) => {
-                let wanted = self.grant.wanted(remote, path).await?;
+                // Whatever moment is asked for: the bytes must be those that are known.
+                let wanted = self.grant.clone().as_of(None).wanted(remote, path).await?;
                 Ok((wanted.ask, wanted.declared.sha256))
             }
             Object::Version(at, digest, _) => Ok((contents(remote)?.version(at, digest), None)),

@@ -120,8 +120,10 @@ impl Grant<Read> {
             let mut away = Vec::new();
             for (place, number, path, name) in to_bring(&plans) {
                 match self.find(&path).await {
-                    Ok(found) => came[place][number] = Some(here(&path, &name, State::Present, &found)),
-                    Err(_) => away.push((place, number, path, name)),
+                    Ok(found) if !found.is_let_go() => {
+                        came[place][number] = Some(here(&path, &name, State::Present, &found))
+                    }
+                    _ => away.push((place, number, path, name)),
                 }
             }
             let files = futures_util::stream::iter(away);
@@ -203,8 +205,11 @@ impl Grant<Read> {
             let again = remote.asked_since(self.ambient().now().minus(OFTEN));
             let found = match self.told(again, at, Which::All).await?.and_then(|seen| self.named(&seen, wished)) {
                 Some(found) => Some(found),
-                // Some versions are in no list.
-                None => self.told_of(at, wished).await?.and_then(|seen| seen.known.versions.first().cloned()),
+                // Some versions are in no list, and a branch stands for one of another name.
+                None if remote.format.narrows() => {
+                    self.told_of(at, wished).await?.and_then(|seen| seen.known.versions.first().cloned())
+                }
+                None => None,
             };
             return found.map(|found| vec![found]).ok_or_else(|| self.unknown(&format!("{name} {wished}")));
         }
@@ -225,10 +230,12 @@ impl Grant<Read> {
         found.map(|found| vec![found]).ok_or_else(|| Error::not_found(&format!("a version of {name}")))
     }
 
-    /// The version of this name, or else the one that counts as the same.
+    /// The version of this name, or that a ref of this name points at, or else the one that counts as the same.
     fn named(&self, seen: &Seen, wished: &str) -> Option<KnownVersion> {
         let format = format_of(self.repo()).ok()?;
         let versions = &seen.known.versions;
+        let pointed = seen.known.refs.iter().find(|(name, _)| name == wished);
+        let wished = pointed.map_or(wished, |(_, version)| version.as_str());
         let twin = VersionName::parse(wished).ok().and_then(|version| format.twin(&version));
         let exact = versions.iter().find(|one| one.version.as_str() == wished);
         exact.or_else(|| versions.iter().find(|one| twin.is_some() && format.twin(&one.version) == twin)).cloned()

@@ -91,9 +91,7 @@ impl Grant<Read> {
         let here = |located: &Located| matches!(located.state, VersionState::Published | VersionState::Tombstoned);
         match located.filter(here) {
             None => Ok(None),
-            Some(located) if wanted.declared.are(&located) => {
-                Found::located(self.registry(), located, self.caches()).map(Some)
-            }
+            Some(located) if wanted.declared.are(&located) => self.located(located).await.map(Some),
             Some(_) => {
                 let why = format!("{path} had other bytes then, which were never fetched: what is here came later");
                 Err(Error::refuse(Code::Gone, why))

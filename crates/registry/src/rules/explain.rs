@@ -73,6 +73,9 @@ struct Case {
 impl Grant<Read> {
     /// Explains what the rules say, and asks the upstream for what it takes to know.
     pub async fn explain(&self, question: Question) -> Result<Explanation> {
+        if self.is_virtual() {
+            return Box::pin(self.explain_through(question)).await;
+        }
         let Some(rules) = self.rules().await? else { return Ok(self.unruled(&question)) };
         let mut case = self.case(question).await?;
         let name = name_of(format_of(self.repo())?, &case.at);
@@ -96,6 +99,37 @@ impl Grant<Read> {
         let path = case.path.as_ref().map(EntryPath::as_str);
         let subject = Subject { name: &name, version: &version, path, published_at: case.published_at };
         Ok(self.explained(&rules, &name, &case, &rules.judge(&subject, now), now))
+    }
+
+    /// The member that answers for it explains; where several do, one that lets it in.
+    async fn explain_through(&self, question: Question) -> Result<Explanation> {
+        let members = self.members().await?;
+        let at = match &question {
+            Question::Package(name, _) => Some(self.package_asked_about(name)?),
+            Question::Path(path) => format_of(self.repo())?.package_of(&formats::Operation::Fetch(path.clone())),
+        };
+        let mut kept_out = None;
+        for member in members.answering(|_| at.clone()).await?.into_iter().filter(|member| member.is_remote()) {
+            let Some(grant) = member.grant() else { continue };
+            let said = grant.explain(question.clone()).await?;
+            if said.verdict == "allow" {
+                return Ok(kept_out.filter(|_| members.merging == formats::Merging::Owner).unwrap_or(said));
+            }
+            kept_out = kept_out.or(Some(said));
+        }
+        Ok(kept_out.unwrap_or_else(|| {
+            let detail = format!("no upstream is asked for that through {}: it is ours or nobody's", self.repo().key);
+            Explanation { detail, ..self.unruled(&question) }
+        }))
+    }
+
+    fn package_asked_about(&self, name: &PackageName) -> Result<PackageAt> {
+        let format = format_of(self.repo())?;
+        match name.as_str().rsplit_once(':') {
+            // `name:tag`, as clients write it.
+            Some((name, _)) if names_by_digest(format) => Ok(PackageAt::named(name)),
+            _ => Ok(package_named(format, name)),
+        }
     }
 
     fn unruled(&self, question: &Question) -> Explanation {

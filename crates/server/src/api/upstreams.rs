@@ -148,6 +148,8 @@ fn word(state: BroughtState) -> &'static str {
 }
 
 async fn prefetch(Repo(grant): Repo<Read>, Json(body): Json<PrefetchBody>) -> Result<Answer<PrefetchView>, Problem> {
+    // One request is many questions: nobody asks them without a name.
+    grant.call().identity()?;
     if !(1..=ITEMS).contains(&body.items.len()) {
         return Err(Problem::bad_request(format!("a request has 1 to {ITEMS} items")).field("items", "too few or many"));
     }

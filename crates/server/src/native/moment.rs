@@ -68,10 +68,10 @@ pub(super) fn expect_of_then(grant: &Grant<Read>, operation: &Operation) -> Resu
     }
 }
 
-/// How long an answer of a moment may be kept, and by whom; `None`: it is one of now. What rules keep out of an index they
-/// may let in later.
+/// How long an answer of a moment may be kept, and by whom; `None`: it is one of now, or has to be confirmed. What rules
+/// keep out of an index they may let in later; what members have depends on who asks.
 pub(super) fn kept(grant: &Grant<Read>) -> Option<HeaderValue> {
-    let lasts = grant.instant().is_some() && !grant.is_ruled();
+    let lasts = grant.instant().is_some() && !grant.is_ruled() && !grant.is_virtual();
     lasts.then(|| for_good(grant))
 }
 

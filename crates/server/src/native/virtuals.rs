@@ -9,7 +9,7 @@ use model::state::RepoKind;
 use registry::{Grant, Member, Members, Read};
 
 use super::documents::{self, Place};
-use super::{checksum, list, parse};
+use super::{checksum, list, moment, parse};
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -130,9 +130,11 @@ impl Request<'_> {
             Some(algorithm) => checksum::of_document(readable, &shown, algorithm, self.parts)?,
             None => documents::show(&shown, readable, self.parts).await?,
         };
-        // What the rules of a member keep out of an index they may let in later.
-        if members.all.iter().any(|member| member.grant().is_some_and(Grant::is_ruled)) {
-            response.headers_mut().insert(header::CACHE_CONTROL, revalidated(readable));
+        // What the rules of a member keep out of an index they may let in later. Others see other members.
+        let ruled = members.all.iter().any(|member| member.grant().is_some_and(Grant::is_ruled));
+        if readable.instant().is_some() && !ruled {
+            let [for_good, _] = moment::FOR_GOOD;
+            response.headers_mut().insert(header::CACHE_CONTROL, for_good);
         }
         Ok(response)
     }

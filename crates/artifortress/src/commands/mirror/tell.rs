@@ -59,7 +59,7 @@ pub(super) fn outcome(mirror: &Mirror, context: &Context, file: &Lockfile, done:
 
 fn tell_passed(context: &Context, file: &Lockfile) {
     for (what, why) in &file.passed {
-        context.console.complain(&format!("passed over: {what}: {why}"));
+        context.console.complain(&format!("passed over: {}: {why}", what.escape_debug()));
     }
 }
 
