@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::digest::hex;
+use model::{EntryPath, PackageName};
 use sha2::{Digest as _, Sha256};
 
 use crate::{Algorithm, Unreadable};
@@ -140,14 +141,32 @@ fn agree(told: &[&LockedSum], known: &BTreeMap<Algorithm, String>) -> Option<boo
     Some(best.any(|(sum, computed)| hex(&sum.digest) == computed))
 }
 
+impl Thing {
+    /// What it is called, where nothing can be called that.
+    fn odd(&self) -> Option<String> {
+        let what = match self {
+            Self::Path(path) if EntryPath::parse(path).is_err() => path,
+            Self::Package { name, .. } if PackageName::parse(name).is_err() => name,
+            Self::Package { version: Some(version), .. } if !is_word(version) => version,
+            _ => return None,
+        };
+        Some(what.escape_debug().to_string())
+    }
+}
+
 impl Lockfile {
     /// Adds a thing; what was named before joins it.
     pub(crate) fn add(&mut self, locked: Locked) -> Result<(), Unreadable> {
         if self.wanted.len() + self.passed.len() >= MOST {
             return Err(Unreadable(format!("it names more than {MOST} things")));
         }
-        self.wanted.push(locked);
-        Ok(())
+        match locked.thing.odd() {
+            Some(what) => self.pass(what, "nothing can be called that"),
+            None => {
+                self.wanted.push(locked);
+                Ok(())
+            }
+        }
     }
 
     /// Passes something over.

@@ -51,7 +51,10 @@ impl<'t> Artifact<'t> {
             _ => return None,
         };
         let plain = group.split('.').all(is_id) && is_id(artifact) && check_version(version).is_ok();
-        let words = is_word(kind) && !kind.contains('/') && !classifier.contains(['/', '\\']);
+        let words = is_word(kind)
+            && !kind.contains('/')
+            && (classifier.is_empty() || is_word(classifier))
+            && !classifier.contains(['/', '\\']);
         (plain && words).then_some(Self { group, artifact, version, kind, classifier })
     }
 
@@ -127,5 +130,13 @@ mod tests {
             assert!(read("list.txt", odd.as_bytes()).is_some_and(|read| read.is_err()), "{odd}");
         }
         assert!(read("pom.xml", b"").is_none());
+    }
+
+    #[test]
+    fn what_hides_something_is_no_coordinate() {
+        for line in ["a:b:test-jar:1.0:te\u{1b}st", "a:b:1.0:jar:te\u{1b}st", "a:b:1.0:j\u{7}ar"] {
+            let read = read("list.txt", line.as_bytes()).expect("a list");
+            assert!(read.is_err(), "{line:?}: {read:?}");
+        }
     }
 }
