@@ -12,6 +12,7 @@ mod ours;
 mod relays;
 pub(crate) mod shelf;
 mod stale;
+mod times;
 pub(crate) mod upstream;
 mod walls;
 mod warm;
