@@ -4,6 +4,7 @@ mod browsing;
 mod client_config;
 mod described;
 mod doors;
+mod engines;
 mod files;
 mod identity;
 mod input;

@@ -154,8 +154,11 @@ impl Grant<Read> {
 
     /// Writes down what was heard; what was understood holds from now on.
     pub(super) async fn keep(&self, ask: &Ask, heard: Heard) -> Result<Arc<Observation>> {
+        if let Heard::Holds { known, confirmed: false, .. } = heard {
+            return Ok(known);
+        }
+        self.expect_same_upstream().await?;
         let (before, news) = match heard {
-            Heard::Holds { known, confirmed: false, .. } => return Ok(known),
             Heard::Holds { known, .. } => return self.confirm(ask, known).await,
             Heard::Missing { before: Some(known) } if known.digest.is_none() => {
                 return self.confirm(ask, known).await;
@@ -203,6 +206,16 @@ impl Grant<Read> {
         let kept =
             Observation { id, digest, length, media_type, address, etag, changed_at, seen_at: at, checked_at: at };
         Ok(self.remember_outlook(ask, kept))
+    }
+
+    /// Refuses what was said by an upstream that is the repository's no more.
+    pub(super) async fn expect_same_upstream(&self) -> Result<()> {
+        let now = self.call().repository_now(&self.repo().key).await?;
+        if now.upstream_url == self.repo().upstream_url {
+            return Ok(());
+        }
+        let why = format!("{} has been given another upstream meanwhile: ask again", now.key);
+        Err(Error::refuse(Code::ServiceUnavailable, why))
     }
 
     async fn receive_answer(&self, body: Bytes) -> Result<Received> {

@@ -109,7 +109,7 @@ pub(crate) struct Remotes {
     sifted: Cache<SiftKey, Arc<Sifted>, Rows>,
     times: Cache<(Revision, PackageAt, Box<str>), Timestamp>,
     looks: Flights<LookKey, Option<Arc<Seen>>>,
-    relays: Flights<(RepoId, String), Arc<Shown>>,
+    relays: Flights<(Revision, String), Arc<Shown>>,
     fills: Fills,
     /// Files that are brought before anybody asks for them, at once.
     ahead: Arc<Semaphore>,
