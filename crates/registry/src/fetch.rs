@@ -328,7 +328,7 @@ impl Found {
     }
 
     /// Whether its bytes were let go and come from the upstream again.
-    pub(crate) fn is_let_go(&self) -> bool {
+    pub fn is_let_go(&self) -> bool {
         self.entry.let_go
     }
 
