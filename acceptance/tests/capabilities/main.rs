@@ -14,5 +14,6 @@ mod pages;
 mod remotes;
 mod shape;
 mod site;
+mod virtual_lists;
 mod virtuals;
 mod walk;

@@ -54,7 +54,7 @@ fn tgz(path: &str, text: &str) -> Result<Vec<u8>> {
 }
 
 /// Publishes `name` 0.1.0 at `key`, as the clients of its format do.
-fn publishes(by: &Persona, format: &str, key: &str, name: &str) -> Result<Request> {
+pub(crate) fn publishes(by: &Persona, format: &str, key: &str, name: &str) -> Result<Request> {
     publishes_version(by, format, key, name, "0.1.0")
 }
 

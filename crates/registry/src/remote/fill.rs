@@ -329,7 +329,7 @@ impl Fetch {
             self.tell(FillHead { length, sha256 });
         }
         let (mut held, mut came): (Option<Bytes>, u64) = (None, 0);
-        while let Some(piece) = reply.next().await.map_err(|failure| failed(&failure))? {
+        while let Some(piece) = reply.next().await.map_err(|failure| failed(None, &failure))? {
             came += piece.len() as u64;
             room.expect(came)?;
             if let Some(length) = length.filter(|length| came > *length) {
@@ -385,7 +385,7 @@ pub(super) async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
         return Ok(None);
     }
     let question = Question { accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
-    match remote.upstream.ask(question).await.map_err(|failure| failed(&failure))? {
+    match remote.upstream.ask(question).await.map_err(|failure| failed(Some(&remote.upstream), &failure))? {
         Reply::Found(found) => Ok(Some(*found)),
         Reply::Missing => Ok(None),
         Reply::Unchanged => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),

@@ -28,6 +28,7 @@ mod then;
 mod turn;
 mod verify;
 mod witness;
+mod youngest;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,7 @@ pub(crate) use known::Which;
 pub use prefetch::{Brought, BroughtFile, State, Wish};
 pub use tags::Aged;
 pub(crate) use witness::Witness;
+pub(crate) use youngest::Youngest;
 
 use crate::authorize::Grant;
 use crate::error::{Error, Result};
