@@ -233,7 +233,7 @@ impl Grant<Read> {
         let subject = Subject { name, version, path, published_at: case.published_at };
         let decides = match verdict {
             Verdict::Allow { rule, .. } => *rule,
-            Verdict::Deny(denial) => Some(denial.rule),
+            Verdict::Deny(denial) => denial.rule,
         };
         let each = rules.each(&subject, now).enumerate();
         let judged = |(place, (rule, says)): (usize, (&Rule, Option<Verdict>))| Judged {
