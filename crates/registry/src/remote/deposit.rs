@@ -56,7 +56,7 @@ impl Fetch {
         self.grant.registry().abandon(place, &error).await;
         // Another process was first.
         match self.grant.find_object(&self.object).await {
-            Ok(found) if !found.is_let_go() => Ok(found.digest()),
+            Ok(found) if !found.is_absent() => Ok(found.digest()),
             _ => Err(error.into()),
         }
     }
