@@ -3,10 +3,13 @@
 mod ahead;
 mod control;
 mod crowd;
+mod doors;
 mod evicted;
 mod failure;
 mod lies;
 mod members;
+mod mended;
+mod mended_answers;
 mod offline;
 mod ours;
 mod referrers;

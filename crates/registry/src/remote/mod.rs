@@ -45,6 +45,7 @@ use store::repositories::Repository;
 use tokio::sync::Semaphore;
 
 pub(crate) use admit::published_upstream;
+pub(crate) use again::Again;
 pub use check::Checked;
 pub use coming::Coming;
 pub use fill::{Need, Reached};
