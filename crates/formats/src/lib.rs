@@ -47,7 +47,7 @@ pub use facts::{Around, FileFacts, Head, Listed, VersionFacts, VersionHead};
 pub use intake::{
     Intake, NewFile, Piece, Plan, ReadSeek, Release, ReleaseFile, Seen, Source, StagedFile, Sums, Wanted,
 };
-pub use lockfile::{Compared, LONGEST_LOCKFILE, Locked, LockedSum, Lockfile, SumKind, Thing};
+pub use lockfile::{Compared, Gap, LONGEST_LOCKFILE, Locked, LockedSum, Lockfile, Passed, SumKind, Thing};
 pub use login::{Login, LoginStep, Logins};
 pub use merging::Merging;
 pub use operation::{Asked, Catalogue, Method, Operation, PackageAt, ParseError, View};
