@@ -12,6 +12,7 @@ mod publish;
 mod remote;
 mod setup;
 mod sumdb;
+pub mod tiles;
 mod tree;
 mod version;
 
