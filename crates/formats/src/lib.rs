@@ -203,6 +203,11 @@ pub trait Format: Send + Sync {
         Vec::new()
     }
 
+    /// Whether clients are told which names are those of own packages ([`Place::own`]).
+    fn tells_own_names(&self) -> bool {
+        false
+    }
+
     /// How our own program packs and hands packages in; `None`: files go as they are.
     fn packing(&self) -> Option<&'static dyn Packing> {
         None

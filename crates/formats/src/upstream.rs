@@ -122,6 +122,8 @@ pub struct Relay {
     pub forever: bool,
     /// Whether bytes can be such an answer: pages that tell of errors are none.
     pub sound: fn(&[u8]) -> bool,
+    /// What people are told of a package that is hosted here, where clients ask for such an answer all the same; empty: none do.
+    pub advice: &'static str,
 }
 
 /// What of a package is wanted.

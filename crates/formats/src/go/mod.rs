@@ -129,6 +129,10 @@ impl Format for Go {
     fn setups(&self, place: &Place<'_>) -> Vec<Setup> {
         setup::all(place)
     }
+
+    fn tells_own_names(&self) -> bool {
+        true
+    }
 }
 
 /// A version of ours with what is known of it.

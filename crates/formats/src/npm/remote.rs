@@ -105,7 +105,7 @@ impl Upstream for Npm {
             }
         };
         let ask = Ask { target, accept: "application/json" };
-        Some(Relay { ask, package, media_type: "application/json", forever: false, sound: is_object })
+        Some(Relay { ask, package, media_type: "application/json", forever: false, sound: is_object, advice: "" })
     }
 }
 

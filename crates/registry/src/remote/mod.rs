@@ -51,6 +51,7 @@ pub use coming::Coming;
 pub use fill::{Need, Reached};
 pub(crate) use known::Which;
 pub use prefetch::{Brought, BroughtFile, State, Wish};
+pub(crate) use sift::subjects;
 pub use tags::Aged;
 pub(crate) use witness::Witness;
 pub(crate) use youngest::Youngest;
