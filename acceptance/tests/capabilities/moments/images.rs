@@ -134,10 +134,30 @@ async fn a_moment_is_judged_by_its_repository_and_only_read() -> Result<()> {
         let said = ask(request).await?;
         ensure(said.status == 405 && said.text().contains("can only be read"), format!("{path}: {}", said.text()))?;
     }
-    for (moment, why) in [("at-29990101t000000z", "at least 60 seconds ago"), ("at-20261301t000000z", "a time in UTC")]
-    {
-        let said = ask(site.admin.get(&format!("/v2/images/{moment}/team/app/manifests/v1"))).await?.expect(&[400])?;
-        ensure(said.json()?["errors"][0]["message"].as_str().is_some_and(|told| told.contains(why)), said.text())?;
+    let shape = "a time in UTC such as at-20260131t120000z";
+    for (moment, why) in [
+        ("at-29990101t000000z", "at least 60 seconds ago"),
+        ("at-20261301t000000z", shape),
+        ("at-2026-11-22", shape),
+        ("at-20261122", shape),
+        ("at-2026-11-22t10-00-00z", shape),
+        ("at-20261122T000000Z", shape),
+        ("at-2026-11-22T00:00:00+01:00", shape),
+        ("at-1795305600", shape),
+    ] {
+        for rest in ["manifests/v1", "tags/list"] {
+            let said = ask(site.admin.get(&format!("/v2/images/{moment}/team/app/{rest}"))).await?.expect(&[400])?;
+            let error = &said.json()?["errors"][0];
+            let told = error["message"].as_str().is_some_and(|told| told.contains(why));
+            ensure(told && error["code"] == "NAME_INVALID", said.text())?;
+        }
+    }
+    // What is no attempt at a moment is an image's name.
+    for folder in ["at-home", "at-24", "at-2026things"] {
+        ask(site.admin.post(&format!("/v2/images/{folder}/app/blobs/uploads/?digest={EMPTY}")).body("{}"))
+            .await?
+            .expect(&[201])?;
+        ask(site.admin.get(&format!("/v2/images/{folder}/app/manifests/v1"))).await?.expect(&[404])?;
     }
     ask(site.admin.get("/v2/images/at-20200101t000000z/team/app/manifests/v1")).await?.expect(&[404])?;
     Ok(())

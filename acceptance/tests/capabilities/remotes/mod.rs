@@ -1,12 +1,16 @@
 //! Remote repositories: what they promise of an upstream that this test writes, and that may lie, fail or go away.
 
 mod ahead;
+mod checks;
 mod control;
 mod crowd;
+mod doors;
 mod evicted;
 mod failure;
 mod lies;
 mod members;
+mod mended;
+mod mended_answers;
 mod offline;
 mod ours;
 mod referrers;

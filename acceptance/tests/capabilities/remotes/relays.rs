@@ -75,7 +75,12 @@ async fn a_checksum_database_is_passed_on() -> Result<()> {
     claim(&site, "own", "secret.example/*").await?;
     let before = upstream.total();
     let secret = "/sumdb/sum.example.org/lookup/secret.example/thing@v1.0.0";
-    at("all", secret).send().await?.expect(&[404])?;
+    let told = at("all", secret).send().await?.expect(&[404])?.text();
+    ensure(told.contains("secret.example/thing is claimed here") && told.contains("GONOSUMDB"), told)?;
+    // Who may not read every member learns nothing of what is claimed.
+    let rita = site.person("rita", &["repo:all:read", "repo:modules:read"]).await?;
+    let told = rita.get(&format!("/repository/all{secret}")).send().await?.expect(&[404])?.text();
+    ensure(!told.contains("claimed"), told)?;
     claim(&site, "modules", "secret.example/*").await?;
     at("modules", secret).send().await?.expect(&[404])?;
     ensure(upstream.total() == before, "a claimed module is nobody else's")?;

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use formats::{Named, PackageAt};
-use model::{RefName, Timestamp};
+use model::{EntryPath, RefName, Timestamp};
 use store::manifests::Naming;
 use store::{locations, observations};
 
@@ -238,6 +238,11 @@ impl Grant<Read> {
         }
         Ok(None)
     }
+}
+
+/// Where the bytes of a version are here.
+pub(super) fn path_of(at: &PackageAt, named: &Named) -> Result<EntryPath> {
+    Ok(EntryPath::parse(&format!("{}/{}", manifests_of(at), named.to_string().replace(':', "/")))?)
 }
 
 /// The beginning of questions for versions, and of their paths here.

@@ -60,7 +60,7 @@ impl Fetch {
         self.grant.registry().abandon(place, &error).await;
         // Another process was first.
         match self.grant.find_object(&self.object).await {
-            Ok(found) if found.is_let_go() => Err(error.into()),
+            Ok(found) if found.is_absent() => Err(error.into()),
             Ok(found) if found.digest() == digest => Ok(digest),
             Ok(found) => {
                 // Readers have had pieces of ours.

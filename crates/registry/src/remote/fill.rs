@@ -13,7 +13,6 @@ use store::admission::{self, Room};
 use tokio::sync::{broadcast, watch};
 use tracing::Instrument as _;
 
-use super::again::gone;
 use super::coming::Coming;
 use super::look::{Lately, failed};
 use super::object::Object;
@@ -50,9 +49,9 @@ pub enum Need {
 }
 
 impl Need {
-    /// Whether it must come from the upstream again: it was let go.
+    /// Whether it must come from the upstream again: it was let go, or is damaged.
     pub(super) fn comes_again(self, found: &Found) -> bool {
-        self == Self::Bytes && found.is_let_go()
+        self == Self::Bytes && found.is_absent()
     }
 }
 
@@ -114,11 +113,11 @@ impl Grant<Read> {
                 self.bring(object).await
             }
             Ok(found) if need.comes_again(&found) => {
-                let gone = gone(&object);
+                let gone = self.gone(&object, &found);
                 let brought = self.bring(object).await;
                 brought.map_err(|error| if error.code() == Some(Code::NotFound) { gone } else { error })
             }
-            found => found.map(Reached::Here),
+            found => Ok(Reached::Here(found?.asked_as(|again| again.for_object(object)))),
         }
     }
 
@@ -257,7 +256,7 @@ impl Fetch {
     async fn bring(&self, remote: &Remote) -> Result<Sha256Digest> {
         // Somebody may have brought it between the look and this.
         let (digest, last) = match (self.grant.find_object(&self.object).await, &self.object) {
-            (Ok(found), _) if found.is_let_go() => self.bring_again(remote, &found).await?,
+            (Ok(found), _) if found.is_absent() => self.bring_again(remote, &found).await?,
             (Ok(found), _) => {
                 self.tell(FillHead { length: Some(found.size()), sha256: Some(found.digest()) });
                 return Ok(found.digest());

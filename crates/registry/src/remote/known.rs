@@ -174,8 +174,14 @@ impl Grant<Read> {
         for ask in asks {
             hearing.push(self.hear(remote, ask));
         }
-        let heard = try_join_all(hearing).await?;
-        let read = self.understand(remote, at, which, &heard).await?;
+        let mut heard = try_join_all(hearing).await?;
+        let read = match self.understand(remote, at, which, &heard).await {
+            Ok(read) => read,
+            Err(error) => {
+                heard = self.hear_damaged(remote, asks, heard, error).await?;
+                self.understand(remote, at, which, &heard).await?
+            }
+        };
         let (heard, known) = match read {
             Ok(known) => (heard, known),
             Err(Unreadable(why)) => {
@@ -193,6 +199,21 @@ impl Grant<Read> {
         self.keep_all(at, which, asks, heard, known).await
     }
 
+    /// What is damaged here is asked for again; the error, where nothing is.
+    async fn hear_damaged(&self, remote: &Remote, asks: &[Ask], heard: Vec<Heard>, error: Error) -> Result<Vec<Heard>> {
+        let (mut mended, mut any) = (Vec::with_capacity(heard.len()), false);
+        for (ask, heard) in asks.iter().zip(heard) {
+            mended.push(match heard {
+                Heard::Holds { known, .. } if self.is_damaged(&known).await? => {
+                    any = true;
+                    self.hear_anew(remote, ask, &known).await?
+                }
+                other => other,
+            });
+        }
+        if any { Ok(mended) } else { Err(error) }
+    }
+
     /// What was known before, as if the upstream had failed.
     fn without_news(&self, remote: &Remote, heard: Vec<Heard>, why: &Error) -> Result<Vec<Heard>> {
         let news = heard.iter().any(|heard| matches!(heard, Heard::New { .. }));
@@ -203,7 +224,10 @@ impl Grant<Read> {
     /// The same, of one answer.
     pub(super) fn still_known(&self, remote: &Remote, heard: Heard, why: &Error) -> Result<Heard> {
         match heard {
-            Heard::New { before, .. } => remote.believe_still(before, self.ambient().now(), why.clone()),
+            Heard::New { before, readable, .. } => {
+                let before = before.filter(|_| readable);
+                remote.believe_still(before, self.ambient().now(), why.clone())
+            }
             other => Ok(other),
         }
     }

@@ -46,11 +46,13 @@ use store::repositories::Repository;
 use tokio::sync::Semaphore;
 
 pub(crate) use admit::{is_unproven, published_upstream};
+pub(crate) use again::Again;
 pub use check::Checked;
 pub use coming::Coming;
 pub use fill::{Need, Reached};
 pub(crate) use known::Which;
 pub use prefetch::{Brought, BroughtFile, State, Wish};
+pub(crate) use sift::subjects;
 pub use tags::Aged;
 pub(crate) use witness::Witness;
 pub(crate) use youngest::Youngest;

@@ -94,8 +94,20 @@ impl Seen {
         self.known.refs.first().map(|(_, version)| version.clone())
     }
 
+    /// What is told of a version, or of that which a ref of this name stands for.
+    pub(crate) fn version(&self, name: &str) -> Option<&KnownVersion> {
+        let of = |name: &str| self.known.versions.iter().find(|one| one.version.as_str() == name);
+        let meant = || self.known.refs.iter().find(|(known, _)| known == name).and_then(|(_, version)| of(version));
+        of(name).or_else(meant)
+    }
+
+    /// Every version that is told of.
+    pub(crate) fn versions(&self) -> &[KnownVersion] {
+        &self.known.versions
+    }
+
     /// When a version was published, as an index says it.
-    pub(crate) fn time_of(&self, version: &str) -> Option<Timestamp> {
+    fn time_of(&self, version: &str) -> Option<Timestamp> {
         self.known.versions.iter().find(|one| one.version.as_str() == version)?.published_at
     }
 }
@@ -199,7 +211,7 @@ impl Grant<Read> {
         });
         let earliest = earliest.collect();
         let undated = |version: &&KnownVersion| {
-            let subjects = subjects(name, version, &Times::default());
+            let subjects = subjects(name, version, version.published_at);
             subjects.into_iter().any(|one| rules.judge(&one, now).denial().is_some_and(|denial| denial.undated))
         };
         let wanted = seen.known.versions.iter().filter(undated);
@@ -259,10 +271,9 @@ impl Grant<Read> {
     }
 }
 
-/// What is judged of a version: its files, or itself where none are known.
-fn subjects<'a>(name: &'a str, version: &'a KnownVersion, times: &Times) -> Vec<Subject<'a>> {
+/// What is judged of a version, as old as it is as a `whole`: its files, or itself where none are known.
+pub(crate) fn subjects<'a>(name: &'a str, version: &'a KnownVersion, whole: Option<Timestamp>) -> Vec<Subject<'a>> {
     let of = |path, published_at| Subject { name, version: version.version.as_str(), path, published_at };
-    let whole = times.of(version.version.as_str(), version.published_at);
     if version.files.is_empty() {
         return vec![of(None, whole)];
     }
@@ -300,8 +311,10 @@ fn sift(rules: &Rules, name: &str, known: &Known, times: Arc<Times>, now: Timest
     let mut until: Option<Timestamp> = None;
     let mut soon = |moment: Option<Timestamp>| until = until.into_iter().chain(moment).min();
     for version in &known.versions {
-        let verdicts: Vec<_> =
-            subjects(name, version, &times).into_iter().map(|one| (one.path, rules.judge(&one, now))).collect();
+        let verdicts: Vec<_> = subjects(name, version, times.of(version.version.as_str(), version.published_at))
+            .into_iter()
+            .map(|one| (one.path, rules.judge(&one, now)))
+            .collect();
         verdicts.iter().for_each(|(_, verdict)| soon(verdict.until()));
         if verdicts.iter().any(|(_, verdict)| verdict.denial().is_some_and(|denial| denial.undated)) {
             soon(Some(now.plus(UNDATED)));

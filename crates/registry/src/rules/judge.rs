@@ -196,6 +196,21 @@ impl Rules {
         all.map(move |(place, ready)| (&ready.rule, self.outcome(place, ready, subject, now)))
     }
 
+    /// What each rule says of every version of a package, in their order; `None`: that depends on the version, or the rule
+    /// does not match.
+    pub(super) fn each_of_name<'r>(&'r self, name: &'r str) -> impl Iterator<Item = (&'r Rule, Option<Verdict>)> {
+        self.list.iter().enumerate().map(move |(place, ready)| {
+            let fits = ready.range.is_none() && ready.pattern.as_ref().is_some_and(|pattern| pattern.is_name(name));
+            let says = match &ready.rule {
+                Rule::Claim { .. } => Some(Verdict::Deny(self.claimed(Some(place), name))),
+                Rule::Block { reason, .. } => Some(Verdict::Deny(self.blocked(place, name, reason.as_deref()))),
+                Rule::Allow { .. } => Some(Verdict::Allow { rule: Some(place), until: None }),
+                Rule::MinimumAge { .. } | Rule::Freeze { .. } => None,
+            };
+            (&ready.rule, says.filter(|_| fits))
+        })
+    }
+
     /// The waivers in force for a package.
     pub(crate) fn waivers_of(&self, name: &str, now: Timestamp) -> Vec<Waiver> {
         let ours = self.waivers.iter().filter(|(package, waiver)| package == name && now < waiver.until);
@@ -230,18 +245,19 @@ impl Rules {
 
     fn young(&self, rule: usize, subject: &Subject<'_>, hours: u32, now: Timestamp) -> Option<Denial> {
         let (what, repo) = (format!("{} {}", subject.name, subject.version), &self.repo);
+        let span = if hours == 1 { "1 hour".to_owned() } else { format!("{hours} hours") };
         let until = subject.published_at.map(|at| at.plus(Duration::from_secs(u64::from(hours) * 3600)));
         let sentence = match until {
             Some(until) if until <= now => return None,
             Some(until) if names_by_digest(self.format) => {
                 let until = until.to_seconds();
-                format!("{what} is known to {repo} for less than {hours} hours: it is let in at {until}")
+                format!("{what} is known to {repo} for less than {span}: it is let in at {until}")
             }
             Some(until) => {
-                format!("{what} is younger than the {hours} hours of {repo}: it is let in at {}", until.to_seconds())
+                format!("{what} is younger than the {span} of {repo}: it is let in at {}", until.to_seconds())
             }
             None => {
-                format!("{what} is not known to be as old as the {hours} hours of {repo}: its upstream tells no time")
+                format!("{what} is not known to be as old as the {span} of {repo}: its upstream tells no time")
             }
         };
         Some(Denial { rule: Some(rule), claimed: false, sentence, until, undated: until.is_none() })

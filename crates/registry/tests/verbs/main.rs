@@ -8,6 +8,7 @@ mod dated;
 mod deployments;
 mod direct;
 mod evicting;
+mod explained;
 mod folders;
 mod images;
 mod joining;
