@@ -387,6 +387,11 @@ async fn settings_that_are_not_named_stay() -> Result<()> {
     ask(change(json!({"deployTo": null}))).await?.expect(&[200])?;
     ensure(kept().await? == json!({"hostedFirst": false, "hostedClaims": false}), format!("{}", kept().await?))?;
     ask(change(json!({"merging": "whatever"}))).await?.expect(&[400])?;
+    hosted(&site, "crates", "cargo").await?;
+    for odd in ["nobody", "crates", "all"] {
+        let refused = ask(change(json!({"deployTo": odd}))).await?.expect(&[400])?;
+        ensure(refused.text().contains("no local repository of the format npm"), refused.text())?;
+    }
     ask(change(Value::Null)).await?.expect(&[200])?;
     ensure(kept().await? == json!({"hostedFirst": true, "hostedClaims": true}), format!("{}", kept().await?))
 }

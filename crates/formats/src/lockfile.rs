@@ -150,7 +150,7 @@ impl Thing {
             Self::Package { version: Some(version), .. } if !is_word(version) => version,
             _ => return None,
         };
-        Some(what.escape_debug().to_string())
+        Some(what.clone())
     }
 }
 

@@ -343,7 +343,7 @@ impl Found {
     }
 
     /// Whether its bytes are not here any more, let go or damaged, and come from the upstream again.
-    pub(crate) fn is_absent(&self) -> bool {
+    pub fn is_absent(&self) -> bool {
         self.again.is_some() && !self.has_copies()
     }
 

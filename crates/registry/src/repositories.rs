@@ -2,7 +2,7 @@
 
 use formats::Format;
 use model::state::RepoKind;
-use model::{RefName, RefPattern, RepoKey, Role, Subject};
+use model::{Code, RefName, RefPattern, RepoKey, Role, Subject};
 use serde::{Deserialize, Serialize};
 use store::repositories::{
     Binding, CreateRepository, Repository, RetireRepository, SetBinding, UpdateRepository, UpstreamColumns, bindings,
@@ -192,6 +192,7 @@ impl TenantGrant<TenantAdmin> {
                 wish.expect_none(new.kind)?;
                 format.merging().ok_or_else(|| no_virtuals(format))?;
                 check_members(&new.members)?;
+                self.call().expect_target(settings.virtual_.as_ref(), format).await?;
                 (None, None)
             }
         };
@@ -281,6 +282,7 @@ impl Grant<Admin> {
             let now = self.call().repository_now(&self.repo().key).await?;
             let kept = RepoSettings::of(&now)?.virtual_.unwrap_or_default();
             let treated = with_named("settings.virtual", &kept, &named)?;
+            self.call().expect_target(Some(&treated), format).await?;
             expected_revision = expected_revision.or(Some(now.revision));
             let treated = serde_json::to_value(treated).map_err(|error| Error::Defect(error.to_string()))?;
             settings.insert("virtual".to_owned(), treated);
@@ -331,6 +333,18 @@ impl Grant<Admin> {
 }
 
 impl Call {
+    /// 400 where what is published through a virtual repository cannot go to where its settings say.
+    async fn expect_target(&self, settings: Option<&VirtualSettings>, format: &dyn Format) -> Result<()> {
+        let Some(target) = settings.and_then(|settings| settings.deploy_to.as_ref()) else { return Ok(()) };
+        let fits = match self.repository_now(target).await {
+            Ok(repo) => repo.kind == RepoKind::Local && repo.format == format.key(),
+            Err(error) if error.code() == Some(Code::NotFound) => false,
+            Err(error) => return Err(error),
+        };
+        let why = || format!("deployTo names {target}, which is no local repository of the format {}", format.key());
+        if fits { Ok(()) } else { Err(Error::bad_field("settings.virtual.deployTo", why())) }
+    }
+
     /// A repository as it is right now, for answers to those who have just changed it.
     pub async fn repository_now(&self, key: &RepoKey) -> Result<Repository> {
         let tenant = self.registry.tenant();

@@ -29,6 +29,15 @@ async fn heard(site: &Site, upstream: &Upstream) -> Result<Vec<Shelf>> {
     Ok(shelves)
 }
 
+/// The same, its files as well.
+async fn fetched(site: &Site, upstream: &Upstream) -> Result<Vec<Shelf>> {
+    let shelves = heard(site, upstream).await?;
+    for shelf in &shelves {
+        of(shelf.format, ask(shelf.get_file(&site.admin)).await?.expect(&[200]))?;
+    }
+    Ok(shelves)
+}
+
 #[tokio::test]
 async fn of_an_upstream_is_told_what_was_known_then() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
@@ -100,10 +109,7 @@ async fn other_bytes_than_those_of_then_are_not_served() -> Result<()> {
 #[tokio::test]
 async fn what_was_fetched_and_withdrawn_is_as_it_was() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
-    let shelves = heard(&site, &upstream).await?;
-    for shelf in &shelves {
-        of(shelf.format, ask(shelf.get_file(&site.admin)).await?.expect(&[200]))?;
-    }
+    let shelves = fetched(&site, &upstream).await?;
     let then = site.server.moment("clock").await?;
     for shelf in &shelves {
         let key = shelf.key();
@@ -129,10 +135,7 @@ async fn what_was_fetched_and_withdrawn_is_as_it_was() -> Result<()> {
 #[tokio::test]
 async fn the_rules_of_today_hold_for_every_moment() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
-    let shelves = heard(&site, &upstream).await?;
-    for shelf in &shelves {
-        of(shelf.format, ask(shelf.get_file(&site.admin)).await?.expect(&[200]))?;
-    }
+    let shelves = fetched(&site, &upstream).await?;
     let then = site.server.moment("clock").await?;
     for shelf in &shelves {
         let rules = json!({"rules": [{"kind": "block", "pattern": "*", "reason": "found out today"}]});

@@ -32,11 +32,11 @@ fn whole(text: &str) -> Result<Lockfile, Unreadable> {
         let Some(source) = source else { continue };
         let from = source.strip_prefix("registry+").or_else(|| source.starts_with("sparse+").then_some(&source));
         let Some(from) = from.map(|from| from.strip_prefix("sparse+").unwrap_or(from)) else {
-            file.pass(name.escape_debug().to_string(), "it is from no registry")?;
+            file.pass(name, "it is from no registry")?;
             continue;
         };
         if !is_name(&name) || !is_word(&version) {
-            file.pass(name.escape_debug().to_string(), "it has no name and version of a crate")?;
+            file.pass(name, "it has no name and version of a crate")?;
             continue;
         }
         let sums = checksum.and_then(|digits| in_hex(Algorithm::Sha256, &digits, None)).into_iter().collect();

@@ -6,8 +6,10 @@ use model::{Code, PackageName, Timestamp, VersionName, WaiverId};
 pub use store::waivers::Waiver;
 use store::waivers::{EndWaiver, Waive, list};
 
+use super::pattern::{name_of, package_named};
 use crate::authorize::{Admin, Grant};
 use crate::error::{Error, Result};
+use crate::versions::format_of;
 
 /// The longest waiver.
 const LONGEST: Duration = Duration::from_secs(90 * 86_400);
@@ -26,7 +28,8 @@ pub struct NewWaiver {
 }
 
 impl Grant<Admin> {
-    /// Lets a package, or one version of it, through rules that block and rules that look at age. Claims stay.
+    /// Lets a package, or one version of it, through rules that block and rules that look at age. 409 for what is
+    /// claimed: no waiver lifts a claim.
     pub async fn waive(&self, new: NewWaiver) -> Result<Waiver> {
         let act = self.act();
         let faulty = |field, why: &str| Err(Error::bad_field(field, why));
@@ -38,6 +41,13 @@ impl Grant<Admin> {
         }
         if !self.is_remote() {
             let why = format!("{} reads from no upstream: nothing in it waits for a waiver", self.repo().key);
+            return Err(Error::refuse(Code::Conflict, why));
+        }
+        let format = format_of(self.repo())?;
+        let name = name_of(format, &package_named(format, &new.package));
+        let denial = self.rules().await?.and_then(|rules| rules.judge_name(&name, act.at));
+        if denial.is_some_and(|denial| denial.claimed) {
+            let why = format!("{name} is claimed in {}: a waiver does not lift that", self.repo().key);
             return Err(Error::refuse(Code::Conflict, why));
         }
         let waiver = Waiver {

@@ -177,24 +177,15 @@ impl Member {
         if self.is_remote() && grant.claim_on(at).await?.is_some_and(|denial| denial.claimed) {
             return Ok(false);
         }
-        if let Some(instant) = grant.instant() {
-            let there = grant.had(at, instant).await?;
-            return match self.is_remote() && !there {
-                true => Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some()),
-                false => Ok(there),
-            };
-        }
-        // What is here of an upstream's may have come later than the moment that is asked for.
-        if self.is_remote() && grant.instant().is_some() {
-            return Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some());
-        }
-        match grant.state(at).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {
-                Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some())
-            }
-            Err(error) if error.code() == Some(Code::NotFound) => Ok(false),
-            Err(error) => Err(error),
-        }
+        let there = match grant.instant() {
+            // What is here of an upstream's may have come later than the moment that is asked for.
+            Some(instant) => grant.had(at, instant).await?,
+            None => match grant.state(at).await {
+                Ok(_) => true,
+                Err(error) if error.code() == Some(Code::NotFound) => false,
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(there || (self.is_remote() && grant.told(grant.remote()?, at, Which::All).await?.is_some()))
     }
 }

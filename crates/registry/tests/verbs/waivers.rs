@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use model::Code;
 use registry::{Admin, NewWaiver, Question};
+use serde_json::json;
 
 use crate::bench::{Bench, code, package, path, version_name};
 use crate::ruled::{Desk, HOUR, minimum, npm};
@@ -53,5 +54,9 @@ async fn a_waiver_lets_in_for_a_while(bench: &Bench) {
     }
     let local = bench.grant::<Admin>(&bench.repository("libs", false).await).await;
     let until = desk.ago(0).plus(Duration::from_secs(HOUR));
-    assert_eq!(code(local.waive(NewWaiver { until, ..new }).await), Code::Conflict);
+    assert_eq!(code(local.waive(NewWaiver { until, ..new.clone() }).await), Code::Conflict);
+    desk.rule(json!([{"kind": "claim", "pattern": "to*"}])).await.expect("a rule");
+    let admin = bench.grant::<Admin>(&desk.key).await;
+    assert_eq!(code(admin.waive(NewWaiver { until, ..new.clone() }).await), Code::Conflict, "claims stay");
+    admin.waive(NewWaiver { package: package("other"), until, ..new }).await.expect("nothing claims it");
 }

@@ -27,7 +27,14 @@ pub(super) const CHECKSUM: HeaderName = HeaderName::from_static("x-checksum-sha2
 
 /// Answers with the file at `path`.
 pub(super) async fn fetch(grant: &Grant<Read>, path: &EntryPath, parts: &Parts) -> Result<Response, Problem> {
-    match grant.reach(path, need(parts)).await? {
+    let reached = match grant.reach(path, Need::Head).await? {
+        // Whoever has the bytes already needs none of what is let go or damaged.
+        Reached::Here(found) if found.is_absent() && need(parts) == Need::Bytes && proceeds(&found, parts) => {
+            grant.reach(path, Need::Bytes).await?
+        }
+        reached => reached,
+    };
+    match reached {
         Reached::Here(found) => show(grant, &found, parts).await,
         Reached::Coming(coming) => coming::show(grant, *coming, parts).await,
     }

@@ -46,6 +46,9 @@ pub(super) fn outcome(mirror: &Mirror, context: &Context, file: &Lockfile, done:
         tell_passed(context, file);
         context.console.line(&sum.sentence(done.len()));
     }
+    if done.is_empty() {
+        return Err(Failure::new("nothing was named that can be brought"));
+    }
     if bad.is_empty() {
         return Ok(());
     }
