@@ -16,11 +16,9 @@ use crate::authorize::{Grant, Read};
 use crate::content::{Content, lost};
 use crate::copies::{CopyBytes, CopyOf, copy_of};
 use crate::error::{Error, Result};
+use crate::hot;
 use crate::registry::Registry;
 use crate::remote::{Again, is_unproven, published_upstream};
-
-/// Files up to this length stay in memory once they were read and checked, in bytes.
-const HOT: u64 = 128 << 10;
 
 /// What is at a path, ready to be opened.
 #[derive(Clone, Debug)]
@@ -90,25 +88,6 @@ pub(crate) struct Stamps {
 impl Stamps {
     fn of(fresh: &Fresh, package: PackageId) -> Self {
         Self { package: fresh.package(package), copies: fresh.copies() }
-    }
-}
-
-/// Short files that lie elsewhere, by their digest: as they were read and checked.
-pub(crate) struct Hot(Cache<Sha256Digest, Bytes, Length>);
-
-#[derive(Clone)]
-struct Length;
-
-impl quick_cache::Weighter<Sha256Digest, Bytes> for Length {
-    fn weight(&self, _: &Sha256Digest, bytes: &Bytes) -> u64 {
-        100 + bytes.len() as u64
-    }
-}
-
-impl Hot {
-    /// Takes at most about `bytes` of memory.
-    pub(crate) fn new(bytes: u64) -> Self {
-        Self(Cache::with_weighter(256, bytes, Length))
     }
 }
 
@@ -379,7 +358,7 @@ impl Found {
         let whole = range.is_none();
         let (copies, again) = (entry.copies.clone(), self.again.clone());
         let mut content = Content::open(&self.registry, entry.digest, entry.size, copies, range, again).await?;
-        if whole && entry.size <= HOT && content.is_read() {
+        if whole && entry.size <= hot::LONGEST && content.is_read() {
             let bytes = content.next().await?.unwrap_or_default();
             // A copy of exactly this length: what is sent now is lent, and longer.
             hot.insert(entry.digest, Bytes::from(bytes.to_vec()));

@@ -18,6 +18,7 @@ mod folders;
 mod hasher;
 mod heal;
 mod health;
+mod hot;
 mod idempotency;
 mod identity;
 mod instant;

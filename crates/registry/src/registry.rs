@@ -11,7 +11,8 @@ use store::repositories::Repository;
 use store::{Stamp, Store};
 
 use crate::error::{Error, Result};
-use crate::fetch::{Entries, Hot};
+use crate::fetch::Entries;
+use crate::hot::Hot;
 use crate::identity::{Identities, Recognised, identities};
 use crate::notes::Notes;
 use crate::packaging::{Documents, Pointers};

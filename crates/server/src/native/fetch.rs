@@ -28,7 +28,7 @@ pub(super) const CHECKSUM: HeaderName = HeaderName::from_static("x-checksum-sha2
 /// Answers with the file at `path`.
 pub(super) async fn fetch(grant: &Grant<Read>, path: &EntryPath, parts: &Parts) -> Result<Response, Problem> {
     let reached = match grant.reach(path, Need::Head).await? {
-        // Whoever has the bytes already needs none of what was let go.
+        // Whoever has the bytes already needs none of what is let go or damaged.
         Reached::Here(found) if found.is_absent() && need(parts) == Need::Bytes && proceeds(&found, parts) => {
             grant.reach(path, Need::Bytes).await?
         }

@@ -167,9 +167,14 @@ impl<'b> Larder<'b> {
         let look =
             async |session: &mut store::Session<'_>| spill::inline_copies(session, None, Timestamp(LATER), 9).await;
         let found = self.bench.store.read(look).await.expect("rows");
-        let packed = |one: Inline| Packed { from: one.copy, to: self.bench.ambient.id(), digest: one.digest, start: 0 };
+        let packed = |(one, start): (Inline, u64)| Packed {
+            from: one.copy,
+            to: self.bench.ambient.id(),
+            digest: one.digest,
+            start: start * SIZE,
+        };
         let place = format!("packs/{}", self.bench.ambient.id::<model::CopyId>());
-        let write = Spill { act: self.bench.act(), place, items: found.into_iter().map(packed).collect() };
+        let write = Spill { act: self.bench.act(), place, items: found.into_iter().zip(0..).map(packed).collect() };
         self.bench.store.write(write).await.expect("packed");
     }
 
