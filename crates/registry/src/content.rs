@@ -90,9 +90,8 @@ impl Content {
                 Source::Stored(id, reader) => match reader.next_block().await {
                     Ok(piece) => piece,
                     Err(error) => {
-                        self.tried.push(*id);
-                        self.trouble = report(&self.registry, self.digest, *id, error).await.err();
-                        self.advance().await?;
+                        let id = *id;
+                        Box::pin(self.turn_from(id, error)).await?;
                         continue;
                     }
                 },
@@ -104,6 +103,13 @@ impl Content {
         }
     }
 
+    /// Leaves a copy that cannot be read for the next one.
+    async fn turn_from(&mut self, id: CopyId, error: blobs::Error) -> Result<()> {
+        self.tried.push(id);
+        self.trouble = report(&self.registry, self.digest, id, error).await.err();
+        self.advance().await
+    }
+
     /// Turns to the next copy that can be opened.
     async fn advance(&mut self) -> Result<()> {
         loop {
@@ -113,7 +119,8 @@ impl Content {
             if let Some(trouble) = self.trouble.take() {
                 return Err(trouble);
             }
-            self.others = newer(&self.registry, self.digest, self.size, &self.tried).await?.into_iter();
+            let newer = Box::pin(newer(&self.registry, self.digest, self.size, &self.tried));
+            self.others = newer.await?.into_iter();
         }
     }
 
@@ -127,7 +134,7 @@ impl Content {
                 }
                 Err(error) => {
                     self.tried.push(copy.id);
-                    let trouble = report(&self.registry, self.digest, copy.id, error).await;
+                    let trouble = Box::pin(report(&self.registry, self.digest, copy.id, error)).await;
                     self.trouble = trouble.err().or(self.trouble.take());
                 }
             }

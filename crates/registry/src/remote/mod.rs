@@ -62,7 +62,7 @@ use fill::Fills;
 use flights::Flights;
 use known::{LookKey, ReadKey, Seen, Weight};
 use look::{Heard, Lately};
-use overlay::Overlay;
+use overlay::Here;
 use sift::{SiftKey, Sifted};
 
 /// Answers and failures remembered at most.
@@ -82,9 +82,9 @@ const FEW: usize = 32;
 #[derive(Clone)]
 struct Rows;
 
-impl Weighter<OverlayKey, Arc<Overlay>> for Rows {
-    fn weight(&self, _: &OverlayKey, overlay: &Arc<Overlay>) -> u64 {
-        10 + overlay.rows()
+impl Weighter<HereKey, Arc<Here>> for Rows {
+    fn weight(&self, _: &HereKey, here: &Arc<Here>) -> u64 {
+        10 + here.rows()
     }
 }
 
@@ -96,16 +96,16 @@ impl Weighter<SiftKey, Arc<Sifted>> for Rows {
 
 /// A repository as it was at one revision.
 type Revision = (RepoId, u64);
-/// An overlay: of which package, over which answers, in which state of what is here.
-type OverlayKey = (RepoId, PackageAt, Arc<[ObservationId]>, u64);
+/// What is here: of which package, beside which answers, in which state.
+type HereKey = (RepoId, PackageAt, Arc<[ObservationId]>, u64);
 
 /// What is remembered of upstreams.
 pub(crate) struct Remotes {
-    upstreams: Cache<Revision, Remote>,
+    upstreams: Cache<Revision, Arc<Remote>>,
     outlooks: Cache<(RepoId, Box<str>), Arc<Observation>>,
     lately: Cache<(Revision, Box<str>), (Timestamp, Lately)>,
     read: Cache<ReadKey, (u64, Arc<Known>), Weight>,
-    overlays: Cache<OverlayKey, Arc<Overlay>, Rows>,
+    here: Cache<HereKey, Arc<Here>, Rows>,
     sifted: Cache<SiftKey, Arc<Sifted>, Rows>,
     times: Cache<(Revision, PackageAt, Box<str>), Timestamp>,
     looks: Flights<LookKey, Option<Arc<Seen>>>,
@@ -123,7 +123,7 @@ impl Remotes {
             outlooks: Cache::new(ANSWERS),
             lately: Cache::new(ANSWERS),
             read: Cache::with_weighter(100, bytes, Weight),
-            overlays: Cache::with_weighter(FEW, ROWS, Rows),
+            here: Cache::with_weighter(FEW, ROWS, Rows),
             sifted: Cache::with_weighter(FEW, ROWS, Rows),
             times: Cache::new(ANSWERS),
             looks: Flights::default(),
@@ -149,8 +149,8 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    fn asked_since(&self, since: Timestamp) -> Self {
-        Self { since: since.max(self.since), ..self.clone() }
+    fn asked_since(&self, since: Timestamp) -> Arc<Self> {
+        Arc::new(Self { since: since.max(self.since), ..self.clone() })
     }
 
     fn with_longest(&self, longest: u64) -> Self {
@@ -210,14 +210,14 @@ impl<A> Grant<A> {
         Act { actor: "system".to_owned(), ..self.act() }
     }
 
-    pub(crate) fn remote(&self) -> Result<Remote> {
+    pub(crate) fn remote(&self) -> Result<Arc<Remote>> {
         self.registry().remote(self.repo())
     }
 }
 
 impl Registry {
     /// How the upstream of a remote repository is asked.
-    pub(crate) fn remote(&self, repo: &Repository) -> Result<Remote> {
+    pub(crate) fn remote(&self, repo: &Repository) -> Result<Arc<Remote>> {
         let upstreams = &self.inner.remotes.upstreams;
         upstreams.get_or_insert_with(&(repo.id, repo.revision), || {
             let of = self.upstream_of(repo)?;
@@ -226,7 +226,7 @@ impl Registry {
             let upstream = client::of(self, &of, format)?;
             let (settings, longest) = (Arc::new(of.settings), self.settings().max_upload);
             let changed_at = repo.updated_at;
-            Ok(Remote { upstream, format, settings, longest, changed_at, since: changed_at })
+            Ok(Arc::new(Remote { upstream, format, settings, longest, changed_at, since: changed_at }))
         })
     }
 }

@@ -52,7 +52,7 @@ impl Grant<Read> {
         };
         let heard = match self.passed_on_before(relay).await {
             Ok(Some(shown)) => Ok(shown),
-            Ok(None) => self.hear_and_keep(&self.remote()?, relay).await,
+            Ok(None) => self.hear_and_keep(&*self.remote()?, relay).await,
             Err(error) => Err(error),
         };
         turn.end().await;

@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use model::{EntryPath, ObservationId, RepoId, Timestamp};
 
 use super::known::{Seen, Which};
+use super::overlay::number;
 use crate::authorize::{Grant, Read};
 use crate::error::Result;
 use crate::rules::{Denial, Rules, Subject, Verdict, name_of};
@@ -29,6 +30,14 @@ pub(super) struct KeptOut {
     pub(super) versions: BTreeSet<String>,
     /// Paths of files.
     pub(super) files: BTreeSet<String>,
+    state: u64,
+}
+
+impl KeptOut {
+    /// A number that is another one where something else is kept out.
+    pub(super) fn state(&self) -> u64 {
+        self.state
+    }
 }
 
 /// What came of sifting.
@@ -177,5 +186,6 @@ fn sift(rules: &Rules, name: &str, known: &Known, times: &Times, now: Timestamp)
             out.files.extend(denied.filter_map(|(path, _)| path.map(str::to_owned)));
         }
     }
+    out.state = number(&out);
     Sifted { out: Arc::new(out), why, from: now, until }
 }

@@ -65,9 +65,9 @@ impl Grant<Read> {
         let Some(seen) = self.seen_beside(at, subject).await? else {
             return Ok(Some(Aged::fresh(Vec::new())));
         };
-        let overlay = self.known_better(at, &seen).await?;
+        let here = self.known_better(at, &seen).await?;
         let versions = seen.known.versions.iter().map(|one| (one.version.to_string(), one.manifest.clone()));
-        let told = versions.filter(|(version, _)| !overlay.withdrawn.contains(version)).collect();
+        let told = versions.filter(|(version, _)| !here.withdrawn.contains(version)).collect();
         Ok(Some(Aged { told, stale_since: seen.stale_since }))
     }
 

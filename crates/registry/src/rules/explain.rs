@@ -109,7 +109,7 @@ impl Grant<Read> {
             Question::Path(path) => format_of(self.repo())?.package_of(&formats::Operation::Fetch(path.clone())),
         };
         let mut kept_out = None;
-        for member in members.answering(|_| at.clone()).await?.into_iter().filter(|member| member.is_remote()) {
+        for member in members.answering(|_| at.as_ref()).await?.into_iter().filter(|member| member.is_remote()) {
             let Some(grant) = member.grant() else { continue };
             let said = grant.explain(question.clone()).await?;
             if said.verdict == "allow" {

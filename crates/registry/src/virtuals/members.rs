@@ -1,34 +1,26 @@
 //! The members of a virtual repository, those of its members included.
 
-use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use formats::{Format, Merging, PackageAt};
 use model::state::RepoKind;
 use model::{Code, RepoKey};
 
-use super::settings::VirtualSettings;
+use super::shape::Shape;
 use crate::authorize::{Grant, Member, Read};
 use crate::error::{Error, Result};
 use crate::remote::Which;
-use crate::repositories::RepoSettings;
-use crate::rules::{Rules, name_of};
+use crate::rules::name_of;
 use crate::versions::format_of;
 
-/// Repositories that are looked at at most, for one virtual one.
-const MOST: usize = 1000;
-
-/// A virtual repository taken apart.
+/// A virtual repository taken apart, for one caller.
 #[derive(Clone)]
 pub struct Members {
     /// Local and remote ones, in the order in which they are asked. Each once.
     pub all: Vec<Member>,
     /// Whose files a package has.
     pub merging: Merging,
-    /// Whether a name that a hosted member has never comes from elsewhere.
-    hosted_claims: bool,
-    /// The rules that claim names: of this repository, of virtual ones in it, and of hosted members.
-    claims: Vec<Arc<Rules>>,
+    shape: Arc<Shape>,
     format: &'static dyn Format,
 }
 
@@ -40,14 +32,9 @@ impl Grant<Read> {
 
     /// What a virtual repository is made of.
     pub async fn members(&self) -> Result<Members> {
-        let settings = self.virtual_settings()?;
-        let format = format_of(self.repo())?;
-        let merging = settings.merging(format)?;
-        let (mut all, claims) = self.flattened().await?;
-        if settings.hosted_first {
-            all.sort_by_key(Member::is_remote);
-        }
-        Ok(Members { all, merging, hosted_claims: settings.hosted_claims, claims, format })
+        let (shape, format) = (self.shape().await?, format_of(self.repo())?);
+        let all = shape.members.iter().map(|member| self.through(member)).collect();
+        Ok(Members { all, merging: shape.merging, shape, format })
     }
 
     /// Where what is published through this repository goes. 403: nowhere.
@@ -58,9 +45,9 @@ impl Grant<Read> {
                 format!("{key} is virtual and takes nothing: publish to one of its members, or have deployTo set");
             Error::refuse(Code::Forbidden, why)
         };
-        let target = self.virtual_settings()?.deploy_to.ok_or_else(none)?;
-        let (members, _) = self.flattened().await?;
-        match members.iter().any(|member| !member.is_remote() && *member.key() == target) {
+        let members = self.members().await?;
+        let target = members.shape.settings.deploy_to.clone().ok_or_else(none)?;
+        match members.all.iter().any(|member| !member.is_remote() && *member.key() == target) {
             true => Ok(target),
             false => {
                 let why = format!("deployTo names {target}, which is no local member of {}", self.repo().key);
@@ -68,50 +55,20 @@ impl Grant<Read> {
             }
         }
     }
-
-    fn virtual_settings(&self) -> Result<VirtualSettings> {
-        Ok(RepoSettings::of(self.repo())?.virtual_.unwrap_or_default())
-    }
-
-    /// Members of members stand where the one stands that they are in. With the rules that claim names.
-    async fn flattened(&self) -> Result<(Vec<Member>, Vec<Arc<Rules>>)> {
-        let (registry, moment) = (self.registry(), self.call().moment);
-        let mut waiting: VecDeque<RepoKey> = self.repo().members.iter().cloned().collect();
-        let mut seen = HashSet::from([self.repo().key.clone()]);
-        let (mut members, mut claims) = (Vec::new(), Vec::from_iter(self.claims().await?));
-        while let Some(key) = waiting.pop_front() {
-            if !seen.insert(key.clone()) {
-                continue;
-            }
-            // One that is passed over would not claim its names.
-            if seen.len() > MOST {
-                let why = format!("{} is made of more than {MOST} repositories", self.repo().key);
-                return Err(Error::refuse(Code::ServiceUnavailable, why));
-            }
-            let Some(repo) = registry.repository(moment, &key).await? else { continue };
-            let member = self.through(&repo);
-            claims.extend(member.whoever_asks().claims().await?);
-            match repo.kind {
-                RepoKind::Virtual => repo.members.iter().rev().for_each(|key| waiting.push_front(key.clone())),
-                RepoKind::Local | RepoKind::Remote => members.push(member),
-            }
-        }
-        Ok((members, claims))
-    }
 }
 
 impl Members {
     /// The members that may answer for a package, `at` as each of them knows it: where its name is claimed, the hosted ones
     /// alone, whether or not the caller may read the one that has it.
-    pub async fn answering(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<Vec<&Member>> {
-        let claimed = self.is_claimed(&at) || (self.hosted_claims && self.hosting(&at).await?.is_some());
+    pub async fn answering<'p>(&self, at: impl Fn(&Member) -> Option<&'p PackageAt>) -> Result<Vec<&Member>> {
+        let claimed = self.is_claimed(&at) || (self.shape.settings.hosted_claims && self.hosting(&at).await?.is_some());
         Ok(self.all.iter().filter(|member| !(claimed && member.is_remote())).collect())
     }
 
     /// The first member that knows a package. `None`: none does, or it is one that the caller may not read.
-    pub async fn owner(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<&Member>> {
+    pub async fn owner<'p>(&self, at: impl Fn(&Member) -> Option<&'p PackageAt>) -> Result<Option<&Member>> {
         let (claimed, hosting) = (self.is_claimed(&at), self.hosting(&at).await?);
-        if claimed || (self.hosted_claims && hosting.is_some()) {
+        if claimed || (self.shape.settings.hosted_claims && hosting.is_some()) {
             return Ok(hosting.filter(|member| member.grant().is_some()));
         }
         let asks = |member: &Member| member.is_remote() && member.grant().is_some();
@@ -123,7 +80,7 @@ impl Members {
             let Some(at) = at(member).filter(|_| asks(member)) else { continue };
             // Who alone is left is not asked twice: what he answers is the answer.
             let is_last = hosting.is_none() && !self.all.iter().skip(place + 1).any(asks);
-            if is_last || member.knows(&at).await? {
+            if is_last || member.knows(at).await? {
                 return Ok(Some(member));
             }
         }
@@ -131,37 +88,37 @@ impl Members {
     }
 
     /// Whether no upstream may answer for a package: its name is claimed, or a hosted member has it.
-    pub async fn is_kept(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<bool> {
+    pub async fn is_kept<'p>(&self, at: impl Fn(&Member) -> Option<&'p PackageAt>) -> Result<bool> {
         Ok(self.is_claimed(&at) || self.hosting(&at).await?.is_some())
     }
 
     /// Whether a claim keeps a name from every upstream. Only who may read every member is told so.
-    pub fn keep(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> bool {
+    pub fn keep<'p>(&self, at: impl Fn(&Member) -> Option<&'p PackageAt>) -> bool {
         self.all.iter().all(|member| member.grant().is_some()) && self.is_claimed(&at)
     }
 
     /// Whether a list of names shows one that these readable members have here.
     pub(super) async fn shows(&self, at: &PackageAt, having: &[&Member]) -> Result<bool> {
-        let same = |_: &Member| Some(at.clone());
+        let same = |_: &Member| Some(at);
         let (claimed, hosting) = (self.is_claimed(&same), self.hosting(&same).await?);
         let Some(owner) = hosting else { return Ok(!claimed) };
-        let alone = claimed || self.hosted_claims;
+        let alone = claimed || self.shape.settings.hosted_claims;
         let place = |member: &Member| self.all.iter().position(|one| one.key() == member.key());
         let counts = |has: &&&Member| has.key() == owner.key() || (!alone && place(has) < place(owner));
         Ok(having.iter().any(|has| counts(&has)))
     }
 
     /// Whether a rule of one of the repositories that are hosted here, or put together here, claims the name.
-    fn is_claimed(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> bool {
-        let names = || self.all.iter().filter_map(at).map(|at| name_of(self.format, &at));
-        !self.claims.is_empty() && names().any(|name| self.claims.iter().any(|rules| rules.claim(&name)))
+    fn is_claimed<'p>(&self, at: &impl Fn(&Member) -> Option<&'p PackageAt>) -> bool {
+        let names = || self.all.iter().filter_map(at).map(|at| name_of(self.format, at));
+        !self.shape.claims.is_empty() && names().any(|name| self.shape.claims.iter().any(|rules| rules.claim(&name)))
     }
 
     /// The first hosted member that has a package of this name, or ever had one.
-    async fn hosting(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<&Member>> {
+    async fn hosting<'p>(&self, at: &impl Fn(&Member) -> Option<&'p PackageAt>) -> Result<Option<&Member>> {
         for member in self.all.iter().filter(|member| !member.is_remote()) {
             if let Some(at) = at(member)
-                && member.knows(&at).await?
+                && member.knows(at).await?
             {
                 return Ok(Some(member));
             }
@@ -180,11 +137,7 @@ impl Member {
         let there = match grant.instant() {
             // What is here of an upstream's may have come later than the moment that is asked for.
             Some(instant) => grant.had(at, instant).await?,
-            None => match grant.state(at).await {
-                Ok(_) => true,
-                Err(error) if error.code() == Some(Code::NotFound) => false,
-                Err(error) => return Err(error),
-            },
+            None => grant.state_if_any(at).await?.is_some(),
         };
         Ok(there || (self.is_remote() && grant.told(grant.remote()?, at, Which::All).await?.is_some()))
     }

@@ -3,9 +3,11 @@
 mod lists;
 mod members;
 mod settings;
+mod shape;
 mod through;
 mod union;
 
 pub use members::Members;
 pub use settings::VirtualSettings;
 pub(crate) use settings::{check_members, no_virtuals};
+pub(crate) use shape::Shapes;

@@ -25,10 +25,10 @@ enum Part<'m> {
 impl Grant<Read> {
     /// The index of a package, put together from all readable members that may answer for it. 404 where none has any of
     /// it.
-    pub async fn index_of_members(
+    pub async fn index_of_members<'p>(
         &self,
         members: &Members,
-        at: impl Fn(&Member) -> Option<PackageAt>,
+        at: impl Fn(&Member) -> Option<&'p PackageAt>,
         view: View,
         wanted: Wanting<'_>,
         site: &Site<'_>,
@@ -36,7 +36,7 @@ impl Grant<Read> {
         let (mut parts, mut states, mut name, mut denied) = (Vec::new(), Vec::new(), None, None);
         for member in members.answering(&at).await? {
             let (Some(grant), Some(at)) = (member.grant(), at(member)) else { continue };
-            match part(grant, &at, view, wanted).await {
+            match part(grant, at, view, wanted).await {
                 Ok(Some((part, state))) => {
                     states.push((grant.repo_id(), state));
                     parts.push(part);
@@ -60,7 +60,7 @@ impl Grant<Read> {
             only: wanted.word().unwrap_or_default().into(),
             base: site.base.into(),
         };
-        let make = self.put_together(&at, parts, &states, view, wanted, site);
+        let make = self.put_together(at, parts, &states, view, wanted, site);
         if self.instant().is_some() {
             return Box::pin(make).await;
         }
@@ -110,21 +110,20 @@ async fn part<'m>(
     wanted: Wanting<'_>,
 ) -> Result<Option<(Part<'m>, u64)>> {
     if grant.is_remote() {
-        let seen = match grant.admitted(at, wanted).await {
+        let admitted = match grant.admitted(at, wanted).await {
             Err(error) if error.code() == Some(Code::NotFound) => return Ok(None),
             admitted => admitted?,
         };
-        let Some(seen) = seen else { return Ok(None) };
-        let witness = grant.witness(at, seen).await?;
+        let Some(admitted) = admitted else { return Ok(None) };
+        let witness = grant.witness(at, admitted).await?;
         let state = witness.state();
         return Ok(Some((Part::Remote(witness), state)));
     }
     let around = grant.around(at, view, wanted).await?;
-    let (package, state) = match grant.state(at).await {
-        Ok((package, state)) => (Some(package), state),
-        Err(error) if error.code() == Some(Code::NotFound) && !around.is_empty() => (None, 0),
-        Err(error) if error.code() == Some(Code::NotFound) => return Ok(None),
-        Err(error) => return Err(error),
+    let (package, state) = match grant.state_if_any(at).await? {
+        Some((package, state)) => (Some(package), state),
+        None if around.is_empty() => return Ok(None),
+        None => (None, 0),
     };
     let mut hasher = DefaultHasher::new();
     (state, &around).hash(&mut hasher);

@@ -28,4 +28,5 @@ mod uploads;
 mod upstream;
 mod versions;
 mod waivers;
+mod warm;
 mod withdrawing;
