@@ -212,6 +212,11 @@ impl Grant<Read> {
         Self { instant, ..self }
     }
 
+    /// This repository as if it were the only member of a virtual one.
+    pub(crate) fn by_itself(&self) -> Member {
+        Member { grant: self.clone(), readable: true }
+    }
+
     /// A member of this virtual repository, for this caller.
     pub(crate) fn through(&self, seen: &SeenThrough) -> Member {
         let readable = self.call.may(&seen.member, Role::Read);

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use super::shelf::{FORMATS, Shelf, hex, noise, of, remote, site};
 use super::upstream::{Gate, Say, Upstream};
+use crate::engines::both;
 use crate::site::{Site, ensure, program};
 
 /// How the one package of a format is wished for.
@@ -37,7 +38,6 @@ async fn bring(site: &Site, key: &str, items: &Value) -> Result<Answer> {
     site.admin.post(&format!("/v1/repos/{key}/prefetch")).json(&body).send().await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_brought_ahead_is_there_when_the_upstream_is_away() -> Result<()> {
     let site = site().await?;
     for format in FORMATS {
@@ -73,7 +73,6 @@ async fn what_is_brought_ahead_is_there_when_the_upstream_is_away() -> Result<()
 }
 
 /// Rules, lies, what is missing, what makes no sense: each said for its item alone.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_come_is_said_of_each() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let bytes = noise(1, 3000);
@@ -124,7 +123,6 @@ async fn what_cannot_come_is_said_of_each() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_takes_long_is_on_its_way_and_comes() -> Result<()> {
     let (site, upstream, gate) = (site().await?, Upstream::start().await?, Gate::new());
     let bytes = noise(1, 3000);
@@ -152,7 +150,6 @@ fn lockfile(upstream: &Upstream, bytes: &[u8]) -> String {
     .to_string()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mirror_brings_what_a_lockfile_names_and_compares_it() -> Result<()> {
     let (site, upstream, bytes) = (site().await?, Upstream::start().await?, noise(1, 3000));
     let shelf = Shelf::stocked(&site, &upstream, "npm", json!({}), &bytes).await?;
@@ -189,4 +186,11 @@ async fn mirror_brings_what_a_lockfile_names_and_compares_it() -> Result<()> {
     site.repository("libs", json!({})).await?;
     let local = program(&site.server, site.admin.token(), &["mirror", "libs", "--path", "x"])?;
     ensure(local.status.code() == Some(1) && text(&local).contains("libs is local"), text(&local))
+}
+
+both! {
+    what_is_brought_ahead_is_there_when_the_upstream_is_away;
+    what_cannot_come_is_said_of_each;
+    what_takes_long_is_on_its_way_and_comes;
+    mirror_brings_what_a_lockfile_names_and_compares_it;
 }

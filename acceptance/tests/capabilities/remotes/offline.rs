@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::shelf::{FORMATS, INDEXED, Shelf, noise, of, remote, site};
 use super::upstream::{Say, Upstream};
+use crate::engines::both;
 use crate::site::{Site, ensure, program};
 
 async fn set(site: &Site, shelf: &Shelf, upstream: Value) -> Result<()> {
@@ -12,7 +13,6 @@ async fn set(site: &Site, shelf: &Shelf, upstream: Value) -> Result<()> {
     site.admin.patch(&format!("/v1/repos/{}", shelf.key())).json(&change).send().await?.expect(&[200]).map(drop)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn offline_what_is_known_is_served_and_nobody_is_asked() -> Result<()> {
     let site = site().await?;
     for format in FORMATS {
@@ -56,7 +56,6 @@ async fn checked(site: &Site, key: &str, format: &str, url: &str, upstream: Valu
     problem(site, key).await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_says_what_is_wrong_with_an_upstream() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     // Our own server speaks no TLS.
@@ -111,4 +110,9 @@ async fn a_check_says_what_is_wrong_with_an_upstream() -> Result<()> {
         ensure(done.status.code() == Some(code), format!("{key}: {done:?}"))?;
     }
     Ok(())
+}
+
+both! {
+    offline_what_is_known_is_served_and_nobody_is_asked;
+    a_check_says_what_is_wrong_with_an_upstream;
 }

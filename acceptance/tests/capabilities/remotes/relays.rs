@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::shelf::{Shelf, noise, of, remote, site};
 use super::upstream::{Gate, Say, Upstream};
+use crate::engines::both;
 use crate::site::{Site, ensure};
 
 const PAGE: &str = "<!DOCTYPE html><p>Please sign in</p>";
@@ -23,7 +24,6 @@ async fn claim(site: &Site, key: &str, pattern: &str) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn a_checksum_database_is_passed_on() -> Result<()> {
     let (site, mut upstream) = (site().await?, Upstream::start().await?);
     let settings = json!({"indexSeconds": 0, "missingSeconds": 0});
@@ -87,7 +87,6 @@ async fn a_checksum_database_is_passed_on() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn keys_and_statements_of_packages_are_passed_on() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let shelf = Shelf::stocked(&site, &upstream, "npm", json!({}), &noise(2, 3000)).await?;
@@ -137,4 +136,9 @@ async fn keys_and_statements_of_packages_are_passed_on() -> Result<()> {
     site.admin.get("/repository/all/-/npm/v1/attestations/ntool@1.0.0").send().await?.expect(&[404])?;
     ensure(upstream.total() == before, "a claimed name is nobody else's")?;
     Ok(())
+}
+
+both! {
+    a_checksum_database_is_passed_on;
+    keys_and_statements_of_packages_are_passed_on;
 }

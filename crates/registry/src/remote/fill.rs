@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use formats::{Ask, Dated, NewFile as Announced};
-use model::{Code, EntryPath, RepoId, Sha256Digest, Timestamp};
+use model::{Code, EntryPath, Sha256Digest, Timestamp};
 use outbound::{Found as Answer, Question, Reply};
 use store::admission::{self, Room};
 use tokio::sync::{broadcast, watch};
 use tracing::Instrument as _;
 
-use super::Remote;
 use super::again::gone;
 use super::coming::Coming;
 use super::look::{Lately, failed};
@@ -21,6 +20,7 @@ use super::object::Object;
 use super::source::{Declared, Wanted};
 use super::turn::PAUSE;
 use super::verify::{checksum, is_error_page, lies, verify};
+use super::{Remote, Revision};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
@@ -56,8 +56,9 @@ impl Need {
     }
 }
 
-/// What is brought, and for which moment: what must be true of it is told by the answers of then.
-type FillKey = (RepoId, Object, Option<Instant>);
+/// What is brought by the repository as it is set now, and for which moment: what must be true of it is told by the answers
+/// of then.
+type FillKey = (Revision, Object, Option<Instant>);
 /// Files under way.
 pub(crate) type Fills = Arc<Mutex<HashMap<FillKey, Arc<Fill>>>>;
 
@@ -167,7 +168,7 @@ impl Grant<Read> {
             Some(Lately::Missing) => return Err(self.unknown(&object.to_string())),
             None => {}
         }
-        let key = (self.repo_id(), object.clone(), self.instant());
+        let key = (revision, object.clone(), self.instant());
         let mut fills = remotes.fills.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(fill) = fills.get(&key) {
             return Ok((Arc::clone(fill), None));
@@ -336,7 +337,7 @@ impl Fetch {
             self.tell(FillHead { length, sha256 });
         }
         let (mut held, mut came): (Option<Bytes>, u64) = (None, 0);
-        while let Some(piece) = reply.next().await.map_err(|failure| failed(&failure))? {
+        while let Some(piece) = reply.next().await.map_err(|failure| failed(None, &failure))? {
             came += piece.len() as u64;
             room.expect(came)?;
             if let Some(length) = length.filter(|length| came > *length) {
@@ -392,7 +393,7 @@ pub(super) async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
         return Ok(None);
     }
     let question = Question { accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
-    match remote.upstream.ask(question).await.map_err(|failure| failed(&failure))? {
+    match remote.upstream.ask(question).await.map_err(|failure| failed(Some(&remote.upstream), &failure))? {
         Reply::Found(found) => Ok(Some(*found)),
         Reply::Missing => Ok(None),
         Reply::Unchanged => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),

@@ -28,6 +28,7 @@ mod then;
 mod turn;
 mod verify;
 mod witness;
+mod youngest;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,7 @@ pub(crate) use known::Which;
 pub use prefetch::{Brought, BroughtFile, State, Wish};
 pub use tags::Aged;
 pub(crate) use witness::Witness;
+pub(crate) use youngest::Youngest;
 
 use crate::authorize::Grant;
 use crate::error::{Error, Result};
@@ -109,7 +111,7 @@ pub(crate) struct Remotes {
     sifted: Cache<SiftKey, Arc<Sifted>, Rows>,
     times: Cache<(Revision, PackageAt, Box<str>), Timestamp>,
     looks: Flights<LookKey, Option<Arc<Seen>>>,
-    relays: Flights<(RepoId, String), Arc<Shown>>,
+    relays: Flights<(Revision, String), Arc<Shown>>,
     fills: Fills,
     /// Files that are brought before anybody asks for them, at once.
     ahead: Arc<Semaphore>,

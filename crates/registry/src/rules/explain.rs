@@ -109,7 +109,7 @@ impl Grant<Read> {
             Question::Path(path) => format_of(self.repo())?.package_of(&formats::Operation::Fetch(path.clone())),
         };
         let mut kept_out = None;
-        for member in members.answering(|_| at.as_ref()).await?.into_iter().filter(|member| member.is_remote()) {
+        for member in members.answering(|_| at.clone()).await?.into_iter().filter(|member| member.is_remote()) {
             let Some(grant) = member.grant() else { continue };
             let said = grant.explain(question.clone()).await?;
             if said.verdict == "allow" {
@@ -233,7 +233,7 @@ impl Grant<Read> {
         let subject = Subject { name, version, path, published_at: case.published_at };
         let decides = match verdict {
             Verdict::Allow { rule, .. } => *rule,
-            Verdict::Deny(denial) => Some(denial.rule),
+            Verdict::Deny(denial) => denial.rule,
         };
         let each = rules.each(&subject, now).enumerate();
         let judged = |(place, (rule, says)): (usize, (&Rule, Option<Verdict>))| Judged {

@@ -25,7 +25,7 @@ pub(crate) struct Shape {
     /// Local and remote ones, in the order in which they are asked. Each once.
     pub(super) members: Vec<SeenThrough>,
     /// The rules that claim names: of this repository, of virtual ones in it, and of hosted members.
-    pub(super) claims: Vec<Arc<Rules>>,
+    pub(super) claims: Arc<[Arc<Rules>]>,
     pub(super) settings: VirtualSettings,
     pub(super) merging: Merging,
 }
@@ -48,7 +48,7 @@ impl Grant<Read> {
         if settings.hosted_first {
             members.sort_by_key(|member| member.kind() == RepoKind::Remote);
         }
-        Ok(Shape { members, claims, settings, merging })
+        Ok(Shape { members, claims: claims.into(), settings, merging })
     }
 
     /// Members of members stand where the one stands that they are in. With the rules that claim names.

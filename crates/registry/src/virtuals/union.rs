@@ -25,10 +25,10 @@ enum Part<'m> {
 impl Grant<Read> {
     /// The index of a package, put together from all readable members that may answer for it. 404 where none has any of
     /// it.
-    pub async fn index_of_members<'p>(
+    pub async fn index_of_members(
         &self,
         members: &Members,
-        at: impl Fn(&Member) -> Option<&'p PackageAt>,
+        at: impl Fn(&Member) -> Option<PackageAt>,
         view: View,
         wanted: Wanting<'_>,
         site: &Site<'_>,
@@ -36,7 +36,7 @@ impl Grant<Read> {
         let (mut parts, mut states, mut name, mut denied) = (Vec::new(), Vec::new(), None, None);
         for member in members.answering(&at).await? {
             let (Some(grant), Some(at)) = (member.grant(), at(member)) else { continue };
-            match part(grant, at, view, wanted).await {
+            match part(grant, &at, view, wanted).await {
                 Ok(Some((part, state))) => {
                     states.push((grant.repo_id(), state));
                     parts.push(part);
@@ -60,7 +60,7 @@ impl Grant<Read> {
             only: wanted.word().unwrap_or_default().into(),
             base: site.base.into(),
         };
-        let make = self.put_together(at, parts, &states, view, wanted, site);
+        let make = self.put_together(&at, parts, &states, view, wanted, site);
         if self.instant().is_some() {
             return Box::pin(make).await;
         }

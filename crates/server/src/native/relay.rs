@@ -55,7 +55,7 @@ async fn of_members(
     ours: Option<&PackageAt>,
 ) -> Result<Option<Arc<Shown>>, Problem> {
     let members = readable.members().await?;
-    let of = |member: &Member| ours.filter(|_| !member.is_remote()).or(relay.package.as_ref());
+    let of = |member: &Member| ours.filter(|_| !member.is_remote()).or(relay.package.as_ref()).cloned();
     let asked = match &relay.package {
         Some(_) => Vec::from_iter(members.owner(of).await?),
         None => members.all.iter().collect(),

@@ -128,8 +128,8 @@ impl Request<'_> {
         }
     }
 
-    fn package(&self, member: &Member) -> Option<&PackageAt> {
-        self.meant(member).ok()?.package.as_ref()
+    fn package(&self, member: &Member) -> Option<PackageAt> {
+        self.meant(member).ok()?.package.clone()
     }
 
     async fn read_of(&self, member: &Member, place: &Place) -> Result<Response, Problem> {

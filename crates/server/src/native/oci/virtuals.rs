@@ -21,7 +21,7 @@ const DEEP: u32 = 4;
 pub(super) async fn owner(readable: &Grant<Read>, at: &ImageAt) -> Result<Option<Grant<Read>>, registry::Error> {
     let package = PackageAt::named(at.name.as_str());
     let members = readable.members().await?;
-    let owner = members.owner(|_| Some(&package)).await?;
+    let owner = members.owner(|_| Some(package.clone())).await?;
     Ok(owner.and_then(Member::grant).cloned())
 }
 
