@@ -17,7 +17,7 @@ use crate::operation::PackageAt;
 use crate::say::Answer;
 
 /// One body, being taken in.
-pub trait Intake: Send + std::fmt::Debug {
+pub trait Intake: Send + Sync + std::fmt::Debug {
     /// Takes the next bytes of the body. What belongs to a file goes to `out`. After an error the body
     /// is not read on.
     fn push(&mut self, bytes: Bytes, out: &mut Vec<Piece>) -> Result<(), Refusal>;

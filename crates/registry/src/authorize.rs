@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::identity::Caller;
 use crate::instant::Instant;
 use crate::registry::{Moment, Registry, Settings};
+use crate::repositories::{KnownRepository, RepoSettings};
 
 /// What a grant allows on a repository.
 pub trait Access: Send + Sync + 'static {
@@ -63,7 +64,7 @@ accesses! {
 #[derive(Clone, Debug)]
 pub struct Grant<A> {
     call: Call,
-    repo: Arc<Repository>,
+    repo: Arc<KnownRepository>,
     /// As of when it is read; only grants to read have one.
     instant: Option<Instant>,
     access: PhantomData<A>,
@@ -159,6 +160,11 @@ impl<A> Grant<A> {
         &self.repo
     }
 
+    /// Its settings; read once for as long as the configuration stands still.
+    pub fn repo_settings(&self) -> Result<&RepoSettings> {
+        self.repo.settings()
+    }
+
     /// The call that it belongs to.
     pub fn call(&self) -> &Call {
         &self.call
@@ -211,13 +217,33 @@ impl Grant<Read> {
         Member { grant: self.clone(), readable: true }
     }
 
-    /// A member of this virtual repository, seen through it: what it shows may be kept by everybody only where both may
-    /// be read by everybody.
-    pub(crate) fn through(&self, member: &Repository) -> Member {
-        let readable = self.call.may(member, Role::Read);
-        let anonymous_read = self.repo.anonymous_read && member.anonymous_read;
-        let repo = Arc::new(Repository { anonymous_read, ..member.clone() });
+    /// A member of this virtual repository, for this caller.
+    pub(crate) fn through(&self, seen: &SeenThrough) -> Member {
+        let readable = self.call.may(&seen.member, Role::Read);
+        let repo = Arc::clone(&seen.shown);
         Member { grant: Grant { call: self.call.clone(), repo, instant: self.instant, access: PhantomData }, readable }
+    }
+}
+
+/// A member of a virtual repository as it is seen through that: what it shows may be kept by everybody only where both
+/// may be read by everybody.
+pub(crate) struct SeenThrough {
+    member: Arc<KnownRepository>,
+    shown: Arc<KnownRepository>,
+}
+
+impl SeenThrough {
+    pub(crate) fn of(whole: &Repository, member: &Arc<KnownRepository>) -> Self {
+        let anonymous_read = whole.anonymous_read && member.anonymous_read;
+        let shown = match anonymous_read == member.anonymous_read {
+            true => Arc::clone(member),
+            false => Arc::new(KnownRepository::new(Repository { anonymous_read, ..Repository::clone(member) })),
+        };
+        Self { member: Arc::clone(member), shown }
+    }
+
+    pub(crate) fn kind(&self) -> RepoKind {
+        self.member.kind
     }
 }
 

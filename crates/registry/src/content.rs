@@ -96,9 +96,8 @@ impl Content {
                 Source::Stored(id, reader) => match reader.next_block().await {
                     Ok(piece) => piece,
                     Err(error) => {
-                        self.tried.push(*id);
-                        self.trouble = report(&self.registry, self.digest, *id, error).await.err();
-                        self.advance().await?;
+                        let id = *id;
+                        Box::pin(self.turn_from(id, error)).await?;
                         continue;
                     }
                 },
@@ -110,6 +109,13 @@ impl Content {
         }
     }
 
+    /// Leaves a copy that cannot be read for the next one.
+    async fn turn_from(&mut self, id: CopyId, error: blobs::Error) -> Result<()> {
+        self.tried.push(id);
+        self.trouble = report(&self.registry, self.digest, id, error).await.err();
+        self.advance().await
+    }
+
     /// Turns to the next copy that can be opened.
     async fn advance(&mut self) -> Result<()> {
         loop {
@@ -119,7 +125,7 @@ impl Content {
             if let Some(trouble) = self.trouble.take() {
                 return Err(trouble);
             }
-            let (newer, is_removed) = newer(&self.registry, self.digest, self.size, &self.tried).await?;
+            let (newer, is_removed) = Box::pin(newer(&self.registry, self.digest, self.size, &self.tried)).await?;
             match self.again.take_if(|_| newer.is_empty()) {
                 Some(again) => again.bring(self.digest).await?,
                 None if !newer.is_empty() => self.others = newer.into_iter(),
@@ -139,7 +145,7 @@ impl Content {
                 }
                 Err(error) => {
                     self.tried.push(copy.id);
-                    let trouble = report(&self.registry, self.digest, copy.id, error).await;
+                    let trouble = Box::pin(report(&self.registry, self.digest, copy.id, error)).await;
                     self.trouble = trouble.err().or(self.trouble.take());
                 }
             }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use blobs::Blobs;
 use model::{Ambient, Network, RepoId, RepoKey, Scope, Secret, Sha256Digest, TenantId, Timestamp, TokenId};
 use store::admission::Limits;
-use store::repositories::Repository;
 use store::{Stamp, Store};
 
 use crate::error::{Error, Result};
@@ -18,15 +17,19 @@ use crate::notes::Notes;
 use crate::packaging::{Documents, Pointers};
 use crate::remembered::Remembered;
 use crate::remote::Remotes;
+use crate::repositories::KnownRepository;
 use crate::rules;
 use crate::seal::Seal;
 use crate::shares::Shares;
 use crate::tokens::Minted;
 use crate::uploads::OpenFiles;
 use crate::uses::Uses;
+use crate::virtuals::Shapes;
 
 /// Repositories remembered at most.
 const REPOSITORIES: usize = 10_000;
+/// Virtual ones that are remembered taken apart, at most.
+const VIRTUALS: usize = 1000;
 /// Tokens for a while remembered at most.
 const FOR_A_WHILE: usize = 10_000;
 
@@ -105,7 +108,8 @@ pub(crate) struct Inner {
     pub(crate) open_files: Arc<OpenFiles>,
     pub(crate) remotes: Remotes,
     pub(crate) rules: rules::Known,
-    pub(crate) repositories: Remembered<RepoKey, Repository>,
+    pub(crate) repositories: Remembered<RepoKey, KnownRepository>,
+    pub(crate) shapes: Shapes,
     /// Tokens that clients were given to go on with.
     pub(crate) for_a_while: Remembered<(TokenId, Vec<Scope>), Minted>,
 }
@@ -133,7 +137,7 @@ impl Registry {
         let documents = Documents::new(settings.entry_cache);
         let remotes = Remotes::new(settings.entry_cache);
         let identities = identities();
-        let repositories = Remembered::new(REPOSITORIES);
+        let (repositories, shapes) = (Remembered::new(REPOSITORIES), Remembered::new(VIRTUALS));
         let (notes, uses, reads) = (Notes::default(), Uses::of_tokens(), Uses::of_files());
         let recognised = Recognised::default();
         let inner = Inner {
@@ -159,6 +163,7 @@ impl Registry {
             remotes,
             rules: quick_cache::sync::Cache::new(1000),
             repositories,
+            shapes,
             for_a_while: Remembered::new(FOR_A_WHILE),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -214,14 +219,14 @@ impl Registry {
     }
 
     /// The living repository with this key as of `moment`.
-    pub(crate) async fn repository(&self, moment: Moment, key: &RepoKey) -> Result<Option<Arc<Repository>>> {
+    pub(crate) async fn repository(&self, moment: Moment, key: &RepoKey) -> Result<Option<Arc<KnownRepository>>> {
         if let Some(found) = self.inner.repositories.get(moment.config, key) {
             return Ok(Some(found));
         }
         let tenant = self.inner.tenant;
         let found =
             self.inner.store.read(async |session| store::repositories::by_key(session, tenant, key).await).await?;
-        let Some(found) = found.map(Arc::new) else { return Ok(None) };
+        let Some(found) = found.map(KnownRepository::new).map(Arc::new) else { return Ok(None) };
         self.inner.repositories.put(moment.config, key.clone(), Arc::clone(&found));
         Ok(Some(found))
     }

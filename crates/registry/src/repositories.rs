@@ -1,5 +1,8 @@
 //! Repositories: making, listing, changing, retiring; who holds which role on them.
 
+use std::ops::Deref;
+use std::sync::OnceLock;
+
 use formats::Format;
 use model::state::RepoKind;
 use model::{Code, RefName, RefPattern, RepoKey, Role, Subject};
@@ -45,6 +48,37 @@ pub struct RepoSettings {
     /// How a virtual repository puts its members together.
     #[serde(rename = "virtual", skip_serializing_if = "Option::is_none")]
     pub virtual_: Option<VirtualSettings>,
+}
+
+/// A repository as it is remembered: what is in its row is read once.
+#[derive(Debug)]
+pub(crate) struct KnownRepository {
+    row: Repository,
+    settings: OnceLock<RepoSettings>,
+}
+
+impl KnownRepository {
+    pub(crate) fn new(row: Repository) -> Self {
+        Self { row, settings: OnceLock::new() }
+    }
+
+    pub(crate) fn settings(&self) -> Result<&RepoSettings> {
+        match self.settings.get() {
+            Some(settings) => Ok(settings),
+            None => {
+                let read = RepoSettings::of(&self.row)?;
+                Ok(self.settings.get_or_init(|| read))
+            }
+        }
+    }
+}
+
+impl Deref for KnownRepository {
+    type Target = Repository;
+
+    fn deref(&self) -> &Repository {
+        &self.row
+    }
 }
 
 impl RepoSettings {

@@ -99,7 +99,8 @@ impl Store {
                 let mut session = Session::lite();
                 lite::read(*number, path, look(&mut session))
             }
-            Backend::Pg(pg) => pg.read(look).await,
+            // What waits for a connection is long, and would be part of everybody who reads.
+            Backend::Pg(pg) => Box::pin(pg.read(look)).await,
         }
     }
 
@@ -113,7 +114,7 @@ impl Store {
                 let mut session = Session::lite();
                 lite::read(*number, path, look(&mut session))
             }
-            Backend::Pg(pg) => pg.snapshot(look).await,
+            Backend::Pg(pg) => Box::pin(pg.snapshot(look)).await,
         }
     }
 
@@ -129,7 +130,7 @@ impl Store {
                 answer.await.map_err(|_| Error::Unknown)?
             }
             Backend::Pg(pg) => {
-                let (out, touched) = pg.write(&write).await?;
+                let (out, touched) = Box::pin(pg.write(&write)).await?;
                 if touched.work {
                     self.inner.work.notify_waiters();
                 }

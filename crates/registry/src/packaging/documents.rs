@@ -120,6 +120,16 @@ pub(crate) struct DocumentKey {
     pub(crate) base: Box<str>,
 }
 
+/// A name in a repository, borrowed: what is remembered of it is found without a copy.
+#[derive(Hash)]
+pub(super) struct Named<'a>(pub(super) RepoId, pub(super) &'a PackageAt);
+
+impl quick_cache::Equivalent<(RepoId, PackageAt)> for Named<'_> {
+    fn equivalent(&self, key: &(RepoId, PackageAt)) -> bool {
+        self.0 == key.0 && *self.1 == key.1
+    }
+}
+
 /// What a document tells of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Of {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use formats::{Around, FileFacts, Format, Head, PackageAt, Site, VersionFacts, VersionHead, View, Wanting};
 use model::state::{MarkKind, RepoKind};
 use model::{Code, PackageId, Timestamp, VersionId};
-use store::{Fresh, facts};
+use store::{Fresh, Stamp, facts};
 
-use super::documents::{DocumentKey, FragmentKey, Of, RefsAround, Shown};
+use super::documents::{DocumentKey, FragmentKey, Named, Of, RefsAround, Shown};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::versions::format_of;
@@ -87,25 +87,37 @@ impl Grant<Read> {
 
     /// The package and what its documents must be as young as.
     pub(crate) async fn state(&self, at: &PackageAt) -> Result<(PackageId, u64)> {
+        self.state_if_any(at).await?.ok_or_else(|| Error::not_found(&at.name))
+    }
+
+    /// The same; `None`: there is no such package.
+    pub(crate) async fn state_if_any(&self, at: &PackageAt) -> Result<Option<(PackageId, u64)>> {
+        let documents = &self.registry().inner.documents;
+        let Some(fresh) = self.store().fresh() else { return self.state_read(at, None).await };
+        let named = Named(self.repo_id(), at);
+        if let Some(package) = documents.ids.get(&named) {
+            return Ok(Some((package, fresh.package(package).number())));
+        }
+        let lists = fresh.lists();
+        match documents.absent.get(&named) == Some(lists) {
+            true => Ok(None),
+            false => self.state_read(at, Some(lists)).await,
+        }
+    }
+
+    async fn state_read(&self, at: &PackageAt, lists: Option<Stamp>) -> Result<Option<(PackageId, u64)>> {
         let (repo, documents) = (self.repo_id(), &self.registry().inner.documents);
         let known = (repo, at.clone());
-        if let (Some(fresh), Some(package)) = (self.store().fresh(), documents.ids.get(&known)) {
-            return Ok((package, fresh.package(package).number()));
-        }
-        let lists = self.store().fresh().map(Fresh::lists);
-        if lists.is_some() && documents.absent.get(&known) == lists {
-            return Err(Error::not_found(&at.name));
-        }
         let look =
             async |session: &mut store::Session<'_>| facts::generation(session, repo, &at.namespace, &at.name).await;
         let Some(found) = self.store().read(look).await? else {
             lists.into_iter().for_each(|lists| documents.absent.insert(known.clone(), lists));
-            return Err(Error::not_found(&at.name));
+            return Ok(None);
         };
         documents.ids.insert(known, found.package);
         // Embedded, the stamp is read before the facts that the document is made of.
         let state = self.store().fresh().map_or(found.number, |fresh: &Fresh| fresh.package(found.package).number());
-        Ok((found.package, state))
+        Ok(Some((found.package, state)))
     }
 
     /// What an index tells of other packages.

@@ -36,7 +36,7 @@ pub(super) fn render(
 pub(super) fn shown(known: &Known, overlay: &Overlay) -> Known {
     let mut known = known.clone();
     let out = &overlay.kept_out;
-    let is_out = |version: &str| overlay.withdrawn.contains(version) || out.versions.contains(version);
+    let is_out = |version: &str| overlay.here.withdrawn.contains(version) || out.versions.contains(version);
     known.versions.retain(|version| !is_out(version.version.as_str()));
     known.refs.retain(|(_, version)| !is_out(version));
     if !out.files.is_empty() {
@@ -44,7 +44,7 @@ pub(super) fn shown(known: &Known, overlay: &Overlay) -> Known {
         files.for_each(|files| files.retain(|file| !out.files.contains(file.location.as_str())));
     }
     for file in known.versions.iter_mut().flat_map(|version| &mut version.files) {
-        if let Some(ours) = overlay.changed.get(file.location.as_str()) {
+        if let Some(ours) = overlay.here.changed.get(file.location.as_str()) {
             (file.sha256, file.size) = (Some(ours.digest), Some(ours.size));
             file.attributes.clone_from(&ours.attributes);
         }

@@ -101,11 +101,19 @@ async fn landed<T: Clone>(mut from: watch::Receiver<Option<Result<T>>>) -> Resul
 impl Grant<Read> {
     /// What is at `path`: here, or on its way from the upstream of a remote repository.
     pub async fn reach(&self, path: &EntryPath, need: Need) -> Result<Reached> {
-        self.reach_object(Object::File(path.clone()), need).await
+        match self.find(path).await {
+            Ok(found) if !need.comes_again(&found) => Ok(Reached::Here(found)),
+            found => Box::pin(self.reach_from(found, Object::File(path.clone()), need)).await,
+        }
     }
 
     pub(super) async fn reach_object(&self, object: Object, need: Need) -> Result<Reached> {
-        match self.find_object(&object).await {
+        self.reach_from(self.find_object(&object).await, object, need).await
+    }
+
+    /// What was found here, or what is at the upstream.
+    async fn reach_from(&self, found: Result<Found>, object: Object, need: Need) -> Result<Reached> {
+        match found {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {
                 if let Object::File(path) = &object {
                     self.expect_path_admitted(path).await?;

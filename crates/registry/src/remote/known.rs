@@ -10,7 +10,7 @@ use store::observations::{Alarm, Observation};
 use uuid::Uuid;
 
 use super::look::{Heard, Lately};
-use super::overlay::Overlay;
+use super::overlay::Here;
 use super::turn::PAUSE;
 use super::{Remote, Revision};
 use crate::authorize::{Grant, Read};
@@ -84,18 +84,32 @@ struct Body {
 
 impl Grant<Read> {
     /// What the upstream tells of a package. `None`: it knows no such package.
-    pub(crate) async fn told(&self, remote: Remote, at: &PackageAt, which: Which) -> Result<Option<Arc<Seen>>> {
-        let which = if remote.format.narrows() { which } else { Which::All };
+    pub(crate) async fn told(&self, remote: Arc<Remote>, at: &PackageAt, which: Which) -> Result<Option<Arc<Seen>>> {
         // As if it had no such thing: it is not asked.
-        if self.is_claimed(at).await? {
-            return Ok(None);
+        match self.is_claimed(at).await? {
+            true => Ok(None),
+            false => self.told_unclaimed(remote, at, which).await,
         }
+    }
+
+    /// The same, of a name that no rule keeps from the upstream.
+    pub(super) async fn told_unclaimed(
+        &self,
+        remote: Arc<Remote>,
+        at: &PackageAt,
+        which: Which,
+    ) -> Result<Option<Arc<Seen>>> {
+        let which = if remote.format.narrows() { which } else { Which::All };
         if let Some(instant) = self.instant() {
             return Box::pin(self.told_then(&remote, at, &which, instant)).await;
         }
         if let Some(seen) = self.believed(&remote, at, &which).await? {
             return Ok(Some(seen));
         }
+        Box::pin(self.asked(remote, at, which)).await
+    }
+
+    async fn asked(&self, remote: Arc<Remote>, at: &PackageAt, which: Which) -> Result<Option<Arc<Seen>>> {
         if remote.is_offline() && !self.knows_any(&remote, at, &which).await? {
             return Ok(None);
         }
@@ -333,8 +347,8 @@ impl Grant<Read> {
         if seen.known.versions.iter().all(|version| version.files.is_empty()) {
             return Ok(());
         }
-        let overlay = Overlay::of(&seen.known, self.kept(at).await?);
-        for (location, ours) in &overlay.changed {
+        let here = Here::of(&seen.known, self.kept(at).await?);
+        for (location, ours) in &here.changed {
             let files = seen.known.versions.iter().flat_map(|version| &version.files);
             let theirs = files.filter(|file| file.location.as_str() == location).find_map(|file| file.sha256);
             let theirs = theirs.map_or_else(|| "other bytes".to_owned(), |digest| format!("sha256:{digest}"));

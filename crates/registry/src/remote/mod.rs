@@ -68,7 +68,7 @@ use flights::Flights;
 use known::{LookKey, ReadKey, Seen, Weight};
 use listed::{Lists, ListsKey};
 use look::{Heard, Lately};
-use overlay::Overlay;
+use overlay::Here;
 use sift::{LastKey, LastSifted, SiftKey, Sifted};
 
 /// Answers and failures remembered at most.
@@ -90,9 +90,9 @@ const FEW: usize = 32;
 #[derive(Clone)]
 struct Rows;
 
-impl Weighter<OverlayKey, Arc<Overlay>> for Rows {
-    fn weight(&self, _: &OverlayKey, overlay: &Arc<Overlay>) -> u64 {
-        10 + overlay.rows()
+impl Weighter<HereKey, Arc<Here>> for Rows {
+    fn weight(&self, _: &HereKey, here: &Arc<Here>) -> u64 {
+        10 + here.rows()
     }
 }
 
@@ -116,16 +116,16 @@ impl Weighter<LastKey, Arc<LastSifted>> for Rows {
 
 /// A repository as it was at one revision.
 type Revision = (RepoId, u64);
-/// An overlay: of which package, over which answers, in which state of what is here.
-type OverlayKey = (RepoId, PackageAt, Arc<[ObservationId]>, u64);
+/// What is here: of which package, beside which answers, in which state.
+type HereKey = (RepoId, PackageAt, Arc<[ObservationId]>, u64);
 
 /// What is remembered of upstreams.
 pub(crate) struct Remotes {
-    upstreams: Cache<Revision, Remote>,
+    upstreams: Cache<Revision, Arc<Remote>>,
     outlooks: Cache<(RepoId, Box<str>), Arc<Observation>>,
     lately: Cache<(Revision, Box<str>), (Timestamp, Lately)>,
     read: Cache<ReadKey, (u64, Arc<Known>), Weight>,
-    overlays: Cache<OverlayKey, Arc<Overlay>, Rows>,
+    here: Cache<HereKey, Arc<Here>, Rows>,
     sifted: Cache<SiftKey, Arc<Sifted>, Rows>,
     lists: Cache<ListsKey, Arc<Lists>, Rows>,
     last_sifted: Cache<LastKey, Arc<LastSifted>, Rows>,
@@ -145,7 +145,7 @@ impl Remotes {
             outlooks: Cache::new(ANSWERS),
             lately: Cache::new(ANSWERS),
             read: Cache::with_weighter(100, bytes, Weight),
-            overlays: Cache::with_weighter(FEW, ROWS, Rows),
+            here: Cache::with_weighter(FEW, ROWS, Rows),
             sifted: Cache::with_weighter(FEW, ROWS, Rows),
             lists: Cache::with_weighter(FEW, ROWS, Rows),
             last_sifted: Cache::with_weighter(FEW, ROWS, Rows),
@@ -173,8 +173,8 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    fn asked_since(&self, since: Timestamp) -> Self {
-        Self { since: since.max(self.since), ..self.clone() }
+    fn asked_since(&self, since: Timestamp) -> Arc<Self> {
+        Arc::new(Self { since: since.max(self.since), ..self.clone() })
     }
 
     fn with_longest(&self, longest: u64) -> Self {
@@ -239,14 +239,14 @@ impl<A> Grant<A> {
         Act { actor: "system".to_owned(), ..self.act() }
     }
 
-    pub(crate) fn remote(&self) -> Result<Remote> {
+    pub(crate) fn remote(&self) -> Result<Arc<Remote>> {
         self.registry().remote(self.repo())
     }
 }
 
 impl Registry {
     /// How the upstream of a remote repository is asked.
-    pub(crate) fn remote(&self, repo: &Repository) -> Result<Remote> {
+    pub(crate) fn remote(&self, repo: &Repository) -> Result<Arc<Remote>> {
         let upstreams = &self.inner.remotes.upstreams;
         upstreams.get_or_insert_with(&(repo.id, repo.revision), || {
             let of = self.upstream_of(repo)?;
@@ -255,7 +255,7 @@ impl Registry {
             let upstream = client::of(self, &of, format)?;
             let (settings, longest) = (Arc::new(of.settings), self.settings().max_upload);
             let changed_at = repo.updated_at;
-            Ok(Remote { upstream, format, settings, longest, changed_at, since: changed_at })
+            Ok(Arc::new(Remote { upstream, format, settings, longest, changed_at, since: changed_at }))
         })
     }
 }

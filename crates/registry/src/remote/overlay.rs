@@ -12,15 +12,23 @@ use super::sift::KeptOut;
 use crate::authorize::{Grant, Read};
 use crate::error::Result;
 
+/// What lies over that which the upstream tells.
+#[derive(Clone, Debug)]
+pub(super) struct Overlay {
+    pub(super) here: Arc<Here>,
+    /// What the rules keep out.
+    pub(super) kept_out: Arc<KeptOut>,
+}
+
 /// Where what is here differs from what the upstream tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Overlay {
+pub(super) struct Here {
     /// Versions that are not shown.
     pub(super) withdrawn: BTreeSet<String>,
     /// Files whose bytes are others there by now, by their location: ours stay.
     pub(super) changed: BTreeMap<String, Ours>,
-    /// What the rules keep out.
-    pub(super) kept_out: Arc<KeptOut>,
+    /// A number that is another one for other versions and files.
+    state: u64,
 }
 
 /// What we have of a file.
@@ -42,33 +50,44 @@ impl Ours {
 }
 
 impl Overlay {
+    /// A number that is another one for another overlay. It is counted when its parts are made, not when they are used.
+    pub(super) fn state(&self) -> u64 {
+        self.here.state ^ self.kept_out.state().rotate_left(32)
+    }
+}
+
+/// A number that stands for what is in it; 0 for nothing.
+pub(super) fn number(of: &(impl Hash + Default + PartialEq)) -> u64 {
+    if *of == Default::default() {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Here {
     pub(super) fn of(known: &Known, kept: Vec<Kept>) -> Self {
-        let mut overlay = Self::default();
+        let mut found = Self::default();
         let mut here: BTreeMap<String, Ours> = BTreeMap::new();
         for file in kept {
             if !file.shown {
-                overlay.withdrawn.insert(file.version);
+                found.withdrawn.insert(file.version);
             } else if let (Some(location), Some(digest), Some(size)) = (file.location, file.digest, file.size) {
                 here.insert(location, Ours { digest, size, attributes: file.attributes });
             }
         }
         for file in known.versions.iter().flat_map(|version| &version.files) {
             let ours = here.remove_entry(file.location.as_str());
-            overlay.changed.extend(ours.filter(|(_, ours)| ours.differs(file)));
+            found.changed.extend(ours.filter(|(_, ours)| ours.differs(file)));
         }
-        overlay
+        found.state = number(&found);
+        found
     }
 
     /// How many versions and files it holds.
     pub(super) fn rows(&self) -> u64 {
         (self.withdrawn.len() + self.changed.len()) as u64
-    }
-
-    /// A number that is another one for another overlay.
-    pub(super) fn state(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.hash(&mut hasher);
-        hasher.finish()
     }
 }
 
@@ -123,15 +142,15 @@ mod tests {
     fn only_what_differs_counts() {
         let known = known(&[("same", Some(1)), ("other", Some(2)), ("untold", None), ("new", Some(3))]);
         let here = vec![kept("1.0", true, "same", 1), kept("1.0", true, "other", 9), kept("1.0", true, "untold", 8)];
-        let overlay = Overlay::of(&known, here.clone());
+        let overlay = Here::of(&known, here.clone());
         assert_eq!(overlay.changed.keys().collect::<Vec<_>>(), ["other"]);
         assert!(overlay.withdrawn.is_empty());
         let more = [here, vec![kept("0.9", false, "old", 1), kept("2.0", true, "elsewhere", 4)]].concat();
-        let with_more = Overlay::of(&known, more);
+        let with_more = Here::of(&known, more);
         assert_eq!(with_more.withdrawn.iter().collect::<Vec<_>>(), ["0.9"]);
         assert_eq!(with_more.changed, overlay.changed);
-        assert_ne!(with_more.state(), overlay.state());
-        assert_eq!(Overlay::of(&known, Vec::new()), Overlay::default());
+        assert_ne!(with_more.state, overlay.state);
+        assert_eq!(Here::of(&known, Vec::new()), Here::default());
     }
 
     #[test]
@@ -143,7 +162,7 @@ mod tests {
             let attributes = Some(serde_json::Value::Object(attributes).to_string());
             vec![Kept { attributes, ..kept("1.0", true, "file", 1) }]
         };
-        assert_eq!(Overlay::of(&told, here(1)), Overlay::default());
-        assert_eq!(Overlay::of(&told, here(2)).changed.len(), 1);
+        assert_eq!(Here::of(&told, here(1)), Here::default());
+        assert_eq!(Here::of(&told, here(2)).changed.len(), 1);
     }
 }

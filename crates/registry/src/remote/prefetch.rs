@@ -197,7 +197,7 @@ impl Grant<Read> {
         wished: Option<&str>,
     ) -> Result<Vec<KnownVersion>> {
         let remote = self.remote()?;
-        let seen = self.told(remote.clone(), at, Which::All).await?;
+        let seen = self.told(Arc::clone(&remote), at, Which::All).await?;
         if let Some(wished) = wished.filter(|wished| *wished != EVERY) {
             if let Some(found) = seen.and_then(|seen| self.named(&seen, wished)) {
                 return Ok(vec![found]);
@@ -214,7 +214,7 @@ impl Grant<Read> {
             return found.map(|found| vec![found]).ok_or_else(|| self.unknown(&format!("{name} {wished}")));
         }
         let seen = seen.ok_or_else(|| self.unknown(name.as_str()))?;
-        let left = shown(&seen.known, &*self.overlay(at, &seen).await?);
+        let left = shown(&seen.known, &self.overlay(at, &seen).await?);
         if left.versions.is_empty() {
             return Err(Error::refuse(Code::PolicyDenied, format!("no version of {name} may come in")));
         }

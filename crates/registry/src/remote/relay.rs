@@ -26,7 +26,7 @@ impl Grant<Read> {
             return match shown {
                 Err(error) => {
                     self.bring_answers(
-                        &self.remote()?,
+                        &*self.remote()?,
                         std::slice::from_ref(&relay.ask),
                         &[Some(known.clone())],
                         error,
@@ -68,7 +68,7 @@ impl Grant<Read> {
         };
         let heard = match self.passed_on_before(relay).await {
             Ok(Some(shown)) => Ok(shown),
-            Ok(None) => self.hear_and_keep(&self.remote()?, relay).await,
+            Ok(None) => self.hear_and_keep(&*self.remote()?, relay).await,
             Err(error) => Err(error),
         };
         turn.end().await;

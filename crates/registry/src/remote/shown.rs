@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use formats::{PackageAt, Site, View, Wanting};
-use model::Code;
 
 use super::facts::render;
 use super::known::{Seen, Which};
-use super::overlay::Overlay;
+use super::overlay::{Here, Overlay};
+use super::sift::Sifted;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::packaging::{DocumentKey, Of, Shown};
@@ -16,6 +16,12 @@ use crate::versions::format_of;
 
 /// Documents of more versions than this are made off the async workers.
 const AT_ONCE: usize = 50;
+
+/// What the upstream tells, and what of it the rules keep out; `None`: there are no rules.
+pub(crate) struct Admitted {
+    pub(super) seen: Arc<Seen>,
+    sifted: Option<Arc<Sifted>>,
+}
 
 impl Grant<Read> {
     /// The index of a package of an upstream, or what is said of one version.
@@ -30,8 +36,8 @@ impl Grant<Read> {
             let word = wanted.word().map(|word| format!(" {word}")).unwrap_or_default();
             self.unknown(&format!("{}{word}", at.name))
         };
-        let seen = self.admitted(at, wanted).await?.ok_or_else(nothing)?;
-        let overlay = self.overlay(at, &seen).await?;
+        let admitted = self.admitted(at, wanted).await?.ok_or_else(nothing)?;
+        let (seen, overlay) = (&admitted.seen, self.overlay_of(at, &admitted).await?);
         let key = DocumentKey {
             of: Of::Observed(self.repo_id(), at.clone(), Arc::clone(&seen.answers)),
             state: overlay.state(),
@@ -40,10 +46,10 @@ impl Grant<Read> {
             base: site.base.into(),
         };
         let make = async {
-            if let Some(made) = self.make(at, view, wanted, site, &seen, &overlay).await? {
+            if let Some(made) = self.make(at, view, wanted, site, seen, &overlay).await? {
                 return Ok(Arc::new(made));
             }
-            self.expect_pointed(at, wanted, &seen).await?;
+            self.expect_pointed(at, wanted, &admitted)?;
             Err(nothing())
         };
         if self.instant().is_some() {
@@ -57,18 +63,21 @@ impl Grant<Read> {
     }
 
     /// What the upstream tells. Refuses where the rules keep out all of it, before it is asked where that is certain.
-    pub(crate) async fn admitted(&self, at: &PackageAt, wanted: Wanting<'_>) -> Result<Option<Arc<Seen>>> {
+    pub(crate) async fn admitted(&self, at: &PackageAt, wanted: Wanting<'_>) -> Result<Option<Admitted>> {
         self.expect_name_admitted(at, None).await?;
         let which = Which::of(wanted);
-        let Some(seen) = self.told(self.remote()?, at, which.clone()).await? else { return Ok(None) };
+        let seen = self.told_unclaimed(self.remote()?, at, which.clone()).await?;
+        let Some(seen) = seen else { return Ok(None) };
         let seen = self.dated(at, &which, seen).await?;
-        self.expect_left(at, wanted, &seen).await?;
-        Ok(Some(seen))
+        let sifted = if self.is_ruled() { Box::pin(self.sifted(at, &seen)).await? } else { None };
+        if let Some(sifted) = &sifted {
+            self.expect_left(at, wanted, &seen, sifted)?;
+        }
+        Ok(Some(Admitted { seen, sifted }))
     }
 
     /// Refuses where the rules keep out all that is asked for: that is another thing than nothing.
-    async fn expect_left(&self, at: &PackageAt, wanted: Wanting<'_>, seen: &Seen) -> Result<()> {
-        let Some(sifted) = self.sifted(at, seen).await? else { return Ok(()) };
+    fn expect_left(&self, at: &PackageAt, wanted: Wanting<'_>, seen: &Seen, sifted: &Sifted) -> Result<()> {
         let known = &seen.known;
         let found = match wanted {
             Wanting::One(name) => sifted.why.get_key_value(name),
@@ -79,9 +88,9 @@ impl Grant<Read> {
     }
 
     /// Refuses where a ref points at what the rules keep out, and stands for nothing else.
-    async fn expect_pointed(&self, at: &PackageAt, wanted: Wanting<'_>, seen: &Seen) -> Result<()> {
-        let (Wanting::One(name), Some(sifted)) = (wanted, self.sifted(at, seen).await?) else { return Ok(()) };
-        let pointed = seen.known.refs.iter().find(|(tag, _)| tag == name);
+    fn expect_pointed(&self, at: &PackageAt, wanted: Wanting<'_>, admitted: &Admitted) -> Result<()> {
+        let (Wanting::One(name), Some(sifted)) = (wanted, &admitted.sifted) else { return Ok(()) };
+        let pointed = admitted.seen.known.refs.iter().find(|(tag, _)| tag == name);
         self.refuse(at, pointed.and_then(|(_, version)| sifted.why.get_key_value(version)))
     }
 
@@ -92,28 +101,27 @@ impl Grant<Read> {
     }
 
     /// What is here and differs, and what the rules keep out.
-    pub(super) async fn overlay(&self, at: &PackageAt, seen: &Seen) -> Result<Arc<Overlay>> {
-        let known_better = self.known_better(at, seen).await?;
-        Ok(match self.sifted(at, seen).await? {
-            Some(sifted) => Arc::new(Overlay { kept_out: Arc::clone(&sifted.out), ..(*known_better).clone() }),
-            None => known_better,
-        })
+    pub(super) async fn overlay(&self, at: &PackageAt, seen: &Arc<Seen>) -> Result<Overlay> {
+        let sifted = self.sifted(at, seen).await?;
+        self.overlay_of(at, &Admitted { seen: Arc::clone(seen), sifted }).await
+    }
+
+    /// The same, of what was sifted already.
+    pub(super) async fn overlay_of(&self, at: &PackageAt, admitted: &Admitted) -> Result<Overlay> {
+        let here = self.known_better(at, &admitted.seen).await?;
+        let kept_out = admitted.sifted.as_ref().map(|sifted| Arc::clone(&sifted.out)).unwrap_or_default();
+        Ok(Overlay { here, kept_out })
     }
 
     /// What is here and differs; looked up once for each state of the package.
-    pub(super) async fn known_better(&self, at: &PackageAt, seen: &Seen) -> Result<Arc<Overlay>> {
+    pub(super) async fn known_better(&self, at: &PackageAt, seen: &Seen) -> Result<Arc<Here>> {
+        let look = async { Ok(Arc::new(Here::of(&seen.known, self.kept(at).await?))) };
         if self.instant().is_some() {
-            return Ok(Arc::new(Overlay::of(&seen.known, self.kept(at).await?)));
+            return look.await;
         }
-        let state = match self.state(at).await {
-            Ok((_, state)) => state,
-            Err(error) if error.code() == Some(Code::NotFound) => return Ok(Arc::default()),
-            Err(error) => return Err(error),
-        };
-        let overlays = &self.registry().inner.remotes.overlays;
+        let Some((_, state)) = self.state_if_any(at).await? else { return Ok(Arc::default()) };
         let key = (self.repo_id(), at.clone(), Arc::clone(&seen.answers), state);
-        let make = async { Ok(Arc::new(Overlay::of(&seen.known, self.kept(at).await?))) };
-        overlays.get_or_insert_async(&key, make).await
+        self.registry().inner.remotes.here.get_or_insert_async(&key, look).await
     }
 
     async fn make(
@@ -123,13 +131,13 @@ impl Grant<Read> {
         wanted: Wanting<'_>,
         site: &Site<'_>,
         seen: &Arc<Seen>,
-        overlay: &Arc<Overlay>,
+        overlay: &Overlay,
     ) -> Result<Option<Shown>> {
         let format = format_of(self.repo())?;
         if seen.known.versions.len() <= AT_ONCE {
             return Ok(render(format, at, view, wanted, site, seen, overlay));
         }
-        let (at, which, seen, overlay) = (at.clone(), Which::of(wanted), Arc::clone(seen), Arc::clone(overlay));
+        let (at, which, seen, overlay) = (at.clone(), Which::of(wanted), Arc::clone(seen), overlay.clone());
         let (base, subject, auth_required) =
             (site.base.to_owned(), site.subject.map(str::to_owned), site.auth_required);
         let work = tokio::task::spawn_blocking(move || {

@@ -11,6 +11,7 @@ use model::{Code, EntryPath, ObservationId, RepoId, Timestamp};
 use super::Remote;
 use super::known::{Seen, Which};
 use super::look::Heard;
+use super::overlay::number;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::rules::{Denial, Rules, Subject, Verdict, name_of};
@@ -28,6 +29,14 @@ pub(super) struct KeptOut {
     pub(super) versions: BTreeSet<String>,
     /// Paths of files.
     pub(super) files: BTreeSet<String>,
+    state: u64,
+}
+
+impl KeptOut {
+    /// A number that is another one where something else is kept out.
+    pub(super) fn state(&self) -> u64 {
+        self.state
+    }
 }
 
 /// What came of sifting.
@@ -328,5 +337,6 @@ fn sift(rules: &Rules, name: &str, known: &Known, times: Arc<Times>, now: Timest
             out.files.extend(denied.filter_map(|(path, _)| path.map(str::to_owned)));
         }
     }
+    out.state = number(&out);
     Sifted { out: Arc::new(out), why, times, from: now, until }
 }

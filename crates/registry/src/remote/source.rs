@@ -1,5 +1,6 @@
 //! What a path of a remote repository is at the upstream, and what must be true of its bytes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use formats::{Algorithm, Ask, Direct, KnownFile, KnownVersion, Origin, PackageAt, Sums};
@@ -120,7 +121,7 @@ impl Grant<Read> {
             }
             Origin::Listed(at) => at,
         };
-        let seen = self.told(remote.clone(), &at, Which::All).await?.ok_or_else(missing)?;
+        let seen = self.told(Arc::new(remote.clone()), &at, Which::All).await?.ok_or_else(missing)?;
         let mut found = match listed(&seen, &at, path) {
             Some(found) => found,
             // What is new there may be asked for before its index is asked for again.

@@ -68,11 +68,11 @@ impl Grant<Read> {
         let Some(seen) = self.seen_beside(at, subject).await? else {
             return Ok(Some(Aged::fresh(Vec::new())));
         };
-        let overlay = self.known_better(at, &seen).await?;
+        let here = self.known_better(at, &seen).await?;
         let versions = seen.known.versions.iter().map(|one| (one.version.to_string(), one.manifest.clone()));
         let mut told = Vec::new();
         let mut look_ups = LOOK_UPS;
-        for (version, manifest) in versions.filter(|(version, _)| !overlay.withdrawn.contains(version)) {
+        for (version, manifest) in versions.filter(|(version, _)| !here.withdrawn.contains(version)) {
             if self.is_let_in(at, &version, &mut look_ups).await? {
                 told.push((version, manifest));
             }

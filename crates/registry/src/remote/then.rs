@@ -115,7 +115,7 @@ impl Grant<Read> {
     /// The file of which the upstream had told, with what makes sure that it is that one: an index with its digest.
     pub(super) async fn wanted_then(&self, remote: &Remote, path: &EntryPath) -> Result<Option<Wanted>> {
         let Some(Origin::Listed(at)) = remote.format.origin(path) else { return Ok(None) };
-        let Some(seen) = self.told(remote.clone(), &at, Which::All).await? else { return Ok(None) };
+        let Some(seen) = self.told(Arc::new(remote.clone()), &at, Which::All).await? else { return Ok(None) };
         Ok(listed(&seen, &at, path).filter(|wanted| wanted.declared.is_told()))
     }
 
@@ -125,7 +125,7 @@ impl Grant<Read> {
         if !self.is_remote() {
             return Ok(None);
         }
-        let Some(wanted) = self.wanted_then(&self.remote()?, path).await? else { return Ok(None) };
+        let Some(wanted) = self.wanted_then(&*self.remote()?, path).await? else { return Ok(None) };
         let repo = self.repo_id();
         let look = async |session: &mut store::Session<'_>| store::locations::find(session, repo, path.as_str()).await;
         let located = self.store().read(look).await?;

@@ -9,6 +9,7 @@ use model::Timestamp;
 use super::facts::{fragments, shown};
 use super::known::Seen;
 use super::overlay::Overlay;
+use super::shown::Admitted;
 use crate::authorize::{Grant, Read};
 use crate::error::Result;
 use crate::packaging::Fragments;
@@ -16,13 +17,13 @@ use crate::packaging::Fragments;
 /// What is told of a package.
 pub(crate) struct Witness {
     seen: Arc<Seen>,
-    overlay: Arc<Overlay>,
+    overlay: Overlay,
 }
 
 impl Grant<Read> {
-    pub(crate) async fn witness(&self, at: &PackageAt, seen: Arc<Seen>) -> Result<Witness> {
-        let overlay = self.overlay(at, &seen).await?;
-        Ok(Witness { seen, overlay })
+    pub(crate) async fn witness(&self, at: &PackageAt, admitted: Admitted) -> Result<Witness> {
+        let overlay = self.overlay_of(at, &admitted).await?;
+        Ok(Witness { seen: admitted.seen, overlay })
     }
 }
 

@@ -12,6 +12,7 @@ use store::repositories::Repository;
 use crate::authorize::Read;
 use crate::call::Call;
 use crate::error::{Error, Result};
+use crate::repositories::KnownRepository;
 
 /// Repositories that one call looks into, at most; the cursor goes on from there.
 const REPOSITORIES: usize = 200;
@@ -103,7 +104,7 @@ impl Call {
     }
 
     /// The repositories to look into, by key: one more than one call takes, at most.
-    async fn places(&self, query: &Query, cursor: Option<&SearchCursor>) -> Result<Vec<Arc<Repository>>> {
+    async fn places(&self, query: &Query, cursor: Option<&SearchCursor>) -> Result<Vec<Arc<KnownRepository>>> {
         let fits = |repo: &Repository| {
             let begun = match cursor {
                 None => true,
@@ -140,7 +141,7 @@ impl Call {
             let page = self.registry.store().read(look).await?;
             let Some(last) = page.last() else { break };
             last.key.as_str().clone_into(&mut after);
-            places.extend(page.into_iter().filter(|repo| fits(repo)).map(Arc::new));
+            places.extend(page.into_iter().filter(|repo| fits(repo)).map(KnownRepository::new).map(Arc::new));
         }
         Ok(places)
     }

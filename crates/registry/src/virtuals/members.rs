@@ -1,22 +1,16 @@
 //! The members of a virtual repository, those of its members included.
 
-use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use formats::{Format, Merging, PackageAt};
 use model::state::RepoKind;
 use model::{Code, PackageName, RepoKey};
 
-use super::settings::VirtualSettings;
 use crate::authorize::{Grant, Member, Read};
 use crate::error::{Error, Result};
 use crate::remote::Which;
-use crate::repositories::RepoSettings;
 use crate::rules::{Rules, name_of};
 use crate::versions::format_of;
-
-/// Repositories that are looked at at most, for one virtual one.
-const MOST: usize = 1000;
 
 /// A virtual repository taken apart.
 #[derive(Clone)]
@@ -28,7 +22,7 @@ pub struct Members {
     /// Whether a name that a hosted member has never comes from elsewhere.
     hosted_claims: bool,
     /// The rules that claim names: of this repository, of virtual ones in it, and of hosted members.
-    claims: Vec<Arc<Rules>>,
+    claims: Arc<[Arc<Rules>]>,
     pub(super) format: &'static dyn Format,
 }
 
@@ -40,14 +34,10 @@ impl Grant<Read> {
 
     /// What a virtual repository is made of.
     pub async fn members(&self) -> Result<Members> {
-        let settings = self.virtual_settings()?;
-        let format = format_of(self.repo())?;
-        let merging = settings.merging(format)?;
-        let (mut all, claims) = self.flattened().await?;
-        if settings.hosted_first {
-            all.sort_by_key(Member::is_remote);
-        }
-        Ok(Members { all, merging, hosted_claims: settings.hosted_claims, claims, format })
+        let (shape, format) = (self.shape().await?, format_of(self.repo())?);
+        let all = shape.members.iter().map(|member| self.through(member)).collect();
+        let (hosted_claims, claims) = (shape.settings.hosted_claims, Arc::clone(&shape.claims));
+        Ok(Members { all, merging: shape.merging, hosted_claims, claims, format })
     }
 
     /// Where what is published through this repository goes. 403: nowhere.
@@ -58,45 +48,16 @@ impl Grant<Read> {
                 format!("{key} is virtual and takes nothing: publish to one of its members, or have deployTo set");
             Error::refuse(Code::Forbidden, why)
         };
-        let target = self.virtual_settings()?.deploy_to.ok_or_else(none)?;
-        let (members, _) = self.flattened().await?;
-        match members.iter().any(|member| !member.is_remote() && *member.key() == target) {
+        let shape = self.shape().await?;
+        let target = shape.settings.deploy_to.clone().ok_or_else(none)?;
+        let mut members = shape.members.iter().map(|member| self.through(member));
+        match members.any(|member| !member.is_remote() && *member.key() == target) {
             true => Ok(target),
             false => {
                 let why = format!("deployTo names {target}, which is no local member of {}", self.repo().key);
                 Err(Error::refuse(Code::Forbidden, why))
             }
         }
-    }
-
-    fn virtual_settings(&self) -> Result<VirtualSettings> {
-        Ok(RepoSettings::of(self.repo())?.virtual_.unwrap_or_default())
-    }
-
-    /// Members of members stand where the one stands that they are in. With the rules that claim names.
-    async fn flattened(&self) -> Result<(Vec<Member>, Vec<Arc<Rules>>)> {
-        let (registry, moment) = (self.registry(), self.call().moment);
-        let mut waiting: VecDeque<RepoKey> = self.repo().members.iter().cloned().collect();
-        let mut seen = HashSet::from([self.repo().key.clone()]);
-        let (mut members, mut claims) = (Vec::new(), Vec::from_iter(self.claims().await?));
-        while let Some(key) = waiting.pop_front() {
-            if !seen.insert(key.clone()) {
-                continue;
-            }
-            // One that is passed over would not claim its names.
-            if seen.len() > MOST {
-                let why = format!("{} is made of more than {MOST} repositories", self.repo().key);
-                return Err(Error::refuse(Code::ServiceUnavailable, why));
-            }
-            let Some(repo) = registry.repository(moment, &key).await? else { continue };
-            let member = self.through(&repo);
-            claims.extend(member.whoever_asks().claims().await?);
-            match repo.kind {
-                RepoKind::Virtual => repo.members.iter().rev().for_each(|key| waiting.push_front(key.clone())),
-                RepoKind::Local | RepoKind::Remote => members.push(member),
-            }
-        }
-        Ok((members, claims))
     }
 }
 
@@ -142,7 +103,7 @@ impl Members {
 
     /// A repository by itself.
     pub(super) fn only(grant: &Grant<Read>) -> Result<Self> {
-        let (all, claims) = (vec![grant.by_itself()], Vec::new());
+        let (all, claims) = (vec![grant.by_itself()], Arc::default());
         Ok(Self { all, merging: Merging::Union, hosted_claims: false, claims, format: format_of(grant.repo())? })
     }
 

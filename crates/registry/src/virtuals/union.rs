@@ -110,21 +110,20 @@ async fn part<'m>(
     wanted: Wanting<'_>,
 ) -> Result<Option<(Part<'m>, u64)>> {
     if grant.is_remote() {
-        let seen = match grant.admitted(at, wanted).await {
+        let admitted = match grant.admitted(at, wanted).await {
             Err(error) if error.code() == Some(Code::NotFound) => return Ok(None),
             admitted => admitted?,
         };
-        let Some(seen) = seen else { return Ok(None) };
-        let witness = grant.witness(at, seen).await?;
+        let Some(admitted) = admitted else { return Ok(None) };
+        let witness = grant.witness(at, admitted).await?;
         let state = witness.state();
         return Ok(Some((Part::Remote(witness), state)));
     }
     let around = grant.around(at, view, wanted).await?;
-    let (package, state) = match grant.state(at).await {
-        Ok((package, state)) => (Some(package), state),
-        Err(error) if error.code() == Some(Code::NotFound) && !around.is_empty() => (None, 0),
-        Err(error) if error.code() == Some(Code::NotFound) => return Ok(None),
-        Err(error) => return Err(error),
+    let (package, state) = match grant.state_if_any(at).await? {
+        Some((package, state)) => (Some(package), state),
+        None if around.is_empty() => return Ok(None),
+        None => (None, 0),
     };
     let mut hasher = DefaultHasher::new();
     (state, &around).hash(&mut hasher);

@@ -32,4 +32,5 @@ mod uploads;
 mod upstream;
 mod versions;
 mod waivers;
+mod warm;
 mod withdrawing;

@@ -14,15 +14,15 @@ use crate::problem::Problem;
 /// Answers with the checksum of what `of` would be answered with.
 pub(super) async fn checksum(
     grant: &Grant<Read>,
-    of: Operation,
+    of: &Operation,
     algorithm: Algorithm,
     site: &Site<'_>,
     parts: &Parts,
 ) -> Result<Response, Problem> {
     let shown = match of {
-        Operation::Fetch(path) => return of_file(grant, &grant.reach_whole(&path).await?, algorithm, parts).await,
-        Operation::Index(package, view) => grant.index(&package, view, site).await?,
-        Operation::Part(package, part, view) => grant.part(&package, &part, view, site).await?,
+        Operation::Fetch(path) => return of_file(grant, &grant.reach_whole(path).await?, algorithm, parts).await,
+        Operation::Index(package, view) => grant.index(package, *view, site).await?,
+        Operation::Part(package, part, view) => grant.part(package, part, *view, site).await?,
         _ => return Err(Problem::not_found("this has no checksum")),
     };
     of_document(grant, &shown, algorithm, parts)

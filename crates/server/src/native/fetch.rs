@@ -9,7 +9,7 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use model::EntryPath;
-use registry::{Found, Grant, Need, Reached, Read, RepoSettings};
+use registry::{Found, Grant, Need, Reached, Read};
 
 use super::{coming, moment, stream};
 use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate, http_date, range_applies};
@@ -36,7 +36,7 @@ pub(super) async fn fetch(grant: &Grant<Read>, path: &EntryPath, parts: &Parts) 
     };
     match reached {
         Reached::Here(found) => show(grant, &found, parts).await,
-        Reached::Coming(coming) => coming::show(grant, *coming, parts).await,
+        Reached::Coming(coming) => Box::pin(coming::show(grant, *coming, parts)).await,
     }
 }
 
@@ -74,8 +74,8 @@ pub(super) fn caching(grant: &Grant<Read>, found: &Found) -> Result<HeaderValue,
             false => "private, max-age=3600",
         }));
     }
-    let settings = RepoSettings::of(grant.repo())?;
-    Ok(HeaderValue::from_static(match (settings.allow_overwrite, grant.repo().anonymous_read) {
+    let overwrite = grant.repo_settings()?.allow_overwrite;
+    Ok(HeaderValue::from_static(match (overwrite, grant.repo().anonymous_read) {
         (true, true) => "public, no-cache",
         (true, false) => "private, no-cache",
         (false, true) => "public, max-age=31536000, immutable",

@@ -36,7 +36,8 @@ pub(super) fn slashless(path: &str) -> Option<(RepoKey, Option<Moment<'_>>)> {
 }
 
 fn folder_of(folder: &str) -> Option<(RepoKey, Option<Moment<'_>>)> {
-    let cut = ["@", "%40"].into_iter().find_map(|sign| folder.split_once(sign));
+    let encoded = || if folder.contains('%') { folder.split_once("%40") } else { None };
+    let cut = folder.split_once('@').or_else(encoded);
     let (key, moment) = cut.map_or((folder, None), |(key, written)| (key, Some(Moment::of(written))));
     Some((RepoKey::parse(key).ok()?, moment))
 }

@@ -49,10 +49,12 @@ pub(crate) async fn serve(State(app): State<App>, request: Request) -> Response 
     let (mut parts, body) = request.into_parts();
     if let Some(login) = login::of(&parts) {
         let format = Some(login.format);
-        let answer = login.answer(&app, &mut parts, body).await;
+        let answer = Box::pin(login.answer(&app, &mut parts, body)).await;
         return answer.unwrap_or_else(|problem| Refused { problem, format }.respond(&parts));
     }
-    if let Some(response) = presumed(&app, &mut parts).await {
+    if app.registry.shares_its_database()
+        && let Some(response) = Box::pin(presumed(&app, &mut parts)).await
+    {
         return response;
     }
     let answer = match <Asking as FromRequestParts<App>>::from_request_parts(&mut parts, &app).await {
@@ -64,7 +66,7 @@ pub(crate) async fn serve(State(app): State<App>, request: Request) -> Response 
 
 /// The short way of a hot read where only the database knows what holds: one statement.
 async fn presumed(app: &App, parts: &mut Parts) -> Option<Response> {
-    if !matches!(parts.method, http::Method::GET | http::Method::HEAD) || !app.registry.shares_its_database() {
+    if !matches!(parts.method, http::Method::GET | http::Method::HEAD) {
         return None;
     }
     let context = <Context as FromRequestParts<App>>::from_request_parts(parts, app).await.ok()?;
@@ -120,28 +122,55 @@ async fn perform(
     rest: &str,
     body: Body,
 ) -> Result<Response, Problem> {
-    let call = readable.call();
-    let place = || Place::of(readable, parts);
     if let Some(passed_on) = relay::answer(readable, format, parts, rest).await? {
         return Ok(passed_on);
     }
     let operation = match parse(format, readable.repo().kind, parts, rest) {
         Err(problem) if problem.status() == StatusCode::NOT_FOUND && shelf::is_asked_for(parts, rest) => {
-            return shelf::show(readable, parts).await;
+            return Box::pin(shelf::show(readable, parts)).await;
         }
         parsed => parsed?,
     };
     moment::expect_of_then(readable, &operation)?;
     if readable.is_virtual() && virtuals::concerns_members(&operation) {
-        return virtuals::perform(app, readable, format, operation, parts, rest, body).await;
+        return Box::pin(virtuals::perform(app, readable, format, operation, parts, rest, body)).await;
     }
+    match is_read(&operation) {
+        true => read(readable, &operation, &Place::of(readable, parts)?, parts).await,
+        // All that it may wait for would be part of every read, and moved with it.
+        false => Box::pin(perform_any(app, readable, format, operation, parts, body)).await,
+    }
+}
+
+/// Whether a file or an index is asked for.
+fn is_read(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Fetch(_)
+            | Operation::Index(..)
+            | Operation::Part(..)
+            | Operation::Checksum(..)
+            | Operation::Version(..)
+    )
+}
+
+async fn perform_any(
+    app: &App,
+    readable: &Grant<Read>,
+    format: &dyn Format,
+    operation: Operation,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response, Problem> {
+    let call = readable.call();
+    let place = || Place::of(readable, parts);
     match operation {
-        Operation::List(folder) => list::list(readable, folder, parts).await,
         Operation::Fetch(_)
         | Operation::Index(..)
         | Operation::Part(..)
         | Operation::Checksum(..)
-        | Operation::Version(..) => read(readable, operation, &place()?, parts).await,
+        | Operation::Version(..) => read(readable, &operation, &place()?, parts).await,
+        Operation::List(folder) => list::list(readable, folder, parts).await,
         Operation::Catalogue(asked) => {
             let shown = readable.catalogue(&asked, &place()?.site()).await?;
             documents::show(&shown, readable, parts).await
@@ -182,14 +211,14 @@ async fn perform(
 }
 
 /// Answers with a file or an index of one repository, told as being at `place`.
-async fn read(grant: &Grant<Read>, operation: Operation, place: &Place, parts: &Parts) -> Result<Response, Problem> {
+async fn read(grant: &Grant<Read>, operation: &Operation, place: &Place, parts: &Parts) -> Result<Response, Problem> {
     let site = place.site();
     let shown = match operation {
-        Operation::Fetch(path) => return fetch::fetch(grant, &path, parts).await,
-        Operation::Checksum(of, algorithm) => return checksum::checksum(grant, *of, algorithm, &site, parts).await,
-        Operation::Index(package, view) => grant.index(&package, view, &site).await?,
-        Operation::Part(package, part, view) => grant.part(&package, &part, view, &site).await?,
-        Operation::Version(package, version, view) => grant.version_document(&package, &version, view, &site).await?,
+        Operation::Fetch(path) => return fetch::fetch(grant, path, parts).await,
+        Operation::Checksum(of, algorithm) => return checksum::checksum(grant, of, *algorithm, &site, parts).await,
+        Operation::Index(package, view) => grant.index(package, *view, &site).await?,
+        Operation::Part(package, part, view) => grant.part(package, part, *view, &site).await?,
+        Operation::Version(package, version, view) => grant.version_document(package, version, *view, &site).await?,
         _ => return Err(Problem::not_found("there is nothing here")),
     };
     documents::show(&shown, grant, parts).await

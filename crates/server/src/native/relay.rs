@@ -22,14 +22,26 @@ pub(super) async fn answer(
 ) -> Result<Option<Response>, Problem> {
     let kind = readable.repo().kind;
     let relay = || format.upstream()?.relay(&asked(parts, rest)?);
-    let Some(relay) = (kind != RepoKind::Local).then(relay).flatten() else { return Ok(None) };
-    let shown = match kind {
+    match (kind != RepoKind::Local).then(relay).flatten() {
+        Some(relay) => Box::pin(pass_on(readable, format, &relay, parts, rest)).await,
+        None => Ok(None),
+    }
+}
+
+async fn pass_on(
+    readable: &Grant<Read>,
+    format: &dyn Format,
+    relay: &Relay,
+    parts: &Parts,
+    rest: &str,
+) -> Result<Option<Response>, Problem> {
+    let shown = match readable.repo().kind {
         RepoKind::Virtual => {
             // Where its packages are ours, a format may know them by another name.
             let ours = || format.package_of(&parse(format, RepoKind::Local, parts, rest).ok()?);
-            of_members(readable, &relay, ours().as_ref()).await?
+            of_members(readable, relay, ours().as_ref()).await?
         }
-        _ => Some(readable.relayed(&relay).await?),
+        _ => Some(readable.relayed(relay).await?),
     };
     match shown {
         Some(shown) => documents::show(&shown, readable, parts).await.map(Some),

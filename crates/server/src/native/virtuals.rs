@@ -1,5 +1,7 @@
 //! Repositories that are made of others: which member answers, and where what is published goes.
 
+use std::sync::OnceLock;
+
 use axum::body::Body;
 use axum::response::Response;
 use formats::{Format, Merging, Operation, PackageAt, Wanting};
@@ -28,7 +30,6 @@ pub(super) async fn perform(
     rest: &str,
     body: Body,
 ) -> Result<Response, Problem> {
-    let request = Request { readable, format, parts, rest };
     match operation {
         Operation::List(folder) => list::list(readable, folder, parts).await,
         Operation::Catalogue(asked) => {
@@ -40,7 +41,7 @@ pub(super) async fn perform(
         | Operation::Index(..)
         | Operation::Part(..)
         | Operation::Version(..)
-        | Operation::Checksum(..) => request.read(operation).await,
+        | Operation::Checksum(..) => Request::new(readable, format, operation, parts, rest).read().await,
         _ => {
             let target = readable.deploy_target().await?;
             let target = readable.call().authorize::<Read>(&target).await?;
@@ -61,26 +62,54 @@ struct Request<'r> {
     format: &'r dyn Format,
     parts: &'r Parts,
     rest: &'r str,
+    ours: Meant,
+    /// As members understand it whose packages come from elsewhere, once one of them is asked.
+    theirs: OnceLock<Meant>,
+}
+
+/// What is asked for, and of which package.
+struct Meant {
+    operation: Operation,
+    package: Option<PackageAt>,
+}
+
+impl<'r> Request<'r> {
+    fn new(
+        readable: &'r Grant<Read>,
+        format: &'r dyn Format,
+        operation: Operation,
+        parts: &'r Parts,
+        rest: &'r str,
+    ) -> Self {
+        let ours = Meant::new(format, operation);
+        Self { readable, format, parts, rest, ours, theirs: OnceLock::new() }
+    }
+}
+
+impl Meant {
+    fn new(format: &dyn Format, operation: Operation) -> Self {
+        Self { package: format.package_of(&operation), operation }
+    }
 }
 
 impl Request<'_> {
-    async fn read(&self, operation: Operation) -> Result<Response, Problem> {
+    async fn read(&self) -> Result<Response, Problem> {
         let (members, place) = (self.readable.members().await?, Place::of(self.readable, self.parts)?);
         match members.merging {
             Merging::Owner => match members.owner(|member| self.package(member)).await? {
                 Some(member) => self.read_of(member, &place).await,
-                None if self.may_be_unlisted(&operation) && !members.is_kept(|member| self.package(member)).await? => {
+                None if self.may_be_unlisted() && !members.is_kept(|member| self.package(member)).await? => {
                     self.first(&members, &place).await
                 }
                 None => Err(self.nobody(&members)),
             },
-            Merging::Union => self.read_all(&members, operation, &place).await,
+            Merging::Union => self.read_all(&members, &place).await,
         }
     }
 
     /// Whether an upstream may have it although no index of its tells of the package.
-    fn may_be_unlisted(&self, operation: &Operation) -> bool {
-        let one = match operation {
+    fn may_be_unlisted(&self) -> bool {
+        let one = match &self.ours.operation {
             Operation::Checksum(of, _) => matches!(**of, Operation::Fetch(_)),
             other => matches!(other, Operation::Fetch(_) | Operation::Version(..)),
         };
@@ -88,20 +117,26 @@ impl Request<'_> {
     }
 
     /// The operation as a member understands it: what its names are is decided where its packages come from.
-    fn operation(&self, member: &Member) -> Result<Operation, Problem> {
-        let kind = if member.is_remote() { RepoKind::Remote } else { RepoKind::Local };
-        parse(self.format, kind, self.parts, self.rest)
+    fn meant(&self, member: &Member) -> Result<&Meant, Problem> {
+        match (member.is_remote(), self.theirs.get()) {
+            (false, _) => Ok(&self.ours),
+            (true, Some(theirs)) => Ok(theirs),
+            (true, None) => {
+                let theirs = parse(self.format, RepoKind::Remote, self.parts, self.rest)?;
+                Ok(self.theirs.get_or_init(|| Meant::new(self.format, theirs)))
+            }
+        }
     }
 
     fn package(&self, member: &Member) -> Option<PackageAt> {
-        self.format.package_of(&self.operation(member).ok()?)
+        self.meant(member).ok()?.package.clone()
     }
 
     async fn read_of(&self, member: &Member, place: &Place) -> Result<Response, Problem> {
         let Some(grant) = member.grant() else {
             return Err(Problem::not_found("no member of this repository has that"));
         };
-        let mut response = super::read(grant, self.operation(member)?, place, self.parts).await?;
+        let mut response = super::read(grant, &self.meant(member)?.operation, place, self.parts).await?;
         // Which member answers at an address may change, although none of its files does.
         if let Some(cache) = response.headers_mut().get_mut(header::CACHE_CONTROL)
             && cache.as_bytes().windows(8).any(|word| word == b"max-age=")
@@ -112,14 +147,14 @@ impl Request<'_> {
         Ok(response)
     }
 
-    async fn read_all(&self, members: &Members, operation: Operation, place: &Place) -> Result<Response, Problem> {
+    async fn read_all(&self, members: &Members, place: &Place) -> Result<Response, Problem> {
         let (readable, site) = (self.readable, place.site());
-        let (operation, algorithm) = match operation {
-            Operation::Checksum(of, algorithm) => (*of, Some(algorithm)),
+        let (operation, algorithm) = match &self.ours.operation {
+            Operation::Checksum(of, algorithm) => (&**of, Some(*algorithm)),
             other => (other, None),
         };
         let at = |member: &Member| self.package(member);
-        let shown = match &operation {
+        let shown = match operation {
             Operation::Index(_, view) => readable.index_of_members(members, at, *view, Wanting::All, &site).await?,
             Operation::Part(_, part, view) => {
                 readable.index_of_members(members, at, *view, Wanting::Part(part), &site).await?
