@@ -8,6 +8,7 @@ mod ask;
 mod by_digest;
 mod check;
 mod client;
+mod closure;
 mod coming;
 mod contents;
 mod deposit;
@@ -25,6 +26,7 @@ mod sift;
 mod source;
 mod tags;
 mod then;
+mod track;
 mod turn;
 mod verify;
 mod witness;
@@ -146,11 +148,17 @@ pub(crate) struct Remote {
     changed_at: Timestamp,
     /// Answers that were last confirmed before this are asked for again, whatever their age.
     since: Timestamp,
+    /// For how long answers are believed at least.
+    patience: Duration,
 }
 
 impl Remote {
     fn asked_since(&self, since: Timestamp) -> Self {
         Self { since: since.max(self.since), ..self.clone() }
+    }
+
+    fn patient(&self, patience: Duration) -> Self {
+        Self { patience, ..self.clone() }
     }
 
     fn with_longest(&self, longest: u64) -> Self {
@@ -163,7 +171,7 @@ impl Remote {
             return true;
         }
         let age = match known.digest {
-            Some(_) => Duration::from_secs(self.settings.index_seconds.into()),
+            Some(_) => Duration::from_secs(self.settings.index_seconds.into()).max(self.patience),
             None => self.missing(),
         };
         known.checked_at >= self.since && now < known.checked_at.plus(age)
@@ -226,7 +234,8 @@ impl Registry {
             let upstream = client::of(self, &of, format)?;
             let (settings, longest) = (Arc::new(of.settings), self.settings().max_upload);
             let changed_at = repo.updated_at;
-            Ok(Remote { upstream, format, settings, longest, changed_at, since: changed_at })
+            let patience = Duration::ZERO;
+            Ok(Remote { upstream, format, settings, longest, changed_at, since: changed_at, patience })
         })
     }
 }
