@@ -9,6 +9,7 @@ use crate::facts::{FileFacts, Head, VersionFacts, VersionHead};
 use crate::intake::{Release, ReleaseFile, Sums};
 use crate::operation::{Asked, PackageAt};
 use crate::platform::Platform;
+use crate::signs::Signs;
 
 /// A format whose packages can come from another server.
 pub trait Upstream: Send + Sync {
@@ -55,10 +56,8 @@ pub trait Upstream: Send + Sync {
         versions.last().copied()
     }
 
-    /// What is asked to see whether it is there at all: something short. And whether every upstream has that.
-    fn sign_of_life(&self) -> (Ask, bool) {
-        (Ask { target: String::new(), accept: "" }, false)
-    }
+    /// What shows that the protocol is spoken at `base`, the address that targets are beneath.
+    fn signs(&self, base: &str) -> Signs;
 
     /// What is passed on as the upstream says it. `None`: the address is something else.
     fn relay(&self, _asked: &Asked<'_>) -> Option<Relay> {
@@ -165,6 +164,8 @@ pub struct Relay {
     pub forever: bool,
     /// Whether bytes can be such an answer: pages that tell of errors are none.
     pub sound: fn(&[u8]) -> bool,
+    /// What people are told of a package that is hosted here, where clients ask for such an answer all the same; empty: none do.
+    pub advice: &'static str,
 }
 
 /// What of a package is wanted.

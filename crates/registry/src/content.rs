@@ -9,9 +9,10 @@ use crate::copies::{CopyBytes, CopyOf, copy_of};
 use crate::error::{Error, Result};
 
 use crate::registry::Registry;
+use crate::remote::Again;
 
 /// Bytes under way. Every block was checked before it is handed out; when a copy turns out to be
-/// damaged, the next good one takes over where it stopped.
+/// damaged, the next good one takes over where it stopped. Where none is left, what came from an upstream comes again.
 pub struct Content {
     registry: Registry,
     digest: Sha256Digest,
@@ -23,6 +24,8 @@ pub struct Content {
     /// Copies that could not be read.
     tried: Vec<CopyId>,
     trouble: Option<Error>,
+    /// Who is asked, once, when no copy is left.
+    again: Option<Box<Again>>,
 }
 
 enum Source {
@@ -37,6 +40,7 @@ impl Content {
         size: u64,
         copies: Vec<CopyOf>,
         range: Option<Range<u64>>,
+        again: Option<Box<Again>>,
     ) -> Result<Self> {
         let rest = range.unwrap_or(0..size);
         let others = copies.into_iter();
@@ -49,6 +53,7 @@ impl Content {
             size,
             tried: Vec::new(),
             trouble: None,
+            again,
         };
         content.advance().await?;
         Ok(content)
@@ -64,7 +69,8 @@ impl Content {
         let rest = range.unwrap_or(0..bytes.len() as u64);
         let current = Source::Inline(Some(cut(&bytes, &rest)));
         let (others, size) = (Vec::new().into_iter(), bytes.len() as u64);
-        Self { registry: registry.clone(), digest, rest, current, others, size, tried: Vec::new(), trouble: None }
+        let (tried, trouble, again) = (Vec::new(), None, None);
+        Self { registry: registry.clone(), digest, rest, current, others, size, tried, trouble, again }
     }
 
     /// Whether the rest is one piece that was read just now.
@@ -113,7 +119,13 @@ impl Content {
             if let Some(trouble) = self.trouble.take() {
                 return Err(trouble);
             }
-            self.others = newer(&self.registry, self.digest, self.size, &self.tried).await?.into_iter();
+            let (newer, is_removed) = newer(&self.registry, self.digest, self.size, &self.tried).await?;
+            match self.again.take_if(|_| newer.is_empty()) {
+                Some(again) => again.bring(self.digest).await?,
+                None if !newer.is_empty() => self.others = newer.into_iter(),
+                None if is_removed => return Err(let_go()),
+                None => return Err(lost(self.digest)),
+            }
         }
     }
 
@@ -136,21 +148,16 @@ impl Content {
     }
 }
 
-/// Copies that nobody knew of when somebody began to read: blobs are healed, packed and let go meanwhile. An error where
-/// there are none.
-async fn newer(registry: &Registry, digest: Sha256Digest, size: u64, tried: &[CopyId]) -> Result<Vec<CopyOf>> {
+/// Copies that nobody knew of when somebody began to read: blobs are healed, packed and let go meanwhile. And whether
+/// all of them were removed on purpose.
+async fn newer(registry: &Registry, digest: Sha256Digest, size: u64, tried: &[CopyId]) -> Result<(Vec<CopyOf>, bool)> {
     let look = async |session: &mut store::Session<'_>| {
         let copies = store::blobs::copies(session, digest).await?;
         Ok((copies, store::cached::is_removed(session, digest).await?))
     };
     let (copies, is_removed) = registry.store().snapshot(look).await?;
-    let newer: Result<Vec<CopyOf>> = copies.into_iter().map(|copy| copy_of(copy, size)).collect();
-    let newer: Vec<CopyOf> = newer?.into_iter().filter(|copy| !tried.contains(&copy.id)).collect();
-    match newer.is_empty() {
-        true if is_removed => Err(let_go()),
-        true => Err(lost(digest)),
-        false => Ok(newer),
-    }
+    let newer = copies.into_iter().filter(|copy| !tried.contains(&copy.id)).map(|copy| copy_of(copy, size));
+    Ok((newer.collect::<Result<_>>()?, is_removed))
 }
 
 /// The bytes were removed on purpose, and come from the upstream again.

@@ -17,7 +17,7 @@ use crate::content::{Content, lost};
 use crate::copies::{CopyBytes, CopyOf, copy_of};
 use crate::error::{Error, Result};
 use crate::registry::Registry;
-use crate::remote::published_upstream;
+use crate::remote::{Again, published_upstream};
 
 /// Files up to this length stay in memory once they were read and checked, in bytes.
 const HOT: u64 = 128 << 10;
@@ -27,6 +27,8 @@ const HOT: u64 = 128 << 10;
 pub struct Found {
     entry: Arc<Entry>,
     registry: Registry,
+    /// Where its bytes come from again: it is in a remote repository.
+    again: Option<Box<Again>>,
 }
 
 /// Everything that an answer needs to know of an entry.
@@ -43,7 +45,7 @@ pub(crate) struct Entry {
     sums: Sums,
     copies: Vec<CopyOf>,
     gathered: bool,
-    /// Where it is cached in a place of its own: reads are counted.
+    /// Where it is cached: reads are counted.
     cached_in: Option<RepoId>,
     /// Whether its bytes were let go and come from the upstream again.
     let_go: bool,
@@ -142,9 +144,8 @@ impl Grant<Read> {
         if let Some(instant) = self.instant() {
             return Box::pin(self.find_then(path, instant)).await;
         }
-        let registry = self.registry().clone();
         if let Some(entry) = self.remembered(path) {
-            return Ok(Found { entry, registry });
+            return Ok(Found::new(self, entry));
         }
         let repo = self.repo_id();
         let before = self.store().fresh().map(Fresh::writes);
@@ -155,7 +156,7 @@ impl Grant<Read> {
             VersionState::Published => {}
             // Its files are being gathered: who sends them can read them, and nothing of that is remembered.
             VersionState::Draft if self.call().is_of(&located.created_by) => {
-                return Found::located(&registry, located, None);
+                return Found::located(self, located);
             }
             VersionState::Draft => return Err(Error::not_found(&format!("the file {path}"))),
             VersionState::Tombstoned | VersionState::Collected => {
@@ -171,7 +172,7 @@ impl Grant<Read> {
     pub(crate) async fn located(&self, located: Located) -> Result<Found> {
         let let_go = located.copies.is_empty() && self.has_let_go(located.digest).await?;
         let entry = Arc::new(Entry { let_go, ..Entry::new(located, self.caches())? });
-        Ok(Found { entry, registry: self.registry().clone() })
+        Ok(Found::new(self, entry))
     }
 
     /// The bytes with this digest, where the repository may serve them: published here or uploaded here.
@@ -184,11 +185,11 @@ impl Grant<Read> {
             self.expect_content_admitted(digest).await?;
         }
         let let_go = found.copies.is_empty() && self.has_let_go(digest).await?;
-        Found::of_blob(self.registry(), digest, found, self.caches(), let_go)
+        Found::of_blob(self, digest, found, let_go)
     }
 
     /// The repository, where it has its files from an upstream.
-    pub(crate) fn caches(&self) -> Option<RepoId> {
+    fn caches(&self) -> Option<RepoId> {
         self.is_remote().then(|| self.repo_id())
     }
 
@@ -220,7 +221,7 @@ impl Entry {
     fn new(located: Located, cached_in: Option<RepoId>) -> Result<Self> {
         let size = located.size;
         let copies: Vec<CopyOf> = located.copies.into_iter().map(|copy| copy_of(copy, size)).collect::<Result<_>>()?;
-        let cached_in = cached_in.filter(|_| copies.iter().any(|copy| copy.own_place().is_some()));
+        let cached_in = cached_in.filter(|_| size > 0);
         Ok(Self {
             package: located.package,
             version: located.version,
@@ -241,9 +242,22 @@ impl Entry {
 }
 
 impl Found {
-    /// `cached_in`: the remote repository that it is in.
-    pub(crate) fn located(registry: &Registry, located: Located, cached_in: Option<RepoId>) -> Result<Self> {
-        Ok(Self { entry: Arc::new(Entry::new(located, cached_in)?), registry: registry.clone() })
+    fn new(grant: &Grant<Read>, entry: Arc<Entry>) -> Self {
+        Self {
+            entry,
+            registry: grant.registry().clone(),
+            again: grant.is_remote().then(|| Box::new(Again::new(grant))),
+        }
+    }
+
+    /// What was located in the repository of `grant`, without a look at why there are no copies.
+    pub(crate) fn located(grant: &Grant<Read>, located: Located) -> Result<Self> {
+        Ok(Self::new(grant, Arc::new(Entry::new(located, grant.caches())?)))
+    }
+
+    /// The same, with the question that brings its bytes again.
+    pub(crate) fn asked_as(self, ask: impl FnOnce(Again) -> Again) -> Self {
+        Self { again: self.again.map(|again| Box::new(ask(*again))), ..self }
     }
 
     /// The content's name.
@@ -319,7 +333,8 @@ impl Found {
     /// Refuses as [`Found::open`] would where no good copy is known: for answers that promise the bytes
     /// without reading them.
     pub fn expect_copies(&self) -> Result<()> {
-        if self.has_copies() || self.is_let_go() { Ok(()) } else { Err(lost(self.entry.digest)) }
+        let comes_again = self.again.as_ref().is_some_and(|again| self.entry.let_go || again.is_possible());
+        if self.has_copies() || comes_again { Ok(()) } else { Err(lost(self.entry.digest)) }
     }
 
     /// Whether a good copy is known.
@@ -327,9 +342,14 @@ impl Found {
         !self.entry.copies.is_empty()
     }
 
-    /// Whether its bytes were let go and come from the upstream again.
-    pub fn is_let_go(&self) -> bool {
-        self.entry.let_go
+    /// Whether its bytes are not here any more, let go or damaged, and come from the upstream again.
+    pub fn is_absent(&self) -> bool {
+        self.again.is_some() && !self.has_copies()
+    }
+
+    /// What became of the bytes that are absent.
+    pub(crate) fn absence(&self) -> &'static str {
+        if self.entry.let_go { "were let go here" } else { "are damaged here" }
     }
 
     fn note_read(&self) {
@@ -349,7 +369,8 @@ impl Found {
             return Ok(Content::in_memory(&self.registry, entry.digest, bytes, range));
         }
         let whole = range.is_none();
-        let mut content = Content::open(&self.registry, entry.digest, entry.size, entry.copies.clone(), range).await?;
+        let (copies, again) = (entry.copies.clone(), self.again.clone());
+        let mut content = Content::open(&self.registry, entry.digest, entry.size, copies, range, again).await?;
         if whole && entry.size <= HOT && content.is_read() {
             let bytes = content.next().await?.unwrap_or_default();
             // A copy of exactly this length: what is sent now is lent, and longer.
@@ -361,16 +382,15 @@ impl Found {
 
     /// Opens any blob that the repository may serve.
     pub(crate) fn of_blob(
-        registry: &Registry,
+        grant: &Grant<Read>,
         digest: Sha256Digest,
         found: store::blobs::Readable,
-        cached_in: Option<RepoId>,
         let_go: bool,
     ) -> Result<Self> {
         let nil = model::PackageId(Default::default());
         let (size, at) = (found.length, found.created_at);
         let copies: Vec<CopyOf> = found.copies.into_iter().map(|copy| copy_of(copy, size)).collect::<Result<_>>()?;
-        let cached_in = cached_in.filter(|_| copies.iter().any(|copy| copy.own_place().is_some()));
+        let cached_in = grant.caches().filter(|_| size > 0);
         let version = VersionId(Default::default());
         let entry = Entry {
             package: nil,
@@ -388,6 +408,6 @@ impl Found {
             let_go,
             note: Note::default(),
         };
-        Ok(Self { entry: Arc::new(entry), registry: registry.clone() })
+        Ok(Self::new(grant, Arc::new(entry)))
     }
 }

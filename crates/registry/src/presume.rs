@@ -52,7 +52,7 @@ impl Presumed {
         let Some(grant) = self.proven(epochs).filter(|_| located.state == VersionState::Published) else {
             return Ok(None);
         };
-        let found = Found::located(grant.registry(), located, grant.caches())?;
+        let found = Found::located(&grant, located)?;
         if !found.has_copies() {
             return Ok(None);
         }
@@ -76,7 +76,7 @@ impl Presumed {
         };
         let Some((version, located, epochs)) = self.grant.store().read(look).await? else { return Ok(None) };
         let Some(grant) = self.proven(epochs).filter(|grant| !grant.is_ruled()) else { return Ok(None) };
-        let found = Found::located(grant.registry(), located, grant.caches())?;
+        let found = Found::located(&grant, located)?;
         Ok(found.has_copies().then_some((grant, version, found)))
     }
 
@@ -87,7 +87,7 @@ impl Presumed {
         let look = async |session: &mut store::Session<'_>| store::blobs::readable_as_of(session, repo, digest).await;
         let Some((blob, epochs)) = self.grant.store().read(look).await? else { return Ok(None) };
         let Some(grant) = self.proven(epochs).filter(|grant| !grant.is_ruled()) else { return Ok(None) };
-        let found = Found::of_blob(grant.registry(), digest, blob, grant.caches(), false)?;
+        let found = Found::of_blob(&grant, digest, blob, false)?;
         Ok(found.has_copies().then_some((grant, found)))
     }
 

@@ -18,11 +18,14 @@ impl Grant<Read> {
         let (repo, at) = (self.repo_id(), instant.at());
         let look =
             async |session: &mut store::Session<'_>| store::locations::find_at(session, repo, path.as_str(), at).await;
-        match self.store().read(look).await? {
-            Some(located) if located.state == VersionState::Published => self.located(located).await,
-            Some(_) => Err(Error::refuse(Code::Gone, format!("{path} was withdrawn at {}", at.to_seconds()))),
-            None => self.found_since(path).await?.ok_or_else(|| self.unknown(&format!("the file {path}"))),
-        }
+        let found = match self.store().read(look).await? {
+            Some(located) if located.state == VersionState::Published => self.located(located).await?,
+            Some(_) => {
+                return Err(Error::refuse(Code::Gone, format!("{path} was withdrawn at {}", at.to_seconds())));
+            }
+            None => self.found_since(path).await?.ok_or_else(|| self.unknown(&format!("the file {path}")))?,
+        };
+        Ok(found.asked_as(|again| again.for_file(path)))
     }
 
     /// Whether anything of a package had ever been published.

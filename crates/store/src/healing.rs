@@ -118,7 +118,8 @@ pub(crate) async fn remove(tx: &mut Tx<'_>, copy: CopyId, place: &str, inline: b
     if inline { Ok(()) } else { trash::discard_unless_shared(tx, place, act.at).await }
 }
 
-/// Says, once for each loss, that no good copy of a blob is left. Returns whether it was said now.
+/// Says, once for each loss, that no good copy of a blob is left. Returns whether it was said now. What only remote
+/// repositories have is not lost: it comes again from the upstream when somebody wants it.
 #[derive(Clone, Debug)]
 pub struct DeclareLost {
     /// When, and the event.
@@ -133,7 +134,8 @@ impl Write for DeclareLost {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool> {
         tx.row("SELECT 1 FROM blobs WHERE digest = $1 FOR UPDATE", args![self.digest]).await?;
         let left = "SELECT 1 FROM copies WHERE digest = $1 AND state = 'good' LIMIT 1";
-        if tx.row(left, args![self.digest]).await?.is_some() || self.was_said(tx).await? {
+        let left = tx.row(left, args![self.digest]).await?.is_some();
+        if left || self.comes_again(tx).await? || self.was_said(tx).await? {
             return Ok(false);
         }
         let id = self.digest.to_string();
@@ -143,6 +145,14 @@ impl Write for DeclareLost {
 }
 
 impl DeclareLost {
+    async fn comes_again(&self, tx: &mut Tx<'_>) -> Result<bool> {
+        let sql = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM entries e JOIN repositories r ON r.id = e.repo_id
+                WHERE e.digest = $1 AND r.kind <> 'remote')
+             AND (EXISTS (SELECT 1 FROM entries WHERE digest = $1)
+                OR EXISTS (SELECT 1 FROM observations WHERE digest = $1))";
+        Ok(tx.row(sql, args![self.digest]).await?.is_some())
+    }
+
     /// What was said last of the blob: that it is damaged, healed or lost.
     async fn was_said(&self, tx: &mut Tx<'_>) -> Result<bool> {
         let sql = "SELECT action FROM (

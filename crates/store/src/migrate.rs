@@ -59,6 +59,14 @@ const MIGRATIONS: &[Migration] = &[
         postgres: "",
         oldest_program: 1,
     },
+    Migration {
+        version: 6,
+        name: "small",
+        body: include_str!("../migrations/0006_small.sql"),
+        sqlite: "",
+        postgres: "",
+        oldest_program: 1,
+    },
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations

@@ -1,6 +1,6 @@
 //! What upstreams answered: each answer once, insert-only; and which of them holds now.
 
-use model::{ObservationId, RepoId, Sha256Digest, Timestamp};
+use model::{ObservationId, RepoId, Sha256Digest, Timestamp, VersionId};
 use serde_json::json;
 
 use crate::admission::{self, Allowance, Limits};
@@ -259,6 +259,10 @@ impl Write for Alarm {
 /// What a remote repository has of a package: its versions, with the content at each path.
 #[derive(Clone, Debug)]
 pub struct Kept {
+    /// The version's id.
+    pub id: VersionId,
+    /// When it was published here: fetched.
+    pub fetched_at: Option<Timestamp>,
     /// The version's name.
     pub version: String,
     /// Whether it may be shown: published, not withdrawn.
@@ -286,7 +290,8 @@ macro_rules! and_fetched {
 macro_rules! kept {
     ($($at:literal)?) => {
         concat!(
-            "SELECT v.version, ", shown!("v" $(, $at)?), ", e.location, e.digest, e.size, e.attributes
+            "SELECT v.version, ", shown!("v" $(, $at)?), ", e.location, e.digest, e.size, e.attributes, v.id,
+             v.published_at
          FROM packages p JOIN versions v ON v.package_id = p.id
          LEFT JOIN entries e ON e.version_id = v.id", and_added!("e" $(, $at)?), "
          WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3", and_fetched!($($at)?)
@@ -314,5 +319,7 @@ fn line(row: &Row) -> Result<Kept> {
         digest: row.get(3)?,
         size: row.get(4)?,
         attributes: row.get(5)?,
+        id: row.get(6)?,
+        fetched_at: row.get(7)?,
     })
 }

@@ -6,16 +6,16 @@ use acceptance::server::{Backing, Server};
 use acceptance::{Result, Trouble};
 use serde_json::json;
 
-use super::shelf::{FORMATS, PATIENCE, Shelf, noise, of, until};
+use super::shelf::{FORMATS, PATIENCE, Shelf, noise, of, remote, until};
 use super::upstream::{Say, Upstream};
 use crate::shape::ask;
 use crate::site::{Site, ensure};
 
-const LET_GO: &str = "SELECT count(*) FROM cached WHERE evicted_at IS NOT NULL";
+pub(super) const LET_GO: &str = "SELECT count(*) FROM cached WHERE evicted_at IS NOT NULL";
 const CONDEMNED: &str = "SELECT count(*) FROM blobs WHERE condemned_at IS NOT NULL";
 const TRASH: &str = "SELECT count(*) FROM trash WHERE removed_at IS NULL";
 
-async fn site(backing: Backing) -> Result<Site> {
+pub(super) async fn site(backing: Backing) -> Result<Site> {
     let server = Server::plan(backing)
         .variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0")
         .variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.0/8")
@@ -25,7 +25,7 @@ async fn site(backing: Backing) -> Result<Site> {
 }
 
 /// Waits until the database says so.
-async fn counts(site: &Site, sql: &str, count: usize) -> Result<()> {
+pub(super) async fn counts(site: &Site, sql: &str, count: usize) -> Result<()> {
     let begun = Instant::now();
     loop {
         let found = site.server.sql(sql)?;
@@ -39,14 +39,14 @@ async fn counts(site: &Site, sql: &str, count: usize) -> Result<()> {
     }
 }
 
-async fn restart(site: &mut Site) -> Result<()> {
+pub(super) async fn restart(site: &mut Site) -> Result<()> {
     site.server.restart().await?;
     site.admin = site.server.admin()?;
     Ok(())
 }
 
 /// From now on the repository keeps as good as nothing.
-async fn keep_nothing(site: &Site, key: &str) -> Result<()> {
+pub(super) async fn keep_nothing(site: &Site, key: &str) -> Result<()> {
     let body = json!({"settings": {"remote": {"eviction": {"maxBytes": 1}}}});
     site.admin.patch(&format!("/v1/repos/{key}")).json(&body).send().await?.expect(&[200])?;
     Ok(())
@@ -54,7 +54,7 @@ async fn keep_nothing(site: &Site, key: &str) -> Result<()> {
 
 /// Lets go of the bytes of `files`, with a kill in the middle, and waits until they are gone. The time that they are kept
 /// is over at once: that is written into the database while nobody runs.
-async fn evict(site: &mut Site, files: usize) -> Result<()> {
+pub(super) async fn evict(site: &mut Site, files: usize) -> Result<()> {
     restart(site).await?;
     counts(site, LET_GO, files).await?;
     counts(site, CONDEMNED, files).await?;
@@ -124,6 +124,49 @@ async fn other_bytes_than_before_are_not_served() -> Result<()> {
     ensure(told.text().contains("other ones by now"), told.text())?;
     counts(&site, "SELECT count(DISTINCT action) FROM events WHERE action = 'upstream.changed'", 1).await?;
     counts(&site, LET_GO, 1).await
+}
+
+/// Short ones lie in rows, and later together in a pack, which goes when nothing in it is left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_files_go_with_their_pack_and_come_again() -> Result<()> {
+    for backing in [Backing::Embedded, Backing::Scaled] {
+        let (mut site, upstream) = (site(backing).await?, Upstream::start().await?);
+        remote(&site, "up", "raw", &upstream.url(), json!({})).await?;
+        let path = |seed: u8| format!("/files/{seed}");
+        let fetch = async |site: &Site, seed: u8| {
+            let file = ask(site.admin.get(&format!("/repository/up{}", path(seed)))).await?.expect(&[200])?;
+            ensure(file.body == noise(seed, 3000), format!("{seed}: other bytes"))
+        };
+        for seed in 0..3 {
+            upstream.says(&path(seed), Say::file(noise(seed, 3000)));
+        }
+        fetch(&site, 0).await?;
+        fetch(&site, 1).await?;
+        // Rows that are hours old are packed when the schedule begins anew.
+        site.server.stop()?;
+        site.server.sql("UPDATE copies SET created_at = created_at - 7200000000")?;
+        site.server.resume().await?;
+        site.admin = site.server.admin()?;
+        counts(&site, "SELECT count(*) FROM copies WHERE kind = 'pack'", 2).await?;
+        let place = site.server.sql("SELECT DISTINCT place FROM copies WHERE kind = 'pack'")?;
+        let pack = site.server.blobs().join(place.trim());
+        ensure(pack.exists(), format!("no pack at {place}"))?;
+        fetch(&site, 2).await?;
+        keep_nothing(&site, "up").await?;
+        evict(&mut site, 3).await?;
+        ensure(!pack.exists(), "a pack without anything in it stays")?;
+        counts(&site, "SELECT count(*) FROM inline_bytes", 0).await?;
+        for seed in 0..3 {
+            let before = upstream.count(&path(seed));
+            fetch(&site, seed).await?;
+            fetch(&site, seed).await?;
+            let asked = upstream.count(&path(seed)) - before;
+            ensure(asked == 1, format!("{seed}: asked {asked} times"))?;
+        }
+        counts(&site, LET_GO, 0).await?;
+        ensure(!site.server.log().contains("no good copy"), site.server.log())?;
+    }
+    Ok(())
 }
 
 /// As of a moment, through a virtual repository, and ahead of whoever wants it.

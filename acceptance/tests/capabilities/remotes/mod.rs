@@ -1,15 +1,21 @@
 //! Remote repositories: what they promise of an upstream that this test writes, and that may lie, fail or go away.
 
 mod ahead;
+mod checks;
 mod control;
 mod crowd;
+mod doors;
 mod evicted;
 mod failure;
 mod lies;
 mod members;
+mod mended;
+mod mended_answers;
 mod offline;
 mod ours;
+mod referrers;
 mod relays;
+mod retry;
 pub(crate) mod shelf;
 mod stale;
 pub(crate) mod upstream;

@@ -16,14 +16,19 @@ use super::publish::Manifest;
 use super::version::Version;
 use super::{Go, MOD, ZIP, location, rank, sumdb};
 use crate::{
-    Ask, Asked, Dated, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Relay, Said, Sums, Unreadable,
-    Upstream, Wanting, strict,
+    Ask, Asked, Dated, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Probe, Relay, Said, Sign, Signs,
+    Sums, Unreadable, Upstream, Verdict, Wanting, strict,
 };
 
 /// The ref of the version that the upstream calls the latest.
 pub(super) const LATEST: &str = "latest";
 /// Versions of a module at most: the largest have some thousands.
 const MOST: usize = 50_000;
+/// A module that nobody can have (RFC 2606).
+const NOWHERE: &str = "artifortress.invalid/check";
+/// What is not known of a proxy that does not speak like one.
+const SILENT: &str = "it does not say of a module that nobody has that there is none, as proxies that are folders of files; \
+                      whether the path is right shows with the first module";
 /// What stands in a segment of an address as it is.
 const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'+').remove(b'@');
@@ -46,6 +51,11 @@ impl Upstream for Go {
             }
             Wanting::Part(_) => Vec::new(),
         }
+    }
+
+    fn signs(&self, _: &str) -> Signs {
+        let probes = vec![Probe::new(format!("{NOWHERE}/@v/list"), unknown), Probe::new("", root)];
+        Signs { what: "a module proxy", probes }
     }
 
     fn relay(&self, asked: &Asked<'_>) -> Option<Relay> {
@@ -91,6 +101,27 @@ impl Upstream for Go {
             sha256: None,
             checksums: Vec::new(),
         })))
+    }
+}
+
+/// What a proxy says of a module that nobody has: a text for the go command to show, or an empty list.
+fn unknown(sign: &Sign<'_>) -> Verdict {
+    let text = sign.text().trim();
+    let told = text.contains(NOWHERE) || text.starts_with("not found: ");
+    match sign.status {
+        200 if sign.is_page() => Verdict::Wrong("it has a page for people where a list of versions would be"),
+        200 if text.is_empty() => Verdict::Proof("of a module that nobody has it lists no versions"),
+        404 | 410 if told && !sign.is_page() && sign.object().is_none() => {
+            Verdict::Proof("it says of a module that nobody has that there is none")
+        }
+        _ => Verdict::Open(SILENT),
+    }
+}
+
+fn root(sign: &Sign<'_>) -> Verdict {
+    match sign.is_site() {
+        true => Verdict::Wrong("it does not speak of modules, and its root is a page for people"),
+        false => Verdict::Open(SILENT),
     }
 }
 

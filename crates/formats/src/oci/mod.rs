@@ -20,7 +20,7 @@ use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::{Asked, Format, Lockfile, Merging, Operation, ParseError, Place, Setup, Unreadable, Upstream};
 
-pub use address::{Address, ImageAt, Query, Step};
+pub use address::{Address, ImageAt, MOMENT_SHAPE, Query, Step};
 pub use answer::{About, Referrer, catalogue, referrers, refuse, tags, token as token_answer};
 pub use lockfile::image;
 pub use manifest::{INDEX, Kept, LONGEST, Manifest};

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use formats::{Named, PackageAt};
-use model::{RefName, Timestamp};
+use model::{EntryPath, RefName, Timestamp};
 use store::manifests::Naming;
 use store::{locations, observations};
 
@@ -60,7 +60,7 @@ impl Grant<Read> {
     }
 
     /// The same, with what is known without a question.
-    async fn judge_here(
+    pub(super) async fn judge_here(
         &self,
         rules: &Rules,
         at: &PackageAt,
@@ -109,7 +109,13 @@ impl Grant<Read> {
         Ok(false)
     }
 
-    async fn is_let_in_here(&self, rules: &Rules, at: &PackageAt, version: &Named, depth: u32) -> Result<bool> {
+    pub(super) async fn is_let_in_here(
+        &self,
+        rules: &Rules,
+        at: &PackageAt,
+        version: &Named,
+        depth: u32,
+    ) -> Result<bool> {
         let judged = Box::pin(self.judge_here(rules, at, version, None, depth)).await?;
         Ok(judged.verdict.denial().is_none())
     }
@@ -232,6 +238,11 @@ impl Grant<Read> {
         }
         Ok(None)
     }
+}
+
+/// Where the bytes of a version are here.
+pub(super) fn path_of(at: &PackageAt, named: &Named) -> Result<EntryPath> {
+    Ok(EntryPath::parse(&format!("{}/{}", manifests_of(at), named.to_string().replace(':', "/")))?)
 }
 
 /// The beginning of questions for versions, and of their paths here.

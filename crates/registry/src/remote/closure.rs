@@ -195,7 +195,7 @@ impl Walk<'_> {
         let (grant, at) = (self.grant, &self.at);
         let place = grant.registry().inner.remotes.ahead.acquire().await;
         let _place = place.map_err(|_| Error::Defect("nothing is brought any more".to_owned()))?;
-        let here = matches!(grant.find_object(object).await, Ok(found) if !found.is_let_go());
+        let here = matches!(grant.find_object(object).await, Ok(found) if !found.is_absent());
         let state = if here { State::Present } else { State::Fetched };
         let reached = match object {
             Object::Version(_, named, path) => {

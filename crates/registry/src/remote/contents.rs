@@ -35,7 +35,7 @@ impl Grant<Read> {
         match self.find(path).await {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
             Ok(found) if need.comes_again(&found) => {}
-            found => return found,
+            found => return Ok(found?.asked_as(|again| again.for_version(at, named, path))),
         }
         if self.is_ruled() {
             Box::pin(self.expect_let_in(at, named, None)).await?;
@@ -61,7 +61,7 @@ impl Grant<Read> {
         match self.find_named(named).await {
             Err(error) if error.code() == Some(Code::NotFound) && self.is_remote() => {}
             Ok(found) if need.comes_again(&found) => {}
-            found => return found.map(Reached::Here),
+            found => return Ok(Reached::Here(found?.asked_as(|again| again.for_blob(at, named)))),
         }
         if self.instant().is_some() {
             return Box::pin(self.reach_then(at, named, None, need)).await;
@@ -85,7 +85,10 @@ impl Grant<Read> {
         let beginning = format!("{}/", at.name);
         let mut found = self.store().read(look).await?.into_iter();
         let Some((_, known)) = found.find(|(target, _)| target.starts_with(&beginning)) else { return Ok(None) };
-        Ok(self.body_of(&known).await?.map(|body| (body, known.media_type)))
+        match self.body_of(&known).await {
+            Err(_) if self.is_damaged(&known).await? => Ok(None),
+            body => Ok(body?.map(|body| (body, known.media_type))),
+        }
     }
 
     /// The files in the terms of the store, in the order of their digests; and whether none was left out because nobody
@@ -184,7 +187,7 @@ impl Fetch {
     ) -> Result<(Bytes, String)> {
         let reply = self.open(&remote.with_longest(contents.longest()), &contents.version(at, named)).await?;
         let media_type = reply.media_type();
-        let body = reply.whole().await.map_err(|failure| failed(&failure))?;
+        let body = reply.whole().await.map_err(|failure| failed(Some(&remote.upstream), &failure))?;
         match names(named, &body) {
             true => Ok((body, media_type)),
             false => Err(lies(&self.object, "they do not have the digest that they are asked for by")),

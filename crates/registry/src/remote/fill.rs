@@ -7,20 +7,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use formats::{Ask, Dated, NewFile as Announced};
-use model::{Code, EntryPath, RepoId, Sha256Digest, Timestamp};
+use model::{Code, EntryPath, Sha256Digest, Timestamp};
 use outbound::{Found as Answer, Question, Reply};
 use store::admission::{self, Room};
 use tokio::sync::{broadcast, watch};
 use tracing::Instrument as _;
 
-use super::Remote;
-use super::again::gone;
 use super::coming::Coming;
 use super::look::{Lately, failed};
 use super::object::Object;
 use super::source::{Declared, Wanted};
 use super::turn::PAUSE;
 use super::verify::{checksum, is_error_page, lies, verify};
+use super::{Remote, Revision};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
@@ -50,14 +49,15 @@ pub enum Need {
 }
 
 impl Need {
-    /// Whether it must come from the upstream again: it was let go.
+    /// Whether it must come from the upstream again: it was let go, or is damaged.
     pub(super) fn comes_again(self, found: &Found) -> bool {
-        self == Self::Bytes && found.is_let_go()
+        self == Self::Bytes && found.is_absent()
     }
 }
 
-/// What is brought, and for which moment: what must be true of it is told by the answers of then.
-type FillKey = (RepoId, Object, Option<Instant>);
+/// What is brought by the repository as it is set now, and for which moment: what must be true of it is told by the answers
+/// of then.
+type FillKey = (Revision, Object, Option<Instant>);
 /// Files under way.
 pub(crate) type Fills = Arc<Mutex<HashMap<FillKey, Arc<Fill>>>>;
 
@@ -113,11 +113,11 @@ impl Grant<Read> {
                 self.bring(object).await
             }
             Ok(found) if need.comes_again(&found) => {
-                let gone = gone(&object);
+                let gone = self.gone(&object, &found);
                 let brought = self.bring(object).await;
                 brought.map_err(|error| if error.code() == Some(Code::NotFound) { gone } else { error })
             }
-            found => found.map(Reached::Here),
+            found => Ok(Reached::Here(found?.asked_as(|again| again.for_object(object)))),
         }
     }
 
@@ -159,7 +159,7 @@ impl Grant<Read> {
             Some(Lately::Missing) => return Err(self.unknown(&object.to_string())),
             None => {}
         }
-        let key = (self.repo_id(), object.clone(), self.instant());
+        let key = (revision, object.clone(), self.instant());
         let mut fills = remotes.fills.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(fill) = fills.get(&key) {
             return Ok((Arc::clone(fill), None));
@@ -256,7 +256,7 @@ impl Fetch {
     async fn bring(&self, remote: &Remote) -> Result<Sha256Digest> {
         // Somebody may have brought it between the look and this.
         let (digest, last) = match (self.grant.find_object(&self.object).await, &self.object) {
-            (Ok(found), _) if found.is_let_go() => self.bring_again(remote, &found).await?,
+            (Ok(found), _) if found.is_absent() => self.bring_again(remote, &found).await?,
             (Ok(found), _) => {
                 self.tell(FillHead { length: Some(found.size()), sha256: Some(found.digest()) });
                 return Ok(found.digest());
@@ -328,7 +328,7 @@ impl Fetch {
             self.tell(FillHead { length, sha256 });
         }
         let (mut held, mut came): (Option<Bytes>, u64) = (None, 0);
-        while let Some(piece) = reply.next().await.map_err(|failure| failed(&failure))? {
+        while let Some(piece) = reply.next().await.map_err(|failure| failed(None, &failure))? {
             came += piece.len() as u64;
             room.expect(came)?;
             if let Some(length) = length.filter(|length| came > *length) {
@@ -384,7 +384,7 @@ pub(super) async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
         return Ok(None);
     }
     let question = Question { accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
-    match remote.upstream.ask(question).await.map_err(|failure| failed(&failure))? {
+    match remote.upstream.ask(question).await.map_err(|failure| failed(Some(&remote.upstream), &failure))? {
         Reply::Found(found) => Ok(Some(*found)),
         Reply::Missing => Ok(None),
         Reply::Unchanged => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use formats::{Ask, Known, PackageAt, Said, Unreadable, Upstream, Wanting};
 use futures_util::future::try_join_all;
-use model::{Code, ObservationId, RepoId, Timestamp};
+use model::{Code, ObservationId, Timestamp};
 use store::observations::{Alarm, Observation};
 use uuid::Uuid;
 
-use super::Remote;
 use super::look::{Heard, Lately};
 use super::overlay::Overlay;
 use super::turn::PAUSE;
+use super::{Remote, Revision};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 
@@ -61,7 +61,7 @@ impl Which {
 }
 
 /// What a flight is about.
-pub(super) type LookKey = (RepoId, PackageAt, Which);
+pub(super) type LookKey = (Revision, PackageAt, Which);
 /// What was read: the answers, and which part was wanted of which package.
 pub(super) type ReadKey = (Arc<[ObservationId]>, PackageAt, Which);
 
@@ -99,7 +99,7 @@ impl Grant<Read> {
         if remote.is_offline() && !self.knows_any(&remote, at, &which).await? {
             return Ok(None);
         }
-        let key = (self.repo_id(), at.clone(), which.clone());
+        let key = (self.revision(), at.clone(), which.clone());
         let (grant, at) = (self.clone(), at.clone());
         let work = async move { grant.ask_all(&remote, &at, &which).await };
         self.registry().inner.remotes.looks.join(key, work).await
@@ -174,8 +174,14 @@ impl Grant<Read> {
         for ask in asks {
             hearing.push(self.hear(remote, ask));
         }
-        let heard = try_join_all(hearing).await?;
-        let read = self.understand(remote, at, which, &heard).await?;
+        let mut heard = try_join_all(hearing).await?;
+        let read = match self.understand(remote, at, which, &heard).await {
+            Ok(read) => read,
+            Err(error) => {
+                heard = self.hear_damaged(remote, asks, heard, error).await?;
+                self.understand(remote, at, which, &heard).await?
+            }
+        };
         let (heard, known) = match read {
             Ok(known) => (heard, known),
             Err(Unreadable(why)) => {
@@ -193,6 +199,21 @@ impl Grant<Read> {
         self.keep_all(at, which, asks, heard, known).await
     }
 
+    /// What is damaged here is asked for again; the error, where nothing is.
+    async fn hear_damaged(&self, remote: &Remote, asks: &[Ask], heard: Vec<Heard>, error: Error) -> Result<Vec<Heard>> {
+        let (mut mended, mut any) = (Vec::with_capacity(heard.len()), false);
+        for (ask, heard) in asks.iter().zip(heard) {
+            mended.push(match heard {
+                Heard::Holds { known, .. } if self.is_damaged(&known).await? => {
+                    any = true;
+                    self.hear_anew(remote, ask, &known).await?
+                }
+                other => other,
+            });
+        }
+        if any { Ok(mended) } else { Err(error) }
+    }
+
     /// What was known before, as if the upstream had failed.
     fn without_news(&self, remote: &Remote, heard: Vec<Heard>, why: &Error) -> Result<Vec<Heard>> {
         let news = heard.iter().any(|heard| matches!(heard, Heard::New { .. }));
@@ -203,7 +224,10 @@ impl Grant<Read> {
     /// The same, of one answer.
     pub(super) fn still_known(&self, remote: &Remote, heard: Heard, why: &Error) -> Result<Heard> {
         match heard {
-            Heard::New { before, .. } => remote.believe_still(before, self.ambient().now(), why.clone()),
+            Heard::New { before, readable, .. } => {
+                let before = before.filter(|_| readable);
+                remote.believe_still(before, self.ambient().now(), why.clone())
+            }
             other => Ok(other),
         }
     }

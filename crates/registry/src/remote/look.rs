@@ -6,8 +6,9 @@ use std::time::Duration;
 use blobs::{Expect, Received};
 use bytes::Bytes;
 use formats::Ask;
-use model::{Code, ObservationId, Timestamp};
+use model::{Code, ObservationId, Refusal, Timestamp};
 use outbound::Failure;
+use store::cached::Mend;
 use store::observations::{self, Confirm, Observation, Observe};
 
 use super::ask::{News, Reply, answer};
@@ -34,8 +35,8 @@ pub(super) enum Heard {
     },
     /// The upstream has no such thing.
     Missing { before: Option<Arc<Observation>> },
-    /// Something new.
-    New { news: News, before: Option<Arc<Observation>> },
+    /// Something new. `before` is what was known, `readable` whether it can be believed still.
+    New { news: News, before: Option<Arc<Observation>>, readable: bool },
 }
 
 impl Heard {
@@ -43,6 +44,14 @@ impl Heard {
     pub(super) fn stale(&self) -> Option<&Error> {
         match self {
             Self::Holds { stale, .. } => stale.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// What is known and holds.
+    pub(super) fn held(&self) -> Option<Arc<Observation>> {
+        match self {
+            Self::Holds { known, .. } => Some(Arc::clone(known)),
             _ => None,
         }
     }
@@ -75,7 +84,11 @@ pub(super) enum Lately {
 impl Remotes {
     pub(super) fn lately(&self, of: Revision, target: &str, now: Timestamp) -> Option<Lately> {
         let (until, what) = self.lately.get(&(of, target.into()))?;
-        (now < until).then_some(what)
+        let left = Some(until.since(now)).filter(|_| now < until)?;
+        Some(match what {
+            Lately::Failed(error) => Lately::Failed(error.later(REST.saturating_sub(left), left)),
+            Lately::Missing => Lately::Missing,
+        })
     }
 
     /// Whether the upstream said just now that there is no such thing.
@@ -88,9 +101,12 @@ impl Remotes {
     }
 }
 
-/// What the caller is told of a failed upstream.
-pub(super) fn failed(failure: &Failure) -> Error {
-    Error::refuse(Code::ServiceUnavailable, format!("the upstream cannot be read: {failure}"))
+/// What the caller is told of a failed upstream; not to come again while nobody asks it anyhow.
+pub(super) fn failed(upstream: Option<&outbound::Upstream>, failure: &Failure) -> Error {
+    let refusal = Refusal::new(Code::ServiceUnavailable, format!("the upstream cannot be read: {failure}"));
+    Error::Refused(
+        refusal.retry_after(upstream.and_then(|upstream| upstream.wait(failure)).unwrap_or_default().max(REST)),
+    )
 }
 
 impl Grant<Read> {
@@ -129,7 +145,7 @@ impl Grant<Read> {
             None => {}
         }
         match answer(remote, ask, before.as_deref()).await {
-            Ok(Reply::New(news)) => Ok(Heard::New { news, before }),
+            Ok(Reply::New(news)) => Ok(Heard::New { news, before, readable: true }),
             Ok(Reply::Holds) => match before {
                 Some(known) => Ok(Heard::Holds { known, confirmed: true, stale: None }),
                 None => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),
@@ -139,14 +155,7 @@ impl Grant<Read> {
                 Ok(Heard::Missing { before })
             }
             Err(failure) => {
-                tracing::warn!(repository = %self.repo().key, %failure, "an upstream failed");
-                let error = failed(&failure);
-                remotes.note(
-                    self.revision(),
-                    &ask.target,
-                    self.ambient().now().plus(REST),
-                    Lately::Failed(error.clone()),
-                );
+                let error = self.note_failure(remote, ask, &failure);
                 remote.believe_still(before, now, error)
             }
         }
@@ -154,14 +163,17 @@ impl Grant<Read> {
 
     /// Writes down what was heard; what was understood holds from now on.
     pub(super) async fn keep(&self, ask: &Ask, heard: Heard) -> Result<Arc<Observation>> {
+        if let Heard::Holds { known, confirmed: false, .. } = heard {
+            return Ok(known);
+        }
+        self.expect_same_upstream().await?;
         let (before, news) = match heard {
-            Heard::Holds { known, confirmed: false, .. } => return Ok(known),
             Heard::Holds { known, .. } => return self.confirm(ask, known).await,
             Heard::Missing { before: Some(known) } if known.digest.is_none() => {
                 return self.confirm(ask, known).await;
             }
             Heard::Missing { before } => (before, None),
-            Heard::New { news, before } => (before, Some(news)),
+            Heard::New { news, before, .. } => (before, Some(news)),
         };
         let received = match &news {
             Some(news) => Some(self.receive_answer(news.body.clone()).await?),
@@ -172,9 +184,7 @@ impl Grant<Read> {
             None => (None, None),
         };
         if let Some(known) = before.filter(|known| digest.is_some() && known.digest == digest) {
-            if let Some(place) = place {
-                self.registry().blobs().remove(&place).await?;
-            }
+            self.keep_once(received, &known).await?;
             return self.confirm(ask, known).await;
         }
         let act = self.act_of_ours();
@@ -205,7 +215,34 @@ impl Grant<Read> {
         Ok(self.remember_outlook(ask, kept))
     }
 
-    async fn receive_answer(&self, body: Bytes) -> Result<Received> {
+    /// Refuses what was said by an upstream that is the repository's no more.
+    pub(super) async fn expect_same_upstream(&self) -> Result<()> {
+        let now = self.call().repository_now(&self.repo().key).await?;
+        if now.upstream_url == self.repo().upstream_url {
+            return Ok(());
+        }
+        let why = format!("{} has been given another upstream meanwhile: ask again", now.key);
+        Err(Error::refuse(Code::ServiceUnavailable, why))
+    }
+
+    /// Takes the bytes of an answer that is known: in place of damaged ones, or not at all.
+    pub(super) async fn keep_once(&self, received: Option<Received>, known: &Observation) -> Result<()> {
+        let Some(received) = received else { return Ok(()) };
+        let place = stored_place(&received);
+        if self.is_damaged(known).await? {
+            let blob = self.registry().new_blob(received);
+            let write = Mend { act: self.act_of_ours(), repo: self.repo_id(), blob };
+            if let Err(error) = self.store().write(write).await {
+                self.registry().abandon(place, &error).await;
+                return Err(error.into());
+            }
+        } else if let Some(place) = place {
+            self.registry().blobs().remove(&place).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn receive_answer(&self, body: Bytes) -> Result<Received> {
         let mut writer = self.registry().blobs().writer(self.ambient());
         writer.write(body).await?;
         Ok(writer.finish(Expect::default()).await?)
@@ -227,6 +264,45 @@ impl Grant<Read> {
         known
     }
 
+    /// Asks for what was answered before and is damaged here: without saying what is known.
+    pub(super) async fn hear_anew(&self, remote: &Remote, ask: &Ask, known: &Arc<Observation>) -> Result<Heard> {
+        if remote.is_offline() {
+            let (target, repo) = (&ask.target, &self.repo().key);
+            let why = format!(
+                "what the upstream answered to {target} is damaged here, and {repo} is offline: its upstream is not asked"
+            );
+            return Err(Error::refuse(Code::ServiceUnavailable, why));
+        }
+        let remotes = &self.registry().inner.remotes;
+        if let Some(Lately::Failed(error)) = remotes.lately(self.revision(), &ask.target, self.ambient().now()) {
+            return Err(error);
+        }
+        tracing::warn!(repository = %self.repo().key, asked = ask.target, "a damaged answer is asked for again");
+        match answer(remote, ask, None).await {
+            Ok(Reply::New(news)) => Ok(Heard::New { news, before: Some(Arc::clone(known)), readable: false }),
+            Ok(Reply::Missing) => Ok(Heard::Missing { before: Some(Arc::clone(known)) }),
+            Ok(Reply::Holds) => {
+                Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed"))
+            }
+            Err(failure) => Err(self.note_failure(remote, ask, &failure)),
+        }
+    }
+
+    fn note_failure(&self, remote: &Remote, ask: &Ask, failure: &Failure) -> Error {
+        tracing::warn!(repository = %self.repo().key, %failure, "an upstream failed");
+        let (error, until) = (failed(Some(&remote.upstream), failure), self.ambient().now().plus(REST));
+        let remotes = &self.registry().inner.remotes;
+        remotes.note(self.revision(), &ask.target, until, Lately::Failed(error.clone()));
+        error
+    }
+
+    /// Whether no good copy is left of an answer that was kept.
+    pub(super) async fn is_damaged(&self, known: &Observation) -> Result<bool> {
+        let Some(digest) = known.digest else { return Ok(false) };
+        let look = async |session: &mut store::Session<'_>| observations::copies(session, digest).await;
+        Ok(self.store().read(look).await?.is_empty())
+    }
+
     /// The bytes of an answer that was kept.
     pub(super) async fn body_of(&self, known: &Observation) -> Result<Option<Bytes>> {
         let Some(digest) = known.digest else { return Ok(None) };
@@ -234,7 +310,7 @@ impl Grant<Read> {
         let copies = self.store().read(look).await?;
         let copies =
             copies.into_iter().map(|copy| crate::copies::copy_of(copy, known.length)).collect::<Result<_>>()?;
-        let mut content = Content::open(self.registry(), digest, known.length, copies, None).await?;
+        let mut content = Content::open(self.registry(), digest, known.length, copies, None, None).await?;
         let mut body = Vec::with_capacity(usize::try_from(known.length).unwrap_or_default());
         while let Some(piece) = content.next().await? {
             body.extend_from_slice(&piece);

@@ -30,6 +30,7 @@ mod track;
 mod turn;
 mod verify;
 mod witness;
+mod youngest;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,13 +47,16 @@ use store::repositories::Repository;
 use tokio::sync::Semaphore;
 
 pub(crate) use admit::published_upstream;
+pub(crate) use again::Again;
 pub use check::Checked;
 pub use coming::Coming;
 pub use fill::{Need, Reached};
 pub(crate) use known::Which;
 pub use prefetch::{Brought, BroughtFile, State, Wish};
+pub(crate) use sift::subjects;
 pub use tags::Aged;
 pub(crate) use witness::Witness;
+pub(crate) use youngest::Youngest;
 
 use crate::authorize::Grant;
 use crate::error::{Error, Result};
@@ -111,7 +115,7 @@ pub(crate) struct Remotes {
     sifted: Cache<SiftKey, Arc<Sifted>, Rows>,
     times: Cache<(Revision, PackageAt, Box<str>), Timestamp>,
     looks: Flights<LookKey, Option<Arc<Seen>>>,
-    relays: Flights<(RepoId, String), Arc<Shown>>,
+    relays: Flights<(Revision, String), Arc<Shown>>,
     fills: Fills,
     /// Files that are brought before anybody asks for them, at once.
     ahead: Arc<Semaphore>,

@@ -21,13 +21,26 @@ impl Grant<Read> {
         }
         if let Some(instant) = self.instant() {
             let known = self.answer_then(&relay.ask.target, instant).await?;
-            let known = known.ok_or_else(|| self.unknown(&relay.ask.target))?;
-            return self.passed_on(relay, &known, false).await;
+            let known = Arc::new(known.ok_or_else(|| self.unknown(&relay.ask.target))?);
+            let shown = self.passed_on(relay, &known, false).await;
+            return match shown {
+                Err(error) => {
+                    self.bring_answers(
+                        &self.remote()?,
+                        std::slice::from_ref(&relay.ask),
+                        &[Some(known.clone())],
+                        error,
+                    )
+                    .await?;
+                    self.passed_on(relay, &known, false).await
+                }
+                shown => shown,
+            };
         }
         if let Some(shown) = self.passed_on_before(relay).await? {
             return Ok(shown);
         }
-        let key = (self.repo_id(), relay.ask.target.clone());
+        let key = (self.revision(), relay.ask.target.clone());
         let (grant, relay) = (self.clone(), relay.clone());
         let work = async move { grant.hear_in_turn(&relay).await };
         self.registry().inner.remotes.relays.join(key, work).await
@@ -37,9 +50,12 @@ impl Grant<Read> {
     async fn passed_on_before(&self, relay: &Relay) -> Result<Option<Arc<Shown>>> {
         let Some(known) = self.outlook(&relay.ask.target).await? else { return Ok(None) };
         let forever = relay.forever && known.digest.is_some();
-        match forever || self.remote()?.believes(&known, self.ambient().now()) {
-            true => self.passed_on(relay, &known, false).await.map(Some),
-            false => Ok(None),
+        if !forever && !self.remote()?.believes(&known, self.ambient().now()) {
+            return Ok(None);
+        }
+        match self.passed_on(relay, &known, false).await {
+            Err(_) if self.is_damaged(&known).await? => Ok(None),
+            shown => shown.map(Some),
         }
     }
 
@@ -60,7 +76,20 @@ impl Grant<Read> {
     }
 
     async fn hear_and_keep(&self, remote: &Remote, relay: &Relay) -> Result<Arc<Shown>> {
-        let mut heard = self.hear(remote, &relay.ask).await?;
+        let heard = self.hear(remote, &relay.ask).await?;
+        let (known, stale) = self.keep_sound(remote, relay, heard).await?;
+        match self.passed_on(relay, &known, stale).await {
+            Err(_) if self.is_damaged(&known).await? => {
+                let heard = self.hear_anew(remote, &relay.ask, &known).await?;
+                let (known, stale) = self.keep_sound(remote, relay, heard).await?;
+                self.passed_on(relay, &known, stale).await
+            }
+            shown => shown,
+        }
+    }
+
+    /// What holds from now on, and whether it should have been asked for again and that failed.
+    async fn keep_sound(&self, remote: &Remote, relay: &Relay, mut heard: Heard) -> Result<(Arc<Observation>, bool)> {
         if let Heard::New { news, .. } = &heard
             && !(relay.sound)(&news.body)
         {
@@ -72,8 +101,7 @@ impl Grant<Read> {
         if matches!(heard, Heard::Missing { before: None }) {
             return Err(if remote.is_offline() { self.unknown(&relay.ask.target) } else { nothing(relay) });
         }
-        let known = self.keep(&relay.ask, heard).await?;
-        self.passed_on(relay, &known, stale).await
+        Ok((self.keep(&relay.ask, heard).await?, stale))
     }
 
     async fn passed_on(&self, relay: &Relay, known: &Observation, stale: bool) -> Result<Arc<Shown>> {

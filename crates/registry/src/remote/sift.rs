@@ -65,8 +65,20 @@ impl Seen {
         self.known.refs.first().map(|(_, version)| version.clone())
     }
 
+    /// What is told of a version, or of that which a ref of this name stands for.
+    pub(crate) fn version(&self, name: &str) -> Option<&KnownVersion> {
+        let of = |name: &str| self.known.versions.iter().find(|one| one.version.as_str() == name);
+        let meant = || self.known.refs.iter().find(|(known, _)| known == name).and_then(|(_, version)| of(version));
+        of(name).or_else(meant)
+    }
+
+    /// Every version that is told of.
+    pub(crate) fn versions(&self) -> &[KnownVersion] {
+        &self.known.versions
+    }
+
     /// When a version was published, as an index says it.
-    pub(crate) fn time_of(&self, version: &str) -> Option<Timestamp> {
+    fn time_of(&self, version: &str) -> Option<Timestamp> {
         self.known.versions.iter().find(|one| one.version.as_str() == version)?.published_at
     }
 }
@@ -147,7 +159,7 @@ impl Grant<Read> {
 }
 
 /// What is judged of a version: its files, or itself where none are known.
-fn subjects<'a>(name: &'a str, version: &'a KnownVersion, time: Option<Timestamp>) -> Vec<Subject<'a>> {
+pub(crate) fn subjects<'a>(name: &'a str, version: &'a KnownVersion, time: Option<Timestamp>) -> Vec<Subject<'a>> {
     let of = |path, published_at| Subject { name, version: version.version.as_str(), path, published_at };
     let whole = version.published_at.or(time);
     if version.files.is_empty() {

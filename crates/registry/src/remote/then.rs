@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use formats::{Algorithm, Known, Named, Origin, PackageAt, Sums};
+use formats::{Algorithm, Ask, Known, Named, Origin, PackageAt, Sums};
 use model::state::VersionState;
 use model::{Code, EntryPath, Timestamp};
 use store::locations::Located;
-use store::observations;
+use store::observations::{self, Observation};
 
 use super::Remote;
+use super::ask::names;
 use super::fill::{Need, Reached};
 use super::known::{NOTHING, Seen, Which};
 use super::look::Heard;
@@ -31,7 +32,8 @@ impl Grant<Read> {
         instant: Instant,
     ) -> Result<Option<Arc<Seen>>> {
         let (mut heard, mut answers, mut changed_at) = (Vec::new(), Vec::new(), Timestamp(0));
-        for ask in remote.format.asks(at, which.wanting()) {
+        let asks = remote.format.asks(at, which.wanting());
+        for ask in &asks {
             let found = self.answer_then(&ask.target, instant).await?;
             answers.push(found.as_ref().map_or(NOTHING, |known| known.id));
             changed_at = found.as_ref().map_or(changed_at, |known| changed_at.max(known.seen_at));
@@ -49,7 +51,14 @@ impl Grant<Read> {
         let known = match memory.get(&key) {
             Some((_, known)) => known,
             None => {
-                let known = self.understand(remote, at, which, &heard).await?;
+                let known = match self.understand(remote, at, which, &heard).await {
+                    Ok(known) => known,
+                    Err(error) => {
+                        let held: Vec<_> = heard.iter().map(Heard::held).collect();
+                        self.bring_answers(remote, &asks, &held, error).await?;
+                        self.understand(remote, at, which, &heard).await?
+                    }
+                };
                 let known = known.map_err(|why| Error::Defect(format!("a kept answer: {why}")))?;
                 let Some(known) = known else { return Ok(None) };
                 memory.insert(key, (heard.iter().map(Heard::length).sum(), Arc::clone(&known)));
@@ -58,6 +67,38 @@ impl Grant<Read> {
         };
         let known = published(known, instant.at());
         Ok(Some(Arc::new(Seen { answers, known, changed_at, stale_since: None })))
+    }
+
+    /// Answers of then that are damaged here come again where the upstream still says the same; another answer is never
+    /// taken for one. The error, where none is damaged.
+    pub(super) async fn bring_answers(
+        &self,
+        remote: &Remote,
+        asks: &[Ask],
+        answers: &[Option<Arc<Observation>>],
+        error: Error,
+    ) -> Result<()> {
+        let (now, mut any) = (self.clone().as_of(None), false);
+        for (ask, known) in asks.iter().zip(answers) {
+            let Some(known) = known else { continue };
+            if !self.is_damaged(known).await? {
+                continue;
+            }
+            any = true;
+            match now.hear_anew(remote, ask, known).await? {
+                Heard::New { news, .. } if is_same(known, &news.body) => {
+                    let received = now.receive_answer(news.body).await?;
+                    now.keep_once(Some(received), known).await?;
+                }
+                _ => {
+                    let (target, at) = (&ask.target, known.seen_at.to_seconds());
+                    let why =
+                        format!("what the upstream answered to {target} at {at} is damaged here and has changed there");
+                    return Err(Error::refuse(Code::ServiceUnavailable, why));
+                }
+            }
+        }
+        if any { Ok(()) } else { Err(error) }
     }
 
     pub(super) async fn answer_then(
@@ -160,6 +201,11 @@ impl Declared {
         agree.extend(Algorithm::ALL.into_iter().filter_map(both).map(|(theirs, ours)| theirs == ours));
         !agree.is_empty() && agree.iter().all(|same| *same)
     }
+}
+
+/// Whether the answer had these bytes.
+fn is_same(known: &Observation, body: &[u8]) -> bool {
+    known.digest.is_some_and(|digest| names(&Named::Sha256(digest), body))
 }
 
 /// Without what says that it was published later.

@@ -7,6 +7,7 @@ mod chunks;
 mod deployments;
 mod direct;
 mod evicting;
+mod explained;
 mod folders;
 mod images;
 mod joining;

@@ -29,7 +29,7 @@ pub(super) const CHECKSUM: HeaderName = HeaderName::from_static("x-checksum-sha2
 pub(super) async fn fetch(grant: &Grant<Read>, path: &EntryPath, parts: &Parts) -> Result<Response, Problem> {
     let reached = match grant.reach(path, Need::Head).await? {
         // Whoever has the bytes already needs none of what was let go.
-        Reached::Here(found) if found.is_let_go() && need(parts) == Need::Bytes && proceeds(&found, parts) => {
+        Reached::Here(found) if found.is_absent() && need(parts) == Need::Bytes && proceeds(&found, parts) => {
             grant.reach(path, Need::Bytes).await?
         }
         reached => reached,

@@ -20,7 +20,7 @@ use crate::value::Row;
 
 pub use let_go::{LetGo, Released};
 pub(crate) use refill::enter;
-pub use refill::{Reclaim, Refill};
+pub use refill::{Mend, Reclaim, Refill};
 pub use remove::{Outcome, Remove, condemned, is_condemned};
 
 /// A content that a remote repository could let go of.

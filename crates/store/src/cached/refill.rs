@@ -12,8 +12,8 @@ use crate::session::Tx;
 use crate::store::Write;
 use crate::{args, repositories};
 
-/// Bytes that a remote repository had let go of were fetched again, and are those that its entries name. They are paid
-/// for again: 429 where there is no room.
+/// Bytes that a remote repository had let go of, or that were damaged, were fetched again, and are those that its entries
+/// name. What was let go is paid for again: 429 where there is no room.
 #[derive(Clone, Debug)]
 pub struct Refill {
     /// Who and when.
@@ -35,10 +35,35 @@ impl Write for Refill {
         blobs::keep(tx, &self.blob, act.at).await?;
         let regained = enter(tx, self.repo, digest, self.blob.length, act.at).await?;
         admission::take(tx, act.tenant, Allowance::Bytes, regained, &self.limits, act.event.0.as_u128()).await?;
-        let id = digest.to_string();
-        let on = On { repo: Some(self.repo), kind: "blob", id: &id };
-        record(tx, act, "blob.refetched", on, &json!({"digest": digest, "length": self.blob.length})).await
+        refetched(tx, act, self.repo, &self.blob).await
     }
+}
+
+/// An upstream said once more what it had answered and what is damaged here. It is paid for.
+#[derive(Clone, Debug)]
+pub struct Mend {
+    /// Who and when.
+    pub act: Act,
+    /// The repository.
+    pub repo: RepoId,
+    /// The bytes.
+    pub blob: NewBlob,
+}
+
+impl Write for Mend {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
+        repositories::expect_living(tx, self.repo).await?;
+        blobs::keep(tx, &self.blob, self.act.at).await?;
+        refetched(tx, &self.act, self.repo, &self.blob).await
+    }
+}
+
+async fn refetched(tx: &mut Tx<'_>, act: &Act, repo: RepoId, blob: &NewBlob) -> Result<()> {
+    let id = blob.digest.to_string();
+    let on = On { repo: Some(repo), kind: "blob", id: &id };
+    record(tx, act, "blob.refetched", on, &json!({"digest": blob.digest, "length": blob.length})).await
 }
 
 /// What was let go and read again while its bytes were still there is kept. Whether it is; 429 where there is no room.
@@ -72,8 +97,8 @@ impl Write for Reclaim {
     }
 }
 
-/// A locked blob with good copies is cached in a repository from now on, where it lies in a place of its own. Returns what
-/// the entries there hold of the bytes allowance again, to be taken by the caller.
+/// A locked blob with good copies is cached in a repository from now on, unless it is empty. Returns what the entries
+/// there hold of the bytes allowance again, to be taken by the caller.
 pub(crate) async fn enter(
     tx: &mut Tx<'_>,
     repo: RepoId,
@@ -81,8 +106,10 @@ pub(crate) async fn enter(
     size: u64,
     at: Timestamp,
 ) -> Result<u64> {
-    let sql = "INSERT INTO cached (repo_id, digest, size, cached_at, used_at) SELECT $1, $2, $3, $4, $4
-         WHERE EXISTS (SELECT 1 FROM copies WHERE digest = $2 AND state = 'good' AND kind IN ('file', 'object'))
+    if size == 0 {
+        return Ok(0);
+    }
+    let sql = "INSERT INTO cached (repo_id, digest, size, cached_at, used_at) VALUES ($1, $2, $3, $4, $4)
          ON CONFLICT DO NOTHING";
     if tx.execute(sql, args![repo, digest, size, at]).await? == 1 {
         return Ok(0);

@@ -7,7 +7,7 @@ use store::tombstones::PutTombstone;
 
 use crate::dice::Dice;
 use crate::engines::{Bench, LIMITS, Raw};
-use crate::larder::{Larder, SIZE, digest};
+use crate::larder::{Larder, SIZE, SMALL, digest};
 
 crate::both! {
     what_is_let_go_is_given_back_once_and_comes_again;
@@ -15,7 +15,7 @@ crate::both! {
     what_is_reused_before_it_is_removed_stays;
     who_reads_what_was_let_go_keeps_it_where_there_is_room;
     what_was_read_since_it_was_looked_at_stays;
-    small_files_are_not_let_go;
+    small_files_go_from_rows_and_packs;
     whatever_happens_in_whatever_order_nothing_needed_goes;
     many_at_once_do_not_lose_anything;
 }
@@ -138,18 +138,36 @@ async fn what_was_read_since_it_was_looked_at_stays(bench: &mut Bench) {
     assert!(it.contents(it.one).await[0].used_at > bench.ambient.now(), "it only moves forward");
 }
 
-async fn small_files_are_not_let_go(bench: &mut Bench) {
+async fn small_files_go_from_rows_and_packs(bench: &mut Bench) {
     let it = Larder::new(bench).await;
-    bench.publish(it.one, "small", bench.blob(NewBody::Inline(vec![9; 5]), 9, 5)).await;
-    it.fill(it.one, 1).await.expect("filled");
-    assert_eq!(it.contents(it.one).await.len(), 1);
+    for pack in [false, true] {
+        it.fill(it.one, SMALL).await.expect("filled");
+        let neighbour = bench.blob(NewBody::Inline(vec![9; 5]), 9, 5);
+        bench.publish(it.hosted, if pack { "second" } else { "first" }, neighbour).await;
+        if pack {
+            it.pack().await;
+        }
+        assert_eq!((it.contents(it.one).await.len(), it.let_go(it.one).await.contents), (1, 1));
+        assert_eq!((it.remove(false).await.removed, it.copies(SMALL).await, it.copies(9).await), (1, 0, 1));
+        it.check("a neighbour stays").await;
+        it.refill(it.one, SMALL, LIMITS).await.expect("again");
+        assert_eq!((it.copies(SMALL).await, it.is_let_go(it.one, SMALL).await), (1, false));
+    }
+    assert_eq!(bench.count("SELECT count(*) FROM trash").await, 0, "the pack has a neighbour still");
+    it.pack().await;
+    it.let_go(it.one).await;
+    it.remove(false).await;
+    it.check("the only one of a pack went").await;
+    assert_eq!(bench.count("SELECT count(*) FROM trash").await, 1, "a pack without anything");
+    bench.publish(it.one, "empty", bench.blob(NewBody::Inline(Vec::new()), 10, 0)).await;
+    assert_eq!(it.contents(it.one).await.len(), 0, "there is nothing to let go of");
 }
 
 /// One step of a history, by chance.
 async fn step(it: &Larder<'_>, dice: &mut Dice) -> String {
     let byte = u8::try_from(1 + dice.roll(4)).expect("small");
     let repo = *dice.pick(&[it.one, it.other]).expect("one of two");
-    let what = dice.roll(11);
+    let what = dice.roll(12);
     match what {
         0 => it.host(byte).await,
         1 | 2 => drop(it.fill(repo, byte).await.expect("filled")),
@@ -159,6 +177,7 @@ async fn step(it: &Larder<'_>, dice: &mut Dice) -> String {
         7 if it.is_let_go(repo, byte).await => it.refill(repo, byte, LIMITS).await.expect("again"),
         8 => drop(it.reclaim(repo, byte, LIMITS).await.expect("kept or not")),
         9 => it.read(repo, byte, it.bench.ambient.now()).await,
+        11 => it.pack().await,
         10 if dice.once_in(4) => it.pin(repo, byte).await,
         _ => it.unpin(repo, byte).await,
     }

@@ -9,12 +9,15 @@ use store::observations::Observe;
 use store::packages::Coordinate;
 use store::releases::{Bytes, NewFile, PublishRelease, Released as Published};
 use store::repositories::CreateRepository;
+use store::spill::{self, Inline, Packed, Spill};
 use store::uploads::CreateUpload;
 use store::uploads::in_order::Finish;
 
 use crate::engines::{Bench, LIMITS};
 
 pub(crate) const SIZE: u64 = 100;
+/// What is kept in a row, and later in a pack.
+pub(crate) const SMALL: u8 = 4;
 const LATER: i64 = 1 << 53;
 
 pub(crate) struct Larder<'b> {
@@ -34,8 +37,12 @@ impl<'b> Larder<'b> {
         Self { bench, hosted, one: remote(bench, "one").await, other: remote(bench, "other").await }
     }
 
-    /// Bytes received just now, at a place of their own.
+    /// Bytes received just now: at a place of their own, those of [`SMALL`] in a row.
     pub(crate) fn blob(&self, byte: u8) -> NewBlob {
+        if byte == SMALL {
+            let bytes = vec![byte; usize::try_from(SIZE).expect("few")];
+            return self.bench.blob(NewBody::Inline(bytes), byte, SIZE);
+        }
         let place = format!("blobs/00/{}", self.bench.ambient.id::<model::CopyId>());
         self.bench.blob(NewBody::Stored { kind: CopyKind::File, place }, byte, SIZE)
     }
@@ -154,6 +161,17 @@ impl<'b> Larder<'b> {
         self.bench.store.write(Refill { act: self.bench.act(), repo, blob: self.blob(byte), limits }).await
     }
 
+    /// What lies in rows goes into a pack, which something of other repositories may share.
+    pub(crate) async fn pack(&self) {
+        let look =
+            async |session: &mut store::Session<'_>| spill::inline_copies(session, None, Timestamp(LATER), 9).await;
+        let found = self.bench.store.read(look).await.expect("rows");
+        let packed = |one: Inline| Packed { from: one.copy, to: self.bench.ambient.id(), digest: one.digest, start: 0 };
+        let place = format!("packs/{}", self.bench.ambient.id::<model::CopyId>());
+        let write = Spill { act: self.bench.act(), place, items: found.into_iter().map(packed).collect() };
+        self.bench.store.write(write).await.expect("packed");
+    }
+
     pub(crate) async fn reclaim(&self, repo: RepoId, byte: u8, limits: Limits) -> store::Result<bool> {
         let (act, tenant, digest) = (self.bench.act(), self.bench.tenant, digest(byte));
         self.bench.store.write(Reclaim { act, tenant, repo, digest, limits }).await
@@ -191,6 +209,13 @@ impl<'b> Larder<'b> {
         assert_eq!(self.bench.count(bare).await, 0, "needed and without bytes after {after}");
         let both = "SELECT count(*) FROM copies c JOIN trash t ON t.place = c.place";
         assert_eq!(self.bench.count(both).await, 0, "in the trash and in use after {after}");
+        let left = "SELECT count(*) FROM events e WHERE e.action = 'blob.copies.packed'
+             AND NOT EXISTS (SELECT 1 FROM copies c WHERE c.place = e.resource_id)
+             AND NOT EXISTS (SELECT 1 FROM trash t WHERE t.place = e.resource_id)";
+        assert_eq!(self.bench.count(left).await, 0, "an empty pack stays after {after}");
+        let rows =
+            "SELECT count(*) FROM inline_bytes i WHERE NOT EXISTS (SELECT 1 FROM copies c WHERE c.id = i.copy_id)";
+        assert_eq!(self.bench.count(rows).await, 0, "bytes of no copy after {after}");
         let held = "SELECT CAST((SELECT coalesce(sum(e.size), 0) FROM entries e WHERE NOT EXISTS (SELECT 1 FROM cached k
                 WHERE k.repo_id = e.repo_id AND k.digest = e.digest AND k.evicted_at IS NOT NULL))
              + (SELECT coalesce(sum(charged), 0) FROM pins) + (SELECT coalesce(sum(length), 0) FROM observations) AS BIGINT)";

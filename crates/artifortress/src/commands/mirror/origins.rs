@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use formats::{Lockfile, Thing};
+use formats::{Gap, Lockfile, Passed, Thing};
 
 /// Addresses that mean the repository: its own, its upstream's, and those that somebody named.
 pub(super) struct Origins(Vec<String>);
@@ -27,7 +27,7 @@ impl Origins {
         let Lockfile { wanted, mut passed } = file;
         let (ours, theirs): (Vec<_>, Vec<_>) =
             wanted.into_iter().partition(|one| one.from.as_deref().is_none_or(|from| self.means(&plain(from))));
-        passed.extend(theirs.into_iter().map(|one| (super::tell::name(&one.thing), "it is from another registry")));
+        passed.extend(theirs.into_iter().map(|one| elsewhere(super::tell::name(&one.thing))));
         Ok(Lockfile { wanted: ours, passed })
     }
 
@@ -52,7 +52,7 @@ impl Origins {
                     left.wanted.push(locked);
                 }
                 None if ours.is_empty() => left.wanted.push(locked),
-                None => left.passed.push((super::tell::name(&locked.thing), "it is from another registry")),
+                None => left.passed.push(elsewhere(super::tell::name(&locked.thing))),
             }
         }
         left
@@ -75,6 +75,10 @@ fn beneath<'a>(address: &'a str, host: &str) -> Option<&'a str> {
     let (own, path) = address.split_once('/').unwrap_or((address, ""));
     let path = if path == "v2" { "" } else { path.strip_prefix("v2/").unwrap_or(path) };
     own.eq_ignore_ascii_case(host).then_some(path)
+}
+
+fn elsewhere(what: String) -> Passed {
+    Passed { what, why: "it is from another registry", gap: Gap::None }
 }
 
 /// An address in one spelling.

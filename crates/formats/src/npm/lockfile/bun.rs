@@ -22,7 +22,7 @@ pub(super) fn read(text: &str) -> Result<Lockfile, Unreadable> {
 fn entry(file: &mut Lockfile, place: &str, one: &Json) -> Result<(), Unreadable> {
     let word = |at: usize| one.get(at).and_then(Json::as_str);
     let Some((name, version)) = word(0).and_then(split) else {
-        return file.pass(place, "it has no name and version of a package");
+        return file.lack(place, "it has no name and version of a package");
     };
     // A bundled one comes with what it is in.
     if one.get(2).and_then(|more| more.get("bundled")).and_then(Json::as_bool) == Some(true) {
