@@ -55,6 +55,9 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
             "npm pnpm-lock.yaml\nlockfileVersion: '9.0'\n\npackages:\n\n  '@acme/b@1.0.0(c@1.0.0)':\n    resolution: {{integrity: {sum}}}\n"
         ),
         format!(
+            "npm bun.lock\n{{\"lockfileVersion\":1,\"packages\":{{// x\n\"a/@acme/b\":[\"@acme/b@1.0.0\",\"{resolved}\",{{}},\"{sum}\",],\"l\":[\"l@link:x\",{{}}],}},}}"
+        ),
+        format!(
             "cargo Cargo.lock\nversion = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"registry+https://host.example/index\"\nchecksum = \"{hex}\"\n"
         ),
         format!("pypi requirements.txt\n-r x\na[b] == 1.0 ; c \\\n --hash=sha256:{hex} # d\n"),
@@ -66,6 +69,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         ),
         format!("go go.sum\nexample.com/A v1.0.0 {h1}\nexample.com/A v1.0.0/go.mod {h1}\nexample.com/b v0.1.0/go.mod {h1}\n"),
         "maven list.txt\n[INFO]    org.acme:tool:test-jar:tests:1.0:test -- module x\norg.acme:a:1.0:so:linux\n".to_owned(),
+        format!("oci images.txt\n# x\nhost.example:5000/a/b:1.0\na@sha256:{hex}\n"),
         "raw paths.txt\n# x\n/a/b c.txt\n".to_owned(),
     ]
     .into_iter()

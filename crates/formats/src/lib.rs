@@ -25,6 +25,7 @@ pub mod oci;
 mod operation;
 mod packing;
 mod paths;
+mod platform;
 pub mod pypi;
 mod ranges;
 pub mod raw;
@@ -52,13 +53,15 @@ pub use login::{Login, LoginStep, Logins};
 pub use merging::Merging;
 pub use operation::{Asked, Catalogue, Method, Operation, PackageAt, ParseError, View};
 pub use packing::{Folder, FolderFile, Packing};
+pub use platform::{NoPlatform, Platform};
 pub use ranges::VersionRange;
 pub use say::{Answer, Document, Refused, Site};
 pub use setup::{Place, Setup};
 pub use signs::{LONGEST_SIGN, Probe, Sign, Signs, Verdict, lacks_repository};
 pub use tokens::{Rights, TokenDeed, TokenLine, TokenWanted, Tokens};
 pub use upstream::{
-    Ask, Contents, Dated, Direct, Known, KnownFile, KnownVersion, Origin, Relay, Said, Unreadable, Upstream, Wanting,
+    Ask, Contents, Dated, Direct, Known, KnownFile, KnownVersion, Origin, Part, Parts, Portion, Relay, Said,
+    Unreadable, Upstream, Wanting,
 };
 
 /// What a format knows.

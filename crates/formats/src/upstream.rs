@@ -1,13 +1,14 @@
 //! How a repository reads from another server of its format: which questions are asked, and what the answers say.
 //! Pure: questions and answers are values; who asks, when, and what is believed is decided elsewhere.
 
-use model::{EntryPath, Refusal, Sha256Digest, Timestamp, VersionId, VersionName};
+use model::{EntryPath, NameError, Refusal, Sha256Digest, Timestamp, VersionId, VersionName};
 
 use crate::checksum::Algorithm;
 use crate::content::Named;
 use crate::facts::{FileFacts, Head, VersionFacts, VersionHead};
 use crate::intake::{Release, ReleaseFile, StagedFile, Sums};
 use crate::operation::{Asked, PackageAt};
+use crate::platform::Platform;
 use crate::signs::Signs;
 
 /// A format whose packages can come from another server.
@@ -113,6 +114,47 @@ pub trait Contents: Send + Sync {
 
     /// The files of such a version, by the metadata that was kept of it: all of them held. `None`: it is none of those.
     fn files(&self, at: &PackageAt, version: &str, manifest: &str) -> Option<Vec<ReleaseFile>>;
+
+    /// The path in the repository of a version's own bytes.
+    fn path(&self, at: &PackageAt, named: &Named) -> Result<EntryPath, NameError>;
+
+    /// What is brought with the version that these bytes are.
+    fn parts(&self, said: Said<'_>, portion: &Portion) -> Result<Parts, Unreadable>;
+
+    /// The ref that is meant where none is named.
+    fn usual(&self) -> &'static str;
+
+    /// Refs that may stand for what belongs to a version, where clients look for that under names made of its digest.
+    fn beside(&self, named: &Named) -> Vec<String>;
+}
+
+/// How much of a version is wanted, where it is more than one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Portion {
+    /// What it must have been made for, where it was made for several platforms; empty: all of them.
+    pub platforms: Vec<Platform>,
+    /// Whether what belongs to it is wanted too: signatures and the like.
+    pub attached: bool,
+}
+
+/// What is brought with a version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// The blobs that it is made of, each once.
+    pub blobs: Vec<Part>,
+    /// Of the versions that it lists, those that are wanted.
+    pub versions: Vec<Named>,
+    /// Why there is nothing in it of what is wanted, in words.
+    pub lacks: Option<String>,
+}
+
+/// A blob of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its name.
+    pub content: Named,
+    /// Whether the upstream must have it.
+    pub required: bool,
 }
 
 /// Where an upstream says when something was published.

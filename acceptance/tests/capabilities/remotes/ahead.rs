@@ -102,10 +102,9 @@ async fn what_cannot_come_is_said_of_each() -> Result<()> {
     ensure(said["items"][0]["state"] == "failed", said.to_string())?;
     ensure(said["items"][0]["files"][0]["sums"] == json!({}), said.to_string())?;
 
-    remote(&site, "oci-up", "oci", &upstream.url(), json!({})).await?;
-    let said = bring(&site, "oci-up", &json!([{"name": "image", "version": "1.0"}])).await?.expect(&[200])?.json()?;
-    let detail = said["items"][0]["detail"].as_str().unwrap_or_default().to_owned();
-    ensure(said["items"][0]["state"] == "refused" && detail.contains("pulls it"), said.to_string())?;
+    let built = json!([{"name": "ctool", "version": "1.0.0", "platforms": ["linux/amd64"]}]);
+    let said = bring(&site, "cargo-up", &built).await?.expect(&[200])?.json()?;
+    ensure(said["items"][0]["state"] == "refused", format!("crates are for no platform: {said}"))?;
 
     site.repository("libs", json!({})).await?;
     bring(&site, "libs", &json!([{"path": "x"}])).await?.expect(&[409])?;
@@ -188,6 +187,35 @@ async fn mirror_brings_what_a_lockfile_names_and_compares_it() -> Result<()> {
     ensure(local.status.code() == Some(1) && text(&local).contains("libs is local"), text(&local))
 }
 
+/// Names and paths, each in a repository of its own, so that nothing was there before.
+async fn mirror_brings_what_is_named() -> Result<()> {
+    let (site, upstream, bytes) = (site().await?, Upstream::start().await?, noise(1, 3000));
+    let shelf = Shelf::stocked(&site, &upstream, "npm", json!({}), &bytes).await?;
+    Shelf::stocked(&site, &upstream, "raw", json!({}), &bytes).await?;
+    for key in ["npm-2", "npm-3"] {
+        remote(&site, key, "npm", &upstream.url(), json!({})).await?;
+    }
+    for (number, words) in [
+        &["npm-up", "--name", "ntool"][..],
+        &["npm-2", "--name", "ntool@1.0.0"],
+        &["npm-3", "--name", "ntool", "--all-versions"],
+        &["raw-up", "--path", "/files/tool.tar.gz"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let run = || program(&site.server, site.admin.token(), &[&["mirror"], words].concat());
+        let done = run()?;
+        let said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        ensure(done.status.success() && said.contains("1 named: 1 file fetched"), format!("{words:?}: {said}"))?;
+        ensure(upstream.count(&shelf.file()) == (number + 1).min(3), format!("{words:?}: {said}"))?;
+        let again = run()?;
+        let said = String::from_utf8_lossy(&again.stdout).into_owned();
+        ensure(again.status.success() && said.contains("0 files fetched"), format!("{words:?}: {said}"))?;
+    }
+    Ok(())
+}
+
 /// What clients will ask for and no lockfile pins is a failure; what comes from elsewhere is told of.
 async fn mirror_ends_with_1_where_something_will_be_missing() -> Result<()> {
     let (site, upstream, bytes) = (site().await?, Upstream::start().await?, noise(1, 3000));
@@ -235,5 +263,6 @@ both! {
     what_cannot_come_is_said_of_each;
     what_takes_long_is_on_its_way_and_comes;
     mirror_brings_what_a_lockfile_names_and_compares_it;
+    mirror_brings_what_is_named;
     mirror_ends_with_1_where_something_will_be_missing;
 }

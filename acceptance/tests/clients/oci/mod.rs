@@ -1,5 +1,6 @@
 //! Images: the cases of the distribution specification, one by one, and the real clients.
 
+mod ahead;
 mod content;
 mod hostile;
 mod life;

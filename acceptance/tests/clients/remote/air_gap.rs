@@ -12,7 +12,7 @@ use super::cargo::Cargo;
 use super::go::Go;
 use super::maven::Maven;
 use super::mirror::{Mirror, bytes};
-use super::node::{BERRY, NPM, PNPM, YARN_1};
+use super::node::{BERRY, BUN, NPM, PNPM, YARN_1};
 use super::python::{PIP, POETRY, UV};
 use crate::cargo::cargo;
 use crate::desk::{Deed, Desk};
@@ -85,6 +85,17 @@ async fn pnpm_without_an_upstream() -> Result<()> {
     };
     let files = ["app/package.json", "app/pnpm-lock.yaml"];
     Story { client: &PNPM, files: &files, lockfile: files[1], named: TWO, prepare: |_, _| Ok(()), install }.told().await
+}
+
+#[tokio::test]
+async fn bun_without_an_upstream() -> Result<()> {
+    let install = |desk: &Desk, token: &str| {
+        crate::node::set_up(desk, GAP, false)?;
+        let deed = crate::node::client(desk, GAP, token, "bun")?.args(["install", "--frozen-lockfile"]);
+        Ok(deed.at(desk.home.join("gap/app")))
+    };
+    let files = ["app/package.json", "app/bun.lock"];
+    Story { client: &BUN, files: &files, lockfile: files[1], named: TWO, prepare: |_, _| Ok(()), install }.told().await
 }
 
 #[tokio::test]

@@ -6,8 +6,10 @@
 
 mod address;
 mod answer;
+mod lockfile;
 mod manifest;
 mod name;
+mod parts;
 mod publish;
 mod remote;
 mod setup;
@@ -16,10 +18,11 @@ mod token;
 
 use model::{EntryPath, NameError, PackageName, VersionName};
 
-use crate::{Asked, Format, Merging, Operation, ParseError, Place, Setup, Upstream};
+use crate::{Asked, Format, Lockfile, Merging, Operation, ParseError, Place, Setup, Unreadable, Upstream};
 
 pub use address::{Address, ImageAt, MOMENT_SHAPE, Query, Step};
 pub use answer::{About, Referrer, catalogue, referrers, refuse, tags, token as token_answer};
+pub use lockfile::image;
 pub use manifest::{INDEX, Kept, LONGEST, Manifest};
 pub use name::{Name, Reference};
 pub use publish::{MANIFEST, Push, location};
@@ -53,6 +56,10 @@ impl Format for Oci {
 
     fn setups(&self, place: &Place<'_>) -> Vec<Setup> {
         setup::all(place)
+    }
+
+    fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {
+        lockfile::read(name, bytes)
     }
 
     fn upstream(&self) -> Option<&'static dyn Upstream> {

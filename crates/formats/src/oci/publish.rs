@@ -154,7 +154,7 @@ pub fn location(at: &ImageAt, named: &Named) -> Result<EntryPath, NameError> {
     place(at.name.as_str(), named)
 }
 
-fn place(name: &str, named: &Named) -> Result<EntryPath, NameError> {
+pub(super) fn place(name: &str, named: &Named) -> Result<EntryPath, NameError> {
     EntryPath::parse(&format!("{name}/manifests/{}/{}", named.algorithm(), named.hex()))
 }
 

@@ -2,17 +2,18 @@
 //!
 //! Sources: OCI distribution specification 1.1 (pull, content discovery, "Referrers Tag Schema").
 
-use model::{EntryPath, RefName, VersionName};
+use model::{EntryPath, NameError, RefName, VersionName};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256, Sha512};
 
+use super::lockfile::USUAL;
 use super::manifest::{Held, INDEX, Kept, LONGEST, Manifest};
-use super::publish::{Own, files_of};
-use super::{Name, Oci};
+use super::publish::{Own, files_of, place};
+use super::{Name, Oci, parts};
 use crate::{
-    Ask, Contents, Known, KnownVersion, Named, Origin, PackageAt, Probe, Release, ReleaseFile, Said, Sign, Signs,
-    Source, Unreadable, Upstream, Verdict, Wanting,
+    Ask, Contents, Known, KnownVersion, Named, Origin, PackageAt, Parts, Portion, Probe, Release, ReleaseFile, Said,
+    Sign, Signs, Source, Unreadable, Upstream, Verdict, Wanting,
 };
 
 /// All that we take, so that nothing is converted for us; what may come beside images is taken too.
@@ -173,6 +174,22 @@ impl Contents for Oci {
         let source = Source::Held { content: named, size: kept.size, required: false };
         let own = Own { source, media_type: kept.media_type.clone() };
         files_of(&at.name, &named, own, &kept.held()).ok()
+    }
+
+    fn path(&self, at: &PackageAt, named: &Named) -> Result<EntryPath, NameError> {
+        place(&at.name, named)
+    }
+
+    fn parts(&self, said: Said<'_>, portion: &Portion) -> Result<Parts, Unreadable> {
+        parts::parts(parsed(said)?, said.body, portion)
+    }
+
+    fn usual(&self) -> &'static str {
+        USUAL
+    }
+
+    fn beside(&self, named: &Named) -> Vec<String> {
+        parts::beside(named)
     }
 }
 

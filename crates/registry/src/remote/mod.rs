@@ -8,6 +8,7 @@ mod ask;
 mod by_digest;
 mod check;
 mod client;
+mod closure;
 mod coming;
 mod contents;
 mod deposit;
@@ -26,6 +27,7 @@ mod sift;
 mod source;
 mod tags;
 mod then;
+mod track;
 mod turn;
 mod verify;
 mod witness;
@@ -170,11 +172,17 @@ pub(crate) struct Remote {
     changed_at: Timestamp,
     /// Answers that were last confirmed before this are asked for again, whatever their age.
     since: Timestamp,
+    /// For how long answers are believed at least.
+    patience: Duration,
 }
 
 impl Remote {
     fn asked_since(&self, since: Timestamp) -> Arc<Self> {
         Arc::new(Self { since: since.max(self.since), ..self.clone() })
+    }
+
+    fn patient(&self, patience: Duration) -> Arc<Self> {
+        Arc::new(Self { patience, ..self.clone() })
     }
 
     fn with_longest(&self, longest: u64) -> Self {
@@ -187,7 +195,7 @@ impl Remote {
             return true;
         }
         let age = match known.digest {
-            Some(_) => Duration::from_secs(self.settings.index_seconds.into()),
+            Some(_) => Duration::from_secs(self.settings.index_seconds.into()).max(self.patience),
             None => self.missing(),
         };
         known.checked_at >= self.since && now < known.checked_at.plus(age)
@@ -255,7 +263,8 @@ impl Registry {
             let upstream = client::of(self, &of, format)?;
             let (settings, longest) = (Arc::new(of.settings), self.settings().max_upload);
             let changed_at = repo.updated_at;
-            Ok(Arc::new(Remote { upstream, format, settings, longest, changed_at, since: changed_at }))
+            let patience = Duration::ZERO;
+            Ok(Arc::new(Remote { upstream, format, settings, longest, changed_at, since: changed_at, patience }))
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use formats::{Dated, KnownVersion, PackageAt, Sums, Wanting};
+use formats::{Dated, KnownVersion, PackageAt, Portion, Sums, Wanting};
 use futures_util::StreamExt as _;
 use model::{Code, EntryPath, PackageName, Sha256Digest, VersionName};
 
@@ -18,11 +18,11 @@ use crate::rules::package_named;
 use crate::versions::format_of;
 
 /// Things under way at once for one request.
-const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 4;
 /// Files of one package at most.
-const FILES: usize = 20_000;
+pub(super) const FILES: usize = 20_000;
 /// Every version.
-const EVERY: &str = "*";
+pub(super) const EVERY: &str = "*";
 
 /// What is to be here.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub enum Wish {
         version: Option<String>,
         /// Names of files in the version.
         files: Vec<String>,
+        /// How much of it, where it is named by its own digest.
+        portion: Portion,
     },
     /// A file, by its path in the repository.
     Path(EntryPath),
@@ -107,6 +109,9 @@ impl Grant<Read> {
             let why = format!("{} is {}: only remote repositories bring something from elsewhere", repo.key, repo.kind);
             return Err(Error::refuse(Code::Conflict, why));
         }
+        if self.remote()?.format.contents().is_some() {
+            return Ok(Box::pin(self.bring_closures(wishes, patience)).await);
+        }
         let mut plans: Vec<Option<Result<Plan>>> = wishes.iter().map(|_| None).collect();
         let mut came: Vec<Vec<Option<BroughtFile>>> = wishes.iter().map(|_| Vec::new()).collect();
         let work = async {
@@ -140,16 +145,16 @@ impl Grant<Read> {
     }
 
     async fn plan(&self, wish: &Wish) -> Result<Plan> {
-        if self.remote()?.format.contents().is_some() {
-            let why = "what is asked for by digest is brought by whoever pulls it through this repository";
-            return Err(Error::refuse(Code::Unprocessable, why));
-        }
         match wish {
             Wish::Path(path) => {
                 let name = path.segments().last().unwrap_or_default().to_owned();
                 Ok(Plan { versions: Vec::new(), files: vec![(path.clone(), name)], without: Vec::new() })
             }
-            Wish::Package { name, version, files } => self.plan_package(name, version.as_deref(), files).await,
+            Wish::Package { name, portion, .. } if !portion.platforms.is_empty() => {
+                let why = format!("{name}: files of this format are not made for a platform by its name");
+                Err(Error::refuse(Code::Unprocessable, why))
+            }
+            Wish::Package { name, version, files, .. } => self.plan_package(name, version.as_deref(), files).await,
         }
     }
 
@@ -271,12 +276,12 @@ fn to_bring(plans: &[Option<Result<Plan>>]) -> Vec<(usize, usize, EntryPath, Str
     all
 }
 
-fn here(path: &EntryPath, name: &str, state: State, found: &Found) -> BroughtFile {
+pub(super) fn here(path: &EntryPath, name: &str, state: State, found: &Found) -> BroughtFile {
     let (digest, size, sums) = (Some(found.digest()), found.size(), found.sums().clone());
     BroughtFile { state, digest, size, sums, ..not_yet(path, name) }
 }
 
-fn not_yet(path: &EntryPath, name: &str) -> BroughtFile {
+pub(super) fn not_yet(path: &EntryPath, name: &str) -> BroughtFile {
     BroughtFile {
         path: path.to_string(),
         name: name.to_owned(),
@@ -303,7 +308,7 @@ fn told(plan: Option<Result<Plan>>, came: Vec<Option<BroughtFile>>) -> Brought {
     Brought { state, detail, versions: plan.versions, files }
 }
 
-fn state_of(error: &Error) -> State {
+pub(super) fn state_of(error: &Error) -> State {
     match error.code() {
         Some(Code::NotFound) => State::Missing,
         Some(Code::PolicyDenied | Code::Quarantined | Code::Gone | Code::Forbidden | Code::Unprocessable) => {
@@ -313,7 +318,7 @@ fn state_of(error: &Error) -> State {
     }
 }
 
-fn sentence(error: &Error) -> String {
+pub(super) fn sentence(error: &Error) -> String {
     match error {
         Error::Refused(refusal) => refusal.to_string(),
         Error::Defect(why) => {

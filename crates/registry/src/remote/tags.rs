@@ -6,6 +6,7 @@ use std::sync::Arc;
 use formats::{PackageAt, Wanting};
 use model::{Code, RefName, Timestamp};
 
+use super::Remote;
 use super::known::{Seen, Which};
 use crate::authorize::{Grant, Read};
 use crate::error::Result;
@@ -34,9 +35,20 @@ impl Grant<Read> {
         if !self.is_remote() {
             return self.pointed(at, name).await.map(Aged::fresh);
         }
+        self.points_at_by(&self.remote()?, at, name).await
+    }
+
+    /// The same at the upstream, asked in this way.
+    pub(super) async fn points_at_by(
+        &self,
+        remote: &Arc<Remote>,
+        at: &PackageAt,
+        name: &RefName,
+    ) -> Result<Aged<Arc<str>>> {
         self.expect_name_admitted(at, None).await?;
         let missing = || self.unknown(&format!("{}:{name}", at.name));
-        let seen = self.seen(at, Wanting::One(name.as_str())).await?.ok_or_else(missing)?;
+        let which = Which::of(Wanting::One(name.as_str()));
+        let seen = self.told(remote.clone(), at, which).await?.ok_or_else(missing)?;
         let (_, version) = seen.known.refs.first().ok_or_else(missing)?;
         if let (true, Ok(named)) = (self.is_ruled(), version.parse()) {
             Box::pin(self.expect_let_in(at, &named, Some(name))).await?;
@@ -50,7 +62,7 @@ impl Grant<Read> {
             return self.ref_names(at, after, limit).await.map(Aged::fresh);
         }
         self.expect_name_admitted(at, None).await?;
-        let seen = self.seen(at, Wanting::All).await?.ok_or_else(|| self.unknown(&at.name))?;
+        let seen = self.told(self.remote()?, at, Which::All).await?.ok_or_else(|| self.unknown(&at.name))?;
         let out: HashSet<_> = self.tags_kept_out(at).await?.into_iter().map(|(tag, _)| tag).collect();
         let names = seen.known.refs.iter().map(|(name, _)| name);
         let names = names.filter(|name| name.as_str() > after && !out.contains(name.as_str()));
@@ -64,9 +76,19 @@ impl Grant<Read> {
         if !self.is_remote() {
             return Ok(None);
         }
+        self.belonging_by(&self.remote()?, at, subject).await.map(Some)
+    }
+
+    /// The same, asked in this way.
+    pub(super) async fn belonging_by(
+        &self,
+        remote: &Arc<Remote>,
+        at: &PackageAt,
+        subject: &str,
+    ) -> Result<Aged<Vec<(String, String)>>> {
         self.expect_name_admitted(at, None).await?;
-        let Some(seen) = self.seen_beside(at, subject).await? else {
-            return Ok(Some(Aged::fresh(Vec::new())));
+        let Some(seen) = self.seen_beside(remote, at, subject).await? else {
+            return Ok(Aged::fresh(Vec::new()));
         };
         let here = self.known_better(at, &seen).await?;
         let versions = seen.known.versions.iter().map(|one| (one.version.to_string(), one.manifest.clone()));
@@ -77,7 +99,7 @@ impl Grant<Read> {
                 told.push((version, manifest));
             }
         }
-        Ok(Some(Aged { told, stale_since: seen.stale_since }))
+        Ok(Aged { told, stale_since: seen.stale_since })
     }
 
     /// Whether the rules let a version through that is asked for by its digest. Of what nobody has met yet, the upstream is
@@ -99,23 +121,19 @@ impl Grant<Read> {
     }
 
     /// What belongs to a version, however the upstream tells of that. While it fails, the way that it told of it before.
-    async fn seen_beside(&self, at: &PackageAt, subject: &str) -> Result<Option<Arc<Seen>>> {
-        let seen = self.seen(at, Wanting::Part(subject)).await;
+    async fn seen_beside(&self, remote: &Arc<Remote>, at: &PackageAt, subject: &str) -> Result<Option<Arc<Seen>>> {
+        let seen = self.told(remote.clone(), at, Which::of(Wanting::Part(subject))).await;
         if let Ok(Some(_)) = seen {
             return seen;
         }
-        let Some(part) = self.remote()?.format.contents().and_then(|contents| contents.older_part(subject)) else {
+        let Some(part) = remote.format.contents().and_then(|contents| contents.older_part(subject)) else {
             return seen;
         };
-        let older = self.seen(at, Wanting::Part(&part)).await;
+        let older = self.told(remote.clone(), at, Which::of(Wanting::Part(&part))).await;
         match (seen, older) {
             (Err(_), Ok(Some(older))) if older.stale_since.is_some() => Ok(Some(older)),
             (Err(error), _) => Err(error),
             (Ok(_), older) => older,
         }
-    }
-
-    async fn seen(&self, at: &PackageAt, wanted: Wanting<'_>) -> Result<Option<Arc<Seen>>> {
-        self.told(self.remote()?, at, Which::of(wanted)).await
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json as Answer;
-use formats::Algorithm;
+use formats::{Algorithm, Platform, Portion};
 use http::StatusCode;
 use model::{EntryPath, Role};
 use registry::{Admin, Brought, BroughtFile, BroughtState, Read, Wish};
@@ -23,6 +23,8 @@ const LONGEST_WAIT: u64 = 20;
 /// Names of files of an item at most, and the longest name and version in bytes.
 const FILES: usize = 1000;
 const TEXT: usize = 1024;
+/// Platforms of an item at most.
+const PLATFORMS: usize = 20;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -60,6 +62,11 @@ struct ItemBody {
     files: Vec<String>,
     /// Or the path of a file in the repository.
     path: Option<String>,
+    /// Of an image for several platforms those that are wanted, as in `linux/amd64` or `linux/arm/v7`; absent or empty: all.
+    #[serde(default)]
+    platforms: Vec<String>,
+    /// Whether an image comes with what belongs to it, signatures, attestations and bills of material. Default true.
+    referrers: Option<bool>,
 }
 
 impl ItemBody {
@@ -69,17 +76,30 @@ impl ItemBody {
             let why = format!("an item has at most {FILES} files, and words of at most {TEXT} bytes");
             return Err(Problem::bad_request(why));
         }
+        let portion = self.portion()?;
+        let bare = self.version.is_none() && self.files.is_empty() && self.platforms.is_empty();
         match (self.name, self.path) {
             (Some(name), None) => {
-                Ok(Wish::Package { name: package_name(&name)?, version: self.version, files: self.files })
+                Ok(Wish::Package { name: package_name(&name)?, version: self.version, files: self.files, portion })
             }
-            (None, Some(path)) if self.version.is_none() && self.files.is_empty() => {
+            (None, Some(path)) if bare && self.referrers.is_none() => {
                 let path = EntryPath::parse(&path);
                 path.map(Wish::Path)
                     .map_err(|error| Problem::bad_request(error.to_string()).field("path", error.to_string()))
             }
             _ => Err(Problem::bad_request("an item has either a name, perhaps with version and files, or a path")),
         }
+    }
+
+    fn portion(&self) -> Result<Portion, Problem> {
+        if self.platforms.len() > PLATFORMS {
+            return Err(Problem::bad_request(format!("an item has at most {PLATFORMS} platforms")));
+        }
+        let read = |text: &String| text.parse::<Platform>();
+        let platforms = self.platforms.iter().map(read).collect::<Result<Vec<_>, _>>();
+        let platforms =
+            platforms.map_err(|error| Problem::bad_request(error.to_string()).field("platforms", error.to_string()))?;
+        Ok(Portion { platforms, attached: self.referrers.unwrap_or(true) })
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) async fn all<'l>(
     client: &Client,
     repo: &RepoKey,
     wanted: &'l [Locked],
+    portion: &Map<String, Value>,
     context: &Context,
 ) -> Result<Vec<Done<'l>>, Failure> {
     let target = outbound::path(["v1", "repos", repo.as_str(), "prefetch"]);
@@ -69,7 +70,7 @@ pub(super) async fn all<'l>(
     let mut fetched: Vec<BTreeMap<String, String>> = wanted.iter().map(|_| BTreeMap::new()).collect();
     while !waiting.is_empty() {
         let batch = batch(&mut waiting, wanted);
-        let items: Vec<Value> = batch.iter().map(|place| body(&wanted[*place].thing)).collect();
+        let items: Vec<Value> = batch.iter().map(|place| body(&wanted[*place].thing, portion)).collect();
         let answer: Answer = client.post(&target).json(&json!({ "items": items })).send().await?.json().await?;
         if answer.items.len() != batch.len() {
             return Err(Failure::new("the server's answer does not fit the request"));
@@ -106,11 +107,12 @@ fn batch(waiting: &mut VecDeque<usize>, wanted: &[Locked]) -> Vec<usize> {
     batch
 }
 
-fn body(thing: &Thing) -> Value {
+fn body(thing: &Thing, portion: &Map<String, Value>) -> Value {
     match thing {
         Thing::Path(path) => json!({ "path": path }),
         Thing::Package { name, version } => {
             let mut fields = Map::from_iter([("name".to_owned(), json!(name))]);
+            fields.extend(portion.clone());
             fields.extend(version.as_ref().map(|version| ("version".to_owned(), json!(version))));
             Value::Object(fields)
         }

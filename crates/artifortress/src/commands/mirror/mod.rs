@@ -10,10 +10,11 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use formats::{Format, Gap, LONGEST_LOCKFILE, Locked, Lockfile, Thing};
+use formats::{Format, Gap, LONGEST_LOCKFILE, Locked, Lockfile, Platform, Thing};
 use model::RepoKey;
 use outbound::Client;
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::connection::Connection;
 use super::explain::named;
@@ -45,13 +46,22 @@ pub struct Mirror {
     #[arg(long = "lockfile", value_name = "FILE")]
     lockfiles: Vec<PathBuf>,
 
-    /// A package, perhaps with @VERSION, without what it needs; the newest version where none is named; repeat it
+    /// A package, perhaps with @VERSION (an image with :TAG or @DIGEST), without what it needs; the newest version where
+    /// none is named (of an image `latest`); repeat it
     #[arg(long = "name", value_name = "NAME[@VERSION]")]
     names: Vec<String>,
 
     /// Every version of the packages that are named without one
     #[arg(long, requires = "names")]
     all_versions: bool,
+
+    /// Of images for several platforms only these, as in linux/amd64; repeat it
+    #[arg(long = "platform", value_name = "OS/ARCH[/VARIANT]", value_delimiter = ',', value_parser = str::parse::<Platform>)]
+    platforms: Vec<Platform>,
+
+    /// Images without their signatures, attestations and bills of material
+    #[arg(long)]
+    no_referrers: bool,
 
     /// A file by its path in the repository; repeat it
     #[arg(long = "path", value_name = "PATH")]
@@ -106,7 +116,7 @@ impl Mirror {
         if self.dry_run {
             return tell::plan(&self, context, &file);
         }
-        let done = bring::all(&client, &self.repo, &file.wanted, context).await?;
+        let done = bring::all(&client, &self.repo, &file.wanted, &self.portion(), context).await?;
         let records = match &database {
             Some(database) => Some(records::bring(&client, &self.repo, database, &done, context).await?),
             None => {
@@ -128,6 +138,19 @@ impl Mirror {
         format.ok_or_else(|| Failure::new(format!("this program does not know the format {}", repository.format)))
     }
 
+    /// What is said of each package: how much of it is wanted.
+    fn portion(&self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        if !self.platforms.is_empty() {
+            let platforms: Vec<String> = self.platforms.iter().map(Platform::to_string).collect();
+            fields.insert("platforms".to_owned(), json!(platforms));
+        }
+        if self.no_referrers {
+            fields.insert("referrers".to_owned(), json!(false));
+        }
+        fields
+    }
+
     fn database(&self, format: &dyn Format) -> Result<Option<Database<'_>>, Failure> {
         let Some(text) = &self.sumdb else { return Ok(None) };
         if format.key() != Go.key() {
@@ -146,16 +169,24 @@ impl Mirror {
 
     /// Everything that was named.
     fn wanted(&self, client: &Client, format: &dyn Format, upstream: Option<&str>) -> Result<Lockfile, Failure> {
-        let own = format!("{}/repository/{}", client.base(), self.repo);
+        let images = format.key() == formats::oci::Oci.key();
+        let own = if images { self.repo.to_string() } else { format!("repository/{}", self.repo) };
+        let own = format!("{}/{own}", client.base());
         let origins = Origins::new([own.as_str()].into_iter().chain(upstream).chain(self.registries.iter().map(String::as_str)));
         let mut all = Lockfile::default();
         for path in &self.lockfiles {
             let said = |why: String| Failure::new(format!("'{}' cannot be read: {why}", path.display()));
-            let file = origins.choose(read(format, path)?).map_err(said)?;
+            let file = origins.choose(origins.behind(read(format, path)?)).map_err(said)?;
             all.wanted.extend(file.wanted);
             all.passed.extend(file.passed.into_iter().filter(|one| !self.is_named(path, &one.gap)));
         }
         for name in &self.names {
+            if images {
+                let file = origins.behind(Lockfile { wanted: vec![self.image(name)?], passed: Vec::new() });
+                all.wanted.extend(file.wanted);
+                all.passed.extend(file.passed);
+                continue;
+            }
             let (name, version) = named(name);
             // Of these nothing tells of the files but the layout.
             if let (true, Some(version)) = (format.has_namespaces(), version) {
@@ -170,6 +201,15 @@ impl Mirror {
         }
         all.wanted.extend(self.paths.iter().map(|path| alone(Thing::Path(path.trim_start_matches('/').to_owned()))));
         Ok(all)
+    }
+
+    fn image(&self, reference: &str) -> Result<Locked, Failure> {
+        let read = formats::oci::image(reference);
+        let mut locked = read.ok_or_else(|| Failure::usage(format!("'{reference}' is no reference of an image")))?;
+        if let Thing::Package { version: version @ None, .. } = &mut locked.thing {
+            *version = self.all_versions.then(|| "*".to_owned());
+        }
+        Ok(locked)
     }
 }
 

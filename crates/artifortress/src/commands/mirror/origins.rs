@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use formats::{Gap, Lockfile, Passed};
+use formats::{Gap, Lockfile, Passed, Thing};
 
 /// Addresses that mean the repository: its own, its upstream's, and those that somebody named.
 pub(super) struct Origins(Vec<String>);
@@ -20,7 +20,8 @@ impl Origins {
             return Ok(file);
         }
         if !self.mean_any(&named) {
-            let all = named.into_iter().collect::<Vec<_>>().join(", ");
+            let all: Vec<&str> = named.iter().map(|from| from.trim_start_matches('/')).collect();
+            let all = all.join(", ");
             return Err(format!("it names several registries: say with --registry which this repository reads from: {all}"));
         }
         let Lockfile { wanted, mut passed } = file;
@@ -28,6 +29,33 @@ impl Origins {
             wanted.into_iter().partition(|one| one.from.as_deref().is_none_or(|from| self.means(&plain(from))));
         passed.extend(theirs.into_iter().map(|one| elsewhere(super::tell::name(&one.thing))));
         Ok(Lockfile { wanted: ours, passed })
+    }
+
+    /// Images are named with their host: those behind one of our addresses by the name that they have there.
+    pub(super) fn behind(&self, file: Lockfile) -> Lockfile {
+        let mut left = Lockfile { wanted: Vec::new(), passed: file.passed };
+        for mut locked in file.wanted {
+            let host = locked.from.as_deref().and_then(|from| from.strip_prefix("//"));
+            let (Some(host), Thing::Package { name, .. }) = (host, &mut locked.thing) else {
+                left.wanted.push(locked);
+                continue;
+            };
+            let ours: Vec<(&String, &str)> = self.0.iter().filter_map(|known| Some((known, beneath(known, host)?))).collect();
+            let rest = |(known, prefix): &(&String, &str)| {
+                let rest = if prefix.is_empty() { Some(name.as_str()) } else { name.strip_prefix(prefix)?.strip_prefix('/') };
+                Some(((*known).clone(), rest?.to_owned()))
+            };
+            match ours.iter().find_map(rest) {
+                Some((known, rest)) => {
+                    *name = rest;
+                    locked.from = Some(known);
+                    left.wanted.push(locked);
+                }
+                None if ours.is_empty() => left.wanted.push(locked),
+                None => left.passed.push(elsewhere(super::tell::name(&locked.thing))),
+            }
+        }
+        left
     }
 
     fn mean_any(&self, named: &BTreeSet<String>) -> bool {
@@ -39,6 +67,14 @@ impl Origins {
         let goes_on = |known: &String| from.strip_prefix(known.as_str()).is_some_and(|rest| rest.starts_with('/'));
         self.0.iter().any(|known| known == from || goes_on(known))
     }
+}
+
+/// What stands between the host of an address and the names of its images; `None`: it is another host.
+fn beneath<'a>(address: &'a str, host: &str) -> Option<&'a str> {
+    let address = address.split_once("://").map_or(address, |(_, rest)| rest).trim_start_matches('/');
+    let (own, path) = address.split_once('/').unwrap_or((address, ""));
+    let path = if path == "v2" { "" } else { path.strip_prefix("v2/").unwrap_or(path) };
+    own.eq_ignore_ascii_case(host).then_some(path)
 }
 
 fn elsewhere(what: String) -> Passed {
@@ -67,6 +103,25 @@ mod tests {
             sums: Vec::new(),
         };
         Lockfile { wanted: from.iter().enumerate().map(one).collect(), passed: Vec::new() }
+    }
+
+    fn images(origins: &Origins, references: &[&str]) -> (Vec<String>, usize) {
+        let wanted = references.iter().map(|one| formats::oci::image(one).expect("a reference")).collect();
+        let file = origins.behind(Lockfile { wanted, passed: Vec::new() });
+        let names = file.wanted.iter().map(|one| super::super::tell::name(&one.thing)).collect();
+        (names, file.passed.len())
+    }
+
+    #[test]
+    fn images_have_the_names_that_they_have_behind_an_address() {
+        let origins = Origins::new(["http://127.0.0.1:8080/oci-up", "https://Registry.example/proxy", "up.example"]);
+        let names = ["127.0.0.1:8080/oci-up/team/app:1", "registry.example/proxy/b:2", "up.example/c:3", "d:4"];
+        let (found, passed) = images(&origins, &names);
+        assert_eq!((found, passed), (["team/app@1", "b@2", "c@3", "d@4"].map(str::to_owned).to_vec(), 0));
+        let elsewhere = ["127.0.0.1:8080/other/app:1", "registry.example/proxies/b:2", "far.example/x/c:3"];
+        assert_eq!(images(&origins, &elsewhere), (vec!["x/c@3".to_owned()], 2), "who is far may be ours by another name");
+        let root = Origins::new(["https://registry.example/v2/"]);
+        assert_eq!(images(&root, &["registry.example/a/b:1"]).0, ["a/b@1"]);
     }
 
     fn left(origins: &Origins, from: &[Option<&str>]) -> Result<usize, String> {

@@ -1,5 +1,6 @@
-//! Lockfiles of npm, Yarn and pnpm.
+//! Lockfiles of npm, Yarn, pnpm and Bun.
 
+mod bun;
 mod lines;
 mod npm;
 mod pnpm;
@@ -14,11 +15,16 @@ use crate::{Locked, Lockfile, Unreadable};
 pub(super) fn read(name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {
     let read: fn(&str) -> Result<Lockfile, Unreadable> = match name.rsplit_once('.')?.1 {
         "json" => npm::read,
-        "lock" => yarn::read,
+        "lock" => lock,
         "yaml" | "yml" => pnpm::read,
         _ => return None,
     };
     Some(text(bytes).and_then(read).map(Lockfile::once))
+}
+
+/// Yarn and Bun call theirs alike.
+fn lock(text: &str) -> Result<Lockfile, Unreadable> {
+    if text.trim_start().starts_with(['{', '/']) { bun::read(text) } else { yarn::read(text) }
 }
 
 /// Adds a version that is from a registry.

@@ -126,3 +126,42 @@ fn what_is_none_is_refused() {
     }
     assert!(read("README.md", b"").is_none() && read("yarn.lock", b"\xff").is_some_and(|read| read.is_err()));
 }
+
+#[test]
+fn bun_writes_lists_with_a_comma_behind_the_last() {
+    let text = format!(
+        r#"{{
+  "lockfileVersion": 1,
+  "workspaces": {{
+    "": {{ "name": "app", "dependencies": {{ "a": "1", }}, }},
+  }},
+  "packages": {{
+    // Nested ones have a path.
+    "a": ["a@1.0.0", "", {{ "dependencies": {{ "@acme/b": "^2" }} }}, "{SUM}"],
+    "a/@acme/b": ["@acme/b@2.0.0", "https://host.example/npm/@acme/b/-/b-2.0.0.tgz", {{}}, "{SUM}"],
+    "alias": ["real@3.0.0-rc.1+x", "", {{}}, "{SUM}"],
+    "inner": ["inner@1.0.0", "", {{ "bundled": true }}, "{SUM}"],
+    "own": ["own@workspace:packages/own"],
+    "linked": ["linked@link:../linked", {{}}],
+    "git": ["git@git+https://git.example/x.git#0f", {{}}, "0f"],
+    "elsewhere": ["elsewhere@https://files.example/x.tgz", {{}}],
+    "odd": 7,
+  }},
+}}
+"#
+    );
+    let file = lock("bun.lock", &text);
+    let sum = [Algorithm::Sha512];
+    assert_eq!(
+        seen(&file),
+        [
+            entry("@acme/b 2.0.0", Some("https://host.example/npm"), &sum),
+            entry("a 1.0.0", None, &sum),
+            entry("real 3.0.0-rc.1+x", None, &sum),
+        ]
+    );
+    let passed: Vec<_> = file.passed.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(passed, ["elsewhere", "git", "linked", "odd"]);
+    let bad = read("bun.lock", text.replace("Version\": 1", "Version\": 9").as_bytes()).expect("a lockfile");
+    assert!(bad.is_err_and(|why| why.0.contains("Bun")));
+}
