@@ -1,12 +1,12 @@
 //! How a repository reads from another server of its format: which questions are asked, and what the answers say.
 //! Pure: questions and answers are values; who asks, when, and what is believed is decided elsewhere.
 
-use model::{EntryPath, NameError, Sha256Digest, Timestamp, VersionId, VersionName};
+use model::{EntryPath, NameError, Refusal, Sha256Digest, Timestamp, VersionId, VersionName};
 
 use crate::checksum::Algorithm;
 use crate::content::Named;
 use crate::facts::{FileFacts, Head, VersionFacts, VersionHead};
-use crate::intake::{Release, ReleaseFile, Sums};
+use crate::intake::{Release, ReleaseFile, StagedFile, Sums};
 use crate::operation::{Asked, PackageAt};
 use crate::platform::Platform;
 use crate::signs::Signs;
@@ -31,8 +31,25 @@ pub trait Upstream: Send + Sync {
         Dated::Index
     }
 
+    /// Whether the answer to a question of [`Wanting::All`] names every version that is there, of those that
+    /// [`Upstream::is_listed`]: what an answer lacks was published after it, whatever time is told.
+    fn lists(&self, _ask: &Ask) -> bool {
+        false
+    }
+
+    /// Whether such an answer would name the version.
+    fn is_listed(&self, _version: &str) -> bool {
+        true
+    }
+
     /// What a path of ours is there; `None`: nothing of that kind comes from an upstream.
     fn origin(&self, path: &EntryPath) -> Option<Origin>;
+
+    /// Whether bytes of which the upstream says no digest can be the file at `path` at all: pages that tell of errors and
+    /// what was cut off are not. Takes time: it reads the file.
+    fn expect_sound(&self, _path: &EntryPath, _file: &mut StagedFile) -> Result<(), Refusal> {
+        Ok(())
+    }
 
     /// The address that targets are beneath, from the one that people give.
     fn root(&self, address: &str) -> String {

@@ -18,6 +18,7 @@ mod relays;
 mod retry;
 pub(crate) mod shelf;
 mod stale;
+mod times;
 pub(crate) mod upstream;
 mod walls;
 mod warm;

@@ -5,15 +5,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use model::{EntryPath, RefName, Timestamp, VersionName};
+use model::{EntryPath, RefName, Refusal, Timestamp, VersionName};
 
 use super::deposit::manifest;
 use super::layout::{METADATA, Stored, base_of, build_of, check_version, is_id, line};
+use super::sound;
 use super::told::{File, Told};
 use super::{ARTIFACT, Maven, PLUGIN};
 use crate::{
     Algorithm, Ask, Dated, Direct, Format as _, Known, KnownFile, KnownVersion, Origin, PackageAt, Probe, Said, Sign,
-    Signs, Sums, Unreadable, Upstream, Verdict, Wanting,
+    Signs, StagedFile, Sums, Unreadable, Upstream, Verdict, Wanting,
 };
 
 /// The files beside a file that say what it must be. Who has SHA-512 has SHA-256 as well: not to ask for it saves a
@@ -65,6 +66,10 @@ impl Upstream for Maven {
     /// Indexes tell of no times but those that builds of snapshots have in their names.
     fn dated(&self) -> Dated {
         Dated::File
+    }
+
+    fn expect_sound(&self, path: &EntryPath, file: &mut StagedFile) -> Result<(), Refusal> {
+        Stored::parse(path.as_str()).map_or(Ok(()), |stored| sound::expect(&stored, file))
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {

@@ -283,12 +283,30 @@ impl Fetch {
         let (received, checksum) = tokio::join!(receive, checksum(remote, &wanted));
         let (staged, last, published_at) = received?;
         wanted.published_at = published_at;
-        let verified = checksum.and_then(|checksum| verify(&self.object, &wanted.declared.sums, checksum, &staged));
+        let is_proven = |checksum: &Option<_>| checksum.is_some() || wanted.declared.is_told();
+        let verified = match checksum {
+            Ok(checksum) if is_proven(&checksum) => verify(&self.object, &wanted.declared.sums, checksum, &staged),
+            Ok(_) => {
+                wanted.unproven = true;
+                self.expect_sound(remote, path, &staged).await
+            }
+            Err(error) => Err(error),
+        };
         if let Err(error) = verified {
             staged.discard(self.grant.registry());
             return Err(error);
         }
         Ok((self.publish(wanted, staged).await?, last))
+    }
+
+    /// Refuses what cannot be the file, where nobody says what it must be.
+    async fn expect_sound(&self, remote: &Remote, path: &EntryPath, staged: &Staged) -> Result<()> {
+        let (format, path) = (remote.format, path.clone());
+        let looked = staged.look(self.grant.registry(), move |file| format.expect_sound(&path, file)).await;
+        looked.map_err(|error| match error {
+            Error::Refused(refusal) if refusal.code != Code::ServiceUnavailable => lies(&self.object, &refusal.detail),
+            other => other,
+        })
     }
 
     pub(super) fn tell(&self, head: FillHead) {

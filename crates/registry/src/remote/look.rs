@@ -203,6 +203,7 @@ impl Grant<Read> {
             address,
             etag,
             changed_at,
+            held: self.remote()?.format.lists(ask).then(|| self.ambient().id()),
             limits: self.settings().limits,
         };
         if let Err(error) = self.store().write(write.clone()).await {

@@ -149,6 +149,11 @@ impl Rules {
         None
     }
 
+    /// Whether one of them looks at the time of publishing.
+    pub(crate) fn look_at_age(&self) -> bool {
+        self.list.iter().any(|ready| matches!(ready.rule, Rule::MinimumAge { .. } | Rule::Freeze { .. }))
+    }
+
     /// Whether one of them claims a name.
     pub(crate) fn claim(&self, name: &str) -> bool {
         let claims = self.list.iter().filter(|ready| matches!(ready.rule, Rule::Claim { .. }));

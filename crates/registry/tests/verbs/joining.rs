@@ -77,7 +77,7 @@ async fn a_file_that_is_there_is_what_a_conflict_names() {
         let exists = |name: &str| (Code::Conflict, format!("{name} already exists: published files never change"));
         put(&grant, "1.0", "demo.whl", b"one").await.expect("stored");
         assert_eq!(refusal(put(&grant, "1.0", "demo.whl", b"two").await), exists("demo.whl"));
-        let id = grant.to_read().resolve("", &package("Demo"), &version_name("1.0")).await.expect("a version").id;
+        let id = grant.to_read().resolve("", &package("Demo"), &version_name("1.0")).await.expect("a version").1.id;
         grant.seal_version(id).await.expect("sealed");
         // Sealed or not: it is there, with these bytes or with others.
         put(&grant, "1.0", "demo.whl", b"one").await.expect("the same again");

@@ -4,6 +4,7 @@
 mod bench;
 
 mod chunks;
+mod dated;
 mod deployments;
 mod direct;
 mod evicting;
@@ -23,8 +24,10 @@ mod recovering;
 mod refs;
 mod remotes;
 mod ruled;
+mod ruled_files;
 mod ruled_images;
 mod statements;
+mod unproven;
 mod uploads;
 mod upstream;
 mod versions;

@@ -198,9 +198,9 @@ async fn once_it_is_here_a_pull_costs_what_it_does_where_images_are_pushed() {
         let before = written(&bench.registry).await;
         let (pointed, found) = Box::pin(cost(grant.points_at(&app, &tag))).await;
         found.expect("a digest");
-        let (version, found) = cost(grant.reach_version(&app, &manifest, &path, Need::Bytes)).await;
+        let (version, found) = Box::pin(cost(grant.reach_version(&app, &manifest, &path, Need::Bytes))).await;
         found.expect("a manifest");
-        let (bytes, found) = cost(grant.reach_blob(&app, &blob, Need::Bytes)).await;
+        let (bytes, found) = Box::pin(cost(grant.reach_blob(&app, &blob, Need::Bytes))).await;
         found.expect("a blob");
         assert_eq!([pointed, version, bytes], expected);
         if expected[0] == 0 {

@@ -150,12 +150,12 @@ async fn drafts_are_seen_by_writers_only(bench: &Bench) {
     assert_eq!(code(reader.versions("", &name, None, 9).await), Code::NotFound);
     assert!(reader.packages("", ("", ""), 9).await.expect("a list").is_empty());
     assert_eq!(writer.version(id).await.expect("a view").version.id, id);
-    assert_eq!(writer.resolve("", &name, &one).await.expect("a draft").id, id);
+    assert_eq!(writer.resolve("", &name, &one).await.expect("a draft").1.id, id);
     assert_eq!(writer.packages("", ("", ""), 9).await.expect("a list").len(), 1);
     grant.publish_version(id).await.expect("published");
     let view = reader.version(id).await.expect("a view");
     assert_eq!((view.entry_count, view.manifest.is_some(), view.events.len()), (1, true, 4));
-    assert_eq!(reader.resolve("", &name, &one).await.expect("published").id, id);
+    assert_eq!(reader.resolve("", &name, &one).await.expect("published").1.id, id);
 }
 
 async fn versions_and_packages_are_listed(bench: &Bench) {
