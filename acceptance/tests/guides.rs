@@ -42,6 +42,11 @@ async fn air_gap() -> Result<()> {
 }
 
 #[tokio::test]
+async fn dependency_confusion() -> Result<()> {
+    follow("docs/guide/dependency-confusion.md").await
+}
+
+#[tokio::test]
 async fn rules_and_age() -> Result<()> {
     follow("docs/guide/age-gate.md").await
 }

@@ -2,9 +2,9 @@
 
 use acceptance::server::{Backing, Server};
 use acceptance::{Result, Trouble, tree};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::site::program as run;
+use crate::site::{ensure, program as run};
 
 /// A page for each format, and the key that its examples use.
 const PAGES: [(&str, &str, &str); 1] = [("raw", "docs/guide/raw-files.md", "files")];
@@ -61,6 +61,115 @@ async fn every_guide_shows_what_the_program_prints() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is printed, as JSON: clients, file and text of each part.
+fn printed(server: &Server, words: &[&str]) -> Result<Vec<(String, String, String)>> {
+    let words: Vec<_> = ["client-config", "--json"].iter().chain(words).copied().collect();
+    let done = run(server, server.admin()?.token(), &words)?;
+    ensure(done.status.success(), format!("{words:?}: {done:?}"))?;
+    let document: Value = serde_json::from_slice(&done.stdout)?;
+    let items = document["items"].as_array().cloned().unwrap_or_default();
+    let word = |item: &Value, name: &str| item.pointer(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(items.iter().map(|item| (item["clients"].to_string(), word(item, "/file"), word(item, "/text"))).collect())
+}
+
+async fn made(server: &Server, body: Value) -> Result<()> {
+    server.admin()?.post("/v1/repos").json(&body).send().await?.expect(&[201]).map(drop)
+}
+
+/// Words of what publishes.
+const PUBLISHING: [&str; 8] = [
+    "publish",
+    "push",
+    "legacy",
+    "distribution",
+    "curl -fsS -H \"Authorization: Bearer $TOKEN\" -T",
+    "twine",
+    "--dest",
+    " tag ",
+];
+
+fn publishing(parts: &[(String, String, String)]) -> usize {
+    parts
+        .iter()
+        .filter(|(clients, _, text)| PUBLISHING.iter().any(|word| (clients.clone() + text).contains(word)))
+        .count()
+}
+
+#[tokio::test]
+async fn where_nothing_is_taken_nothing_that_publishes_is_printed() -> Result<()> {
+    let server = Server::start(Backing::Embedded).await?;
+    for (format, page, shown) in pages()? {
+        let key = |kind: &str| format!("{kind}-{format}");
+        server.repository(&key("own"), &format).await?;
+        made(
+            &server,
+            json!({"repoKey": key("up"), "format": format, "repoType": "remote", "upstreamUrl": "https://up.example"}),
+        )
+        .await?;
+        made(&server, json!({"repoKey": key("all"), "format": format, "repoType": "virtual", "memberRepos": [key("own"), key("up")]})).await?;
+        made(&server, json!({"repoKey": key("both"), "format": format, "repoType": "virtual", "memberRepos": [key("own"), key("up")],
+            "settings": {"virtual": {"deployTo": key("own")}}})).await?;
+        let of = |kind: &str| -> Result<Vec<_>> {
+            let parts = printed(&server, &[&key(kind)])?;
+            let plain = |text: String| text.replace(&key(kind), "KEY");
+            Ok(parts.into_iter().map(|(clients, file, text)| (clients, file, plain(text))).collect())
+        };
+        let (own, up, all, both) = (of("own")?, of("up")?, of("all")?, of("both")?);
+        // npm and Cargo need no other lines to publish, and modules are published by our own program.
+        let expected = !["npm", "cargo", "go"].contains(&format.as_str());
+        ensure((publishing(&own) > 0) == expected, format!("{own:#?}"))?;
+        ensure(publishing(&up) == 0 && up == all, format!("{up:#?}"))?;
+        ensure(publishing(&both) == publishing(&own), format!("{both:#?}"))?;
+        // What is left are lines that the guide shows, or a block of its own there.
+        let (address, blocks) = (server.address()?.to_string(), blocks(&tree::text(&page)?));
+        for (clients, file, text) in &up {
+            let local = own.iter().find(|part| (&part.0, &part.1) == (clients, file)).map(|part| part.2.as_str());
+            let local: Vec<_> = local.unwrap_or_default().lines().collect();
+            let guided = text.replace(&address, "127.0.0.1:8080").replace("KEY", shown);
+            let known = text.lines().all(|line| local.iter().any(|own| own.starts_with(line.trim_end_matches(']'))))
+                || blocks.contains(&guided);
+            ensure(known, format!("{page} has no block with this:\n{guided}"))?;
+        }
+    }
+    let words = ["client-config", "up-pypi", "--client", "twine"];
+    let done = run(&server, server.admin()?.token(), &words)?;
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    ensure(done.status.code() == Some(2) && said.contains("nothing can be published there"), said)
+}
+
+#[tokio::test]
+async fn of_a_moment_addresses_are_printed_that_answer_as_of_then() -> Result<()> {
+    let server = Server::start(Backing::Embedded).await?;
+    for (format, ..) in pages()? {
+        let key = format!("our-{format}");
+        server.repository(&key, &format).await?;
+        for (written, then, compact) in [
+            ("2026-01-31", "2026-01-31", "20260131t000000z"),
+            ("2026-01-31T12:30:00+01:00", "2026-01-31T11:30:00Z", "20260131t113000z"),
+        ] {
+            let parts = printed(&server, &[&format!("{key}@{written}")])?;
+            ensure(publishing(&parts) == 0, format!("{parts:#?}"))?;
+            let all: String = parts.into_iter().map(|(.., text)| text + "\n").collect();
+            let (now, then) = match format.as_str() {
+                "oci" => (format!("/{key}/"), format!("/{key}/at-{compact}/")),
+                _ => (format!("/repository/{key}"), format!("/repository/{key}@{then}")),
+            };
+            let known = (all.matches(&now).count(), all.matches(&then).count());
+            ensure(known.0 > 0 && known.0 == known.1, format!("{known:?} of {then}: {all}"))?;
+        }
+    }
+    let fails = |key: &str, part: &str| -> Result<()> {
+        let done = run(&server, server.admin()?.token(), &["client-config", key])?;
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        ensure(done.status.code() == Some(2) && said.contains(part) && done.stdout.is_empty(), format!("{key}: {said}"))
+    };
+    fails("our-npm@yesterday", "not a date or a time as in RFC 3339, such as 2026-01-31T12:00:00Z")?;
+    fails("our-npm@2026-02-30", "not a date or a time")?;
+    fails("our-npm@", "not a date or a time")?;
+    fails("our-npm@2999-01-01", "at least 60 seconds ago")?;
+    fails("our-npm@2999-01-01T00:00:00Z", "at least 60 seconds ago")
 }
 
 #[tokio::test]

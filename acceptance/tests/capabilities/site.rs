@@ -5,9 +5,11 @@ use acceptance::server::{Backing, Persona, Plan, Server, binary};
 use acceptance::{Result, Trouble, nursery};
 use serde_json::{Value, json};
 
-/// The plan of an embedded server without rate limits, so that a test may ask as often as it likes.
+use crate::engines::backing;
+
+/// The plan of a server, on the engine of the test, without rate limits, so that a test may ask as often as it likes.
 pub(crate) fn plan() -> Plan {
-    unlimited(Server::plan(Backing::Embedded))
+    unlimited(Server::plan(backing()))
 }
 
 fn unlimited(plan: Plan) -> Plan {
@@ -21,6 +23,11 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    /// On the engine of the test.
+    pub(crate) async fn here() -> Result<Site> {
+        Site::on(backing()).await
+    }
+
     /// SQLite and a folder.
     pub(crate) async fn embedded() -> Result<Site> {
         Site::on(Backing::Embedded).await

@@ -11,6 +11,7 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::engines::both;
 use crate::remotes::shelf::{Shelf, hex, noise, of, site};
 use crate::remotes::upstream::{Say, Upstream};
 use crate::site::{Site, ensure};
@@ -53,7 +54,7 @@ fn tgz(path: &str, text: &str) -> Result<Vec<u8>> {
 }
 
 /// Publishes `name` 0.1.0 at `key`, as the clients of its format do.
-fn publishes(by: &Persona, format: &str, key: &str, name: &str) -> Result<Request> {
+pub(crate) fn publishes(by: &Persona, format: &str, key: &str, name: &str) -> Result<Request> {
     publishes_version(by, format, key, name, "0.1.0")
 }
 
@@ -112,7 +113,6 @@ fn name(shelf: &Shelf) -> String {
     shelf.index().trim_matches('/').rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-#[tokio::test]
 async fn a_name_that_is_hosted_never_comes_from_elsewhere() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for format in OWNED {
@@ -139,7 +139,6 @@ async fn a_name_that_is_hosted_never_comes_from_elsewhere() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn a_name_that_is_claimed_is_nobody_elses() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for (format, pattern) in
@@ -178,7 +177,6 @@ async fn a_name_that_is_claimed_is_nobody_elses() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn each_member_is_read_by_who_may_read_it() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for format in OWNED {
@@ -208,7 +206,6 @@ async fn each_member_is_read_by_who_may_read_it() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn an_upstream_that_fails_is_no_absence() -> Result<()> {
     let (site, mut upstream) = (site().await?, Upstream::start().await?);
     for format in ["raw", "npm", "pypi", "cargo", "maven", "go"] {
@@ -226,7 +223,6 @@ async fn an_upstream_that_fails_is_no_absence() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn maven_metadata_tells_of_all_members_where_that_is_wanted() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let shelf = Shelf::stocked(&site, &upstream, "maven", json!({}), &noise(4, 3000)).await?;
@@ -252,7 +248,6 @@ async fn maven_metadata_tells_of_all_members_where_that_is_wanted() -> Result<()
     Ok(())
 }
 
-#[tokio::test]
 async fn raw_files_come_from_the_first_member_that_has_them() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for key in ["one", "two"] {
@@ -284,9 +279,8 @@ async fn raw_files_come_from_the_first_member_that_has_them() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn what_is_published_through_it_goes_to_one_member() -> Result<()> {
-    let site = Site::embedded().await?;
+    let site = Site::here().await?;
     for format in OWNED {
         let (own, all, none) = (format!("{format}-own"), format!("{format}-all"), format!("{format}-none"));
         hosted(&site, &own, format).await?;
@@ -305,9 +299,8 @@ async fn what_is_published_through_it_goes_to_one_member() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn nothing_is_a_member_of_itself() -> Result<()> {
-    let site = Site::embedded().await?;
+    let site = Site::here().await?;
     hosted(&site, "own", "npm").await?;
     hosted(&site, "files", "raw").await?;
     put_together(&site, "a", "npm", &["own"], json!({})).await?;
@@ -371,7 +364,6 @@ async fn what_is_published_is_seen_through_every_process() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn settings_that_are_not_named_stay() -> Result<()> {
     let site = site().await?;
     hosted(&site, "own", "npm").await?;
@@ -394,4 +386,16 @@ async fn settings_that_are_not_named_stay() -> Result<()> {
     }
     ask(change(Value::Null)).await?.expect(&[200])?;
     ensure(kept().await? == json!({"hostedFirst": true, "hostedClaims": true}), format!("{}", kept().await?))
+}
+
+both! {
+    a_name_that_is_hosted_never_comes_from_elsewhere;
+    a_name_that_is_claimed_is_nobody_elses;
+    each_member_is_read_by_who_may_read_it;
+    an_upstream_that_fails_is_no_absence;
+    maven_metadata_tells_of_all_members_where_that_is_wanted;
+    raw_files_come_from_the_first_member_that_has_them;
+    what_is_published_through_it_goes_to_one_member;
+    nothing_is_a_member_of_itself;
+    settings_that_are_not_named_stay;
 }

@@ -90,8 +90,8 @@ pub struct Listed {
     pub display: String,
     /// Its youngest published version.
     pub version: String,
-    /// When that was published.
-    pub published_at: Timestamp,
+    /// When that was published, wherever it comes from; `None`: an upstream does not tell.
+    pub published_at: Option<Timestamp>,
     /// What lists show of that version's metadata; `None` where the list does not ask for it. See
     /// [`crate::Format::brief`].
     pub brief: Option<String>,

@@ -30,6 +30,7 @@ mod ranges;
 pub mod raw;
 mod say;
 mod setup;
+mod signs;
 mod strict;
 mod tarball;
 mod tokens;
@@ -46,7 +47,7 @@ pub use facts::{Around, FileFacts, Head, Listed, VersionFacts, VersionHead};
 pub use intake::{
     Intake, NewFile, Piece, Plan, ReadSeek, Release, ReleaseFile, Seen, Source, StagedFile, Sums, Wanted,
 };
-pub use lockfile::{Compared, LONGEST_LOCKFILE, Locked, LockedSum, Lockfile, SumKind, Thing};
+pub use lockfile::{Compared, Gap, LONGEST_LOCKFILE, Locked, LockedSum, Lockfile, Passed, SumKind, Thing};
 pub use login::{Login, LoginStep, Logins};
 pub use merging::Merging;
 pub use operation::{Asked, Catalogue, Method, Operation, PackageAt, ParseError, View};
@@ -54,6 +55,7 @@ pub use packing::{Folder, FolderFile, Packing};
 pub use ranges::VersionRange;
 pub use say::{Answer, Document, Refused, Site};
 pub use setup::{Place, Setup};
+pub use signs::{LONGEST_SIGN, Probe, Sign, Signs, Verdict, lacks_repository};
 pub use tokens::{Rights, TokenDeed, TokenLine, TokenWanted, Tokens};
 pub use upstream::{
     Ask, Contents, Dated, Direct, Known, KnownFile, KnownVersion, Origin, Relay, Said, Unreadable, Upstream, Wanting,
@@ -199,6 +201,11 @@ pub trait Format: Send + Sync {
     /// the same, word for word.
     fn setups(&self, _place: &Place<'_>) -> Vec<Setup> {
         Vec::new()
+    }
+
+    /// Whether clients are told which names are those of own packages ([`Place::own`]).
+    fn tells_own_names(&self) -> bool {
+        false
     }
 
     /// How our own program packs and hands packages in; `None`: files go as they are.

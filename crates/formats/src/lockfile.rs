@@ -23,8 +23,30 @@ const MOST: usize = 200_000;
 pub struct Lockfile {
     /// What comes from a registry, in its order, each thing once.
     pub wanted: Vec<Locked>,
-    /// What does not: what it is, and why it is passed over.
-    pub passed: Vec<(String, &'static str)>,
+    /// What is not brought.
+    pub passed: Vec<Passed>,
+}
+
+/// What is passed over.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Passed {
+    /// What it is, as the lockfile has it.
+    pub what: String,
+    /// Why, without its subject.
+    pub why: &'static str,
+    /// What is missing without it.
+    pub gap: Gap,
+}
+
+/// What is missing without something that is passed over.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gap {
+    /// Nothing that this registry could have: it is from elsewhere.
+    None,
+    /// Something that clients ask a registry for.
+    Package,
+    /// What this other lockfile names, as the path is written in the first.
+    File(String),
 }
 
 /// A thing that a lockfile names.
@@ -161,7 +183,7 @@ impl Lockfile {
             return Err(Unreadable(format!("it names more than {MOST} things")));
         }
         match locked.thing.odd() {
-            Some(what) => self.pass(what, "nothing can be called that"),
+            Some(what) => self.lack(what, "nothing can be called that"),
             None => {
                 self.wanted.push(locked);
                 Ok(())
@@ -169,12 +191,22 @@ impl Lockfile {
         }
     }
 
-    /// Passes something over.
+    /// Passes something over that never comes from this registry.
     pub(crate) fn pass(&mut self, what: impl Into<String>, why: &'static str) -> Result<(), Unreadable> {
+        self.leave(what.into(), why, Gap::None)
+    }
+
+    /// Passes something over that clients will ask a registry for.
+    pub(crate) fn lack(&mut self, what: impl Into<String>, why: &'static str) -> Result<(), Unreadable> {
+        self.leave(what.into(), why, Gap::Package)
+    }
+
+    /// Passes something over.
+    pub(crate) fn leave(&mut self, what: String, why: &'static str, gap: Gap) -> Result<(), Unreadable> {
         if self.wanted.len() + self.passed.len() >= MOST {
             return Err(Unreadable(format!("it names more than {MOST} things")));
         }
-        self.passed.push((what.into(), why));
+        self.passed.push(Passed { what, why, gap });
         Ok(())
     }
 
@@ -240,8 +272,13 @@ pub(crate) fn origin(address: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// What is passed over because it is from no registry.
+    pub(crate) fn foreign(what: &str) -> Passed {
+        Passed { what: what.to_owned(), why: "it is from no registry", gap: Gap::None }
+    }
 
     fn known(sums: &[(Algorithm, &[u8])]) -> BTreeMap<Algorithm, String> {
         sums.iter().map(|(algorithm, sum)| (*algorithm, hex(sum))).collect()

@@ -1,13 +1,14 @@
 //! How a repository reads from another server of its format: which questions are asked, and what the answers say.
 //! Pure: questions and answers are values; who asks, when, and what is believed is decided elsewhere.
 
-use model::{EntryPath, Sha256Digest, Timestamp, VersionId, VersionName};
+use model::{EntryPath, Refusal, Sha256Digest, Timestamp, VersionId, VersionName};
 
 use crate::checksum::Algorithm;
 use crate::content::Named;
 use crate::facts::{FileFacts, Head, VersionFacts, VersionHead};
-use crate::intake::{Release, ReleaseFile, Sums};
+use crate::intake::{Release, ReleaseFile, StagedFile, Sums};
 use crate::operation::{Asked, PackageAt};
+use crate::signs::Signs;
 
 /// A format whose packages can come from another server.
 pub trait Upstream: Send + Sync {
@@ -29,8 +30,25 @@ pub trait Upstream: Send + Sync {
         Dated::Index
     }
 
+    /// Whether the answer to a question of [`Wanting::All`] names every version that is there, of those that
+    /// [`Upstream::is_listed`]: what an answer lacks was published after it, whatever time is told.
+    fn lists(&self, _ask: &Ask) -> bool {
+        false
+    }
+
+    /// Whether such an answer would name the version.
+    fn is_listed(&self, _version: &str) -> bool {
+        true
+    }
+
     /// What a path of ours is there; `None`: nothing of that kind comes from an upstream.
     fn origin(&self, path: &EntryPath) -> Option<Origin>;
+
+    /// Whether bytes of which the upstream says no digest can be the file at `path` at all: pages that tell of errors and
+    /// what was cut off are not. Takes time: it reads the file.
+    fn expect_sound(&self, _path: &EntryPath, _file: &mut StagedFile) -> Result<(), Refusal> {
+        Ok(())
+    }
 
     /// The address that targets are beneath, from the one that people give.
     fn root(&self, address: &str) -> String {
@@ -54,10 +72,8 @@ pub trait Upstream: Send + Sync {
         versions.last().copied()
     }
 
-    /// What is asked to see whether it is there at all: something short. And whether every upstream has that.
-    fn sign_of_life(&self) -> (Ask, bool) {
-        (Ask { target: String::new(), accept: "" }, false)
-    }
+    /// What shows that the protocol is spoken at `base`, the address that targets are beneath.
+    fn signs(&self, base: &str) -> Signs;
 
     /// What is passed on as the upstream says it. `None`: the address is something else.
     fn relay(&self, _asked: &Asked<'_>) -> Option<Relay> {
@@ -123,6 +139,8 @@ pub struct Relay {
     pub forever: bool,
     /// Whether bytes can be such an answer: pages that tell of errors are none.
     pub sound: fn(&[u8]) -> bool,
+    /// What people are told of a package that is hosted here, where clients ask for such an answer all the same; empty: none do.
+    pub advice: &'static str,
 }
 
 /// What of a package is wanted.

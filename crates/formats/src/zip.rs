@@ -128,6 +128,26 @@ pub(crate) fn members(bytes: &mut dyn ReadSeek, length: u64, limits: &Limits) ->
     Ok(members)
 }
 
+/// Looks whether something ends as an archive with members does: whole, whatever stands in front of them.
+pub(crate) fn expect_end(bytes: &mut dyn ReadSeek, length: u64) -> Result<(), ZipError> {
+    let tail = length.min(END_LENGTH + 0xffff);
+    let end = read_at(bytes, length - tail, tail)?;
+    let Some(at) = end.windows(4).rposition(|window| window == END.to_le_bytes()) else {
+        return form("has no end: it is no ZIP archive, or was cut");
+    };
+    let mut fields = Fields(end.get(at..).unwrap_or_default());
+    let mut read = || {
+        let (_, _, _, members) = (fields.u32()?, fields.u32()?, fields.u16()?, fields.u16()?);
+        let (_, _, comment) = (fields.u32()?, fields.u32()?, fields.u16()?);
+        Some((members, usize::from(comment)))
+    };
+    match read() {
+        Some((0, _)) => form("has no members"),
+        Some((_, comment)) if fields.0.len() == comment => Ok(()),
+        _ => form("was cut, or has bytes behind its end"),
+    }
+}
+
 /// The bytes of a member, unpacked and checked: a wrong length or checksum is an error at their end.
 pub(crate) fn open<'a>(bytes: &'a mut dyn ReadSeek, member: &Member) -> io::Result<Unpacked<'a>> {
     bytes.seek(SeekFrom::Start(member.data))?;

@@ -22,4 +22,4 @@ pub use names::{EntryPath, NameError, PackageName, RefName, RefPattern, RepoKey,
 pub use network::{Network, NetworkError};
 pub use refusal::{Block, Code, Reason, Refusal};
 pub use secret::Secret;
-pub use time::{Clock, ManualClock, SystemClock, Timestamp, is_compact};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -114,6 +114,8 @@ pub struct Refusal {
     pub field: Option<&'static str>,
     /// Of a block: how it ends.
     pub block: Option<Box<Block>>,
+    /// After how long asking again may help, where that is known.
+    pub retry_after: Option<std::time::Duration>,
 }
 
 /// How a block ends.
@@ -130,7 +132,7 @@ pub struct Block {
 impl Refusal {
     /// A refusal with its code and sentence.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), reason: None, field: None, block: None }
+        Self { code, detail: detail.into(), reason: None, field: None, block: None, retry_after: None }
     }
 
     /// The same, with what stands behind it.
@@ -144,6 +146,13 @@ impl Refusal {
     #[must_use]
     pub fn blocked(mut self, block: Block) -> Self {
         self.block = Some(Box::new(block));
+        self
+    }
+
+    /// The same, with how long to wait before asking again.
+    #[must_use]
+    pub fn retry_after(mut self, wait: std::time::Duration) -> Self {
+        self.retry_after = Some(wait);
         self
     }
 

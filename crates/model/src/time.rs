@@ -28,6 +28,18 @@ impl Timestamp {
         Some(Self(time.and_utc().timestamp_micros())).filter(|_| is_compact(text))
     }
 
+    /// Written as short as [`Self::parse_moment`] reads it: a day for its first moment, else RFC 3339.
+    pub fn to_moment(self) -> String {
+        let text = if self.0.rem_euclid(1_000_000) == 0 { self.to_seconds() } else { self.to_string() };
+        text.strip_suffix("T00:00:00Z").map(str::to_owned).unwrap_or(text)
+    }
+
+    /// Written as [`Self::parse_compact`] reads it, rounded down to whole seconds.
+    pub fn to_compact(self) -> String {
+        let time = DateTime::<Utc>::from_timestamp(self.unix_seconds(), 0).unwrap_or_default();
+        time.format("%Y%m%dt%H%M%Sz").to_string()
+    }
+
     /// This instant, later by `span` (saturating).
     #[must_use]
     pub fn plus(self, span: Duration) -> Self {
@@ -60,7 +72,7 @@ impl Timestamp {
 }
 
 /// Whether a text has the shape of a compact moment, be there one or not.
-pub fn is_compact(text: &str) -> bool {
+fn is_compact(text: &str) -> bool {
     text.len() == 16
         && text.bytes().enumerate().all(|(place, byte)| match place {
             8 => byte == b't',
@@ -158,6 +170,16 @@ mod tests {
             assert_eq!(Timestamp::parse_compact(none), None, "{none}");
         }
         assert!(is_compact("20261301t000000z") && !is_compact("2026-01-01") && !is_compact("at-home-and-away"));
+    }
+
+    #[test]
+    fn moments_are_written_as_they_are_read() {
+        for written in ["2026-01-01", "2026-01-01T00:00:01Z", "2026-01-01T00:00:00.500000Z"] {
+            assert_eq!(Timestamp::parse_moment(written).map(Timestamp::to_moment).as_deref(), Some(written));
+        }
+        let compact = Timestamp::parse("2026-01-31T12:30:00.9+01:00").map(Timestamp::to_compact);
+        assert_eq!(compact.as_deref(), Some("20260131t113000z"));
+        assert_eq!(Timestamp::parse_compact("20260131t113000z"), Timestamp::parse("2026-01-31T11:30:00Z"));
     }
 
     #[test]

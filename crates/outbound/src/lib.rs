@@ -28,4 +28,4 @@ pub use reqwest::Method;
 pub use retry::Retry;
 pub use source::Source;
 pub use trust::Trust;
-pub use upstream::{Credentials, Failure, Found, Limits, Question, Reply, Upstream, UpstreamSettings, Walls};
+pub use upstream::{Credentials, Failure, Found, Limits, Peeked, Question, Reply, Upstream, UpstreamSettings, Walls};

@@ -206,6 +206,11 @@ impl Grant<Read> {
         Self { instant, ..self }
     }
 
+    /// This repository as if it were the only member of a virtual one.
+    pub(crate) fn by_itself(&self) -> Member {
+        Member { grant: self.clone(), readable: true }
+    }
+
     /// A member of this virtual repository, seen through it: what it shows may be kept by everybody only where both may
     /// be read by everybody.
     pub(crate) fn through(&self, member: &Repository) -> Member {

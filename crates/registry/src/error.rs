@@ -22,6 +22,15 @@ impl Error {
         Self::Refused(Refusal::new(code, detail))
     }
 
+    /// The same some time later: what was to be waited for has become less, down to `left`.
+    pub(crate) fn later(mut self, passed: std::time::Duration, left: std::time::Duration) -> Self {
+        if let Self::Refused(refusal) = &mut self {
+            let wait = refusal.retry_after.unwrap_or_default().saturating_sub(passed);
+            refusal.retry_after = Some(wait.max(left));
+        }
+        self
+    }
+
     /// Shorthand for 400.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::refuse(Code::BadRequest, detail)

@@ -18,7 +18,7 @@ use crate::copies::{CopyBytes, CopyOf, copy_of};
 use crate::error::{Error, Result};
 use crate::hot;
 use crate::registry::Registry;
-use crate::remote::{Again, published_upstream};
+use crate::remote::{Again, is_unproven, published_upstream};
 
 /// What is at a path, ready to be opened.
 #[derive(Clone, Debug)]
@@ -43,6 +43,7 @@ pub(crate) struct Entry {
     sums: Sums,
     copies: Vec<CopyOf>,
     gathered: bool,
+    unproven: bool,
     /// Where it is cached: reads are counted.
     cached_in: Option<RepoId>,
     /// Whether its bytes were let go and come from the upstream again.
@@ -200,6 +201,7 @@ impl Entry {
     fn new(located: Located, cached_in: Option<RepoId>) -> Result<Self> {
         let size = located.size;
         let copies: Vec<CopyOf> = located.copies.into_iter().map(|copy| copy_of(copy, size)).collect::<Result<_>>()?;
+        let unproven = cached_in.is_some() && located.attributes.as_deref().is_some_and(is_unproven);
         let cached_in = cached_in.filter(|_| size > 0);
         Ok(Self {
             package: located.package,
@@ -213,6 +215,7 @@ impl Entry {
             sums: located.attributes.as_deref().map(Sums::of_attributes).unwrap_or_default(),
             copies,
             gathered: located.state == VersionState::Draft,
+            unproven,
             cached_in,
             let_go: false,
             note: Note::default(),
@@ -262,6 +265,11 @@ impl Found {
     /// Whether its version is still being gathered: the answer is for the uploader alone, and nobody may keep it.
     pub fn is_gathered(&self) -> bool {
         self.entry.gathered
+    }
+
+    /// Whether it came from an upstream that says nothing by which its bytes could be told from others.
+    pub fn is_unproven(&self) -> bool {
+        self.entry.unproven
     }
 
     /// When it was published.
@@ -366,14 +374,12 @@ impl Found {
         found: store::blobs::Readable,
         let_go: bool,
     ) -> Result<Self> {
-        let nil = model::PackageId(Default::default());
         let (size, at) = (found.length, found.created_at);
         let copies: Vec<CopyOf> = found.copies.into_iter().map(|copy| copy_of(copy, size)).collect::<Result<_>>()?;
         let cached_in = grant.caches().filter(|_| size > 0);
-        let version = VersionId(Default::default());
         let entry = Entry {
-            package: nil,
-            version,
+            package: PackageId(Default::default()),
+            version: VersionId(Default::default()),
             version_name: Box::default(),
             published_at: None,
             digest,
@@ -383,6 +389,7 @@ impl Found {
             sums: Sums::default(),
             copies,
             gathered: false,
+            unproven: false,
             cached_in,
             let_go,
             note: Note::default(),

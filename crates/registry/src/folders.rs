@@ -42,6 +42,22 @@ impl Child {
 }
 
 impl Grant<Read> {
+    /// The paths of files in a folder and below it, withdrawn ones too, in their order, behind
+    /// `after`; `limit` at most.
+    pub(crate) async fn files_beneath(
+        &self,
+        folder: &EntryPath,
+        after: Option<&EntryPath>,
+        limit: u32,
+    ) -> Result<Vec<EntryPath>> {
+        let (repo, when) = (self.repo_id(), self.when());
+        let look = async |session: &mut store::Session<'_>| {
+            let after = after.map(EntryPath::as_str);
+            store::folders::beneath(session, repo, folder.as_str(), after, limit, when).await
+        };
+        self.store().read(look).await?.iter().map(|path| Ok(EntryPath::parse(path)?)).collect()
+    }
+
     /// The children of a folder (`None`: the root) behind the cursor `after`, in the order of their
     /// paths, `limit` at most. Withdrawn files are left out, and folders in which nothing else is,
     /// unless they begin with more than 256 of them. 410 for a folder in which everything was

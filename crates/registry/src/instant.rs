@@ -17,8 +17,8 @@ const SETTLED: Duration = Duration::from_secs(60);
 pub struct Instant(Timestamp);
 
 impl Instant {
-    /// Refuses what is too young, and the future.
-    fn new(at: Timestamp, now: Timestamp) -> Result<Self> {
+    /// Refuses what is less than 60 seconds ago, and the future: 400.
+    pub fn new(at: Timestamp, now: Timestamp) -> Result<Self> {
         if at <= now.minus(SETTLED) {
             return Ok(Self(at));
         }

@@ -126,6 +126,9 @@ pub fn challenged(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem 
     Problem::unauthorized(detail).challenge(HeaderValue::from_static(CHALLENGES))
 }
 
+/// Seconds to wait where nobody knows better.
+const SOON: u64 = 2;
+
 impl From<registry::Error> for Problem {
     fn from(error: registry::Error) -> Self {
         match error {
@@ -133,6 +136,8 @@ impl From<registry::Error> for Problem {
                 challenged(refusal.detail)
             }
             registry::Error::Refused(refusal) => {
+                // Rounded up: who comes earlier comes in vain.
+                let wait = refusal.retry_after.map_or(SOON, |wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
                 let code = crate::problem::Code::ALL.iter().find(|code| code.as_str() == refusal.code.word());
                 let fault = refusal.field.map(|field| (field, refusal.detail.clone()));
                 let problem = code.map(|code| Self::new(*code, refusal.detail).because(refusal.reason));
@@ -146,7 +151,7 @@ impl From<registry::Error> for Problem {
                     problem.map(|problem| fault.into_iter().fold(problem, |all, (at, why)| all.field(at, why)));
                 match problem {
                     Some(problem) if refusal.code.status() == 503 || refusal.code.status() == 429 => {
-                        problem.retry_after(2)
+                        problem.retry_after(wait)
                     }
                     Some(problem) => problem,
                     None => Self::internal_error("a code without a status"),

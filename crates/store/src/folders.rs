@@ -93,6 +93,21 @@ pub async fn held(session: &mut Session<'_>, repo: RepoId, folder: &str, when: W
     Ok(!look(session, repo, (&prefix, &behind(&prefix)), 1, when).await?.is_empty())
 }
 
+/// The paths in `folder`, which is not the root, and below it, in their order, behind the path `after`; withdrawn files too.
+pub async fn beneath(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    folder: &str,
+    after: Option<&str>,
+    limit: u32,
+    when: When,
+) -> Result<Vec<String>> {
+    let prefix = format!("{folder}/");
+    let from = after.map_or_else(|| prefix.clone(), behind);
+    let places = look(session, repo, (&from, &behind(&prefix)), u64::from(limit), when).await?;
+    Ok(places.into_iter().map(|place| place.path).collect())
+}
+
 /// The version that answers at the path of `l`. As of a moment that is another one than now only where paths move.
 macro_rules! answering {
     () => {

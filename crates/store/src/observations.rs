@@ -1,6 +1,6 @@
 //! What upstreams answered: each answer once, insert-only; and which of them holds now.
 
-use model::{ObservationId, RepoId, Sha256Digest, Timestamp};
+use model::{ObservationId, RepoId, Sha256Digest, Timestamp, VersionId};
 use serde_json::json;
 
 use crate::admission::{self, Allowance, Limits};
@@ -121,6 +121,21 @@ pub async fn stood(session: &mut Session<'_>, repo: RepoId, target: &str, limit:
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// The answers with bytes that were given to a question after a moment, the latest ones, in their order.
+pub async fn after(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    target: &str,
+    after: Timestamp,
+    limit: u32,
+) -> Result<Vec<Observation>> {
+    let sql = "SELECT id, digest, length, media_type, address, etag, changed_at, seen_at, seen_at FROM observations
+         WHERE repo_id = $1 AND target = $2 AND seen_at > $3 AND digest IS NOT NULL
+         ORDER BY seen_at DESC, id DESC LIMIT $4";
+    let rows = session.rows(sql, args![repo, *target, after, limit]).await?;
+    rows.iter().rev().map(observation).collect()
+}
+
 fn observation(row: &Row) -> Result<Observation> {
     Ok(Observation {
         id: row.get(0)?,
@@ -167,8 +182,23 @@ pub struct Observe {
     pub etag: Option<String>,
     /// When they last changed there.
     pub changed_at: Option<Timestamp>,
+    /// Under which id it is kept, too, until when the answer before held, where that counts.
+    pub held: Option<ObservationId>,
     /// The limits to use where the tenant has none of its own.
     pub limits: Limits,
+}
+
+impl Observe {
+    /// The answer before, with the time at which it was last confirmed as that at which it was seen.
+    async fn keep_held(&self, tx: &mut Tx<'_>, id: ObservationId) -> Result<()> {
+        let sql = "INSERT INTO observations
+             (id, repo_id, target, digest, length, media_type, address, etag, changed_at, seen_at)
+             SELECT $3, o.repo_id, o.target, o.digest, o.length, o.media_type, o.address, o.etag, o.changed_at,
+                 l.checked_at
+             FROM outlooks l JOIN observations o ON o.id = l.observation_id
+             WHERE l.repo_id = $1 AND l.target = $2 AND l.checked_at > o.seen_at AND l.checked_at < $4";
+        tx.execute(sql, args![self.repo, self.target, id, self.act.at]).await.map(drop)
+    }
 }
 
 impl Write for Observe {
@@ -198,6 +228,9 @@ impl Write for Observe {
             act.at
         ];
         tx.execute(sql, args).await?;
+        if let Some(id) = self.held {
+            self.keep_held(tx, id).await?;
+        }
         let sql = "INSERT INTO outlooks (repo_id, target, observation_id, checked_at) VALUES ($1, $2, $3, $4)
              ON CONFLICT (repo_id, target) DO UPDATE SET observation_id = $3, checked_at = $4
              WHERE outlooks.checked_at <= $4";
@@ -259,6 +292,10 @@ impl Write for Alarm {
 /// What a remote repository has of a package: its versions, with the content at each path.
 #[derive(Clone, Debug)]
 pub struct Kept {
+    /// The version's id.
+    pub id: VersionId,
+    /// When it was published here: fetched.
+    pub fetched_at: Option<Timestamp>,
     /// The version's name.
     pub version: String,
     /// Whether it may be shown: published, not withdrawn.
@@ -286,7 +323,8 @@ macro_rules! and_fetched {
 macro_rules! kept {
     ($($at:literal)?) => {
         concat!(
-            "SELECT v.version, ", shown!("v" $(, $at)?), ", e.location, e.digest, e.size, e.attributes
+            "SELECT v.version, ", shown!("v" $(, $at)?), ", e.location, e.digest, e.size, e.attributes, v.id,
+             v.published_at
          FROM packages p JOIN versions v ON v.package_id = p.id
          LEFT JOIN entries e ON e.version_id = v.id", and_added!("e" $(, $at)?), "
          WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3", and_fetched!($($at)?)
@@ -314,5 +352,7 @@ fn line(row: &Row) -> Result<Kept> {
         digest: row.get(3)?,
         size: row.get(4)?,
         attributes: row.get(5)?,
+        id: row.get(6)?,
+        fetched_at: row.get(7)?,
     })
 }

@@ -45,6 +45,27 @@ pub struct Latest {
     pub published_at: Timestamp,
 }
 
+/// Which packages a list has beside those with a version that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// None.
+    Nothing,
+    /// Those with a draft.
+    Drafts,
+    /// All whose names are taken; as of a moment, those of which anything had been published by then.
+    Taken,
+}
+
+impl Beside {
+    fn number(self) -> u32 {
+        match self {
+            Self::Nothing => 0,
+            Self::Drafts => 1,
+            Self::Taken => 2,
+        }
+    }
+}
+
 /// Sorts after every name and path: they have at most 1024 bytes.
 pub fn last() -> String {
     char::MAX.to_string().repeat(257)
@@ -63,6 +84,16 @@ pub(crate) fn after_prefix(prefix: &str) -> String {
     last()
 }
 
+/// That the name of the package `p` is taken.
+macro_rules! taken {
+    () => {
+        "p.id IS NOT NULL"
+    };
+    ($at:literal) => {
+        concat!("EXISTS (SELECT 1 FROM versions d WHERE d.package_id = p.id AND d.published_at <= ", $at, ")")
+    };
+}
+
 macro_rules! list {
     ($($at:literal)?) => {
         concat!(
@@ -70,25 +101,26 @@ macro_rules! list {
          FROM packages p LEFT JOIN versions v ON v.id = (SELECT x.id FROM versions x
             WHERE x.package_id = p.id AND ", shown!("x" $(, $at)?), " ORDER BY x.id DESC LIMIT 1)
          WHERE p.repo_id = $1 AND p.name >= $2 AND p.name < $3 AND (p.name, p.namespace) > ($4, $5)
-         AND (v.id IS NOT NULL OR ($6 AND EXISTS (SELECT 1 FROM versions d WHERE d.package_id = p.id AND d.state = 'draft')))
+         AND (v.id IS NOT NULL OR ($6 = 2 AND ", taken!($($at)?), ")
+            OR ($6 = 1 AND EXISTS (SELECT 1 FROM versions d WHERE d.package_id = p.id AND d.state = 'draft')))
          ORDER BY p.name, p.namespace LIMIT $7"
         )
     };
 }
 
 /// Packages whose normalised name begins with `prefix`, in the order of (name, namespace) after
-/// `after`. Those with a version that is shown; with `drafts`, also those with a draft.
+/// `after`: those with a version that is shown, and what is wanted beside them.
 pub async fn list(
     session: &mut Session<'_>,
     repo: RepoId,
     prefix: &str,
     after: (&str, &str),
-    drafts: bool,
+    beside: Beside,
     limit: u32,
     when: When,
 ) -> Result<Vec<Package>> {
-    let (from, end) = (prefix.max(after.0), after_prefix(prefix));
-    let args = args![repo, *from, end, *after.0, *after.1, drafts, limit];
+    let (from, end, beside) = (prefix.max(after.0), after_prefix(prefix), beside.number());
+    let args = args![repo, *from, end, *after.0, *after.1, beside, limit];
     let rows = session.rows_as_of(when, [list!(), list!("$8")], args).await?;
     rows.iter().map(package).collect()
 }

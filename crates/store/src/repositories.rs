@@ -47,6 +47,8 @@ pub struct Repository {
     pub updated_at: Timestamp,
     /// For virtuals: the members' keys in order.
     pub members: Vec<RepoKey>,
+    /// For remotes that are read by their key: the rule lists of the local repositories of their format, JSON.
+    pub hosted_rules: Vec<String>,
 }
 
 fn repository(row: &Row) -> Result<Repository> {
@@ -69,6 +71,7 @@ fn repository(row: &Row) -> Result<Repository> {
         created_at: row.get(13)?,
         updated_at: row.get(14)?,
         members: Vec::new(),
+        hosted_rules: Vec::new(),
     })
 }
 
@@ -79,10 +82,19 @@ pub async fn by_key(session: &mut Session<'_>, tenant: TenantId, key: &RepoKey) 
          settings, rules, revision, created_by, created_at, updated_at FROM repositories WHERE tenant_id = $1 AND key = $2 AND retired_at IS NULL";
     let Some(row) = session.row(SQL, args![tenant, *key]).await? else { return Ok(None) };
     let mut found = repository(&row)?;
-    if found.kind == RepoKind::Virtual {
-        found.members = members::of(session, found.id).await?;
+    match found.kind {
+        RepoKind::Virtual => found.members = members::of(session, found.id).await?,
+        RepoKind::Remote => found.hosted_rules = hosted_rules(session, tenant, &found.format).await?,
+        RepoKind::Local => {}
     }
     Ok(Some(found))
+}
+
+/// What the local repositories of a format claim.
+async fn hosted_rules(session: &mut Session<'_>, tenant: TenantId, format: &str) -> Result<Vec<String>> {
+    const SQL: &str = "SELECT rules FROM repositories
+         WHERE tenant_id = $1 AND format = $2 AND kind = 'local' AND rules <> '[]' AND retired_at IS NULL ORDER BY id";
+    session.rows(SQL, args![tenant, *format]).await?.iter().map(|row| row.get(0)).collect()
 }
 
 /// Living repositories after the key `after`, in the order of their keys.

@@ -11,7 +11,7 @@ use crate::remotes::shelf::{hex, remote};
 use crate::remotes::upstream::{Say, Upstream};
 use crate::site::{Site, ensure};
 
-const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 const EMPTY: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
 fn digest_of(bytes: &[u8]) -> String {
@@ -30,23 +30,28 @@ fn image(layer: &str, subject: Option<&str>) -> String {
 }
 
 async fn push(site: &Site, tag: &str, layer: &str, subject: Option<&str>) -> Result<String> {
+    push_to(site, "images/team/app", tag, layer, subject).await
+}
+
+/// Pushes an image of one layer; returns its digest.
+pub(super) async fn push_to(site: &Site, repo: &str, tag: &str, layer: &str, subject: Option<&str>) -> Result<String> {
     for blob in ["{}", layer] {
-        let upload = format!("/v2/images/team/app/blobs/uploads/?digest={}", digest_of(blob.as_bytes()));
+        let upload = format!("/v2/{repo}/blobs/uploads/?digest={}", digest_of(blob.as_bytes()));
         let request = site.admin.post(&upload).header("Content-Type", "application/octet-stream");
         ask(request.body(Bytes::from(blob.to_owned()))).await?.expect(&[201])?;
     }
     let manifest = image(layer, subject);
     let at = if tag.is_empty() { digest_of(manifest.as_bytes()) } else { tag.to_owned() };
-    let put = site.admin.put(&format!("/v2/images/team/app/manifests/{at}")).header("Content-Type", IMAGE);
+    let put = site.admin.put(&format!("/v2/{repo}/manifests/{at}")).header("Content-Type", IMAGE);
     ask(put.body(manifest.clone())).await?.expect(&[201])?;
     Ok(digest_of(manifest.as_bytes()))
 }
 
-fn manifest(site: &Site, repo: &str, at: &str) -> Request {
+pub(super) fn manifest(site: &Site, repo: &str, at: &str) -> Request {
     site.admin.get(&format!("/v2/{repo}/manifests/{at}")).header("Accept", IMAGE)
 }
 
-fn digest(answer: &Answer) -> &str {
+pub(super) fn digest(answer: &Answer) -> &str {
     answer.header("docker-content-digest").unwrap_or_default()
 }
 
@@ -129,10 +134,30 @@ async fn a_moment_is_judged_by_its_repository_and_only_read() -> Result<()> {
         let said = ask(request).await?;
         ensure(said.status == 405 && said.text().contains("can only be read"), format!("{path}: {}", said.text()))?;
     }
-    for (moment, why) in [("at-29990101t000000z", "at least 60 seconds ago"), ("at-20261301t000000z", "a time in UTC")]
-    {
-        let said = ask(site.admin.get(&format!("/v2/images/{moment}/team/app/manifests/v1"))).await?.expect(&[400])?;
-        ensure(said.json()?["errors"][0]["message"].as_str().is_some_and(|told| told.contains(why)), said.text())?;
+    let shape = "a time in UTC such as at-20260131t120000z";
+    for (moment, why) in [
+        ("at-29990101t000000z", "at least 60 seconds ago"),
+        ("at-20261301t000000z", shape),
+        ("at-2026-11-22", shape),
+        ("at-20261122", shape),
+        ("at-2026-11-22t10-00-00z", shape),
+        ("at-20261122T000000Z", shape),
+        ("at-2026-11-22T00:00:00+01:00", shape),
+        ("at-1795305600", shape),
+    ] {
+        for rest in ["manifests/v1", "tags/list"] {
+            let said = ask(site.admin.get(&format!("/v2/images/{moment}/team/app/{rest}"))).await?.expect(&[400])?;
+            let error = &said.json()?["errors"][0];
+            let told = error["message"].as_str().is_some_and(|told| told.contains(why));
+            ensure(told && error["code"] == "NAME_INVALID", said.text())?;
+        }
+    }
+    // What is no attempt at a moment is an image's name.
+    for folder in ["at-home", "at-24", "at-2026things"] {
+        ask(site.admin.post(&format!("/v2/images/{folder}/app/blobs/uploads/?digest={EMPTY}")).body("{}"))
+            .await?
+            .expect(&[201])?;
+        ask(site.admin.get(&format!("/v2/images/{folder}/app/manifests/v1"))).await?.expect(&[404])?;
     }
     ask(site.admin.get("/v2/images/at-20200101t000000z/team/app/manifests/v1")).await?.expect(&[404])?;
     Ok(())

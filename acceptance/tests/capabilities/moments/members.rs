@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::wares::Ware;
 use super::{FOR_GOOD, ask};
+use crate::engines::both;
 use crate::remotes::shelf::{DECLARED, FORMATS, INDEXED, Shelf, noise, of, site};
 use crate::remotes::upstream::{Say, Upstream};
 use crate::site::{Site, ensure};
@@ -38,7 +39,6 @@ async fn fetched(site: &Site, upstream: &Upstream) -> Result<Vec<Shelf>> {
     Ok(shelves)
 }
 
-#[tokio::test]
 async fn of_an_upstream_is_told_what_was_known_then() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let shelves = heard(&site, &upstream).await?;
@@ -86,7 +86,6 @@ async fn of_an_upstream_is_told_what_was_known_then() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn other_bytes_than_those_of_then_are_not_served() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let shelves = heard(&site, &upstream).await?;
@@ -106,7 +105,6 @@ async fn other_bytes_than_those_of_then_are_not_served() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn what_was_fetched_and_withdrawn_is_as_it_was() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let shelves = fetched(&site, &upstream).await?;
@@ -132,7 +130,6 @@ async fn what_was_fetched_and_withdrawn_is_as_it_was() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn the_rules_of_today_hold_for_every_moment() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let shelves = fetched(&site, &upstream).await?;
@@ -159,7 +156,6 @@ async fn the_rules_of_today_hold_for_every_moment() -> Result<()> {
 }
 
 /// A name that was an upstream's becomes one of ours: of then, it was the upstream's.
-#[tokio::test]
 async fn each_member_is_read_as_of_the_same_moment() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let shelves = heard(&site, &upstream).await?;
@@ -200,9 +196,8 @@ async fn each_member_is_read_as_of_the_same_moment() -> Result<()> {
 }
 
 /// What is hosted in a virtual repository, and what was in neither member.
-#[tokio::test]
 async fn hosted_members_are_as_they_were() -> Result<()> {
-    let site = Site::embedded().await?;
+    let site = Site::here().await?;
     for ware in super::wares::FORMATS.map(Ware) {
         ware.shelf(&site).await?;
         put_together(&site, &format!("{}-all", ware.0), ware.0, &[ware.0], json!({})).await?;
@@ -224,7 +219,6 @@ async fn hosted_members_are_as_they_were() -> Result<()> {
 }
 
 /// What some see in a repository that is put together, caches do not hand to others.
-#[tokio::test]
 async fn what_a_private_member_had_is_kept_by_no_shared_cache() -> Result<()> {
     let site = site().await?;
     for (key, public, version) in [("pub", true, "1.0"), ("priv", false, "6.6.6-secret")] {
@@ -247,4 +241,14 @@ async fn what_a_private_member_had_is_kept_by_no_shared_cache() -> Result<()> {
         ensure(!cache.contains("public") || cache.contains("no-cache"), format!("{path}: {cache}"))?;
     }
     Ok(())
+}
+
+both! {
+    of_an_upstream_is_told_what_was_known_then;
+    other_bytes_than_those_of_then_are_not_served;
+    what_was_fetched_and_withdrawn_is_as_it_was;
+    the_rules_of_today_hold_for_every_moment;
+    each_member_is_read_as_of_the_same_moment;
+    hosted_members_are_as_they_were;
+    what_a_private_member_had_is_kept_by_no_shared_cache;
 }

@@ -6,6 +6,8 @@ mod archives;
 mod hosted;
 mod images;
 mod members;
+mod replicas;
+mod together;
 mod wares;
 
 use acceptance::Result;

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 
 use super::shelf::{FORMATS, Shelf, hex, noise, of, remote, site};
 use super::upstream::{Gate, Say, Upstream};
+use crate::engines::both;
 use crate::site::{Site, ensure, program};
 
 /// How the one package of a format is wished for.
@@ -37,7 +38,6 @@ async fn bring(site: &Site, key: &str, items: &Value) -> Result<Answer> {
     site.admin.post(&format!("/v1/repos/{key}/prefetch")).json(&body).send().await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_brought_ahead_is_there_when_the_upstream_is_away() -> Result<()> {
     let site = site().await?;
     for format in FORMATS {
@@ -73,7 +73,6 @@ async fn what_is_brought_ahead_is_there_when_the_upstream_is_away() -> Result<()
 }
 
 /// Rules, lies, what is missing, what makes no sense: each said for its item alone.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_come_is_said_of_each() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let bytes = noise(1, 3000);
@@ -124,7 +123,6 @@ async fn what_cannot_come_is_said_of_each() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_takes_long_is_on_its_way_and_comes() -> Result<()> {
     let (site, upstream, gate) = (site().await?, Upstream::start().await?, Gate::new());
     let bytes = noise(1, 3000);
@@ -152,7 +150,6 @@ fn lockfile(upstream: &Upstream, bytes: &[u8]) -> String {
     .to_string()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mirror_brings_what_a_lockfile_names_and_compares_it() -> Result<()> {
     let (site, upstream, bytes) = (site().await?, Upstream::start().await?, noise(1, 3000));
     let shelf = Shelf::stocked(&site, &upstream, "npm", json!({}), &bytes).await?;
@@ -189,4 +186,54 @@ async fn mirror_brings_what_a_lockfile_names_and_compares_it() -> Result<()> {
     site.repository("libs", json!({})).await?;
     let local = program(&site.server, site.admin.token(), &["mirror", "libs", "--path", "x"])?;
     ensure(local.status.code() == Some(1) && text(&local).contains("libs is local"), text(&local))
+}
+
+/// What clients will ask for and no lockfile pins is a failure; what comes from elsewhere is told of.
+async fn mirror_ends_with_1_where_something_will_be_missing() -> Result<()> {
+    let (site, upstream, bytes) = (site().await?, Upstream::start().await?, noise(1, 3000));
+    Shelf::stocked(&site, &upstream, "pypi", json!({}), &bytes).await?;
+    let (first, base) = (site.server.data().join("requirements.txt"), site.server.data().join("base.txt"));
+    std::fs::write(&base, "ptool==1.0.0\n")?;
+    let (first_name, base_name) = (first.display().to_string(), base.display().to_string());
+    let mirror = |more: &[&str]| {
+        let words = [&["mirror", "pypi-up", "--json", "--lockfile", first_name.as_str()], more].concat();
+        program(&site.server, site.admin.token(), &words)
+    };
+    let cases: [(&str, &[&str], i32, usize); 7] = [
+        ("ptool==1.0.0\n-e ./here\nown @ file:///x\n", &[], 0, 0),
+        ("ptool==1.0.0\n-c bounds.txt\nloose>=1\n", &[], 1, 1),
+        ("ptool==1.0.0\n-e ./here\nloose>=1\n", &["--accept-gaps"], 0, 1),
+        ("ptool==1.0.0\n-e ./here\nloose>=1\n", &["--dry-run"], 1, 1),
+        ("ptool==1.0.0\n-e ./here\n-r base.txt\n", &[], 1, 1),
+        ("ptool==1.0.0\n-e ./here\n-r base.txt\n", &["--lockfile", base_name.as_str()], 0, 0),
+        ("-e ./here\nown @ file:///x\n", &[], 1, 0),
+    ];
+    for (text, more, code, gaps) in cases {
+        std::fs::write(&first, text)?;
+        let done = mirror(more)?;
+        ensure(done.status.code() == Some(code), format!("{text:?} {more:?}: {done:?}"))?;
+        let said: Value = serde_json::from_slice(&done.stdout)?;
+        let told: Vec<bool> =
+            said["passed"].as_array().into_iter().flatten().map(|one| one["needed"] == true).collect();
+        ensure(told.iter().filter(|needed| **needed).count() == gaps, said.to_string())?;
+        ensure(told.contains(&false), format!("what is from elsewhere is told of: {said}"))?;
+        ensure(more.contains(&"--dry-run") || said["summary"]["gaps"] == gaps, said.to_string())?;
+    }
+    // People read which is which.
+    std::fs::write(&first, "ptool==1.0.0\n-e ./here\nloose>=1\n")?;
+    let done = program(&site.server, site.admin.token(), &["mirror", "pypi-up", "--lockfile", &first_name])?;
+    let told = String::from_utf8_lossy(&done.stderr).into_owned();
+    for words in ["passed over: -e ./here", "not brought: loose>=1: it pins no version", "1 that clients will ask for"]
+    {
+        ensure(told.contains(words), told.clone())?;
+    }
+    Ok(())
+}
+
+both! {
+    what_is_brought_ahead_is_there_when_the_upstream_is_away;
+    what_cannot_come_is_said_of_each;
+    what_takes_long_is_on_its_way_and_comes;
+    mirror_brings_what_a_lockfile_names_and_compares_it;
+    mirror_ends_with_1_where_something_will_be_missing;
 }

@@ -10,6 +10,7 @@ use acceptance::http::Answer;
 use acceptance::server::Persona;
 use serde_json::{Value, json};
 
+use crate::engines::both;
 use crate::shape::ask;
 use crate::site::{Site, ensure, plan};
 
@@ -39,9 +40,8 @@ fn fault(answer: &Answer) -> Result<String> {
     answer.string("/errors/0/path")
 }
 
-#[tokio::test]
 async fn a_remote_repository_is_made_read_and_changed() -> Result<()> {
-    let site = Site::embedded().await?;
+    let site = Site::here().await?;
     let auth = json!({"upstreamUrl": "https://Packages.example:443/raw/", "upstreamAuth": basic(),
         "settings": {"upstream": {"indexSeconds": 10, "proxy": "http://proxy.example:3128"}}});
     let made = make(&site, "up", auth).await?.expect(&[201])?;
@@ -77,9 +77,8 @@ async fn a_remote_repository_is_made_read_and_changed() -> Result<()> {
     ensure(bare.get("upstreamAuth").is_none() && bare["upstreamUrl"] == "https://other.example", bare.to_string())
 }
 
-#[tokio::test]
 async fn what_makes_no_sense_is_refused_with_its_field() -> Result<()> {
-    let site = Site::embedded().await?;
+    let site = Site::here().await?;
     let refused = [
         (json!({"upstreamUrl": null}), "upstreamUrl"),
         (json!({"upstreamUrl": format!("https://u:{CANARY}@a.example")}), "upstreamUrl"),
@@ -137,9 +136,8 @@ async fn what_makes_no_sense_is_refused_with_its_field() -> Result<()> {
 }
 
 /// Every client's own way to publish, and that of the API.
-#[tokio::test]
 async fn nobody_publishes_to_a_remote_repository() -> Result<()> {
-    let site = Site::embedded().await?;
+    let site = Site::here().await?;
     let doors = [
         ("raw", "PUT", "/repository/raw-up/a.txt"),
         ("npm", "PUT", "/repository/npm-up/tool"),
@@ -174,7 +172,6 @@ async fn nobody_publishes_to_a_remote_repository() -> Result<()> {
     ensure(site.server.sql("SELECT count(*) FROM versions")?.trim() == "0", "nothing was published")
 }
 
-#[tokio::test]
 async fn secrets_are_nowhere() -> Result<()> {
     let server = plan().variable("ARTIFORTRESS_LOG", "trace").start().await?;
     let site = Site { admin: server.admin()?, server };
@@ -224,7 +221,6 @@ fn found(folder: &Path, text: &str) -> Result<Option<String>> {
     Ok(None)
 }
 
-#[tokio::test]
 async fn another_master_key_is_said_and_stops_nobody_else() -> Result<()> {
     let server = plan().start().await?;
     let mut site = Site { admin: server.admin()?, server };
@@ -249,4 +245,12 @@ async fn another_master_key_is_said_and_stops_nobody_else() -> Result<()> {
     site.admin = site.server.admin()?;
     let said = ask(site.admin.get("/v1/repos/up")).await?.expect(&[200])?.json()?;
     ensure(said["upstreamAuth"]["user"] == "ada", said.to_string())
+}
+
+both! {
+    a_remote_repository_is_made_read_and_changed;
+    what_makes_no_sense_is_refused_with_its_field;
+    nobody_publishes_to_a_remote_repository;
+    secrets_are_nowhere;
+    another_master_key_is_said_and_stops_nobody_else;
 }

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::shelf::{FORMATS, PATIENCE, Shelf, noise, of, site, until};
 use super::upstream::{Gate, Say, Upstream};
+use crate::engines::both;
 use crate::site::{Site, ensure};
 
 const CROWD: usize = 200;
@@ -30,7 +31,6 @@ async fn crowd(people: &[Persona], shelf: &Shelf, bytes: &[u8]) -> Result<()> {
     try_join_all(files).await.map(drop)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_cold_readers_are_one_question() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for format in ["raw", "npm", "maven"] {
@@ -116,7 +116,6 @@ fn halved(bytes: &[u8], gate: &Gate) -> Say {
     Say::announces(bytes.len()).bytes(one.to_vec()).waits(gate).bytes(two.to_vec())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_reader_reads_while_it_comes() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for format in FORMATS {
@@ -134,7 +133,6 @@ async fn the_first_reader_reads_while_it_comes() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_who_goes_away_does_not_stop_it() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let (bytes, gate) = (noise(1, 1 << 20), Gate::new());
@@ -148,7 +146,6 @@ async fn a_reader_who_goes_away_does_not_stop_it() -> Result<()> {
     ensure(file.body == bytes && upstream.count(&shelf.file()) == 1, "fetched again")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_slows_nobody() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let bytes: Arc<[u8]> = noise(1, 40 << 20).into();
@@ -162,4 +159,11 @@ async fn a_slow_reader_slows_nobody() -> Result<()> {
     let all = [early, first.takes(usize::MAX).await?].concat();
     ensure(all.ends_with(&bytes), "the slow reader's bytes")?;
     ensure(upstream.count(&shelf.file()) == 1, "fetched again")
+}
+
+both! {
+    two_hundred_cold_readers_are_one_question;
+    the_first_reader_reads_while_it_comes;
+    a_reader_who_goes_away_does_not_stop_it;
+    a_slow_reader_slows_nobody;
 }

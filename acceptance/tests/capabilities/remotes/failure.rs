@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::shelf::{FORMATS, INDEXED, PATIENCE, Shelf, noise, of, remote, site, until};
 use super::upstream::{Say, Upstream};
+use crate::engines::both;
 use crate::site::{Site, ensure};
 
 /// What fails, and how.
@@ -46,7 +47,6 @@ fn failed(format: &str, answer: &Answer) -> Result<()> {
     ensure(answer.header("retry-after").is_some(), format!("it does not say when to come back: {:?}", answer.headers))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_failure_is_an_absence() -> Result<()> {
     try_join_all(FORMATS.map(all_failures)).await.map(drop)
 }
@@ -86,7 +86,6 @@ async fn all_failures(format: &'static str) -> Result<()> {
     ensure(file.body == bytes, format!("{format}: back again"))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_absence_is_believed_for_its_time() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for (format, status) in FORMATS.into_iter().zip([404, 410].into_iter().cycle()) {
@@ -121,7 +120,6 @@ async fn missing(site: &Site, shelf: &Shelf) -> Result<()> {
 }
 
 /// What was there and is gone at the upstream is gone here, but for the files that are here.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_package_that_is_withdrawn_there() -> Result<()> {
     let (site, mut upstream) = (site().await?, Upstream::start().await?);
     let settings = json!({"indexSeconds": 0, "missingSeconds": 0});
@@ -152,4 +150,10 @@ async fn a_package_that_is_withdrawn_there() -> Result<()> {
         of(format, until(PATIENCE, || shelf.get_index(&site.admin), 200).await)?;
     }
     ensure(start.elapsed() < PATIENCE, "back again")
+}
+
+both! {
+    no_failure_is_an_absence;
+    an_absence_is_believed_for_its_time;
+    a_package_that_is_withdrawn_there;
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::shelf::{DECLARED, FORMATS, INDEXED, PATIENCE, Shelf, noise, of, remote, site, until};
 use super::upstream::{Say, Upstream};
+use crate::engines::both;
 use crate::site::{Site, ensure};
 
 const PAGE: &str = "<!DOCTYPE html><html><body>We will be back soon</body></html>";
@@ -85,7 +86,6 @@ fn rows(site: &Site) -> Result<String> {
         .sql("SELECT (SELECT count(*) FROM blobs), (SELECT count(*) FROM versions), (SELECT count(*) FROM entries)")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_file_is_neither_served_nor_kept() -> Result<()> {
     try_join_all(FORMATS.map(wrong_files)).await.map(drop)
 }
@@ -190,7 +190,6 @@ fn bomb() -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_index_that_is_none_is_a_failure_and_nothing_of_it_stays() -> Result<()> {
     try_join_all(INDEXED.map(odd_indexes)).await.map(drop)
 }
@@ -221,4 +220,9 @@ async fn odd_indexes(format: &'static str) -> Result<()> {
         ensure(answer.text().contains("1.0.0"), format!("{format}, {what}: {}", answer.text()))?;
     }
     Ok(())
+}
+
+both! {
+    a_wrong_file_is_neither_served_nor_kept;
+    an_index_that_is_none_is_a_failure_and_nothing_of_it_stays;
 }

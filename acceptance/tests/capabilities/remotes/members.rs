@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::shelf::{DECLARED, Shelf, hex, noise, of, remote, site};
 use super::upstream::{Say, Upstream};
+use crate::engines::both;
 use crate::site::{Site, ensure};
 
 async fn together(site: &Site, key: &str, format: &str, members: &[&str], settings: Value) -> Result<()> {
@@ -20,7 +21,6 @@ async fn rule(site: &Site, key: &str, rules: Value) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_here_is_served_and_owned_for_good() -> Result<()> {
     let (site, upstream, evil) = (site().await?, Upstream::start().await?, Upstream::start().await?);
     for format in DECLARED {
@@ -51,7 +51,6 @@ async fn what_is_here_is_served_and_owned_for_good() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_kept_out_is_so_for_a_reason() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for (format, merging) in [("maven", "union"), ("npm", "union"), ("npm", "owner"), ("pypi", "owner")] {
@@ -83,7 +82,6 @@ async fn what_is_kept_out_is_so_for_a_reason() -> Result<()> {
 }
 
 /// A mirror that has the files of a version alone, as for revisions that no list has.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_no_list_has_is_there_through_a_virtual_repository() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     remote(&site, "up", "go", &upstream.url(), json!({})).await?;
@@ -101,12 +99,20 @@ async fn what_no_list_has_is_there_through_a_virtual_repository() -> Result<()> 
         }
     }
     rule(&site, "own", json!([{"kind": "claim", "pattern": "example.com/*"}])).await?;
-    site.admin.get(&format!("/repository/all{}", at(".mod"))).send().await?.expect(&[404])?;
+    // What is hosted here holds for every upstream of the format, through whichever repository it is asked.
+    let asked = upstream.total();
+    for path in [at(".mod"), "/example.com/new/@v/list".to_owned(), "/example.com/new/@v/v1.0.0.info".to_owned()] {
+        for key in ["up", "all"] {
+            site.admin.get(&format!("/repository/{key}{path}")).send().await?.expect(&[404])?;
+        }
+    }
+    ensure(upstream.total() == asked, "the upstream is told of a claimed name")?;
+    rule(&site, "own", json!([])).await?;
+    site.admin.get(&format!("/repository/up{}", at(".mod"))).send().await?.expect(&[200])?;
     Ok(())
 }
 
 /// Who may read a repository with rules gets nothing of what they keep out by claiming to have the bytes already.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn blocked_bytes_are_not_lent() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let bytes = noise(9, 200_000);
@@ -128,7 +134,6 @@ async fn blocked_bytes_are_not_lent() -> Result<()> {
 }
 
 /// A name that is none is not asked for, in whatever way it comes.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn odd_names_are_asked_of_nobody() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for (format, names) in [
@@ -146,4 +151,12 @@ async fn odd_names_are_asked_of_nobody() -> Result<()> {
         }
     }
     ensure(upstream.total() == 0, format!("{:?}", upstream.asked()))
+}
+
+both! {
+    what_is_here_is_served_and_owned_for_good;
+    what_is_kept_out_is_so_for_a_reason;
+    what_no_list_has_is_there_through_a_virtual_repository;
+    blocked_bytes_are_not_lent;
+    odd_names_are_asked_of_nobody;
 }

@@ -1,6 +1,7 @@
 //! Remote repositories: what they promise of an upstream that this test writes, and that may lie, fail or go away.
 
 mod ahead;
+mod checks;
 mod control;
 mod crowd;
 mod doors;
@@ -12,9 +13,12 @@ mod mended;
 mod mended_answers;
 mod offline;
 mod ours;
+mod referrers;
 mod relays;
+mod retry;
 pub(crate) mod shelf;
 mod stale;
+mod times;
 pub(crate) mod upstream;
 mod walls;
 mod warm;

@@ -1,18 +1,18 @@
-//! An upstream that nobody asks, because an administrator says so; and whether one can be asked at all.
+//! An upstream that nobody asks, because an administrator says so.
 
 use acceptance::Result;
 use serde_json::{Value, json};
 
-use super::shelf::{FORMATS, INDEXED, Shelf, noise, of, remote, site};
-use super::upstream::{Say, Upstream};
-use crate::site::{Site, ensure, program};
+use super::shelf::{FORMATS, INDEXED, Shelf, noise, of, site};
+use super::upstream::Upstream;
+use crate::engines::both;
+use crate::site::{Site, ensure};
 
 async fn set(site: &Site, shelf: &Shelf, upstream: Value) -> Result<()> {
     let change = json!({"settings": {"upstream": upstream}});
     site.admin.patch(&format!("/v1/repos/{}", shelf.key())).json(&change).send().await?.expect(&[200]).map(drop)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn offline_what_is_known_is_served_and_nobody_is_asked() -> Result<()> {
     let site = site().await?;
     for format in FORMATS {
@@ -46,69 +46,6 @@ async fn offline_what_is_known_is_served_and_nobody_is_asked() -> Result<()> {
     Ok(())
 }
 
-/// What a check finds.
-async fn problem(site: &Site, key: &str) -> Result<Value> {
-    site.admin.post(&format!("/v1/repos/{key}/upstream/check")).send().await?.expect(&[200])?.json()
-}
-
-async fn checked(site: &Site, key: &str, format: &str, url: &str, upstream: Value) -> Result<Value> {
-    remote(site, key, format, url, upstream).await?;
-    problem(site, key).await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_check_says_what_is_wrong_with_an_upstream() -> Result<()> {
-    let (site, upstream) = (site().await?, Upstream::start().await?);
-    // Our own server speaks no TLS.
-    let (url, https) = (upstream.url(), format!("https://{}", site.server.address()?));
-    for (path, say) in [
-        ("/no/", Say::status(401)),
-        ("/never/", Say::default().hangs()),
-        ("/broken/", Say::status(500)),
-        ("/shop/config.json", Say::answer(200, &[("Content-Type", "text/html")], "<h1>welcome</h1>")),
-        ("/fine/config.json", Say::answer(200, &[], "{\"dl\":\"x\"}")),
-    ] {
-        upstream.says(path, say);
-    }
-    let cases = [
-        ("raw", format!("{url}/nothing"), Value::Null, Some(404), "need not be there"),
-        ("cargo", format!("{url}/fine"), Value::Null, Some(200), "it answers"),
-        ("cargo", format!("{url}/shop"), json!("wrong_path"), Some(200), "a page for people"),
-        ("cargo", format!("{url}/nothing"), json!("wrong_path"), Some(404), "config.json"),
-        ("raw", format!("{url}/no"), json!("credentials"), Some(401), "401"),
-        ("raw", format!("{url}/never"), json!("timeout"), None, "did not answer in time"),
-        ("raw", format!("{url}/broken"), json!("failing"), Some(500), "500"),
-        ("raw", https, json!("tls"), None, ""),
-        ("raw", "http://nowhere.invalid".to_owned(), json!("name"), None, "nowhere.invalid"),
-        ("raw", "http://10.1.2.3".to_owned(), json!("forbidden_address"), None, "10.1.2.3"),
-        ("raw", "http://127.0.0.1:1".to_owned(), json!("connection"), None, "127.0.0.1:1"),
-    ];
-    for (number, (format, address, expected, status, words)) in cases.into_iter().enumerate() {
-        let settings = if expected == "timeout" { json!({"timeoutSeconds": 1}) } else { json!({}) };
-        let said = checked(&site, &format!("up-{number}"), format, &address, settings).await?;
-        ensure(said["problem"] == expected, format!("{address}: {said}"))?;
-        ensure(
-            said["reachable"] == expected.is_null() && said["status"] == json!(status),
-            format!("{address}: {said}"),
-        )?;
-        ensure(said["detail"].as_str().is_some_and(|detail| detail.contains(words)), format!("{address}: {said}"))?;
-    }
-    // Who fails again and again is left alone.
-    let mut last = Value::Null;
-    for _ in 0..20 {
-        last = problem(&site, "up-6").await?;
-        if last["problem"] == "left_alone" {
-            break;
-        }
-    }
-    ensure(last["problem"] == "left_alone", last.to_string())?;
-
-    site.repository("libs", json!({})).await?;
-    site.admin.post("/v1/repos/libs/upstream/check").send().await?.expect(&[409])?;
-    let exits = [("up-0", 0), ("up-4", 1), ("nobody", 3)];
-    for (key, code) in exits {
-        let done = program(&site.server, site.admin.token(), &["admin", "repos", "check", key])?;
-        ensure(done.status.code() == Some(code), format!("{key}: {done:?}"))?;
-    }
-    Ok(())
+both! {
+    offline_what_is_known_is_served_and_nobody_is_asked;
 }

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::shelf::{FORMATS, INDEXED, PATIENCE, Shelf, allow, noise, of, site, until};
 use super::upstream::{Gate, Say, Upstream};
+use crate::engines::both;
 use crate::site::{Site, ensure};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_withdrawn_here_is_neither_shown_nor_fetched_again() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for format in FORMATS {
@@ -45,7 +45,6 @@ async fn tombstone(site: &Site, shelf: &Shelf) -> Result<()> {
     site.admin.post(&format!("{of}/versions/{id}/tombstone")).json(&body).send().await?.expect(&[200]).map(drop)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_not_read_makes_it_ask_nothing() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     site.repository("other", json!({})).await?;
@@ -67,7 +66,6 @@ async fn who_may_not_read_makes_it_ask_nothing() -> Result<()> {
 }
 
 /// Ten mebibytes may be stored: of two files of six one has room.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_no_room_is_refused_and_not_kept() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     allow(&site, 10 << 20).await?;
@@ -96,7 +94,6 @@ async fn what_has_no_room_is_refused_and_not_kept() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_while_a_file_comes_has_nothing_of_it() -> Result<()> {
     let (mut site, upstream) = (site().await?, Upstream::start().await?);
     for format in FORMATS {
@@ -121,4 +118,11 @@ async fn a_server_that_is_killed_while_a_file_comes_has_nothing_of_it() -> Resul
     let staging = site.server.data().join("staging");
     let left = std::fs::read_dir(&staging).map(Iterator::count).unwrap_or_default();
     ensure(left == 0, format!("{left} halves are left in {}", staging.display()))
+}
+
+both! {
+    what_is_withdrawn_here_is_neither_shown_nor_fetched_again;
+    who_may_not_read_makes_it_ask_nothing;
+    what_has_no_room_is_refused_and_not_kept;
+    a_server_that_is_killed_while_a_file_comes_has_nothing_of_it;
 }

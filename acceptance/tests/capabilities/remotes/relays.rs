@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::shelf::{Shelf, noise, of, remote, site};
 use super::upstream::{Gate, Say, Upstream};
+use crate::engines::both;
 use crate::site::{Site, ensure};
 
 const PAGE: &str = "<!DOCTYPE html><p>Please sign in</p>";
@@ -23,7 +24,6 @@ async fn claim(site: &Site, key: &str, pattern: &str) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn a_checksum_database_is_passed_on() -> Result<()> {
     let (site, mut upstream) = (site().await?, Upstream::start().await?);
     let settings = json!({"indexSeconds": 0, "missingSeconds": 0});
@@ -75,7 +75,12 @@ async fn a_checksum_database_is_passed_on() -> Result<()> {
     claim(&site, "own", "secret.example/*").await?;
     let before = upstream.total();
     let secret = "/sumdb/sum.example.org/lookup/secret.example/thing@v1.0.0";
-    at("all", secret).send().await?.expect(&[404])?;
+    let told = at("all", secret).send().await?.expect(&[404])?.text();
+    ensure(told.contains("secret.example/thing is claimed here") && told.contains("GONOSUMDB"), told)?;
+    // Who may not read every member learns nothing of what is claimed.
+    let rita = site.person("rita", &["repo:all:read", "repo:modules:read"]).await?;
+    let told = rita.get(&format!("/repository/all{secret}")).send().await?.expect(&[404])?.text();
+    ensure(!told.contains("claimed"), told)?;
     claim(&site, "modules", "secret.example/*").await?;
     at("modules", secret).send().await?.expect(&[404])?;
     ensure(upstream.total() == before, "a claimed module is nobody else's")?;
@@ -87,7 +92,6 @@ async fn a_checksum_database_is_passed_on() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
 async fn keys_and_statements_of_packages_are_passed_on() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let shelf = Shelf::stocked(&site, &upstream, "npm", json!({}), &noise(2, 3000)).await?;
@@ -137,4 +141,9 @@ async fn keys_and_statements_of_packages_are_passed_on() -> Result<()> {
     site.admin.get("/repository/all/-/npm/v1/attestations/ntool@1.0.0").send().await?.expect(&[404])?;
     ensure(upstream.total() == before, "a claimed name is nobody else's")?;
     Ok(())
+}
+
+both! {
+    a_checksum_database_is_passed_on;
+    keys_and_statements_of_packages_are_passed_on;
 }

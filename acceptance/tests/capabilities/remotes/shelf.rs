@@ -226,9 +226,26 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Bytes that differ from one seed to another.
+/// Bytes that differ from one seed to another. Where there is room for that they are an archive of the module of the
+/// shelves: nothing else is taken for one.
 pub(crate) fn noise(seed: u8, length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at as u64).wrapping_mul(0x9e37_79b9).to_le_bytes()[1 + at % 3] ^ seed).collect()
+    const NAME: &[u8] = b"example.com/gtool@v1.0.0/noise";
+    let content = |length: usize| -> Vec<u8> {
+        (0..length).map(|at| (at as u64).wrapping_mul(0x9e37_79b9).to_le_bytes()[1 + at % 3] ^ seed).collect()
+    };
+    // One member that is stored as it is: its header, its line in the directory, and the end.
+    let Some(room) = length.checked_sub(30 + 46 + 22 + 2 * NAME.len()).filter(|room| *room > 0) else {
+        return content(length);
+    };
+    let (content, mut crc) = (content(room), flate2::Crc::new());
+    crc.update(&content);
+    let long = |value: usize| u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes();
+    let about = [&[20, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &crc.sum().to_le_bytes(), &long(room), &long(room)].concat();
+    let about = [&about[..], &[NAME.len() as u8, 0, 0, 0]].concat();
+    let directory = [&b"PK\x01\x02\x14\x00"[..], &about, &[0; 14], NAME].concat();
+    let (begins, lasts) = (long(30 + NAME.len() + room), long(directory.len()));
+    let end = [&b"PK\x05\x06\0\0\0\0\x01\0\x01\0"[..], &lasts, &begins, &[0; 2]].concat();
+    [&b"PK\x03\x04"[..], &about, NAME, &content, &directory, &end].concat()
 }
 
 /// Says of which format a trouble is.

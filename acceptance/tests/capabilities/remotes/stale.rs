@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::shelf::{DECLARED, INDEXED, PATIENCE, Shelf, noise, of, remote, site, until};
 use super::upstream::{Say, Upstream};
+use crate::engines::both;
 use crate::site::{Site, ensure};
 
 fn is_stale(answer: &Answer) -> bool {
@@ -25,7 +26,6 @@ async fn observations(site: &Site, key: &str) -> Result<String> {
     site.server.sql(&of)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_index_is_served_while_the_upstream_is_away_and_says_so() -> Result<()> {
     let (mut site, mut upstream) = (site().await?, Upstream::start().await?);
     let mut known = Vec::new();
@@ -61,7 +61,6 @@ async fn the_last_index_is_served_while_the_upstream_is_away_and_says_so() -> Re
 
 /// A crate is asked for in two spellings, and a module for its latest version: what the upstream has not of them must
 /// not take the rest along when it goes away.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_partly_missing_is_stale_as_a_whole() -> Result<()> {
     let (mut site, mut upstream) = (site().await?, Upstream::start().await?);
     let settings = json!({"indexSeconds": 0, "missingSeconds": 0});
@@ -89,7 +88,6 @@ async fn what_is_partly_missing_is_stale_as_a_whole() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_is_confirmed_by_its_tag_and_replaced_by_another() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for format in INDEXED {
@@ -122,7 +120,6 @@ async fn an_answer_is_confirmed_by_its_tag_and_replaced_by_another() -> Result<(
 }
 
 /// What another upstream said is neither believed nor confirmed by the new one, whose tags may be the same.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_address_is_asked_anew() -> Result<()> {
     let (site, one, two) = (site().await?, Upstream::start().await?, Upstream::start().await?);
     for format in INDEXED {
@@ -155,7 +152,6 @@ async fn a_new_address_is_asked_anew() -> Result<()> {
 }
 
 /// Whoever asks for files that no index tells of does not make us ask for the index again and again.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_that_are_not_there_are_few_questions() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for format in DECLARED {
@@ -178,7 +174,6 @@ fn index_name(shelf: &Shelf) -> String {
 }
 
 /// The upstream has other bytes for a file by now: ours stay, our index names ours, and the journal tells of it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_that_change_there_do_not_change_here() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for format in DECLARED {
@@ -221,4 +216,13 @@ async fn told(site: &Site, path: &str) -> Result<Vec<Value>> {
     let audit = site.admin.get("/v1/audit?action=upstream.changed").send().await?.expect(&[200])?.json()?;
     let items = audit["items"].as_array().cloned().unwrap_or_default();
     Ok(items.into_iter().filter(|event| event.to_string().contains(path)).collect())
+}
+
+both! {
+    the_last_index_is_served_while_the_upstream_is_away_and_says_so;
+    what_is_partly_missing_is_stale_as_a_whole;
+    an_answer_is_confirmed_by_its_tag_and_replaced_by_another;
+    a_new_address_is_asked_anew;
+    files_that_are_not_there_are_few_questions;
+    bytes_that_change_there_do_not_change_here;
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::shelf::{FORMATS, INDEXED, Shelf, noise, of, remote, site};
 use super::upstream::{Say, Upstream};
+use crate::engines::both;
 use crate::site::{Site, ensure, plan};
 
 const CANARY: &str = "canary-4711-hunter2";
@@ -26,7 +27,6 @@ async fn with_login(site: &Site, shelf: &Shelf, url: &str, login: &Value) -> Res
 }
 
 /// What the index links to and where a redirect leads is another origin: it sees no login.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn credentials_go_to_their_origin_alone() -> Result<()> {
     let site =
         started(plan().variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.0/8").variable("ARTIFORTRESS_LOG", "trace"))
@@ -75,7 +75,6 @@ async fn read(site: &Site, shelf: &Shelf, bytes: &[u8]) -> Result<()> {
     ensure(file.body == bytes, "other bytes")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_private_upstream_is_refused_with_the_setting_that_allows_it() -> Result<()> {
     let (site, sentinel) = (started(plan()).await?, Upstream::start().await?);
     let port = sentinel.url().rsplit_once(':').map(|(_, port)| port.to_owned()).unwrap_or_default();
@@ -95,7 +94,6 @@ async fn a_private_upstream_is_refused_with_the_setting_that_allows_it() -> Resu
 }
 
 /// One address is open; links and redirects into another one lead nowhere.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn links_and_redirects_do_not_lead_behind_the_walls() -> Result<()> {
     let site = started(plan().variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.1/32")).await?;
     let (home, sentinel) = (Upstream::start().await?, Upstream::at(Ipv4Addr::new(127, 0, 0, 2)).await?);
@@ -132,4 +130,10 @@ async fn site_reads(upstream: &Upstream) -> Result<bool> {
     remote(&site, "open", "raw", &upstream.url(), json!({})).await?;
     upstream.says("/a", Say::file("a"));
     Ok(site.admin.get("/repository/open/a").send().await?.status == 200)
+}
+
+both! {
+    credentials_go_to_their_origin_alone;
+    a_private_upstream_is_refused_with_the_setting_that_allows_it;
+    links_and_redirects_do_not_lead_behind_the_walls;
 }

@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 
 use super::shelf::{FORMATS, INDEXED, Shelf, hex, noise, of, site};
 use super::upstream::{Say, Upstream};
+use crate::engines::both;
 use crate::shape::ask;
 use crate::site::{Site, ensure};
 
-#[tokio::test]
 async fn the_second_read_asks_nobody_nor_after_a_restart_nor_without_the_upstream() -> Result<()> {
     let (mut site, mut upstream) = (site().await?, Upstream::start().await?);
     let mut shelves = Vec::new();
@@ -72,7 +72,6 @@ async fn warm(site: &Site, shelf: &Shelf, bytes: &[u8]) -> Result<()> {
     ensure(head.header("content-length") == Some(&bytes.len().to_string()), format!("{:?}", head.headers))
 }
 
-#[tokio::test]
 async fn ranges_and_heads_of_files_that_are_not_here_yet() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     for (format, seed) in FORMATS.into_iter().zip(0..) {
@@ -125,4 +124,9 @@ async fn reading_what_is_here_writes_nothing() -> Result<()> {
         }
     }
     ensure(false, "warm reads write")
+}
+
+both! {
+    the_second_read_asks_nobody_nor_after_a_restart_nor_without_the_upstream;
+    ranges_and_heads_of_files_that_are_not_here_yet;
 }

@@ -103,7 +103,7 @@ async fn cargo_fetch_locked_without_an_upstream() -> Result<()> {
 async fn go_mod_download_without_an_upstream() -> Result<()> {
     let install = |desk: &Desk, _: &str| {
         desk.write(".config/go/env", desk.config("go", "env")?)?;
-        Ok(go(desk, GAP)?.args(["mod", "download"]).at(desk.home.join("gap/app")))
+        Ok(go(desk, GAP)?.env("GONOSUMDB", "example.com").args(["mod", "download"]).at(desk.home.join("gap/app")))
     };
     let files = ["app/go.mod", "app/go.sum", "app/main.go"];
     Story { client: &Go, files: &files, lockfile: files[1], named: TWO, prepare: |_, _| Ok(()), install }.told().await

@@ -13,8 +13,6 @@ use crate::desk::{Deed, Desk};
 
 /// Every crate, by its name, and what it needs.
 const CRATES: [(&str, Option<&str>); 2] = [("greeting_lib", None), ("Tool-Maker", Some("greeting_lib"))];
-/// The guide whose configuration the test runs.
-const PAGE: &str = "docs/formats/cargo.md";
 
 pub(super) struct Cargo;
 
@@ -77,8 +75,8 @@ impl Client for Cargo {
     fn install(&self, desk: &Desk, home: &str, token: &str, package: &str) -> Result<Deed> {
         set_up(desk, home)?;
         let app = format!("{home}/app");
-        let by_default = desk.shown(PAGE, "toml", 2, "")?.replace("/libs/", "/cargo/");
-        desk.write(&format!("{app}/.cargo/config.toml"), by_default)?;
+        // Beside a project, as it is printed: the crates of the registry that Cargo has by default come from here.
+        desk.write(&format!("{app}/.cargo/config.toml"), desk.config("cargo", "config.toml")?)?;
         // A name, and perhaps what is asked of its version.
         let (name, asked) = package.split_once(' ').unwrap_or((package, "0.1"));
         application(desk, &app, &format!("{name} = \"{asked}\""))?;

@@ -2,10 +2,14 @@
 
 use acceptance::server::Backing;
 use acceptance::{Result, Trouble};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
-use super::goods::{Offer, zip};
+use super::goods::{Offer, hex, zip};
 use super::mirror::Mirror;
+use super::together::{assemble, join};
 use super::{Chooser, Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::desk::{Deed, Desk};
 use crate::go::{go, ours};
@@ -31,6 +35,42 @@ async fn go_of_another_artifortress_on_postgresql_and_s3() -> Result<()> {
 #[tokio::test]
 async fn go_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&Go).await
+}
+
+/// A database that nobody asks anything that it would have to sign.
+fn database() -> String {
+    let (name, key) = ("sum.example.org", [&[1][..], &[7; 32]].concat());
+    let hash = Sha256::digest([name.as_bytes(), b"\n", &key].concat());
+    format!("{name}+{}+{}", &hex(&hash)[..8], STANDARD.encode(&key))
+}
+
+/// Through a virtual repository whose upstream passes a checksum database on, which knows nothing of what is published here.
+#[tokio::test]
+async fn own_modules_beside_a_checksum_database() -> Result<()> {
+    let (desk, mirror) = (Desk::bare(Backing::Embedded, "go").await?, Mirror::begin()?);
+    assemble(&desk, true, &["own"]).await?;
+    mirror.write("sumdb/sum.example.org/supported", "")?;
+    join(&desk, true, json!({"repoType": "remote", "upstreamUrl": mirror.url()})).await?;
+    Go.release(&desk, desk.admin.token(), "fresh", "1.0.0", false)?.works()?;
+    let get = |home: &str, env: &str| -> Result<Deed> {
+        desk.write(".config/go/env", env)?;
+        desk.write(&format!("{home}/app/go.mod"), "module example.org/app\n\ngo 1.21\n")?;
+        let deed = go(&desk, home)?.env("GOSUMDB", database()).args(["get", "example.com/fresh@v1.0.0"]);
+        Ok(deed.at(desk.home.join(home).join("app")))
+    };
+    let printed = desk.config("go", "env")?;
+    assert!(printed.contains("\nGONOSUMDB=example.com/fresh\n"), "{printed}");
+    let without: String =
+        printed.lines().filter(|line| !line.starts_with("GONOSUMDB")).map(|line| format!("{line}\n")).collect();
+    get("without", &without)?.fails_saying(&["example.com/fresh is hosted in own", "name it in GONOSUMDB"])?;
+    assert!(!mirror.asked().iter().any(|asked| asked.contains("fresh")), "{:?}", mirror.asked());
+    get("with", &printed)?.works()?;
+    // What a rule claims is told as well, and covers what is there.
+    let rules = json!({"rules": [{"kind": "claim", "pattern": "example.com/*"}]});
+    desk.admin.put("/v1/repos/own/rules").json(&rules).send().await?.expect(&[200])?;
+    let printed = desk.config("go", "env")?;
+    assert!(printed.contains("\nGONOSUMDB=example.com\n"), "{printed}");
+    get("claimed", &printed)?.works().map(drop)
 }
 
 impl Client for Go {
@@ -66,7 +106,8 @@ impl Client for Go {
         desk.write(&format!("{home}/app/go.mod"), "module example.com/app\n\ngo 1.21\n")?;
         let main = "package main\n\nimport (\n\t\"fmt\"\n\n\t\"example.com/Acme/tool\"\n)\n\nfunc main() { fmt.Println(tool.Name) }\n";
         desk.write(&format!("{home}/app/main.go"), main)?;
-        Ok(go(desk, home)?.args(["get", package]).at(desk.home.join(home).join("app")))
+        // No database knows what the upstream of a test has.
+        Ok(go(desk, home)?.env("GONOSUMDB", "example.com").args(["get", package]).at(desk.home.join(home).join("app")))
     }
 
     fn check(&self, desk: &Desk, home: &str) -> Result<()> {

@@ -13,6 +13,7 @@ mod node;
 mod python;
 mod raw;
 mod stranger;
+mod sumdb;
 mod together;
 
 use acceptance::server::Backing;

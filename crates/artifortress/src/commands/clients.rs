@@ -39,7 +39,7 @@ async fn format_of(client: &Client, repo: &RepoKey) -> Option<String> {
 
 /// The clients of a format, each once.
 fn named(format: &str) -> Vec<&'static str> {
-    let place = Place { server: "http://localhost", key: "x", takes: true };
+    let place = Place::local("http://localhost", "x");
     let setups = formats::by_key(format).map(|format| format.setups(&place)).unwrap_or_default();
     let mut names: Vec<_> = setups.iter().flat_map(|setup| setup.clients.iter().copied()).collect();
     let mut seen = std::collections::HashSet::new();

@@ -56,6 +56,7 @@ fn stating(metadata: &Value) -> Vec<u8> {
         let target = word("target").map(|target| format!("target.{target:?}.")).unwrap_or_default();
         let name = word("explicit_name_in_toml").or(word("name")).unwrap_or_default();
         text += &format!("[{target}{kind}dependencies.{name}]\nversion = {}\n", one["version_req"]);
+        text += &word("registry").map(|from| format!("registry-index = {from:?}\n")).unwrap_or_default();
         text += &word("explicit_name_in_toml").map(|_| format!("package = {}\n", one["name"])).unwrap_or_default();
         for (field, key) in
             [("optional", "optional"), ("default_features", "default-features"), ("features", "features")]
@@ -158,6 +159,36 @@ fn the_archive_has_the_last_word_on_dependencies_and_features() {
         other["features"] = features;
         let refusal = publish(&other, stated()).expect_err("other features");
         assert!(refusal.detail.contains("differ in the feature"), "{}", refusal.detail);
+    }
+}
+
+#[test]
+fn the_archive_has_the_last_word_on_registries() {
+    let (ours, other) = ("sparse+https://ours.example/index/", "https://other.example/index");
+    let publish_with = |sent: [Option<&str>; 2], stated: [Option<&str>; 2]| {
+        let one = |(name, from): (&str, Option<&str>)| json!({"name": name, "version_req": "^1", "registry": from});
+        let all = |from: [Option<&str>; 2]| json!({"name": "a", "vers": "1.0.0", "deps": [one(("b", from[0])), one(("c", from[1]))]});
+        publish(&all(sent), stating(&all(stated)))
+    };
+    for (what, sent, stated) in [
+        ("from here", [None, None], [Some(ours), Some(ours)]),
+        ("from elsewhere", [Some(other), Some(other)], [None, None]),
+        ("from both", [None, Some(other)], [Some(ours), None]),
+        ("by name", [None, Some("sparse+https://other.example/index/")], [Some(ours), Some(other)]),
+        ("by nothing", [None, None], [None, None]),
+    ] {
+        publish_with(sent, stated).unwrap_or_else(|refusal| panic!("{what}: {}", refusal.detail));
+    }
+    for (what, sent, stated) in [
+        ("from another one", [None, Some("https://evil.example/index")], [Some(ours), Some(other)]),
+        ("from here although from elsewhere", [None, None], [Some(ours), Some(other)]),
+        ("what says nothing is from one place", [Some(other), Some("https://evil.example/index")], [None, None]),
+        ("and not from here too", [None, Some(other)], [None, None]),
+        ("what has one address is from one place", [None, Some(other)], [Some(other), Some(other)]),
+    ] {
+        let refusal = publish_with(sent, stated).expect_err(what);
+        assert_eq!(refusal.code, Code::Unprocessable, "{what}: {}", refusal.detail);
+        assert!(refusal.detail.contains("the request has the normal dependency"), "{what}: {}", refusal.detail);
     }
 }
 

@@ -36,7 +36,7 @@ fn whole(text: &str) -> Result<Lockfile, Unreadable> {
             continue;
         };
         if !is_name(&name) || !is_word(&version) {
-            file.pass(name, "it has no name and version of a crate")?;
+            file.lack(name, "it has no name and version of a crate")?;
             continue;
         }
         let sums = checksum.and_then(|digits| in_hex(Algorithm::Sha256, &digits, None)).into_iter().collect();
@@ -50,6 +50,7 @@ fn whole(text: &str) -> Result<Lockfile, Unreadable> {
 mod tests {
     use super::*;
     use crate::Thing;
+    use crate::lockfile::tests::foreign;
 
     #[test]
     fn crates_have_their_registry_and_their_checksum() {
@@ -69,7 +70,7 @@ mod tests {
             seen,
             [(&a, Some("https://git.example/index"), 1), (&b, Some("https://host.example/repository/cargo"), 0)]
         );
-        assert_eq!(file.passed, [("c".to_owned(), "it is from no registry")]);
+        assert_eq!(file.passed, [foreign("c")]);
         assert!(read("Cargo.toml", b"").is_none());
         assert!(read("Cargo.lock", b"package = 1").is_some_and(|read| read.is_err()));
         assert!(read("Cargo.lock", b"\xff").is_some_and(|read| read.is_err()));

@@ -1,6 +1,6 @@
 //! Publishing: two lengths, a JSON text and an archive; the archive has the last word.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -162,7 +162,7 @@ struct Sent {
     #[serde(default)]
     deps: Vec<SentDependency>,
     #[serde(default)]
-    features: std::collections::BTreeMap<String, Vec<String>>,
+    features: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     description: Option<String>,
     #[serde(default)]
@@ -335,7 +335,8 @@ impl Sent {
                 )));
             }
         }
-        let dependencies: BTreeSet<Dependency> = self.deps.iter().map(SentDependency::plain).collect();
+        let dependencies: BTreeMap<Dependency, Option<String>> =
+            self.deps.iter().map(|sent| (sent.plain(), sent.registry.clone())).collect();
         if dependencies.len() < self.deps.len() {
             return Err(contradiction("the request has a dependency twice"));
         }

@@ -12,7 +12,8 @@ use super::index::Manifest;
 use super::{Cargo, download, is_name, normal};
 use crate::links::Links;
 use crate::{
-    Ask, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums, Unreadable, Upstream, Wanting, strict,
+    Ask, Known, KnownFile, KnownVersion, Origin, PackageAt, Probe, Said, Sign, Signs, Sums, Unreadable, Upstream,
+    Verdict, Wanting, strict,
 };
 
 /// Lines of an index file at most, and bytes of one.
@@ -43,8 +44,8 @@ impl Upstream for Cargo {
         file.map(|file| index(at, &downloads, file.body)).transpose()
     }
 
-    fn sign_of_life(&self) -> (Ask, bool) {
-        (Ask { target: "config.json".to_owned(), accept: "" }, true)
+    fn signs(&self, _: &str) -> Signs {
+        Signs { what: "a sparse index of Cargo", probes: vec![Probe::new("config.json", configuration)] }
     }
 
     fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
@@ -56,6 +57,17 @@ impl Upstream for Cargo {
         let (name, version) = path.as_str().strip_prefix("dl/")?.strip_suffix("/download")?.split_once('/')?;
         let ours = is_name(name) && name.to_ascii_lowercase() == name && Version::parse(version).is_ok();
         ours.then(|| Origin::Listed(PackageAt::named(name)))
+    }
+}
+
+/// Every sparse index has one.
+fn configuration(sign: &Sign<'_>) -> Verdict {
+    let downloads = |whole: Map<String, Json>| whole.get("dl").is_some_and(Json::is_string);
+    match sign.is_found() {
+        true if sign.object().is_some_and(downloads) => Verdict::Proof("its config.json says where crates are"),
+        true if sign.is_page() => Verdict::Wrong("it answers /config.json with a page for people"),
+        true => Verdict::Wrong("its config.json does not say where crates are"),
+        false => Verdict::Wrong("it has no /config.json, which every sparse index has; an index in Git cannot be read"),
     }
 }
 

@@ -7,6 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::VersionReq;
 use serde::Deserialize;
 
+/// From which registry each dependency comes. In the request that is an address; none: the registry that is published to. In
+/// the archive it is an address too; none: the one that Cargo takes crates from where nothing is said.
+type Sources = BTreeMap<Dependency, Option<String>>;
+
 /// A whole `Cargo.toml`, as far as it is compared.
 #[derive(Deserialize)]
 pub(super) struct CargoToml {
@@ -58,10 +62,12 @@ struct Table {
     default_features: Option<bool>,
     #[serde(default)]
     features: BTreeSet<String>,
+    #[serde(default)]
+    registry_index: Option<String>,
 }
 
-/// A dependency, in the terms of both sides. From which registry it comes is said in other terms on each: relative to
-/// the one that is published to, and by address.
+/// A dependency, in the terms of both sides. From which registry it comes is said in other terms on each, see
+/// [`Sources`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Dependency {
     /// The name by which the crate calls it.
@@ -109,12 +115,13 @@ impl std::fmt::Display for Dependency {
 
 impl CargoToml {
     /// What it says otherwise than the request, for people; `None`: they say the same.
-    pub(super) fn contradicts(
-        &self,
-        dependencies: BTreeSet<Dependency>,
-        features: &BTreeMap<String, Vec<String>>,
-    ) -> Option<String> {
-        let stated = self.dependencies();
+    pub(super) fn contradicts(&self, sent: Sources, features: &BTreeMap<String, Vec<String>>) -> Option<String> {
+        let all = self.dependencies();
+        let (dependencies, stated) =
+            (BTreeSet::from_iter(sent.keys().cloned()), BTreeSet::from_iter(all.keys().cloned()));
+        if let Some(why) = sources_contradict(&sent, &all) {
+            return Some(why);
+        }
         if let Some(only) = dependencies.difference(&stated).next() {
             return Some(format!("the request has the {only}, Cargo.toml in the archive has not"));
         }
@@ -126,15 +133,47 @@ impl CargoToml {
         other.next().map(|name| format!("request and Cargo.toml in the archive differ in the feature {name:?}"))
     }
 
-    fn dependencies(&self) -> BTreeSet<Dependency> {
+    fn dependencies(&self) -> Sources {
         let everywhere = [("", &self.tables)];
         let tables = everywhere.into_iter().chain(self.target.iter().map(|(target, tables)| (target.as_str(), tables)));
-        tables.flat_map(|(target, tables)| tables.all(target)).map(Dependency::plain).collect()
+        tables.flat_map(|(target, tables)| tables.all(target)).map(|(one, from)| (one.plain(), from)).collect()
     }
 }
 
+/// Where the two sides cannot both be right, as far as that can be said without knowing what the registry that is published to
+/// is called by whom: what the archive has from one registry, the request has from one; an address that both name is the same.
+fn sources_contradict(sent: &Sources, stated: &Sources) -> Option<String> {
+    let mut meant: BTreeMap<Option<String>, Option<String>> = BTreeMap::new();
+    let mut here: Option<String> = None;
+    for (dependency, from) in stated {
+        let Some(told) = sent.get(dependency) else { continue };
+        let (from, told) = (from.as_deref().map(address), told.as_deref().map(address));
+        let first = meant.entry(from.clone()).or_insert_with(|| told.clone());
+        let other = from.is_some() && told.is_some() && from != told;
+        let away = told.is_none() && from.is_some() && here.as_ref().is_some_and(|here| Some(here) != from.as_ref());
+        if other || away || *first != told {
+            let said = |text: Option<&String>, none: &str| text.map_or(none.to_owned(), |text| format!("{text:?}"));
+            return Some(format!(
+                "the request has the {dependency} from {}, Cargo.toml in the archive from {}",
+                said(told.as_ref(), "the registry that it goes to"),
+                said(from.as_ref(), "where Cargo takes what says nothing of it"),
+            ));
+        }
+        if told.is_none() {
+            here = here.or(from);
+        }
+    }
+    None
+}
+
+/// The address of an index, however it is written: the way of reading it and a slash at its end mean nothing.
+fn address(text: &str) -> String {
+    let text = ["sparse+", "registry+"].into_iter().find_map(|way| text.strip_prefix(way)).unwrap_or(text);
+    text.trim_end_matches('/').to_owned()
+}
+
 impl Tables {
-    fn all(&self, target: &str) -> Vec<Dependency> {
+    fn all(&self, target: &str) -> Vec<(Dependency, Option<String>)> {
         let kinds = [("normal", &self.dependencies), ("dev", &self.dev), ("build", &self.build)];
         let each =
             kinds.into_iter().flat_map(|(kind, table)| table.iter().map(move |(name, stated)| (kind, name, stated)));
@@ -144,7 +183,7 @@ impl Tables {
 
 impl Stated {
     /// `None`: it is for the crate's own tests alone and lies beside it, so that nobody else has it.
-    fn dependency(&self, name: &str, kind: &str, target: &str) -> Option<Dependency> {
+    fn dependency(&self, name: &str, kind: &str, target: &str) -> Option<(Dependency, Option<String>)> {
         let plain = Table::default();
         let (version, table) = match self {
             Self::Version(version) => (Some(version), &plain),
@@ -153,7 +192,7 @@ impl Stated {
         if version.is_none() && kind == "dev" {
             return None;
         }
-        Some(Dependency {
+        let dependency = Dependency {
             name: name.to_owned(),
             package: table.package.clone().unwrap_or_else(|| name.to_owned()),
             kind: kind.to_owned(),
@@ -162,6 +201,7 @@ impl Stated {
             optional: table.optional,
             default_features: table.default_features.unwrap_or(true),
             features: table.features.clone(),
-        })
+        };
+        Some((dependency, table.registry_index.clone()))
     }
 }

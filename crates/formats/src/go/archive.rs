@@ -78,6 +78,33 @@ pub(super) fn check(
     Ok(Module { has_go_mod, go: stated.and_then(|stated| stated.go), sum: sum(&mut lines), go_mod_sum, go_mod })
 }
 
+/// Looks whether an archive is whole and one of version `text` of `path`, and nothing else: proxies have modules that
+/// nobody could publish today.
+pub(super) fn expect_sound(path: &str, text: &str, archive: &mut StagedFile) -> Result<(), Refusal> {
+    if archive.length > LARGEST {
+        return Err(too_large());
+    }
+    let prefix = format!("{path}@{text}/");
+    let members = zip::members(&mut archive.bytes, archive.length, &LIMITS)?;
+    if let Some(outside) = members.iter().find(|member| !member.name.starts_with(&prefix)) {
+        return Err(contradiction(format!("{} in the archive lies outside {prefix}", outside.name.escape_debug())));
+    }
+    if !members.iter().any(|member| member.kind == Kind::File) {
+        return Err(contradiction("the archive has no files"));
+    }
+    members.iter().try_for_each(|member| read(archive, member, None).map(drop))
+}
+
+/// Looks whether a file is a `go.mod`. Which module it names is not looked at: forks keep the name of what they forked.
+pub(super) fn expect_go_mod(file: &mut StagedFile) -> Result<(), Refusal> {
+    let mut text = Vec::new();
+    (&mut file.bytes).take(LARGEST_TEXT + 1).read_to_end(&mut text).map_err(ZipError::Read)?;
+    if text.len() as u64 > LARGEST_TEXT {
+        return Err(contradiction("the go.mod has more than 16 MiB"));
+    }
+    modfile::read(&text).map(drop).map_err(|why| contradiction(format!("the go.mod {why}")))
+}
+
 /// What `go.mod` says, which must be what the address says.
 fn stated(path: &str, version: &Version<'_>, text: &[u8]) -> Result<ModFile, Refusal> {
     let stated = modfile::read(text).map_err(|why| contradiction(format!("go.mod {why}")))?;

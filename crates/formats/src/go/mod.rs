@@ -12,6 +12,7 @@ mod publish;
 mod remote;
 mod setup;
 mod sumdb;
+pub mod tiles;
 mod tree;
 mod version;
 
@@ -127,6 +128,10 @@ impl Format for Go {
 
     fn setups(&self, place: &Place<'_>) -> Vec<Setup> {
         setup::all(place)
+    }
+
+    fn tells_own_names(&self) -> bool {
+        true
     }
 }
 

@@ -7,23 +7,29 @@
 
 use std::collections::HashSet;
 
-use model::{EntryPath, Timestamp, VersionName};
+use model::{EntryPath, Refusal, Timestamp, VersionName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use super::archive;
 use super::names::{check_module, check_pair, escape, unescape};
 use super::publish::Manifest;
 use super::version::Version;
 use super::{Go, MOD, ZIP, location, rank, sumdb};
 use crate::{
-    Ask, Asked, Dated, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Relay, Said, Sums, Unreadable,
-    Upstream, Wanting, strict,
+    Ask, Asked, Dated, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Probe, Relay, Said, Sign, Signs,
+    StagedFile, Sums, Unreadable, Upstream, Verdict, Wanting, strict,
 };
 
 /// The ref of the version that the upstream calls the latest.
 pub(super) const LATEST: &str = "latest";
 /// Versions of a module at most: the largest have some thousands.
 const MOST: usize = 50_000;
+/// A module that nobody can have (RFC 2606).
+const NOWHERE: &str = "artifortress.invalid/check";
+/// What is not known of a proxy that does not speak like one.
+const SILENT: &str = "it does not say of a module that nobody has that there is none, as proxies that are folders of files; \
+                      whether the path is right shows with the first module";
 /// What stands in a segment of an address as it is.
 const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'+').remove(b'@');
@@ -46,6 +52,11 @@ impl Upstream for Go {
             }
             Wanting::Part(_) => Vec::new(),
         }
+    }
+
+    fn signs(&self, _: &str) -> Signs {
+        let probes = vec![Probe::new(format!("{NOWHERE}/@v/list"), unknown), Probe::new("", root)];
+        Signs { what: "a module proxy", probes }
     }
 
     fn relay(&self, asked: &Asked<'_>) -> Option<Relay> {
@@ -71,15 +82,32 @@ impl Upstream for Go {
         Dated::Version
     }
 
+    /// The time of a version is that of its commit, which its author writes.
+    fn lists(&self, ask: &Ask) -> bool {
+        ask.target.ends_with("/@v/list")
+    }
+
+    /// Proxies leave out revisions, and where a module has a `go.mod` by now, versions of before.
+    fn is_listed(&self, version: &str) -> bool {
+        Version::parse(version).is_some_and(|version| !version.is_pseudo() && !version.incompatible)
+    }
+
     fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
         let known = versions.iter().filter_map(|text| Some((Version::parse(text)?, *text)));
         known.max_by_key(|(version, _)| rank(*version)).map(|(_, text)| text)
     }
 
+    /// What is inside is the go command's business, but for what makes it an archive of this version.
+    fn expect_sound(&self, path: &EntryPath, file: &mut StagedFile) -> Result<(), Refusal> {
+        match addressed(path) {
+            Some((module, version, ZIP)) => archive::expect_sound(&module, &version, file),
+            Some((_, _, MOD)) => archive::expect_go_mod(file),
+            _ => Ok(()),
+        }
+    }
+
     fn origin(&self, path: &EntryPath) -> Option<Origin> {
-        let (module, file) = path.as_str().rsplit_once("/@v/")?;
-        let (module, kind) = (unescape(module)?, [MOD, ZIP].into_iter().find(|kind| file.ends_with(kind))?);
-        let text = unescape(file.strip_suffix(kind)?)?;
+        let (module, text, kind) = addressed(path)?;
         check_module(&module).ok()?;
         check_pair(&module, &Version::parse(&text)?).ok()?;
         Some(Origin::Direct(Box::new(Direct {
@@ -92,6 +120,34 @@ impl Upstream for Go {
             checksums: Vec::new(),
         })))
     }
+}
+
+/// What a proxy says of a module that nobody has: a text for the go command to show, or an empty list.
+fn unknown(sign: &Sign<'_>) -> Verdict {
+    let text = sign.text().trim();
+    let told = text.contains(NOWHERE) || text.starts_with("not found: ");
+    match sign.status {
+        200 if sign.is_page() => Verdict::Wrong("it has a page for people where a list of versions would be"),
+        200 if text.is_empty() => Verdict::Proof("of a module that nobody has it lists no versions"),
+        404 | 410 if told && !sign.is_page() && sign.object().is_none() => {
+            Verdict::Proof("it says of a module that nobody has that there is none")
+        }
+        _ => Verdict::Open(SILENT),
+    }
+}
+
+fn root(sign: &Sign<'_>) -> Verdict {
+    match sign.is_site() {
+        true => Verdict::Wrong("it does not speak of modules, and its root is a page for people"),
+        false => Verdict::Open(SILENT),
+    }
+}
+
+/// Module, version and kind of the file at a path.
+fn addressed(path: &EntryPath) -> Option<(String, String, &'static str)> {
+    let (module, file) = path.as_str().rsplit_once("/@v/")?;
+    let kind = [MOD, ZIP].into_iter().find(|kind| file.ends_with(kind))?;
+    Some((unescape(module)?, unescape(file.strip_suffix(kind)?)?, kind))
 }
 
 /// The go command escapes the exclamation marks of its own spelling as well.

@@ -11,6 +11,9 @@ use crate::{Ask, Asked, PackageAt, Relay};
 /// Bytes of one hash in a tile.
 const HASH: usize = 32;
 
+/// Why the go command fails that asks for a module of ours, and what it is to be told.
+const ADVICE: &str = "no checksum database knows it: name it in GONOSUMDB, as artifortress client-config prints it";
+
 /// What is asked of the upstream for an address, if it is one of a checksum database.
 pub(super) fn relay(asked: &Asked<'_>) -> Option<Relay> {
     if !asked.method.reads() || !asked.rest.starts_with("sumdb/") {
@@ -31,7 +34,7 @@ pub(super) fn relay(asked: &Asked<'_>) -> Option<Relay> {
         _ => return None,
     };
     let ask = Ask { target: path.clone(), accept: "" };
-    named.then_some(Relay { ask, package, media_type: "text/plain; charset=utf-8", forever, sound })
+    named.then_some(Relay { ask, package, media_type: "text/plain; charset=utf-8", forever, sound, advice: ADVICE })
 }
 
 /// A signed note: its signatures stand at its end, each on a line that begins with a dash.

@@ -21,7 +21,7 @@ fn whole(text: &str) -> Result<Lockfile, Unreadable> {
         let Some(word) = bare.split_ascii_whitespace().next().filter(|word| !word.starts_with('#')) else { continue };
         let fields: Vec<&str> = word.split(':').collect();
         match Artifact::of(&fields) {
-            Some(artifact) if artifact.version.ends_with(SNAPSHOT) => file.pass(word, "what is no release changes")?,
+            Some(artifact) if artifact.version.ends_with(SNAPSHOT) => file.lack(word, "what is no release changes")?,
             Some(artifact) => artifact.add(&mut file)?,
             // The plugin says more than its list.
             None if line.trim().starts_with("[INFO]") || bare.ends_with("resolved:") => {}
@@ -122,6 +122,7 @@ mod tests {
         );
         let file = read("list.txt", text.as_bytes()).expect("a list").expect("it is read");
         assert_eq!(file.passed.len(), 1, "{:?}", file.passed);
+        assert_eq!(file.passed[0].gap, crate::Gap::Package, "{:?}", file.passed);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod pom;
 mod range;
 mod remote;
 mod setup;
+mod sound;
 mod told;
 mod xml;
 

@@ -83,6 +83,17 @@ impl Pom {
         Ok(())
     }
 
+    /// Refuses a POM that is certainly another one's: what it does not say itself it may have from its parent.
+    pub(super) fn may_be(&self, stored: &Stored) -> Result<(), Refusal> {
+        for (field, path) in [("artifactId", &stored.artifact), ("groupId", &stored.group), ("version", &stored.base)] {
+            let Some(Ok(said)) = self.fields.get(field).map(|text| self.filled(field, text)) else { continue };
+            if said != *path {
+                return Err(wrong(format!("the POM says {field} {said:?}, its path says {path:?}")));
+            }
+        }
+        Ok(())
+    }
+
     /// A value with the POM's own properties in it.
     fn filled(&self, field: &str, text: &str) -> Result<String, Refusal> {
         let mut text = text.to_owned();

@@ -5,15 +5,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use model::{EntryPath, RefName, Timestamp, VersionName};
+use model::{EntryPath, RefName, Refusal, Timestamp, VersionName};
 
 use super::deposit::manifest;
 use super::layout::{METADATA, Stored, base_of, build_of, check_version, is_id, line};
+use super::sound;
 use super::told::{File, Told};
 use super::{ARTIFACT, Maven, PLUGIN};
 use crate::{
-    Algorithm, Ask, Dated, Direct, Format as _, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums,
-    Unreadable, Upstream, Wanting,
+    Algorithm, Ask, Dated, Direct, Format as _, Known, KnownFile, KnownVersion, Origin, PackageAt, Probe, Said, Sign,
+    Signs, StagedFile, Sums, Unreadable, Upstream, Verdict, Wanting,
 };
 
 /// The files beside a file that say what it must be. Who has SHA-512 has SHA-256 as well: not to ask for it saves a
@@ -56,9 +57,19 @@ impl Upstream for Maven {
         }
     }
 
+    fn signs(&self, _: &str) -> Signs {
+        let probes = vec![Probe::new(".meta/prefixes.txt", prefixes), Probe::new("", crate::signs::files)];
+        let probes = probes.into_iter().map(Probe::of_file).collect();
+        Signs { what: "a Maven repository", probes }
+    }
+
     /// Indexes tell of no times but those that builds of snapshots have in their names.
     fn dated(&self) -> Dated {
         Dated::File
+    }
+
+    fn expect_sound(&self, path: &EntryPath, file: &mut StagedFile) -> Result<(), Refusal> {
+        Stored::parse(path.as_str()).map_or(Ok(()), |stored| sound::expect(&stored, file))
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {
@@ -73,6 +84,15 @@ impl Upstream for Maven {
             sha256: None,
             checksums: CHECKSUMS.into_iter().map(beside).collect(),
         })))
+    }
+}
+
+/// The list of groups that large repositories have for their clients; most have none.
+fn prefixes(sign: &Sign<'_>) -> Verdict {
+    match sign.is_found() {
+        true if sign.text().starts_with("## repository-prefixes/") => Verdict::Proof("it lists its groups"),
+        true if sign.is_page() => Verdict::Wrong("it answers with a page for people where no file need be"),
+        _ => crate::signs::files(sign),
     }
 }
 

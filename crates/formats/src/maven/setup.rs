@@ -4,11 +4,12 @@ use crate::{Place, Setup};
 
 pub(super) fn all(place: &Place<'_>) -> Vec<Setup> {
     let url = place.url();
-    vec![
-        Setup::new(&["maven"], "~/.m2/settings.xml", settings(&url)),
-        Setup::new(&["maven"], "pom.xml", distribution(&url)),
-        Setup::new(&["gradle"], "build.gradle.kts", gradle(place)),
-    ]
+    let mut setups = vec![Setup::new(&["maven"], "~/.m2/settings.xml", settings(&url))];
+    if place.takes {
+        setups.push(Setup::new(&["maven"], "pom.xml", distribution(&url)));
+    }
+    setups.push(Setup::new(&["gradle"], "build.gradle.kts", gradle(place)));
+    setups
 }
 
 fn settings(url: &str) -> String {
@@ -45,8 +46,18 @@ fn distribution(url: &str) -> String {
     )
 }
 
+/// What publishes, behind what reads.
+const PUBLISHING: &str = "
+
+publishing {
+    repositories {
+        maven { ours() }
+    }
+}";
+
 fn gradle(place: &Place<'_>) -> String {
     let plain = if place.is_encrypted() { "" } else { "\n    isAllowInsecureProtocol = true" };
+    let publishing = if place.takes { PUBLISHING } else { "" };
     format!(
         r#"fun MavenArtifactRepository.ours() {{
     url = uri("{}/"){plain}
@@ -58,13 +69,7 @@ fn gradle(place: &Place<'_>) -> String {
 
 repositories {{
     maven {{ ours() }}
-}}
-
-publishing {{
-    repositories {{
-        maven {{ ours() }}
-    }}
-}}"#,
+}}{publishing}"#,
         place.url()
     )
 }

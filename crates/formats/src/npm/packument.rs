@@ -211,10 +211,11 @@ pub(super) fn found(package: &Listed, site: &Site<'_>) -> Json {
         package.brief.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let scope = package.display.strip_prefix('@').and_then(|rest| rest.split('/').next()).unwrap_or("unscoped");
     let mut shown = json!({
-        "name": package.display, "version": package.version, "scope": scope, "date": instant(package.published_at),
+        "name": package.display, "version": package.version, "scope": scope,
         "keywords": [], "links": {"npm": format!("{}/{}", site.base, package.display)}, "maintainers": [],
     });
     if let Some(fields) = shown.as_object_mut() {
+        fields.extend(package.published_at.map(|at| ("date".to_owned(), instant(at).into())));
         fields.extend(brief);
     }
     let detail = json!({"quality": 1, "popularity": 1, "maintenance": 1});

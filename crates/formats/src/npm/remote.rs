@@ -18,7 +18,8 @@ use super::{Npm, body, publish};
 use crate::address::decode;
 use crate::links::Links;
 use crate::{
-    Ask, Asked, Known, KnownFile, KnownVersion, Origin, PackageAt, Relay, Said, Unreadable, Upstream, Wanting, strict,
+    Ask, Asked, Known, KnownFile, KnownVersion, Origin, PackageAt, Probe, Relay, Said, Sign, Signs, Unreadable,
+    Upstream, Verdict, Wanting, strict,
 };
 
 /// Versions of a package at most.
@@ -31,6 +32,8 @@ const SIGNATURES: usize = 64 << 10;
 const PREDICATE: usize = 200;
 /// Where the keys are that versions are signed with.
 const KEYS: &str = "-/npm/v1/keys";
+/// What is not known of a registry without a ping.
+const NO_PING: &str = "it has no /-/ping, as registries that are folders of files; whether the path is right shows with the first package";
 
 impl Upstream for Npm {
     /// The whole packument: the short one tells no times.
@@ -69,8 +72,9 @@ impl Upstream for Npm {
         Ok(Some(Known { display: package.display, versions, refs, around: Vec::new() }))
     }
 
-    fn sign_of_life(&self) -> (Ask, bool) {
-        (Ask { target: "-/ping".to_owned(), accept: "application/json" }, false)
+    fn signs(&self, _: &str) -> Signs {
+        let probes = vec![Probe::new("-/ping", ping), Probe::new("", root)];
+        Signs { what: "an npm registry", probes }
     }
 
     fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
@@ -101,7 +105,24 @@ impl Upstream for Npm {
             }
         };
         let ask = Ask { target, accept: "application/json" };
-        Some(Relay { ask, package, media_type: "application/json", forever: false, sound: is_object })
+        Some(Relay { ask, package, media_type: "application/json", forever: false, sound: is_object, advice: "" })
+    }
+}
+
+/// Registries answer it with JSON; those that are folders of files have none.
+fn ping(sign: &Sign<'_>) -> Verdict {
+    let fine = |whole: serde_json::Map<String, Json>| !whole.contains_key("error") && !whole.contains_key("errors");
+    match sign.is_found() {
+        true if sign.is_page() => Verdict::Wrong("it answers /-/ping with a page for people"),
+        true if sign.object().is_some_and(fine) => Verdict::Proof("it answers /-/ping as one"),
+        _ => Verdict::Open(NO_PING),
+    }
+}
+
+fn root(sign: &Sign<'_>) -> Verdict {
+    match sign.is_site() {
+        true => Verdict::Wrong("it has no /-/ping, and its root is a page for people"),
+        false => Verdict::Open(NO_PING),
     }
 }
 

@@ -37,12 +37,23 @@ pub struct Moment {
     pub at: Option<Timestamp>,
 }
 
+/// What a moment looks like, for people.
+pub const MOMENT_SHAPE: &str = "a time in UTC such as at-20260131t120000z";
+
 impl Moment {
     /// `None`: it is not meant as a moment.
     fn of(segment: &str) -> Option<Self> {
-        let compact = segment.strip_prefix("at-").filter(|text| model::is_compact(text))?;
-        Some(Self { written: segment.to_owned(), at: Timestamp::parse_compact(compact) })
+        let text = segment.strip_prefix("at-").filter(|text| is_meant(text))?;
+        Some(Self { written: segment.to_owned(), at: Timestamp::parse_compact(text) })
     }
+}
+
+/// Whether a moment is meant, be it written well or not: a year, and then nothing but what times are written with. Others,
+/// such as `at-home` or `at-24`, are names.
+fn is_meant(text: &str) -> bool {
+    let (year, rest) = text.as_bytes().split_at_checked(4).unwrap_or_default();
+    let of_times = |byte: &u8| byte.is_ascii_digit() || b"tTzZ-._:+".contains(byte);
+    year.len() == 4 && year.iter().all(u8::is_ascii_digit) && rest.iter().all(of_times)
 }
 
 impl std::fmt::Display for ImageAt {
@@ -89,7 +100,16 @@ impl Address {
             _ => return Err(ParseError::Unknown),
         };
         let at = ImageAt::of(&image.join("/"));
-        Ok(Self::Image(at.ok_or(ParseError::Query(super::NAME_RULE.to_owned()))?, step))
+        Ok(Self::Image(at.ok_or_else(|| ParseError::Query(why_none(image)))?, step))
+    }
+}
+
+/// Why something is no image's name.
+fn why_none(image: &[&str]) -> String {
+    let meant = image.get(1).and_then(|segment| segment.strip_prefix("at-")).is_some_and(is_meant);
+    match meant && image.len() > 2 {
+        true => format!("what stands behind the repository's key is not {MOMENT_SHAPE}"),
+        false => super::NAME_RULE.to_owned(),
     }
 }
 
@@ -213,15 +233,34 @@ mod tests {
 
     #[test]
     fn a_moment_stands_between_key_and_name() {
-        let at = |text| ImageAt::of(text).expect("an image");
+        let at = |text: &str| ImageAt::of(text).expect("an image");
         let new_year = at("k/at-20260101t000000z/a/b");
         assert_eq!((new_year.key.as_str(), new_year.name.as_str()), ("k", "a/b"));
         let read = new_year.moment.as_ref().and_then(|moment| moment.at);
         assert_eq!(read, Timestamp::parse("2026-01-01T00:00:00Z"));
         assert_eq!(new_year.to_string(), "k/at-20260101t000000z/a/b");
-        let nonsense = at("k/at-20269901t000000z/a").moment.expect("something that is meant as a moment");
-        assert_eq!(nonsense.at, None);
-        for image in ["k/at-home/a", "k/at-20260101t000000z", "k/a/at-20260101t000000z", "k/at-2026-01-01/a"] {
+        for nonsense in ["20269901t000000z", "2026-01-01", "20260101", "2026-01-01t00-00-00z", "2026", "1767225600"] {
+            let moment = at(&format!("k/at-{nonsense}/a")).moment.expect("something that is meant as a moment");
+            assert_eq!(moment.at, None, "{nonsense}");
+        }
+        for (image, why) in [
+            ("k/at-20260101T000000Z/a", MOMENT_SHAPE),
+            ("k/at-2026-01-01T00:00:00Z/a/b", MOMENT_SHAPE),
+            ("k/at-HOME/a", "lower-case letters"),
+            ("k/at-2026.", "lower-case letters"),
+        ] {
+            let refused = Address::parse(&format!("{image}/manifests/v1")).expect_err("none");
+            assert!(refused.to_string().contains(why), "{image}: {refused}");
+        }
+        for image in [
+            "k/at-home/a",
+            "k/at-home-2026/a",
+            "k/at-24/a",
+            "k/at-2026things/a",
+            "k/at-2026-01-01",
+            "k/at-20260101t000000z",
+            "k/a/at-20260101t000000z",
+        ] {
             assert_eq!((at(image).moment, at(image).name.as_str()), (None, &image[2..]), "{image}");
         }
     }

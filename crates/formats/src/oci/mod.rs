@@ -18,7 +18,7 @@ use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::{Asked, Format, Merging, Operation, ParseError, Place, Setup, Upstream};
 
-pub use address::{Address, ImageAt, Query, Step};
+pub use address::{Address, ImageAt, MOMENT_SHAPE, Query, Step};
 pub use answer::{About, Referrer, catalogue, referrers, refuse, tags, token as token_answer};
 pub use manifest::{INDEX, Kept, LONGEST, Manifest};
 pub use name::{Name, Reference};

@@ -11,8 +11,8 @@ use super::manifest::{Held, INDEX, Kept, LONGEST, Manifest};
 use super::publish::{Own, files_of};
 use super::{Name, Oci};
 use crate::{
-    Ask, Contents, Known, KnownVersion, Named, Origin, PackageAt, Release, ReleaseFile, Said, Source, Unreadable,
-    Upstream, Wanting,
+    Ask, Contents, Known, KnownVersion, Named, Origin, PackageAt, Probe, Release, ReleaseFile, Said, Sign, Signs,
+    Source, Unreadable, Upstream, Verdict, Wanting,
 };
 
 /// All that we take, so that nothing is converted for us; what may come beside images is taken too.
@@ -73,6 +73,14 @@ impl Upstream for Oci {
         }
     }
 
+    /// The root of the addresses, whatever stands in front of names.
+    fn signs(&self, base: &str) -> Signs {
+        let host = base.find("://").map_or(0, |at| at + 3);
+        let root = base[host..].find("/v2/").map_or(base, |at| &base[..host + at + "/v2/".len()]);
+        let judge = if root == base { registry } else { registry_of_many };
+        Signs { what: "an image registry", probes: vec![Probe::new(root, judge)] }
+    }
+
     fn digest_header(&self, ask: &Ask) -> Option<&'static str> {
         ask.target.contains("/manifests/").then_some("docker-content-digest")
     }
@@ -87,6 +95,28 @@ impl Upstream for Oci {
 
     fn contents(&self) -> Option<&'static dyn Contents> {
         Some(&Oci)
+    }
+}
+
+fn registry(sign: &Sign<'_>) -> Verdict {
+    let told = sign.api_version.is_some_and(|version| version.starts_with("registry/2"));
+    match sign.is_found() {
+        true if sign.is_page() => Verdict::Wrong("it answers /v2/ with a page for people"),
+        true if told || sign.body.is_empty() || sign.object().is_some_and(|whole| whole.is_empty()) => {
+            Verdict::Proof("it answers /v2/ as one")
+        }
+        true => Verdict::Wrong("it answers /v2/ with something else than a registry"),
+        false => Verdict::Wrong("it has no /v2/, which every registry has"),
+    }
+}
+
+/// What stands in front of names is not seen.
+fn registry_of_many(sign: &Sign<'_>) -> Verdict {
+    match registry(sign) {
+        Verdict::Proof(_) => Verdict::Proof(
+            "it answers /v2/ as one; whether the path in front of the names is right shows with the first image",
+        ),
+        other => other,
     }
 }
 

@@ -27,7 +27,7 @@ const CRANE: [&str; 2] = ["crane pull AT:1.0 app.tar", "crane push app.tar AT:1.
 /// Login, then what shows how images are called here.
 fn shell(place: &Place<'_>, client: &'static [&'static str], login: &str, plain: &str, examples: &[&str]) -> Setup {
     let (host, plain) = (place.authority(), if place.is_encrypted() { "" } else { plain });
-    let image = format!("{host}/{}/team/app", place.key);
+    let image = format!("{host}/{}/team/app", place.folder());
     let flag = |of: &str| if plain.is_empty() { String::new() } else { format!(" --{of}tls-verify=false") };
     let mut text = format!("printf %s \"$TOKEN\" | {login}{plain} --username any --password-stdin {host}");
     for example in examples.iter().filter(|example| place.takes || reads(example)) {
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn nobody_is_told_to_push_where_nothing_is_taken() {
         let told = |takes| -> Vec<String> {
-            let place = Place { server: "http://host", key: "k", takes };
+            let place = Place { takes, ..Place::local("http://host", "k") };
             all(&place).into_iter().map(|setup| setup.text).collect()
         };
         let (all, reading) = (told(true), told(false));

@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Raw;
 use crate::operation::PackageAt;
+use crate::signs::{Probe, Signs, files};
 use crate::upstream::{Ask, Dated, Direct, Known, Origin, Said, Unreadable, Upstream, Wanting};
 
 /// What a path holds as it is: letters, digits, `-._~` and its slashes.
@@ -20,6 +21,10 @@ impl Upstream for Raw {
 
     fn read(&self, _: &PackageAt, _: Wanting<'_>, _: &[Option<Said<'_>>]) -> Result<Option<Known>, Unreadable> {
         Ok(None)
+    }
+
+    fn signs(&self, _: &str) -> Signs {
+        Signs { what: "the folder that is meant", probes: vec![Probe::new("", files).of_file()] }
     }
 
     fn dated(&self) -> Dated {

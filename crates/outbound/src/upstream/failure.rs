@@ -65,7 +65,33 @@ pub enum Failure {
     },
 }
 
+/// The longest time that anybody is told to wait.
+const LONGEST: Duration = Duration::from_secs(300);
+
 impl Failure {
+    /// How long to wait before asking again, as the upstream wants it or the breaker has it; five minutes at most.
+    pub(crate) fn wait(&self, now: Timestamp) -> Option<Duration> {
+        let wait = match self {
+            Self::Open { until, .. } => Some(until.since(now)),
+            Self::Refused { status: 429, after, .. } | Self::Failing { status: 503, after, .. } => *after,
+            _ => None,
+        };
+        wait.map(|wait| wait.min(LONGEST))
+    }
+
+    /// Whom it is about.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        match self {
+            Self::Unreachable { origin, .. }
+            | Self::Timeout(origin)
+            | Self::Refused { origin, .. }
+            | Self::Failing { origin, .. }
+            | Self::Busy(origin)
+            | Self::Open { origin, .. } => Some(origin),
+            Self::Forbidden { .. } | Self::Broken(_) => None,
+        }
+    }
+
     /// The failure that a status is, 4xx and 5xx alike; any other status is against the protocol here.
     pub(crate) fn status(origin: String, status: u16, after: Option<Duration>) -> Self {
         match status {

@@ -7,6 +7,7 @@ mod credentials;
 mod exchange;
 mod failure;
 mod gate;
+mod peek;
 mod reply;
 mod resolver;
 mod settings;
@@ -27,6 +28,7 @@ use credentials::Bound;
 pub use credentials::Credentials;
 pub use failure::Failure;
 use gate::Gate;
+pub use peek::Peeked;
 use reply::Terms;
 pub use reply::{Found, Reply};
 use resolver::{Lookup, Resolver};
@@ -115,6 +117,14 @@ impl Upstream {
 }
 
 impl Upstream {
+    /// How long to wait before asking again after a failure: as the upstream wants it, or until the breaker that it
+    /// opened lets the next question through; five minutes at most. `None`: nobody knows.
+    pub fn wait(&self, failure: &Failure) -> Option<std::time::Duration> {
+        let (own, now) = (&*self.0, self.0.ambient.now());
+        let open = failure.origin().and_then(|origin| own.breakers.check(origin).err());
+        failure.wait(now).max(open.and_then(|open| open.wait(now)))
+    }
+
     /// What all addresses begin with that are its own.
     pub fn base(&self) -> String {
         self.0.base()

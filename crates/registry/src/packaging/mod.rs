@@ -17,6 +17,7 @@ mod writers;
 pub use documents::Shown;
 pub use intake::{Receiving, Taken};
 
+pub(crate) use catalogue::List;
 pub(crate) use documents::{DocumentKey, Documents, Of, RefsAround};
 pub(crate) use indexes::Fragments;
 pub(crate) use pointers::Pointers;

@@ -2,7 +2,7 @@
 
 use formats::PackageAt;
 use model::VersionId;
-use store::When;
+use store::packages::Beside;
 use store::subjects::Belonging;
 
 use crate::authorize::{Grant, Read};
@@ -45,23 +45,21 @@ impl Grant<Read> {
 }
 
 impl Grant<Read> {
-    /// The names of packages after `after`, in the order of their bytes.
-    pub(crate) async fn names_of_packages(&self, after: &str, limit: u32) -> Result<Vec<String>> {
-        let beyond = if after.is_empty() { String::new() } else { store::packages::last() };
-        let repo = self.repo_id();
-        let look = async |session: &mut store::Session<'_>| {
-            store::packages::list(session, repo, "", (after, &beyond), false, limit, When::Now).await
-        };
-        Ok(self.store().read(look).await?.into_iter().map(|package| package.at.name).collect())
-    }
-
-    /// A page of them, of a virtual repository those of its members; and where to go on, if there may be more.
+    /// A page of the names of packages after `after`, in the order of their bytes, of a virtual repository those of its
+    /// members; and where to go on, if there may be more.
     async fn page_of_packages(&self, after: &str, limit: u32) -> Result<(Vec<String>, Option<String>)> {
         if self.is_virtual() {
             return self.names_of_members(after, limit).await;
         }
-        let names = self.names_of_packages(after, limit).await?;
-        let next = names.last().filter(|_| names.len() == limit as usize).cloned();
+        let beyond = if after.is_empty() { String::new() } else { store::packages::last() };
+        let page = self.page_of_all("", (after, &beyond), Beside::Nothing, limit).await?;
+        let next = page.last().filter(|_| page.len() == limit as usize).map(|last| last.at.name.clone());
+        let mut names = Vec::new();
+        for package in page {
+            if self.youngest(&package, false).await?.is_some() {
+                names.push(package.at.name);
+            }
+        }
         Ok((names, next))
     }
 }

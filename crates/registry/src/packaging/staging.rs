@@ -2,9 +2,11 @@
 
 use blobs::{Blobs, Expect, Key, Received, Writer};
 use bytes::Bytes;
-use formats::{Algorithm, NewFile, Sums};
+use formats::{Algorithm, NewFile, StagedFile, Sums};
+use model::Refusal;
 
-use crate::error::Result;
+use super::bytes::reading;
+use crate::error::{Error, Result};
 use crate::hasher::Hasher;
 use crate::registry::Registry;
 use crate::store_file::stored_place;
@@ -23,6 +25,22 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
+    /// Looks into it, off the async workers.
+    pub(crate) async fn look(
+        &self,
+        registry: &Registry,
+        look: impl FnOnce(&mut StagedFile) -> std::result::Result<(), Refusal> + Send + 'static,
+    ) -> Result<()> {
+        let mut file = StagedFile {
+            length: self.received.length,
+            sha256: self.received.digest,
+            sums: self.sums.clone(),
+            bytes: reading(registry.blobs(), &self.received),
+        };
+        let looked = tokio::task::spawn_blocking(move || look(&mut file)).await;
+        Ok(looked.map_err(|_| Error::Defect("looking into a file panicked".to_owned()))??)
+    }
+
     /// Removes what turned out to be wrong.
     pub(crate) fn discard(self, registry: &Registry) {
         drop(StagedFiles { blobs: registry.blobs().clone(), files: vec![self] });

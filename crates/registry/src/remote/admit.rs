@@ -13,6 +13,8 @@ use crate::versions::format_of;
 
 /// Under which what is kept of a file says when the upstream published it.
 const PUBLISHED: &str = "upstreamPublishedAt";
+/// Under which it says that nobody vouches for its bytes.
+const UNPROVEN: &str = "unproven";
 /// As old as can be: what is kept out even then is kept out whatever its time.
 const EVER: Timestamp = Timestamp(0);
 
@@ -26,6 +28,18 @@ pub(crate) fn published_upstream(attributes: &str) -> Option<Timestamp> {
 pub(super) fn keep_published(attributes: &mut Map<String, Json>, at: Option<Timestamp>) {
     attributes.remove(PUBLISHED);
     attributes.extend(at.map(|at| (PUBLISHED.to_owned(), Json::String(at.to_string()))));
+}
+
+/// Whether nobody vouches for the bytes of a file that came from an upstream.
+pub(crate) fn is_unproven(attributes: &str) -> bool {
+    let kept = || serde_json::from_str::<Map<String, Json>>(attributes).ok();
+    attributes.contains(UNPROVEN) && kept().is_some_and(|kept| kept.get(UNPROVEN) == Some(&Json::Bool(true)))
+}
+
+/// Writes it down. No index of an upstream can say so.
+pub(super) fn keep_unproven(attributes: &mut Map<String, Json>, unproven: bool) {
+    attributes.remove(UNPROVEN);
+    attributes.extend(unproven.then(|| (UNPROVEN.to_owned(), Json::Bool(true))));
 }
 
 /// A file as it was judged.

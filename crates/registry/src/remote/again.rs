@@ -74,13 +74,17 @@ impl Fetch {
         self.written(grant.store().write(write).await, digest, place).await
     }
 
-    /// Tells of it.
-    async fn changed(&self, known: &Found, theirs: &str) -> Result<Error> {
+    /// Tells that the upstream has other bytes than those that are known.
+    pub(super) async fn alarm(&self, known: &Found, theirs: &str) -> Result<()> {
         let (grant, path) = (&self.grant, self.object.key());
         tracing::warn!(repository = %grant.repo().key, path, "an upstream has changed a file");
         let path = path.trim_start_matches('/').to_owned();
         let (act, repo, theirs) = (grant.act_of_ours(), grant.repo_id(), theirs.to_owned());
-        grant.store().write(Alarm { act, repo, path, ours: known.digest(), theirs }).await?;
+        Ok(grant.store().write(Alarm { act, repo, path, ours: known.digest(), theirs }).await?)
+    }
+
+    async fn changed(&self, known: &Found, theirs: &str) -> Result<Error> {
+        self.alarm(known, theirs).await?;
         let why = format!(
             "the bytes of {} {}, and the upstream has other ones by now: nothing of them is served",
             self.object,

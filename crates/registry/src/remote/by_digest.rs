@@ -60,7 +60,7 @@ impl Grant<Read> {
     }
 
     /// The same, with what is known without a question.
-    async fn judge_here(
+    pub(super) async fn judge_here(
         &self,
         rules: &Rules,
         at: &PackageAt,
@@ -109,7 +109,13 @@ impl Grant<Read> {
         Ok(false)
     }
 
-    async fn is_let_in_here(&self, rules: &Rules, at: &PackageAt, version: &Named, depth: u32) -> Result<bool> {
+    pub(super) async fn is_let_in_here(
+        &self,
+        rules: &Rules,
+        at: &PackageAt,
+        version: &Named,
+        depth: u32,
+    ) -> Result<bool> {
         let judged = Box::pin(self.judge_here(rules, at, version, None, depth)).await?;
         Ok(judged.verdict.denial().is_none())
     }

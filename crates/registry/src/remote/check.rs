@@ -1,8 +1,8 @@
-//! Whether an upstream can be asked, tried by asking it.
+//! Whether an upstream can be asked, and is what the repository takes it for: tried by asking it.
 
-use formats::Ask;
+use formats::{LONGEST_SIGN, Probe, Sign, Signs, Verdict, lacks_repository};
 use model::Code;
-use outbound::{Failure, Question, Reply};
+use outbound::{Failure, Peeked, Question};
 
 use super::Remote;
 use crate::authorize::{Admin, Grant};
@@ -11,12 +11,16 @@ use crate::error::{Error, Result};
 /// What came of trying.
 #[derive(Clone, Debug)]
 pub struct Checked {
-    /// Whether it answered, and not with a refusal.
+    /// Whether it answered, and not with a refusal or with what is surely something else.
     pub reachable: bool,
+    /// Whether its answers show that the format's protocol is spoken there.
+    pub proven: bool,
     /// What is wrong, in a word.
     pub problem: Option<&'static str>,
-    /// The status of its answer, where there was one.
+    /// The status of its last answer, where there was one.
     pub status: Option<u16>,
+    /// What it was asked, and what came back.
+    pub asked: Vec<String>,
     /// Whether it was shown credentials.
     pub credentials: bool,
     /// How long it took, in milliseconds.
@@ -25,11 +29,26 @@ pub struct Checked {
     pub detail: String,
 }
 
-/// The same, without what is known from elsewhere.
-type Seen = (Option<&'static str>, Option<u16>, String);
+/// What a folder answers in place of a file, or says of itself.
+const FORBIDDEN: u16 = 403;
+/// What is likely where nothing is.
+const MISSING: &str = "nothing is there: the name of a repository seems to be missing at the end of the address";
+/// The header in which registries of images say what they are.
+const API_VERSION: &str = "docker-distribution-api-version";
+
+/// What came of asking.
+#[derive(Default)]
+struct Seen {
+    problem: Option<&'static str>,
+    proven: bool,
+    status: Option<u16>,
+    asked: Vec<String>,
+    detail: String,
+}
 
 impl Grant<Admin> {
-    /// Asks the upstream for something short, in the way of every other question. 409 where there is none.
+    /// Asks the upstream for something short that shows what it is, in the way of every other question. 409 where there
+    /// is none.
     pub async fn check_upstream(&self) -> Result<Checked> {
         let repo = self.repo();
         if !self.is_remote() {
@@ -38,49 +57,109 @@ impl Grant<Admin> {
         }
         self.call().note_privileged("upstream.checked", &format!("repository:{}", repo.key));
         let (remote, begun) = (self.remote()?, self.ambient().now());
-        let (problem, status, detail) = if remote.is_offline() {
-            (Some("offline"), None, format!("{} is offline: its upstream is not asked", repo.key))
-        } else {
-            tried(&remote).await
+        let seen = match remote.is_offline() {
+            true => Seen {
+                problem: Some("offline"),
+                detail: format!("{} is offline: its upstream is not asked", repo.key),
+                ..Seen::default()
+            },
+            false => tried(&remote, repo.upstream_auth.is_some()).await,
         };
         let millis = u64::try_from(self.ambient().now().since(begun).as_millis()).unwrap_or(u64::MAX);
-        let credentials = repo.upstream_auth.is_some() && status.is_some();
-        Ok(Checked { reachable: problem.is_none(), problem, status, credentials, millis, detail })
+        let credentials = repo.upstream_auth.is_some() && seen.status.is_some();
+        let Seen { problem, proven, status, asked, detail } = seen;
+        Ok(Checked { reachable: problem.is_none(), proven, problem, status, asked, credentials, millis, detail })
     }
 }
 
-async fn tried(remote: &Remote) -> Seen {
-    let (ask, everywhere) = remote.format.sign_of_life();
-    let reply = match asked(remote, &ask, true).await {
-        // It knows GET alone.
-        Err(Failure::Refused { status: 400 | 405, .. } | Failure::Failing { status: 501, .. }) => {
-            asked(remote, &ask, false).await
+/// Asks until an answer decides. `known`: credentials are shown.
+async fn tried(remote: &Remote, known: bool) -> Seen {
+    let base = remote.upstream.base();
+    let Signs { what, probes } = remote.format.signs(&base);
+    let (mut seen, mut last, mut found) = (Seen::default(), None, false);
+    for probe in probes {
+        match ask(remote, &probe, known).await {
+            Ok(peeked) => {
+                seen.status = Some(peeked.status);
+                seen.asked.push(said(&probe, &peeked, &base));
+                found |= peeked.status == 200;
+                last = Some(weighed(last, judged(&probe, &peeked)));
+            }
+            Err(failure) => {
+                let (problem, status) = problem(&failure);
+                seen.asked.push(format!("GET {}: {failure}", path(&probe, &base)));
+                // It has answered already: that something more is refused says nothing.
+                if last.is_none() || status.is_none() {
+                    return Seen { problem: Some(problem), status, detail: failure.to_string(), ..seen };
+                }
+            }
         }
-        reply => reply,
+        if matches!(last, Some(Verdict::Proof(_) | Verdict::Wrong(_))) {
+            break;
+        }
+    }
+    concluded(seen, what, last, !found && lacks_repository(&base))
+}
+
+/// What an answer that says nothing leaves as it was.
+fn weighed(before: Option<Verdict>, verdict: Verdict) -> Verdict {
+    match (before, verdict) {
+        (Some(before), Verdict::Open(_)) => before,
+        (_, verdict) => verdict,
+    }
+}
+
+fn concluded(seen: Seen, what: &str, verdict: Option<Verdict>, lacks: bool) -> Seen {
+    match verdict {
+        Some(Verdict::Proof(why)) => Seen { proven: true, detail: format!("{what} is there: {why}"), ..seen },
+        Some(Verdict::Wrong(why) | Verdict::Doubt(why)) => {
+            wrong(seen, format!("this is not {what}: {why}; is the path of its address right?"))
+        }
+        _ if lacks => wrong(seen, MISSING.to_owned()),
+        Some(Verdict::Open(why)) => {
+            Seen { detail: format!("something answers, but nothing shows that it is {what}: {why}"), ..seen }
+        }
+        None => seen,
+    }
+}
+
+fn wrong(seen: Seen, detail: String) -> Seen {
+    Seen { problem: Some("wrong_path"), detail, ..seen }
+}
+
+/// No more of the body is read than is looked at.
+async fn ask(remote: &Remote, probe: &Probe, known: bool) -> std::result::Result<Peeked, Failure> {
+    let question = Question::index(&probe.ask.target, probe.ask.accept, LONGEST_SIGN as u64);
+    match remote.upstream.peek(question, &[API_VERSION]).await {
+        Err(Failure::Refused { status: FORBIDDEN, origin, .. }) if probe.of_file && !known => {
+            Ok(Peeked { status: FORBIDDEN, origin, ..Peeked::default() })
+        }
+        said => said,
+    }
+}
+
+fn judged(probe: &Probe, peeked: &Peeked) -> Verdict {
+    let api_version = peeked.headers.first().and_then(|version| version.as_deref());
+    let Peeked { status, media_type, body, .. } = peeked;
+    (probe.judge)(&Sign { status: *status, media_type, api_version, body })
+}
+
+/// What was asked and what came back, as people read it.
+fn said(probe: &Probe, peeked: &Peeked, base: &str) -> String {
+    let kind = if peeked.media_type.is_empty() { "no media type" } else { &peeked.media_type };
+    let from = match base.strip_prefix(&peeked.origin).is_some_and(|rest| rest.starts_with('/')) {
+        true => String::new(),
+        false => format!(", from {}", peeked.origin),
     };
-    let path = || format!("/{}", ask.target);
-    match reply {
-        Ok(Reply::Found(found)) if everywhere && found.media_type() == "text/html" => {
-            let why = format!("it answers to {} with a page for people: is the path of its address right?", path());
-            (Some("wrong_path"), Some(200), why)
-        }
-        Ok(Reply::Found(_) | Reply::Unchanged) => (None, Some(200), "it answers".to_owned()),
-        Ok(Reply::Missing) if everywhere => {
-            let why = format!("it has no {}, which every such upstream has: is the path of its address right?", path());
-            (Some("wrong_path"), Some(404), why)
-        }
-        Ok(Reply::Missing) => (None, Some(404), format!("it answers, and has no {}, which need not be there", path())),
-        Err(failure) => {
-            let (problem, status) = problem(&failure);
-            (Some(problem), status, failure.to_string())
-        }
-    }
+    format!("GET {}: {}, {}{from}", path(probe, base), peeked.status, kind.escape_debug())
 }
 
-/// The body is not read.
-async fn asked(remote: &Remote, ask: &Ask, head: bool) -> std::result::Result<Reply, Failure> {
-    let question = Question { accept: ask.accept, head, ..Question::file(&ask.target, u64::MAX) };
-    remote.upstream.ask(question).await
+/// The path of what is asked.
+fn path(probe: &Probe, base: &str) -> String {
+    let target = &probe.ask.target;
+    let whole = if target.contains("://") { target.clone() } else { format!("{base}{target}") };
+    let rest = whole.split_once("://").map_or("", |(_, rest)| rest);
+    rest.find('/').map_or("/", |at| &rest[at..]).to_owned()
 }
 
 fn problem(failure: &Failure) -> (&'static str, Option<u16>) {

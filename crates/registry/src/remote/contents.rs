@@ -187,7 +187,7 @@ impl Fetch {
     ) -> Result<(Bytes, String)> {
         let reply = self.open(&remote.with_longest(contents.longest()), &contents.version(at, named)).await?;
         let media_type = reply.media_type();
-        let body = reply.whole().await.map_err(|failure| failed(&failure))?;
+        let body = reply.whole().await.map_err(|failure| failed(Some(&remote.upstream), &failure))?;
         match names(named, &body) {
             true => Ok((body, media_type)),
             false => Err(lies(&self.object, "they do not have the digest that they are asked for by")),

@@ -1,14 +1,14 @@
 //! What was brought from an upstream becomes a version, or a part of one.
 
 use formats::PackageAt;
-use model::{Sha256Digest, VersionName};
+use model::{Code, Sha256Digest, VersionName};
 use store::packages::Coordinate;
 use store::releases::{self, NewFile, PublishRelease};
 
 use super::fill::Fetch;
 use super::source::Wanted;
 use crate::authorize::{Grant, Read};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::packaging::Staged;
 use crate::store_file::stored_place;
 
@@ -16,6 +16,10 @@ impl Fetch {
     /// From here on it is served from here.
     pub(super) async fn publish(&self, wanted: Wanted, staged: Staged) -> Result<Sha256Digest> {
         let registry = self.grant.registry();
+        if let Err(error) = self.grant.expect_same_upstream().await {
+            staged.discard(registry);
+            return Err(error);
+        }
         let (digest, place) = (staged.received.digest, stored_place(&staged.received));
         let attributes = wanted.attributes(&staged.sums);
         let file = NewFile {
@@ -56,8 +60,15 @@ impl Fetch {
         self.grant.registry().abandon(place, &error).await;
         // Another process was first.
         match self.grant.find_object(&self.object).await {
-            Ok(found) if !found.is_absent() => Ok(found.digest()),
-            _ => Err(error.into()),
+            Ok(found) if found.is_absent() => Err(error.into()),
+            Ok(found) if found.digest() == digest => Ok(digest),
+            Ok(found) => {
+                // Readers have had pieces of ours.
+                self.alarm(&found, &format!("sha256:{digest}")).await?;
+                let why = "another process has brought other bytes meanwhile: ask again";
+                Err(Error::refuse(Code::ServiceUnavailable, why))
+            }
+            Err(_) => Err(error.into()),
         }
     }
 }

@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use formats::{Ask, Dated, NewFile as Announced};
-use model::{Code, EntryPath, RepoId, Sha256Digest, Timestamp};
+use model::{Code, EntryPath, Sha256Digest, Timestamp};
 use outbound::{Found as Answer, Question, Reply};
 use store::admission::{self, Room};
 use tokio::sync::{broadcast, watch};
 use tracing::Instrument as _;
 
-use super::Remote;
 use super::coming::Coming;
 use super::look::{Lately, failed};
 use super::object::Object;
 use super::source::{Declared, Wanted};
 use super::turn::PAUSE;
 use super::verify::{checksum, is_error_page, lies, verify};
+use super::{Remote, Revision};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
@@ -55,8 +55,9 @@ impl Need {
     }
 }
 
-/// What is brought, and for which moment: what must be true of it is told by the answers of then.
-type FillKey = (RepoId, Object, Option<Instant>);
+/// What is brought by the repository as it is set now, and for which moment: what must be true of it is told by the answers
+/// of then.
+type FillKey = (Revision, Object, Option<Instant>);
 /// Files under way.
 pub(crate) type Fills = Arc<Mutex<HashMap<FillKey, Arc<Fill>>>>;
 
@@ -158,7 +159,7 @@ impl Grant<Read> {
             Some(Lately::Missing) => return Err(self.unknown(&object.to_string())),
             None => {}
         }
-        let key = (self.repo_id(), object.clone(), self.instant());
+        let key = (revision, object.clone(), self.instant());
         let mut fills = remotes.fills.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(fill) = fills.get(&key) {
             return Ok((Arc::clone(fill), None));
@@ -282,12 +283,30 @@ impl Fetch {
         let (received, checksum) = tokio::join!(receive, checksum(remote, &wanted));
         let (staged, last, published_at) = received?;
         wanted.published_at = published_at;
-        let verified = checksum.and_then(|checksum| verify(&self.object, &wanted.declared.sums, checksum, &staged));
+        let is_proven = |checksum: &Option<_>| checksum.is_some() || wanted.declared.is_told();
+        let verified = match checksum {
+            Ok(checksum) if is_proven(&checksum) => verify(&self.object, &wanted.declared.sums, checksum, &staged),
+            Ok(_) => {
+                wanted.unproven = true;
+                self.expect_sound(remote, path, &staged).await
+            }
+            Err(error) => Err(error),
+        };
         if let Err(error) = verified {
             staged.discard(self.grant.registry());
             return Err(error);
         }
         Ok((self.publish(wanted, staged).await?, last))
+    }
+
+    /// Refuses what cannot be the file, where nobody says what it must be.
+    async fn expect_sound(&self, remote: &Remote, path: &EntryPath, staged: &Staged) -> Result<()> {
+        let (format, path) = (remote.format, path.clone());
+        let looked = staged.look(self.grant.registry(), move |file| format.expect_sound(&path, file)).await;
+        looked.map_err(|error| match error {
+            Error::Refused(refusal) if refusal.code != Code::ServiceUnavailable => lies(&self.object, &refusal.detail),
+            other => other,
+        })
     }
 
     pub(super) fn tell(&self, head: FillHead) {
@@ -327,7 +346,7 @@ impl Fetch {
             self.tell(FillHead { length, sha256 });
         }
         let (mut held, mut came): (Option<Bytes>, u64) = (None, 0);
-        while let Some(piece) = reply.next().await.map_err(|failure| failed(&failure))? {
+        while let Some(piece) = reply.next().await.map_err(|failure| failed(None, &failure))? {
             came += piece.len() as u64;
             room.expect(came)?;
             if let Some(length) = length.filter(|length| came > *length) {
@@ -383,7 +402,7 @@ pub(super) async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
         return Ok(None);
     }
     let question = Question { accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
-    match remote.upstream.ask(question).await.map_err(|failure| failed(&failure))? {
+    match remote.upstream.ask(question).await.map_err(|failure| failed(Some(&remote.upstream), &failure))? {
         Reply::Found(found) => Ok(Some(*found)),
         Reply::Missing => Ok(None),
         Reply::Unchanged => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use formats::{Ask, Known, PackageAt, Said, Unreadable, Upstream, Wanting};
 use futures_util::future::try_join_all;
-use model::{Code, ObservationId, RepoId, Timestamp};
+use model::{Code, ObservationId, Timestamp};
 use store::observations::{Alarm, Observation};
 use uuid::Uuid;
 
-use super::Remote;
 use super::look::{Heard, Lately};
 use super::overlay::Overlay;
 use super::turn::PAUSE;
+use super::{Remote, Revision};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 
@@ -61,7 +61,7 @@ impl Which {
 }
 
 /// What a flight is about.
-pub(super) type LookKey = (RepoId, PackageAt, Which);
+pub(super) type LookKey = (Revision, PackageAt, Which);
 /// What was read: the answers, and which part was wanted of which package.
 pub(super) type ReadKey = (Arc<[ObservationId]>, PackageAt, Which);
 
@@ -99,7 +99,7 @@ impl Grant<Read> {
         if remote.is_offline() && !self.knows_any(&remote, at, &which).await? {
             return Ok(None);
         }
-        let key = (self.repo_id(), at.clone(), which.clone());
+        let key = (self.revision(), at.clone(), which.clone());
         let (grant, at) = (self.clone(), at.clone());
         let work = async move { grant.ask_all(&remote, &at, &which).await };
         self.registry().inner.remotes.looks.join(key, work).await

@@ -6,7 +6,7 @@ use std::time::Duration;
 use blobs::{Expect, Received};
 use bytes::Bytes;
 use formats::Ask;
-use model::{Code, ObservationId, Timestamp};
+use model::{Code, ObservationId, Refusal, Timestamp};
 use outbound::Failure;
 use store::cached::Mend;
 use store::observations::{self, Confirm, Observation, Observe};
@@ -84,7 +84,11 @@ pub(super) enum Lately {
 impl Remotes {
     pub(super) fn lately(&self, of: Revision, target: &str, now: Timestamp) -> Option<Lately> {
         let (until, what) = self.lately.get(&(of, target.into()))?;
-        (now < until).then_some(what)
+        let left = Some(until.since(now)).filter(|_| now < until)?;
+        Some(match what {
+            Lately::Failed(error) => Lately::Failed(error.later(REST.saturating_sub(left), left)),
+            Lately::Missing => Lately::Missing,
+        })
     }
 
     /// Whether the upstream said just now that there is no such thing.
@@ -97,9 +101,12 @@ impl Remotes {
     }
 }
 
-/// What the caller is told of a failed upstream.
-pub(super) fn failed(failure: &Failure) -> Error {
-    Error::refuse(Code::ServiceUnavailable, format!("the upstream cannot be read: {failure}"))
+/// What the caller is told of a failed upstream; not to come again while nobody asks it anyhow.
+pub(super) fn failed(upstream: Option<&outbound::Upstream>, failure: &Failure) -> Error {
+    let refusal = Refusal::new(Code::ServiceUnavailable, format!("the upstream cannot be read: {failure}"));
+    Error::Refused(
+        refusal.retry_after(upstream.and_then(|upstream| upstream.wait(failure)).unwrap_or_default().max(REST)),
+    )
 }
 
 impl Grant<Read> {
@@ -148,7 +155,7 @@ impl Grant<Read> {
                 Ok(Heard::Missing { before })
             }
             Err(failure) => {
-                let error = self.note_failure(ask, &failure);
+                let error = self.note_failure(remote, ask, &failure);
                 remote.believe_still(before, now, error)
             }
         }
@@ -156,8 +163,11 @@ impl Grant<Read> {
 
     /// Writes down what was heard; what was understood holds from now on.
     pub(super) async fn keep(&self, ask: &Ask, heard: Heard) -> Result<Arc<Observation>> {
+        if let Heard::Holds { known, confirmed: false, .. } = heard {
+            return Ok(known);
+        }
+        self.expect_same_upstream().await?;
         let (before, news) = match heard {
-            Heard::Holds { known, confirmed: false, .. } => return Ok(known),
             Heard::Holds { known, .. } => return self.confirm(ask, known).await,
             Heard::Missing { before: Some(known) } if known.digest.is_none() => {
                 return self.confirm(ask, known).await;
@@ -193,6 +203,7 @@ impl Grant<Read> {
             address,
             etag,
             changed_at,
+            held: self.remote()?.format.lists(ask).then(|| self.ambient().id()),
             limits: self.settings().limits,
         };
         if let Err(error) = self.store().write(write.clone()).await {
@@ -203,6 +214,16 @@ impl Grant<Read> {
         let kept =
             Observation { id, digest, length, media_type, address, etag, changed_at, seen_at: at, checked_at: at };
         Ok(self.remember_outlook(ask, kept))
+    }
+
+    /// Refuses what was said by an upstream that is the repository's no more.
+    pub(super) async fn expect_same_upstream(&self) -> Result<()> {
+        let now = self.call().repository_now(&self.repo().key).await?;
+        if now.upstream_url == self.repo().upstream_url {
+            return Ok(());
+        }
+        let why = format!("{} has been given another upstream meanwhile: ask again", now.key);
+        Err(Error::refuse(Code::ServiceUnavailable, why))
     }
 
     /// Takes the bytes of an answer that is known: in place of damaged ones, or not at all.
@@ -264,13 +285,13 @@ impl Grant<Read> {
             Ok(Reply::Holds) => {
                 Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed"))
             }
-            Err(failure) => Err(self.note_failure(ask, &failure)),
+            Err(failure) => Err(self.note_failure(remote, ask, &failure)),
         }
     }
 
-    fn note_failure(&self, ask: &Ask, failure: &Failure) -> Error {
+    fn note_failure(&self, remote: &Remote, ask: &Ask, failure: &Failure) -> Error {
         tracing::warn!(repository = %self.repo().key, %failure, "an upstream failed");
-        let (error, until) = (failed(failure), self.ambient().now().plus(REST));
+        let (error, until) = (failed(Some(&remote.upstream), failure), self.ambient().now().plus(REST));
         let remotes = &self.registry().inner.remotes;
         remotes.note(self.revision(), &ask.target, until, Lately::Failed(error.clone()));
         error

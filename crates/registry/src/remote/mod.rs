@@ -15,6 +15,7 @@ mod facts;
 mod fill;
 mod flights;
 mod known;
+mod listed;
 mod look;
 mod object;
 mod overlay;
@@ -28,6 +29,7 @@ mod then;
 mod turn;
 mod verify;
 mod witness;
+mod youngest;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,15 +45,17 @@ use store::observations::Observation;
 use store::repositories::Repository;
 use tokio::sync::Semaphore;
 
-pub(crate) use admit::published_upstream;
+pub(crate) use admit::{is_unproven, published_upstream};
 pub(crate) use again::Again;
 pub use check::Checked;
 pub use coming::Coming;
 pub use fill::{Need, Reached};
 pub(crate) use known::Which;
 pub use prefetch::{Brought, BroughtFile, State, Wish};
+pub(crate) use sift::subjects;
 pub use tags::Aged;
 pub(crate) use witness::Witness;
+pub(crate) use youngest::Youngest;
 
 use crate::authorize::Grant;
 use crate::error::{Error, Result};
@@ -62,12 +66,15 @@ use crate::versions::format_of;
 use fill::Fills;
 use flights::Flights;
 use known::{LookKey, ReadKey, Seen, Weight};
+use listed::{Lists, ListsKey};
 use look::{Heard, Lately};
 use overlay::Overlay;
-use sift::{SiftKey, Sifted};
+use sift::{LastKey, LastSifted, SiftKey, Sifted};
 
 /// Answers and failures remembered at most.
 const ANSWERS: usize = 10_000;
+/// Times of versions remembered at most.
+const TIMES: usize = 100_000;
 /// Upstreams remembered at most.
 const UPSTREAMS: usize = 1000;
 
@@ -95,6 +102,18 @@ impl Weighter<SiftKey, Arc<Sifted>> for Rows {
     }
 }
 
+impl Weighter<ListsKey, Arc<Lists>> for Rows {
+    fn weight(&self, _: &ListsKey, lists: &Arc<Lists>) -> u64 {
+        10 + lists.rows()
+    }
+}
+
+impl Weighter<LastKey, Arc<LastSifted>> for Rows {
+    fn weight(&self, _: &LastKey, last: &Arc<LastSifted>) -> u64 {
+        10 + last.rows()
+    }
+}
+
 /// A repository as it was at one revision.
 type Revision = (RepoId, u64);
 /// An overlay: of which package, over which answers, in which state of what is here.
@@ -108,9 +127,11 @@ pub(crate) struct Remotes {
     read: Cache<ReadKey, (u64, Arc<Known>), Weight>,
     overlays: Cache<OverlayKey, Arc<Overlay>, Rows>,
     sifted: Cache<SiftKey, Arc<Sifted>, Rows>,
+    lists: Cache<ListsKey, Arc<Lists>, Rows>,
+    last_sifted: Cache<LastKey, Arc<LastSifted>, Rows>,
     times: Cache<(Revision, PackageAt, Box<str>), Timestamp>,
     looks: Flights<LookKey, Option<Arc<Seen>>>,
-    relays: Flights<(RepoId, String), Arc<Shown>>,
+    relays: Flights<(Revision, String), Arc<Shown>>,
     fills: Fills,
     /// Files that are brought before anybody asks for them, at once.
     ahead: Arc<Semaphore>,
@@ -126,7 +147,9 @@ impl Remotes {
             read: Cache::with_weighter(100, bytes, Weight),
             overlays: Cache::with_weighter(FEW, ROWS, Rows),
             sifted: Cache::with_weighter(FEW, ROWS, Rows),
-            times: Cache::new(ANSWERS),
+            lists: Cache::with_weighter(FEW, ROWS, Rows),
+            last_sifted: Cache::with_weighter(FEW, ROWS, Rows),
+            times: Cache::new(TIMES),
             looks: Flights::default(),
             relays: Flights::default(),
             fills: Fills::default(),
@@ -180,16 +203,21 @@ impl Remote {
         self.settings.offline
     }
 
+    /// Whether an answer came from this upstream: after a change it may be another one.
+    fn is_its(&self, known: &Observation) -> bool {
+        known.checked_at >= self.changed_at || known.address.starts_with(&self.upstream.base())
+    }
+
+    /// For how long what is known is served while the upstream fails.
+    fn stale_bound(&self) -> Duration {
+        Duration::from_secs(u64::from(self.settings.stale_hours) * 3600)
+    }
+
     /// What is known, although the upstream fails, within its bound; else the failure.
     fn believe_still(&self, before: Option<Arc<Observation>>, now: Timestamp, error: Error) -> Result<Heard> {
-        let bound = Duration::from_secs(u64::from(self.settings.stale_hours) * 3600);
-        // After a change it may be another upstream's. That there is nothing says nothing alone.
-        let its = |known: &Arc<Observation>| {
-            known.digest.is_none()
-                || known.checked_at >= self.changed_at
-                || known.address.starts_with(&self.upstream.base())
-        };
-        match before.filter(|known| now < known.checked_at.plus(bound) && its(known)) {
+        // That there is nothing says nothing alone.
+        let its = |known: &Arc<Observation>| known.digest.is_none() || self.is_its(known);
+        match before.filter(|known| now < known.checked_at.plus(self.stale_bound()) && its(known)) {
             Some(known) => Ok(Heard::Holds { known, confirmed: false, stale: Some(error) }),
             None => Err(error),
         }

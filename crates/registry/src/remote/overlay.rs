@@ -86,7 +86,7 @@ impl Grant<Read> {
 #[cfg(test)]
 mod tests {
     use formats::KnownVersion;
-    use model::{EntryPath, VersionName};
+    use model::{EntryPath, VersionId, VersionName};
 
     use super::*;
 
@@ -115,7 +115,8 @@ mod tests {
 
     fn kept(version: &str, shown: bool, file: &str, digest: u8) -> Kept {
         let (location, digest) = (Some(file.to_owned()), Some(Sha256Digest([digest; 32])));
-        Kept { version: version.to_owned(), shown, location, digest, size: Some(7), attributes: None }
+        let (id, fetched_at) = (VersionId(Default::default()), None);
+        Kept { id, fetched_at, version: version.to_owned(), shown, location, digest, size: Some(7), attributes: None }
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Grant<Read> {
         if let Some(shown) = self.passed_on_before(relay).await? {
             return Ok(shown);
         }
-        let key = (self.repo_id(), relay.ask.target.clone());
+        let key = (self.revision(), relay.ask.target.clone());
         let (grant, relay) = (self.clone(), relay.clone());
         let work = async move { grant.hear_in_turn(&relay).await };
         self.registry().inner.remotes.relays.join(key, work).await

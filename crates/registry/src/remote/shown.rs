@@ -59,7 +59,9 @@ impl Grant<Read> {
     /// What the upstream tells. Refuses where the rules keep out all of it, before it is asked where that is certain.
     pub(crate) async fn admitted(&self, at: &PackageAt, wanted: Wanting<'_>) -> Result<Option<Arc<Seen>>> {
         self.expect_name_admitted(at, None).await?;
-        let Some(seen) = self.told(self.remote()?, at, Which::of(wanted)).await? else { return Ok(None) };
+        let which = Which::of(wanted);
+        let Some(seen) = self.told(self.remote()?, at, which.clone()).await? else { return Ok(None) };
+        let seen = self.dated(at, &which, seen).await?;
         self.expect_left(at, wanted, &seen).await?;
         Ok(Some(seen))
     }

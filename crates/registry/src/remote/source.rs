@@ -7,7 +7,7 @@ use model::{Code, EntryPath, Sha256Digest, Timestamp, VersionName};
 use serde_json::{Map, Value as Json};
 
 use super::Remote;
-use super::admit::keep_published;
+use super::admit::{keep_published, keep_unproven};
 use super::known::{Seen, Which};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
@@ -30,6 +30,8 @@ pub(super) struct Wanted {
     pub(super) checksums: Vec<(Algorithm, Ask)>,
     /// When the upstream says that it was published.
     pub(super) published_at: Option<Timestamp>,
+    /// Whether nobody said what its bytes must be.
+    pub(super) unproven: bool,
     attributes: Option<String>,
 }
 
@@ -54,6 +56,7 @@ impl Wanted {
             declared: Declared { sha256: file.sha256, size: file.size, sums: file.sums.clone() },
             checksums: Vec::new(),
             published_at: file.published_at.or(version.published_at),
+            unproven: false,
             attributes: file.attributes.clone(),
         }
     }
@@ -70,6 +73,7 @@ impl Wanted {
             declared: Declared { sha256: direct.sha256, ..Declared::default() },
             checksums: direct.checksums,
             published_at: None,
+            unproven: false,
             attributes: None,
         }
     }
@@ -92,6 +96,7 @@ impl Wanted {
         let mut all = sums.attributes();
         all.extend(known.unwrap_or_default());
         keep_published(&mut all, self.published_at);
+        keep_unproven(&mut all, self.unproven);
         (!all.is_empty()).then(|| Json::Object(all).to_string())
     }
 }

@@ -4,11 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use formats::{PackageAt, Wanting};
-use model::{RefName, Timestamp};
+use model::{Code, RefName, Timestamp};
 
 use super::known::{Seen, Which};
 use crate::authorize::{Grant, Read};
 use crate::error::Result;
+
+/// Versions of one list that the upstream is asked for, so that it is known since when they are there.
+const LOOK_UPS: u32 = 20;
 
 /// What is told, and how old it may be.
 #[derive(Clone, Debug)]
@@ -67,8 +70,32 @@ impl Grant<Read> {
         };
         let overlay = self.known_better(at, &seen).await?;
         let versions = seen.known.versions.iter().map(|one| (one.version.to_string(), one.manifest.clone()));
-        let told = versions.filter(|(version, _)| !overlay.withdrawn.contains(version)).collect();
+        let mut told = Vec::new();
+        let mut look_ups = LOOK_UPS;
+        for (version, manifest) in versions.filter(|(version, _)| !overlay.withdrawn.contains(version)) {
+            if self.is_let_in(at, &version, &mut look_ups).await? {
+                told.push((version, manifest));
+            }
+        }
         Ok(Some(Aged { told, stale_since: seen.stale_since }))
+    }
+
+    /// Whether the rules let a version through that is asked for by its digest. Of what nobody has met yet, the upstream is
+    /// asked as often as there are `look_ups`: from then on it is known. What is still unknown then is kept out.
+    async fn is_let_in(&self, at: &PackageAt, version: &str, look_ups: &mut u32) -> Result<bool> {
+        let Some(rules) = self.rules().await? else { return Ok(true) };
+        let Ok(named) = version.parse() else { return Ok(false) };
+        let judged = self.judge_here(&rules, at, &named, None, 0).await?;
+        let undated = judged.since.is_none() && judged.verdict.denial().is_some_and(|denial| denial.undated);
+        if !undated || *look_ups == 0 || self.instant().is_some() {
+            return Ok(judged.verdict.denial().is_none());
+        }
+        *look_ups -= 1;
+        match self.judge_version(&rules, at, &named, None).await {
+            Ok(judged) => Ok(judged.verdict.denial().is_none()),
+            Err(error) if matches!(error.code(), Some(Code::NotFound | Code::ServiceUnavailable)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// What belongs to a version, however the upstream tells of that. While it fails, the way that it told of it before.

@@ -189,7 +189,7 @@ impl Grant<Read> {
 
 impl Declared {
     /// Whether the upstream says anything by which the bytes can be told from others.
-    fn is_told(&self) -> bool {
+    pub(super) fn is_told(&self) -> bool {
         self.sha256.is_some() || Algorithm::ALL.into_iter().any(|algorithm| self.sums.hex(algorithm).is_some())
     }
 

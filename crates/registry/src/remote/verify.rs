@@ -42,7 +42,7 @@ pub(super) type Checksum = (Algorithm, Vec<u8>);
 pub(super) async fn checksum(remote: &Remote, wanted: &Wanted) -> Result<Option<Checksum>> {
     for (algorithm, ask) in &wanted.checksums {
         let Some(reply) = open(&remote.with_longest(CHECKSUM), ask).await? else { continue };
-        let text = reply.whole().await.map_err(|failure| failed(&failure))?;
+        let text = reply.whole().await.map_err(|failure| failed(Some(&remote.upstream), &failure))?;
         if let Some(sum) = first_sum(&text, *algorithm) {
             return Ok(Some((*algorithm, sum)));
         }

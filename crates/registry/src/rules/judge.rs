@@ -15,6 +15,8 @@ pub(crate) struct Rules {
     repo: RepoKey,
     format: &'static dyn Format,
     list: Vec<Ready>,
+    /// What other repositories claim, wherever it comes from.
+    claims: Vec<Pattern>,
     waivers: Vec<(String, Waiver)>,
 }
 
@@ -54,8 +56,8 @@ pub(crate) enum Verdict {
 /// Why something is kept out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Denial {
-    /// The place of the rule in the list.
-    pub(crate) rule: usize,
+    /// The place of the rule in the list; `None`: a hosted repository claims the name.
+    pub(crate) rule: Option<usize>,
     /// Whether it is as if the upstream had no such thing.
     pub(crate) claimed: bool,
     /// For people.
@@ -94,11 +96,21 @@ impl Rules {
         let list =
             list.ok_or_else(|| Error::Defect(format!("the rules of {repo} have a range that cannot be read")))?;
         let waivers = waivers.into_iter().map(|waiver| (folded(format, &waiver.package), waiver)).collect();
-        Ok(Self { repo: repo.clone(), format, list, waivers })
+        Ok(Self { repo: repo.clone(), format, list, claims: Vec::new(), waivers })
+    }
+
+    /// The same, and what these rules of hosted repositories claim comes before all.
+    pub(crate) fn with_claims_of(self, hosted: &[Rule]) -> Self {
+        let claims = hosted.iter().filter(|rule| matches!(rule, Rule::Claim { .. }));
+        let claims = claims.filter_map(|rule| rule.matched().0).map(|pattern| Pattern::new(self.format, pattern));
+        Self { claims: claims.collect(), ..self }
     }
 
     /// The first rule that matches decides; a waiver lifts those that block and those that look at age.
     pub(crate) fn judge(&self, subject: &Subject<'_>, now: Timestamp) -> Verdict {
+        if self.is_claimed_elsewhere(subject.name) {
+            return Verdict::Deny(self.claimed(None, subject.name));
+        }
         let waived = self.waived(subject.name, Some(subject.version), now);
         let mut rested = None;
         for (place, ready) in self.list.iter().enumerate() {
@@ -115,6 +127,9 @@ impl Rules {
     /// What can be said of all versions of a package before the upstream is asked for them: `Some`, if nothing of it
     /// can be let through.
     pub(crate) fn judge_name(&self, name: &str, now: Timestamp) -> Option<Denial> {
+        if self.is_claimed_elsewhere(name) {
+            return Some(self.claimed(None, name));
+        }
         let waived = self.waived(name, None, now).is_some();
         for (place, ready) in self.list.iter().enumerate() {
             let pattern = ready.pattern.as_ref();
@@ -124,7 +139,7 @@ impl Rules {
             let certain = ready.range.is_none() && !pattern.is_some_and(Pattern::is_path);
             match &ready.rule {
                 Rule::Allow { .. } => return None,
-                Rule::Claim { .. } if certain => return Some(self.claimed(place, name)),
+                Rule::Claim { .. } if certain => return Some(self.claimed(Some(place), name)),
                 Rule::Block { reason, .. } if certain && !waived => {
                     return Some(self.blocked(place, name, reason.as_deref()));
                 }
@@ -134,10 +149,19 @@ impl Rules {
         None
     }
 
+    /// Whether one of them looks at the time of publishing.
+    pub(crate) fn look_at_age(&self) -> bool {
+        self.list.iter().any(|ready| matches!(ready.rule, Rule::MinimumAge { .. } | Rule::Freeze { .. }))
+    }
+
     /// Whether one of them claims a name.
     pub(crate) fn claim(&self, name: &str) -> bool {
         let claims = self.list.iter().filter(|ready| matches!(ready.rule, Rule::Claim { .. }));
         claims.filter_map(|ready| ready.pattern.as_ref()).any(|pattern| pattern.is_name(name))
+    }
+
+    fn is_claimed_elsewhere(&self, name: &str) -> bool {
+        self.claims.iter().any(|pattern| pattern.is_name(name))
     }
 
     /// What one rule says; `None`: it does not match.
@@ -148,7 +172,7 @@ impl Rules {
         let inside = ready.range.as_ref().map(|range| range(subject.version));
         let what = || format!("{} {}", subject.name, subject.version);
         match &ready.rule {
-            Rule::Claim { .. } => Some(Verdict::Deny(self.claimed(place, subject.name))),
+            Rule::Claim { .. } => Some(Verdict::Deny(self.claimed(Some(place), subject.name))),
             // Who allows a range knows what is in it; who blocks one means also what cannot be compared.
             Rule::Allow { .. } if inside.is_none_or(|inside| inside == Some(true)) => {
                 Some(Verdict::Allow { rule: Some(place), until: None })
@@ -172,6 +196,21 @@ impl Rules {
         all.map(move |(place, ready)| (&ready.rule, self.outcome(place, ready, subject, now)))
     }
 
+    /// What each rule says of every version of a package, in their order; `None`: that depends on the version, or the rule
+    /// does not match.
+    pub(super) fn each_of_name<'r>(&'r self, name: &'r str) -> impl Iterator<Item = (&'r Rule, Option<Verdict>)> {
+        self.list.iter().enumerate().map(move |(place, ready)| {
+            let fits = ready.range.is_none() && ready.pattern.as_ref().is_some_and(|pattern| pattern.is_name(name));
+            let says = match &ready.rule {
+                Rule::Claim { .. } => Some(Verdict::Deny(self.claimed(Some(place), name))),
+                Rule::Block { reason, .. } => Some(Verdict::Deny(self.blocked(place, name, reason.as_deref()))),
+                Rule::Allow { .. } => Some(Verdict::Allow { rule: Some(place), until: None }),
+                Rule::MinimumAge { .. } | Rule::Freeze { .. } => None,
+            };
+            (&ready.rule, says.filter(|_| fits))
+        })
+    }
+
     /// The waivers in force for a package.
     pub(crate) fn waivers_of(&self, name: &str, now: Timestamp) -> Vec<Waiver> {
         let ours = self.waivers.iter().filter(|(package, waiver)| package == name && now < waiver.until);
@@ -193,7 +232,7 @@ impl Rules {
         twin(one).is_some_and(|one| Some(one) == twin(other))
     }
 
-    fn claimed(&self, rule: usize, name: &str) -> Denial {
+    fn claimed(&self, rule: Option<usize>, name: &str) -> Denial {
         let sentence = format!("{name} was not found: {} takes that name from no upstream", self.repo);
         Denial { rule, claimed: true, sentence, until: None, undated: false }
     }
@@ -201,26 +240,27 @@ impl Rules {
     fn blocked(&self, rule: usize, what: &str, reason: Option<&str>) -> Denial {
         let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         let sentence = format!("{what} is blocked in {}{reason}", self.repo);
-        Denial { rule, claimed: false, sentence, until: None, undated: false }
+        Denial { rule: Some(rule), claimed: false, sentence, until: None, undated: false }
     }
 
     fn young(&self, rule: usize, subject: &Subject<'_>, hours: u32, now: Timestamp) -> Option<Denial> {
         let (what, repo) = (format!("{} {}", subject.name, subject.version), &self.repo);
+        let span = if hours == 1 { "1 hour".to_owned() } else { format!("{hours} hours") };
         let until = subject.published_at.map(|at| at.plus(Duration::from_secs(u64::from(hours) * 3600)));
         let sentence = match until {
             Some(until) if until <= now => return None,
             Some(until) if names_by_digest(self.format) => {
                 let until = until.to_seconds();
-                format!("{what} is known to {repo} for less than {hours} hours: it is let in at {until}")
+                format!("{what} is known to {repo} for less than {span}: it is let in at {until}")
             }
             Some(until) => {
-                format!("{what} is younger than the {hours} hours of {repo}: it is let in at {}", until.to_seconds())
+                format!("{what} is younger than the {span} of {repo}: it is let in at {}", until.to_seconds())
             }
             None => {
-                format!("{what} is not known to be as old as the {hours} hours of {repo}: its upstream tells no time")
+                format!("{what} is not known to be as old as the {span} of {repo}: its upstream tells no time")
             }
         };
-        Some(Denial { rule, claimed: false, sentence, until, undated: until.is_none() })
+        Some(Denial { rule: Some(rule), claimed: false, sentence, until, undated: until.is_none() })
     }
 
     fn after(&self, rule: usize, subject: &Subject<'_>, frozen: Timestamp) -> Option<Denial> {
@@ -236,7 +276,7 @@ impl Rules {
             false => format!("{what} was published after {frozen}, where {repo} is frozen"),
             true => format!("{what} is not known to be from before {frozen}, where {repo} is frozen"),
         };
-        Some(Denial { rule, claimed: false, sentence, until: None, undated })
+        Some(Denial { rule: Some(rule), claimed: false, sentence, until: None, undated })
     }
 }
 

@@ -157,7 +157,7 @@ impl Grant<Admin> {
 
 /// Whether rules decide over what is read from a repository: one whose packages come from elsewhere.
 pub(crate) fn is_ruled(repo: &Repository) -> bool {
-    repo.kind == RepoKind::Remote && repo.rules != NONE
+    repo.kind == RepoKind::Remote && (repo.rules != NONE || !repo.hosted_rules.is_empty())
 }
 
 impl<A> Grant<A> {
@@ -186,11 +186,14 @@ impl<A> Grant<A> {
             return Ok(known);
         }
         let (repo, now) = (self.repo(), self.ambient().now());
-        let list: Vec<Rule> = serde_json::from_str(&repo.rules)
-            .map_err(|error| Error::Defect(format!("the rules of {}: {error}", repo.key)))?;
-        let id = repo.id;
+        let parsed = |text: &String| {
+            let list = serde_json::from_str::<Vec<Rule>>(text);
+            list.map_err(|error| Error::Defect(format!("the rules that hold in {}: {error}", repo.key)))
+        };
+        let (list, id) = (parsed(&repo.rules)?, repo.id);
+        let hosted = repo.hosted_rules.iter().map(parsed).collect::<Result<Vec<_>>>()?.concat();
         let waivers = self.store().read(async |session| store::waivers::in_force(session, id, now).await).await?;
-        let rules = Arc::new(Rules::new(&repo.key, format_of(repo)?, list, waivers)?);
+        let rules = Arc::new(Rules::new(&repo.key, format_of(repo)?, list, waivers)?.with_claims_of(&hosted));
         self.registry().inner.rules.insert((id, self.call().moment.config.number()), Arc::clone(&rules));
         Ok(rules)
     }

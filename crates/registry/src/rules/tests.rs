@@ -36,7 +36,7 @@ fn of<'a>(name: &'a str, version: &'a str, hours: Option<i64>) -> Subject<'a> {
 }
 
 fn rule_of(rules: &Rules, subject: &Subject<'_>) -> Option<usize> {
-    rules.judge(subject, NOW).denial().map(|denial| denial.rule)
+    rules.judge(subject, NOW).denial().and_then(|denial| denial.rule)
 }
 
 #[test]
@@ -83,6 +83,18 @@ fn a_waiver_lifts_age_and_block_for_a_while_and_no_claim() {
 }
 
 #[test]
+fn what_a_hosted_repository_claims_comes_before_all() {
+    let claims: Vec<Rule> = serde_json::from_str(r#"[{"kind":"claim","pattern":"own*"}]"#).expect("rules");
+    let until = Timestamp(NOW.0 + HOUR);
+    let waivers = vec![waiver("own", None, until)];
+    let rules = waived(r#"[{"kind":"allow","pattern":"*"}]"#, waivers).with_claims_of(&claims);
+    let denial = Some(rules.claimed(None, "own"));
+    assert_eq!(rules.judge(&of("own", "1.0.0", Some(9)), NOW).denial().cloned(), denial);
+    assert_eq!(rules.judge_name("own", NOW), denial);
+    assert_eq!((rules.judge_name("other", NOW), rule_of(&rules, &of("other", "1.0.0", None))), (None, None));
+}
+
+#[test]
 fn a_name_is_judged_before_anybody_is_asked() {
     let rules = rules(
         r#"[{"kind":"allow","pattern":"own-but","versions":">1"},{"kind":"claim","pattern":"own*"},
@@ -90,9 +102,9 @@ fn a_name_is_judged_before_anybody_is_asked() {
             {"kind":"block","pattern":"/none-of-this/*"}]"#,
     );
     let name = |name| rules.judge_name(name, NOW).map(|denial| (denial.rule, denial.claimed));
-    assert_eq!(name("own"), Some((1, true)));
+    assert_eq!(name("own"), Some((Some(1), true)));
     assert_eq!(name("own-but"), None, "some versions of it come through");
-    assert_eq!((name("some"), name("none"), name("none-of-this/a")), (None, Some((3, false)), None));
+    assert_eq!((name("some"), name("none"), name("none-of-this/a")), (None, Some((Some(3), false)), None));
 }
 
 proptest! {

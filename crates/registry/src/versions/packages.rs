@@ -1,8 +1,8 @@
 //! Packages of a repository and their versions by name.
 
 use model::state::{MarkKind, VersionState};
-use model::{PackageId, PackageName, VersionId, VersionName};
-use store::packages::Package;
+use model::{PackageId, PackageName, RepoKey, VersionId, VersionName};
+use store::packages::{Beside, Package};
 use store::versions::Version;
 
 use super::draft::format_of;
@@ -16,6 +16,8 @@ const NAMED: u32 = 20;
 /// A version in a list.
 #[derive(Clone, Debug)]
 pub struct Listed {
+    /// The repository that it is in: of a virtual one, the member.
+    pub repo: RepoKey,
     /// The version itself.
     pub version: Version,
     /// The names of the refs that point at it, 20 at most.
@@ -28,15 +30,15 @@ impl Grant<Read> {
     /// Packages whose normalised name begins with `prefix`, in the order of (name, namespace), after
     /// the given one. Those with a published version; for writers those with a draft too.
     pub async fn packages(&self, prefix: &str, after: (&str, &str), limit: u32) -> Result<Vec<Package>> {
-        let (repo, when) = (self.repo_id(), self.when());
-        let drafts = self.sees_drafts() && self.instant().is_none();
         if prefix.contains('\0') || after.0.contains('\0') || after.1.contains('\0') {
             return Err(Error::bad_request("a name holds no NUL"));
         }
-        let look = async |session: &mut store::Session<'_>| {
-            store::packages::list(session, repo, prefix, after, drafts, limit, when).await
-        };
-        Ok(self.store().read(look).await?)
+        if self.is_virtual() {
+            return self.packages_of_members(prefix, after, limit).await;
+        }
+        let drafts = self.sees_drafts() && self.instant().is_none();
+        let beside = if drafts { Beside::Drafts } else { Beside::Nothing };
+        self.page_of_all(prefix, after, beside, limit).await
     }
 
     /// The versions of a package, youngest first, those begun before `before`; withdrawn ones with
@@ -48,13 +50,16 @@ impl Grant<Read> {
         before: Option<VersionId>,
         limit: u32,
     ) -> Result<Vec<Listed>> {
-        let (package, drafts) = (self.find_package(namespace, name).await?, self.sees_drafts());
+        if self.is_virtual() {
+            return self.versions_of_members(namespace, name, before, limit).await;
+        }
+        let (package, drafts, repo) = (self.find_package(namespace, name).await?, self.sees_drafts(), &self.repo().key);
         let look = async |session: &mut store::Session<'_>| {
             let found = store::versions::list(session, package, before, drafts, limit).await?;
             let (Some(first), Some(last)) = (found.first(), found.last()) else { return Ok(Vec::new()) };
             let all = (last.id, first.id);
             let (refs, marks) = store::versions::names_and_marks(session, package, all, NAMED).await?;
-            Ok(found.into_iter().map(|version| listed(version, &refs, &marks)).collect())
+            Ok(found.into_iter().map(|version| listed(repo, version, &refs, &marks)).collect())
         };
         let found: Vec<Listed> = self.store().snapshot(look).await?;
         if found.is_empty() && before.is_none() {
@@ -63,8 +68,17 @@ impl Grant<Read> {
         Ok(found)
     }
 
-    /// The version with exactly this name. 404 when there is none, 410 when it was withdrawn.
-    pub async fn resolve(&self, namespace: &str, name: &PackageName, version: &VersionName) -> Result<Version> {
+    /// The version with exactly this name, and the repository that it is in: of a virtual one, the member. 404 when there
+    /// is none, 410 when it was withdrawn.
+    pub async fn resolve(
+        &self,
+        namespace: &str,
+        name: &PackageName,
+        version: &VersionName,
+    ) -> Result<(RepoKey, Version)> {
+        if self.is_virtual() {
+            return self.resolve_in_members(namespace, name, version).await;
+        }
         let (repo, normalised) = (self.repo_id(), self.counted(name)?);
         let look = async |session: &mut store::Session<'_>| {
             store::versions::at(session, repo, namespace, &normalised, version.as_str()).await
@@ -75,11 +89,11 @@ impl Grant<Read> {
             return Err(Error::not_found(&format!("version {version} of {name}")));
         }
         expect_not_gone(&found)?;
-        Ok(found)
+        Ok((self.repo().key.clone(), found))
     }
 
     /// What counts of a package's name here.
-    fn counted(&self, name: &PackageName) -> Result<String> {
+    pub(crate) fn counted(&self, name: &PackageName) -> Result<String> {
         let format = format_of(self.repo())?;
         Ok(if self.is_remote() { format.as_written(name) } else { format.normalise(name) })
     }
@@ -96,8 +110,8 @@ impl Grant<Read> {
     }
 }
 
-fn listed(version: Version, refs: &[(VersionId, String)], marks: &[(VersionId, MarkKind)]) -> Listed {
+fn listed(repo: &RepoKey, version: Version, refs: &[(VersionId, String)], marks: &[(VersionId, MarkKind)]) -> Listed {
     let refs = refs.iter().filter(|(id, _)| *id == version.id).map(|(_, name)| name.clone()).collect();
     let marks = marks.iter().filter(|(id, _)| *id == version.id).map(|(_, kind)| *kind).collect();
-    Listed { version, refs, marks }
+    Listed { repo: repo.clone(), version, refs, marks }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use model::state::RepoKind;
 use model::{RepoKey, Role};
 use serde::{Deserialize, Serialize};
 use store::When;
-use store::packages::Package;
+use store::packages::{Beside, Package};
 use store::repositories::Repository;
 
+use crate::authorize::Read;
 use crate::call::Call;
 use crate::error::{Error, Result};
 
@@ -80,12 +82,19 @@ impl Call {
         room: u32,
         found: &mut Vec<Found>,
     ) -> Result<Option<SearchCursor>> {
-        let (id, prefix) = (repo.id, query.prefix.as_str());
+        let (id, prefix, limit) = (repo.id, query.prefix.as_str(), room.saturating_add(1));
         let start = (after.0.as_str(), after.1.as_str());
-        let look = async |session: &mut store::Session<'_>| {
-            store::packages::list(session, id, prefix, start, false, room.saturating_add(1), When::Now).await
+        let mut packages = match repo.kind {
+            RepoKind::Virtual => {
+                self.authorize::<Read>(&repo.key).await?.packages_of_members(prefix, start, limit).await?
+            }
+            RepoKind::Local | RepoKind::Remote => {
+                let look = async |session: &mut store::Session<'_>| {
+                    store::packages::list(session, id, prefix, start, Beside::Nothing, limit, When::Now).await
+                };
+                self.registry.store().read(look).await?
+            }
         };
-        let mut packages = self.registry.store().read(look).await?;
         let more = packages.len() > usize::try_from(room).unwrap_or(usize::MAX);
         packages.truncate(usize::try_from(room).unwrap_or(usize::MAX));
         let last = packages.last().map_or(after, |last| (last.at.name.clone(), last.at.namespace.clone()));
@@ -101,7 +110,12 @@ impl Call {
                 Some(SearchCursor { repo: at, after: Some(_) }) => repo.key >= *at,
                 Some(SearchCursor { repo: at, after: None }) => repo.key > *at,
             };
-            begun && self.may(repo, Role::Read) && query.format.as_ref().is_none_or(|format| *format == repo.format)
+            // What is in a virtual one is in its members, and is found there once.
+            let is_wanted = repo.kind != RepoKind::Virtual || !query.repos.is_empty();
+            begun
+                && is_wanted
+                && self.may(repo, Role::Read)
+                && query.format.as_ref().is_none_or(|format| *format == repo.format)
         };
         let mut places = Vec::new();
         if !query.repos.is_empty() {

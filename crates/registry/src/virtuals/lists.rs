@@ -1,97 +1,84 @@
-//! Lists of packages and of files over the members of a virtual repository.
+//! Lists of the packages of a virtual repository: what a list shows is what a direct read would give.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use formats::{Catalogue, Listed, PackageAt, Site};
-use model::{Code, EntryPath};
+use formats::{Catalogue, Site};
+use store::packages::{Latest, Package};
 
 use super::members::Members;
-use crate::authorize::{Grant, Member, Read};
-use crate::error::{Error, Result};
-use crate::folders::{Child, ChildKind};
-use crate::packaging::Shown;
+use super::walk::Walk;
+use crate::authorize::{Grant, Read};
+use crate::error::Result;
+use crate::packaging::{List, Shown};
 use crate::versions::format_of;
 
 impl Grant<Read> {
-    /// A list of the packages of all readable members, each as the first that has it tells.
+    /// A list of the packages that readers see, each as the member tells whose it is.
     pub async fn catalogue_of_members(
         &self,
         members: &Members,
         asked: &Catalogue,
         site: &Site<'_>,
     ) -> Result<Arc<Shown>> {
-        let format = format_of(self.repo())?;
         let lists = &self.registry().inner.documents.lists;
         // All packages are in memory meanwhile. It is never closed.
         let _turn = if asked.limit.is_none() { lists.acquire().await.ok() } else { None };
-        let limit = asked.limit.map(|limit| limit.saturating_add(asked.skip));
-        let each = Catalogue { limit, skip: 0, ..asked.clone() };
-        let (mut found, mut more): (BTreeMap<(String, String), Listed>, bool) = (BTreeMap::new(), false);
-        for grant in members.all.iter().filter_map(|member| member.grant()) {
-            let (listed, cut) = grant.listed(&each, format).await?;
-            more |= cut;
-            for package in listed {
-                found.entry((package.name.clone(), package.namespace.clone())).or_insert(package);
+        let mut list = List::new(asked, format_of(self.repo())?);
+        let mut walk = Walk::new(members, &asked.prefix, behind(&asked.after));
+        while let Some(page) = walk.next().await? {
+            for owned in page {
+                for (grant, package) in owned.by {
+                    if list.take(grant, package).await? {
+                        break;
+                    }
+                }
+                if list.more {
+                    return list.shown(site);
+                }
             }
         }
-        let limit = asked.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let skip = usize::try_from(asked.skip).unwrap_or(usize::MAX);
-        more |= found.len() > limit.saturating_add(skip);
-        let packages: Vec<Listed> = found.into_values().skip(skip).take(limit).collect();
-        let document = format.catalogue(asked, &packages, more, site);
-        Ok(Arc::new(Shown::new(document.ok_or_else(|| Error::not_found("the list"))?, None)))
+        list.shown(site)
     }
 
-    /// The names of packages after `after` in all readable members, in the order of their bytes, without those that belong
-    /// to a member that is not readable; and where to go on, if there may be more.
+    /// The names of packages after `after` that readers see, in the order of their bytes; and where to go on, if there may be
+    /// more.
     pub(crate) async fn names_of_members(&self, after: &str, limit: u32) -> Result<(Vec<String>, Option<String>)> {
-        let members = self.members().await?;
-        let mut found: BTreeMap<String, Vec<&Member>> = BTreeMap::new();
-        for member in &members.all {
-            let Some(grant) = member.grant() else { continue };
-            for name in grant.names_of_packages(after, limit).await? {
-                found.entry(name).or_default().push(member);
-            }
-        }
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let next = found.keys().nth(limit.saturating_sub(1)).cloned();
-        let mut names = Vec::new();
-        for (name, having) in found.into_iter().take(limit) {
-            if members.shows(&PackageAt::named(name.as_str()), &having).await? {
-                names.push(name);
-            }
-        }
+        let after = behind(after);
+        let found = self.packages_of_members("", (&after.0, &after.1), limit).await?;
+        let names: Vec<String> = found.into_iter().map(|package| package.at.name).collect();
+        let next = names.last().filter(|_| names.len() == limit as usize).cloned();
         Ok((names, next))
     }
 
-    /// As [`Grant::list_folder`], over all readable members: each child from the first that has it.
-    pub async fn folder_of_members(
+    /// As [`Grant::packages`], over the members: each package as the member tells whose it is, without drafts.
+    pub(crate) async fn packages_of_members(
         &self,
-        members: &Members,
-        folder: Option<&EntryPath>,
-        after: Option<&str>,
+        prefix: &str,
+        after: (&str, &str),
         limit: u32,
-    ) -> Result<Vec<Child>> {
-        let mut found: BTreeMap<(String, bool), Child> = BTreeMap::new();
-        let mut refused = None;
-        for grant in members.all.iter().filter_map(|member| member.grant()) {
-            match grant.list_folder(folder, after, limit).await {
-                Ok(children) => {
-                    for child in children {
-                        let key = (child.cursor(), child.kind == ChildKind::Folder);
-                        found.entry(key).or_insert(child);
-                    }
+    ) -> Result<Vec<Package>> {
+        let members = self.members().await?;
+        let mut walk = Walk::new(&members, prefix, (after.0.to_owned(), after.1.to_owned()));
+        let mut packages = Vec::new();
+        while let Some(page) = walk.next().await? {
+            for owned in page {
+                if packages.len() == limit as usize {
+                    return Ok(packages);
                 }
-                Err(error) if matches!(error.code(), Some(Code::NotFound | Code::Gone)) => {
-                    refused = refused.or(Some(error));
+                for (grant, package) in owned.by {
+                    let Some(youngest) = grant.youngest(&package, false).await? else { continue };
+                    let (id, version) = (youngest.id, youngest.version);
+                    let latest = Some(Latest { id, version, published_at: youngest.here_since });
+                    packages.push(Package { latest, ..package });
+                    break;
                 }
-                Err(error) => return Err(error),
             }
         }
-        match refused {
-            Some(error) if found.is_empty() => Err(error),
-            _ => Ok(found.into_values().take(usize::try_from(limit).unwrap_or(usize::MAX)).collect()),
-        }
+        Ok(packages)
     }
+}
+
+/// Behind every package of a name.
+fn behind(name: &str) -> (String, String) {
+    (name.to_owned(), if name.is_empty() { String::new() } else { store::packages::last() })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use formats::{Format, Merging, PackageAt};
 use model::state::RepoKind;
-use model::{Code, RepoKey};
+use model::{Code, PackageName, RepoKey};
 
 use super::settings::VirtualSettings;
 use crate::authorize::{Grant, Member, Read};
@@ -29,7 +29,7 @@ pub struct Members {
     hosted_claims: bool,
     /// The rules that claim names: of this repository, of virtual ones in it, and of hosted members.
     claims: Vec<Arc<Rules>>,
-    format: &'static dyn Format,
+    pub(super) format: &'static dyn Format,
 }
 
 impl Grant<Read> {
@@ -140,15 +140,63 @@ impl Members {
         self.all.iter().all(|member| member.grant().is_some()) && self.is_claimed(&at)
     }
 
-    /// Whether a list of names shows one that these readable members have here.
-    pub(super) async fn shows(&self, at: &PackageAt, having: &[&Member]) -> Result<bool> {
-        let same = |_: &Member| Some(at.clone());
-        let (claimed, hosting) = (self.is_claimed(&same), self.hosting(&same).await?);
-        let Some(owner) = hosting else { return Ok(!claimed) };
-        let alone = claimed || self.hosted_claims;
-        let place = |member: &Member| self.all.iter().position(|one| one.key() == member.key());
-        let counts = |has: &&&Member| has.key() == owner.key() || (!alone && place(has) < place(owner));
-        Ok(having.iter().any(|has| counts(&has)))
+    /// A repository by itself.
+    pub(super) fn only(grant: &Grant<Read>) -> Result<Self> {
+        let (all, claims) = (vec![grant.by_itself()], Vec::new());
+        Ok(Self { all, merging: Merging::Union, hosted_claims: false, claims, format: format_of(grant.repo())? })
+    }
+
+    /// As [`Members::seen`], of all members that have a package here.
+    pub(super) async fn showing(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<Vec<&Member>> {
+        let mut having = Vec::new();
+        for (place, member) in self.all.iter().enumerate() {
+            // Who has no package of it has no file of it, or has the file as one of another package.
+            if self.merging == Merging::Union || (has(member, &at).await?) {
+                having.push(place);
+            }
+        }
+        let hosting = self.hosting_place(&at).await?;
+        self.seen(at, &having, hosting).await
+    }
+
+    /// Whose versions of a package readers see, in their order, as far as that is known without asking an upstream; those
+    /// whose owner, or who of them may answer, the caller may not read, are nobody's. `having`: the members that have its
+    /// name, by their places. `hosting`: the first hosted one that has it.
+    pub(super) async fn seen(
+        &self,
+        at: impl Fn(&Member) -> Option<PackageAt>,
+        having: &[usize],
+        hosting: Option<usize>,
+    ) -> Result<Vec<&Member>> {
+        let alone = self.is_claimed(&at) || (self.hosted_claims && hosting.is_some());
+        let mut seen = Vec::new();
+        for place in having {
+            let member = &self.all[*place];
+            let answers = match (member.is_remote(), at(member)) {
+                (true, Some(at)) => {
+                    !alone && member.grant().is_some() && !member.whoever_asks().is_claimed(&at).await?
+                }
+                (true, None) => false,
+                (false, _) => self.merging == Merging::Union || hosting == Some(*place),
+            };
+            if !answers {
+                continue;
+            }
+            seen.extend(member.grant().map(|_| member));
+            if self.merging == Merging::Owner {
+                break;
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The package of this name, as it is stored by one of the members, as each of them has it.
+    pub(super) fn named<'a>(&self, at: &'a PackageAt) -> impl Fn(&Member) -> Option<PackageAt> + use<'a> {
+        let format = self.format;
+        move |member| match (member.is_remote(), PackageName::parse(&at.name)) {
+            (false, Ok(name)) => Some(PackageAt { namespace: at.namespace.clone(), name: format.normalise(&name) }),
+            _ => Some(at.clone()),
+        }
     }
 
     /// Whether a rule of one of the repositories that are hosted here, or put together here, claims the name.
@@ -159,33 +207,52 @@ impl Members {
 
     /// The first hosted member that has a package of this name, or ever had one.
     async fn hosting(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<&Member>> {
-        for member in self.all.iter().filter(|member| !member.is_remote()) {
+        Ok(self.hosting_place(at).await?.map(|place| &self.all[place]))
+    }
+
+    /// Its place among the members.
+    pub(super) async fn hosting_place(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<usize>> {
+        for (place, member) in self.all.iter().enumerate().filter(|(_, member)| !member.is_remote()) {
             if let Some(at) = at(member)
                 && member.knows(&at).await?
             {
-                return Ok(Some(member));
+                return Ok(Some(place));
             }
         }
         Ok(None)
     }
 }
 
+async fn has(member: &Member, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<bool> {
+    match at(member) {
+        Some(at) => member.has(&at).await,
+        None => Ok(false),
+    }
+}
+
 impl Member {
+    /// Whether a package of this name is here, or ever was. Nobody is asked.
+    pub(super) async fn has(&self, at: &PackageAt) -> Result<bool> {
+        let grant = self.whoever_asks();
+        if let Some(instant) = grant.instant() {
+            return grant.had(at, instant).await;
+        }
+        match grant.state(at).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some(Code::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether it has a package of this name, or ever had one. An upstream that cannot be asked is an error, never a no.
     async fn knows(&self, at: &PackageAt) -> Result<bool> {
         let grant = self.whoever_asks();
         if self.is_remote() && grant.claim_on(at).await?.is_some_and(|denial| denial.claimed) {
             return Ok(false);
         }
-        let there = match grant.instant() {
-            // What is here of an upstream's may have come later than the moment that is asked for.
-            Some(instant) => grant.had(at, instant).await?,
-            None => match grant.state(at).await {
-                Ok(_) => true,
-                Err(error) if error.code() == Some(Code::NotFound) => false,
-                Err(error) => return Err(error),
-            },
-        };
-        Ok(there || (self.is_remote() && grant.told(grant.remote()?, at, Which::All).await?.is_some()))
+        match self.has(at).await? {
+            false if self.is_remote() => Ok(grant.told(grant.remote()?, at, Which::All).await?.is_some()),
+            there => Ok(there),
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! Repositories that are made of others: each member's rights are looked at, and a name belongs to whom it should.
 
+mod folders;
 mod lists;
 mod members;
 mod settings;
 mod through;
 mod union;
+mod versions;
+mod walk;
 
 pub use members::Members;
 pub use settings::VirtualSettings;

@@ -4,9 +4,11 @@
 mod bench;
 
 mod chunks;
+mod dated;
 mod deployments;
 mod direct;
 mod evicting;
+mod explained;
 mod folders;
 mod images;
 mod joining;
@@ -22,8 +24,10 @@ mod recovering;
 mod refs;
 mod remotes;
 mod ruled;
+mod ruled_files;
 mod ruled_images;
 mod statements;
+mod unproven;
 mod uploads;
 mod upstream;
 mod versions;

@@ -1,6 +1,6 @@
 //! A server that stands in for an upstream: it says what the test wrote, and counts who asks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,6 +12,7 @@ type Said = (String, Vec<u8>);
 #[derive(Default)]
 struct State {
     pages: HashMap<String, Said>,
+    failing: HashSet<String>,
     asked: Vec<String>,
     away: bool,
 }
@@ -52,6 +53,12 @@ impl Upstream {
         state.pages.insert(path.to_owned(), (head.to_owned(), body.into()));
     }
 
+    /// From now on it fails at `path`, or no more.
+    pub(crate) fn fails(&self, path: &str, fails: bool) {
+        let failing = &mut self.state.lock().unwrap_or_else(PoisonError::into_inner).failing;
+        let _ = if fails { failing.insert(path.to_owned()) } else { failing.remove(path) };
+    }
+
     /// From now on there is nothing at `path`.
     pub(crate) fn forgets(&self, path: &str) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).pages.remove(path);
@@ -86,10 +93,14 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             if state.away {
                 return;
             }
-            state.pages.get(&path).cloned()
+            match state.failing.contains(&path) {
+                true => Some(Err(())),
+                false => state.pages.get(&path).cloned().map(Ok),
+            }
         };
         let (status, (lines, body)) = match found {
-            Some(found) => ("200 OK", found),
+            Some(Ok(found)) => ("200 OK", found),
+            Some(Err(())) => ("503 Service Unavailable", Said::default()),
             None => ("404 Not Found", Said::default()),
         };
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{lines}\r\n", body.len());

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use model::state::MarkKind;
 use model::{PackageName, RepoKey, Role, Timestamp, VersionId, VersionName};
-use registry::{Grant, Listed, Package, Read, SearchCursor, SearchQuery};
+use registry::{Listed, Package, Read, SearchCursor, SearchQuery};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -163,8 +163,8 @@ struct ListedView {
 }
 
 impl ListedView {
-    fn of(grant: &Grant<Read>, listed: Listed) -> Self {
-        let version = VersionView::of(grant, listed.version);
+    fn of(listed: Listed) -> Self {
+        let version = VersionView::lying_in(listed.repo, listed.version);
         Self { version, ref_names: listed.refs, mark_kinds: listed.marks }
     }
 }
@@ -179,7 +179,7 @@ async fn versions(
         |text: String| text.parse::<VersionId>().map_err(|_| Problem::bad_request("this is not a cursor of ours"));
     let before = paging.after()?.map(parse).transpose()?;
     let found = grant.versions(&query.namespace, &package_name(&query.package)?, before, limit + 1).await?;
-    Ok(Answer(Page::cut(found, limit, |listed| listed.version.id.to_string(), |listed| ListedView::of(&grant, listed))))
+    Ok(Answer(Page::cut(found, limit, |listed| listed.version.id.to_string(), ListedView::of)))
 }
 
 pub(super) fn package_name(text: &str) -> Result<PackageName, Problem> {
@@ -199,8 +199,8 @@ struct ResolveQuery {
 async fn resolve(Repo(grant): Repo<Read>, Query(query): Query<ResolveQuery>) -> Result<Answer<VersionView>, Problem> {
     let version = VersionName::parse(&query.version)
         .map_err(|error| Problem::bad_request(error.to_string()).field("version", error.to_string()))?;
-    let found = grant.resolve(&query.namespace, &package_name(&query.name)?, &version).await?;
-    Ok(Answer(VersionView::of(&grant, found)))
+    let (repo, found) = grant.resolve(&query.namespace, &package_name(&query.name)?, &version).await?;
+    Ok(Answer(VersionView::lying_in(repo, found)))
 }
 
 /// A package and where it is.

@@ -171,13 +171,17 @@ async fn prefetch(Repo(grant): Repo<Read>, Json(body): Json<PrefetchBody>) -> Re
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct CheckView {
-    /// Whether it answered, and not with a refusal.
+    /// Whether it answered, and neither with a refusal nor as something else than an upstream of the format.
     reachable: bool,
+    /// Whether its answers show that the format's protocol is spoken there. Servers of files show nothing.
+    proven: bool,
     /// What is wrong: `forbidden_address` (our own walls), `name`, `connection`, `tls`, `timeout`, `credentials` (401 and
     /// 403), `wrong_path`, `refused`, `failing` (5xx), `broken`, `busy`, `left_alone` (it failed too often), `offline`.
     problem: Option<&'static str>,
-    /// The status of its answer.
+    /// The status of its last answer.
     status: Option<u16>,
+    /// What it was asked, and what came back. No package is named that anybody has.
+    asked: Vec<String>,
     /// Whether credentials were shown to it.
     credentials: bool,
     millis: u64,
@@ -188,8 +192,10 @@ async fn check(Repo(grant): Repo<Admin>, _: NoBody) -> Result<Answer<CheckView>,
     let found = grant.check_upstream().await?;
     Ok(Answer(CheckView {
         reachable: found.reachable,
+        proven: found.proven,
         problem: found.problem,
         status: found.status,
+        asked: found.asked,
         credentials: found.credentials,
         millis: found.millis,
         detail: found.detail,

@@ -79,9 +79,14 @@ pub(super) struct VersionView {
 
 impl VersionView {
     pub(super) fn of<A>(grant: &Grant<A>, version: Version) -> Self {
+        Self::lying_in(grant.repo().key.clone(), version)
+    }
+
+    /// The same, in another repository than the one that was asked: a member of it.
+    pub(super) fn lying_in(repo_key: RepoKey, version: Version) -> Self {
         Self {
             version_id: version.id,
-            repo_key: grant.repo().key.clone(),
+            repo_key,
             package_type: version.at.kind,
             package_namespace: Some(version.at.namespace).filter(|namespace| !namespace.is_empty()),
             package_name: version.at.display_name,

@@ -50,7 +50,7 @@ struct ExplainQuery {
 struct ExplainView {
     name: String,
     version: Option<String>,
-    /// When the upstream says that it was published.
+    /// When the upstream says that it was published; of an image, since when it is known here.
     #[schema(value_type = Option<String>)]
     published_at_utc: Option<Timestamp>,
     /// `allow`, `deny`, or `hide`: as if the upstream had no such thing.
@@ -59,8 +59,8 @@ struct ExplainView {
     /// When the verdict may become another one by itself.
     #[schema(value_type = Option<String>)]
     until_utc: Option<Timestamp>,
-    /// Who can waive what keeps it out.
-    lifted_by: String,
+    /// Who can waive what keeps it out; null: nothing does, or it is claimed.
+    lifted_by: Option<String>,
     /// Every rule in its order, and what it says by itself.
     rules: Vec<JudgedView>,
     /// Waivers in force for the package.

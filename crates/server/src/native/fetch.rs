@@ -68,6 +68,12 @@ pub(super) fn caching(grant: &Grant<Read>, found: &Found) -> Result<HeaderValue,
     if grant.instant().is_some() {
         return Ok(moment::for_good(grant));
     }
+    if found.is_unproven() {
+        return Ok(HeaderValue::from_static(match grant.repo().anonymous_read {
+            true => "public, max-age=3600",
+            false => "private, max-age=3600",
+        }));
+    }
     let settings = RepoSettings::of(grant.repo())?;
     Ok(HeaderValue::from_static(match (settings.allow_overwrite, grant.repo().anonymous_read) {
         (true, true) => "public, no-cache",

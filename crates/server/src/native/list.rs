@@ -53,10 +53,7 @@ pub(super) async fn list(grant: &Grant<Read>, folder: Option<EntryPath>, parts: 
     let paging = Paging::new(query.limit, query.cursor.clone());
     let limit = paging.limit()?;
     let (folder, after) = (folder.as_ref(), paging.after()?);
-    let children = match grant.is_virtual() {
-        true => grant.folder_of_members(&grant.members().await?, folder, after.as_deref(), limit + 1).await?,
-        false => grant.list_folder(folder, after.as_deref(), limit + 1).await?,
-    };
+    let children = grant.children(folder, after.as_deref(), limit + 1).await?;
     let page = Page::cut(children, limit, |child| child.cursor(), view);
     let mut response = if html { page_of_folder(grant, folder, &page) } else { Answer(&page).into_response() };
     let cache = super::moment::kept(grant).unwrap_or(http::HeaderValue::from_static("no-cache"));

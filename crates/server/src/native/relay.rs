@@ -6,6 +6,7 @@ use axum::response::Response;
 use formats::{Format, PackageAt, Relay};
 use http::StatusCode;
 use http::request::Parts;
+use model::RepoKey;
 use model::state::RepoKind;
 use registry::{Grant, Member, Read, Shown};
 
@@ -45,7 +46,14 @@ async fn of_members(
     let members = readable.members().await?;
     let of = |member: &Member| ours.filter(|_| !member.is_remote()).or(relay.package.as_ref()).cloned();
     let asked = match &relay.package {
-        Some(_) => Vec::from_iter(members.owner(of).await?),
+        Some(at) => {
+            let owner = members.owner(of).await?;
+            let hosted = owner.filter(|owner| !owner.is_remote()).map(Member::key);
+            if !relay.advice.is_empty() && (hosted.is_some() || members.keep(of)) {
+                return Err(of_ours(at, hosted, relay.advice));
+            }
+            Vec::from_iter(owner)
+        }
         None => members.all.iter().collect(),
     };
     for grant in asked.into_iter().filter(|member| member.is_remote()).filter_map(Member::grant) {
@@ -55,4 +63,12 @@ async fn of_members(
         }
     }
     Ok(None)
+}
+
+/// Why no upstream is asked for what a client wants to know of a package of ours.
+fn of_ours(at: &PackageAt, hosted: Option<&RepoKey>, advice: &str) -> Problem {
+    match hosted {
+        Some(key) => Problem::not_found(format!("{} is hosted in {key}, and {advice}", at.name)),
+        None => Problem::not_found(format!("{} is claimed here, and {advice}", at.name)),
+    }
 }

@@ -104,7 +104,7 @@ impl Request<'_> {
         let mut response = super::read(grant, self.operation(member)?, place, self.parts).await?;
         // Which member answers at an address may change, although none of its files does.
         if let Some(cache) = response.headers_mut().get_mut(header::CACHE_CONTROL)
-            && cache.as_bytes().ends_with(b"immutable")
+            && cache.as_bytes().windows(8).any(|word| word == b"max-age=")
             && grant.instant().is_none()
         {
             *cache = revalidated(grant);

@@ -117,7 +117,7 @@ pub(crate) async fn of_store(store: &Store, world: &World, tenant: TenantId, now
 }
 
 async fn repository(session: &mut Session<'_>, repo: RepoId, lines: &mut Lines) -> Result<()> {
-    for package in packages::list(session, repo, "", ("", ""), true, ALL, store::When::Now).await? {
+    for package in packages::list(session, repo, "", ("", ""), packages::Beside::Drafts, ALL, store::When::Now).await? {
         lines.insert(package_line(repo, &package.at.name, package.latest.map(|latest| latest.id)));
     }
     for path in PATHS {

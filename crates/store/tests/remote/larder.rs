@@ -128,6 +128,7 @@ impl<'b> Larder<'b> {
             address: "https://there.example".to_owned(),
             etag: None,
             changed_at: None,
+            held: None,
             limits: LIMITS,
         };
         self.bench.store.write(write).await.expect("observed");

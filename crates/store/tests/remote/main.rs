@@ -42,6 +42,7 @@ fn answer(bench: &Bench, repo: RepoId, byte: Option<u8>, limits: Limits) -> Obse
         address: "https://there.example/demo".to_owned(),
         etag: byte.map(|byte| format!("\"{byte}\"")),
         changed_at: Some(Timestamp(7)),
+        held: None,
         limits,
     }
 }

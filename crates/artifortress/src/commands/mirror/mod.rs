@@ -2,6 +2,7 @@
 
 mod bring;
 mod origins;
+mod records;
 mod tell;
 
 use std::fs::File;
@@ -9,7 +10,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use formats::{Format, LONGEST_LOCKFILE, Locked, Lockfile, Thing};
+use formats::{Format, Gap, LONGEST_LOCKFILE, Locked, Lockfile, Thing};
 use model::RepoKey;
 use outbound::Client;
 use serde::Deserialize;
@@ -19,7 +20,13 @@ use super::explain::named;
 use super::failure::Failure;
 use super::push::repo_key;
 use crate::Context;
+use formats::go::{Go, tiles};
 use origins::Origins;
+use records::Database;
+
+/// What is said to those who name no database.
+const NO_RECORDS: &str =
+    "no records of a checksum database come along (--sumdb): builds ask for none where their go.sum is complete";
 
 /// Fill a remote repository with what lockfiles name, so that it is there without the upstream
 ///
@@ -54,7 +61,19 @@ pub struct Mirror {
     #[arg(long = "registry", value_name = "URL")]
     registries: Vec<String>,
 
-    /// Only say what would be fetched
+    /// For Go: a checksum database, as GOSUMDB names it, of which the records of these modules come along
+    #[arg(long, value_name = "NAME")]
+    sumdb: Option<String>,
+
+    /// For Go: modules that the database is not asked for, as GONOSUMDB has them
+    #[arg(long, value_name = "PATTERNS", default_value = "")]
+    nosumdb: String,
+
+    /// End with 0 although the lockfiles name what cannot be brought from them, such as packages without a version
+    #[arg(long)]
+    accept_gaps: bool,
+
+    /// Only say what would be fetched, and what would be missing
     #[arg(long)]
     dry_run: bool,
 
@@ -82,13 +101,22 @@ impl Mirror {
         let repository: Repository =
             client.get(&outbound::path(["v1", "repos", self.repo.as_str()])).send().await?.json().await?;
         let format = self.format(&repository)?;
+        let database = self.database(format)?;
         let file = self.wanted(&client, format, repository.upstream_url.as_deref())?;
         if self.dry_run {
-            tell::plan(self, context, &file);
-            return Ok(());
+            return tell::plan(&self, context, &file);
         }
         let done = bring::all(&client, &self.repo, &file.wanted, context).await?;
-        tell::outcome(&self, context, &file, &done)
+        let records = match &database {
+            Some(database) => Some(records::bring(&client, &self.repo, database, &done, context).await?),
+            None => {
+                if format.key() == Go.key() {
+                    context.console.complain(NO_RECORDS);
+                }
+                None
+            }
+        };
+        tell::outcome(&self, context, &file, &done, records.as_ref())
     }
 
     fn format(&self, repository: &Repository) -> Result<&'static dyn Format, Failure> {
@@ -100,6 +128,22 @@ impl Mirror {
         format.ok_or_else(|| Failure::new(format!("this program does not know the format {}", repository.format)))
     }
 
+    fn database(&self, format: &dyn Format) -> Result<Option<Database<'_>>, Failure> {
+        let Some(text) = &self.sumdb else { return Ok(None) };
+        if format.key() != Go.key() {
+            return Err(Failure::usage(format!("{} is no repository of Go modules: it has no checksum database", self.repo)));
+        }
+        let unknown = || Failure::usage(format!("'{text}' names no checksum database"));
+        Ok(Some(Database { name: tiles::database(text).ok_or_else(unknown)?, except: &self.nosumdb }))
+    }
+
+    /// Whether a gap is another lockfile that is named as well. Its path begins where that of `from` ends.
+    fn is_named(&self, from: &Path, gap: &Gap) -> bool {
+        let Gap::File(file) = gap else { return false };
+        let meant = from.with_file_name(file).canonicalize().ok();
+        meant.is_some() && self.lockfiles.iter().any(|path| path.canonicalize().ok() == meant)
+    }
+
     /// Everything that was named.
     fn wanted(&self, client: &Client, format: &dyn Format, upstream: Option<&str>) -> Result<Lockfile, Failure> {
         let own = format!("{}/repository/{}", client.base(), self.repo);
@@ -109,7 +153,7 @@ impl Mirror {
             let said = |why: String| Failure::new(format!("'{}' cannot be read: {why}", path.display()));
             let file = origins.choose(read(format, path)?).map_err(said)?;
             all.wanted.extend(file.wanted);
-            all.passed.extend(file.passed);
+            all.passed.extend(file.passed.into_iter().filter(|one| !self.is_named(path, &one.gap)));
         }
         for name in &self.names {
             let (name, version) = named(name);

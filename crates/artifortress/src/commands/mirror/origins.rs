@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use formats::Lockfile;
+use formats::{Gap, Lockfile, Passed};
 
 /// Addresses that mean the repository: its own, its upstream's, and those that somebody named.
 pub(super) struct Origins(Vec<String>);
@@ -26,7 +26,7 @@ impl Origins {
         let Lockfile { wanted, mut passed } = file;
         let (ours, theirs): (Vec<_>, Vec<_>) =
             wanted.into_iter().partition(|one| one.from.as_deref().is_none_or(|from| self.means(&plain(from))));
-        passed.extend(theirs.into_iter().map(|one| (super::tell::name(&one.thing), "it is from another registry")));
+        passed.extend(theirs.into_iter().map(|one| elsewhere(super::tell::name(&one.thing))));
         Ok(Lockfile { wanted: ours, passed })
     }
 
@@ -39,6 +39,10 @@ impl Origins {
         let goes_on = |known: &String| from.strip_prefix(known.as_str()).is_some_and(|rest| rest.starts_with('/'));
         self.0.iter().any(|known| known == from || goes_on(known))
     }
+}
+
+fn elsewhere(what: String) -> Passed {
+    Passed { what, why: "it is from another registry", gap: Gap::None }
 }
 
 /// An address in one spelling.

@@ -25,7 +25,7 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadab
 fn add(file: &mut Lockfile, name: &str, version: &str, resolved: Option<&str>, sums: &str) -> Result<(), Unreadable> {
     if !is_name(name) || !is_listed(version) {
         let what = format!("{}@{}", name.escape_debug(), version.escape_debug());
-        return file.pass(what, "it has no name and version of a package");
+        return file.lack(what, "it has no name and version of a package");
     }
     let from = match resolved.map(|resolved| registry(name, resolved)) {
         Some(None) => return file.pass(format!("{name}@{version}"), "it is from no registry"),

@@ -34,7 +34,7 @@ fn folders(packages: &Map<String, Json>) -> Result<Lockfile, Unreadable> {
         let name = word("name").unwrap_or(name);
         match (says("link"), word("version")) {
             (true, _) => file.pass(name, "it is a link to a folder")?,
-            (false, None) => file.pass(name, "it has no version")?,
+            (false, None) => file.lack(name, "it has no version")?,
             (false, Some(version)) => {
                 add(&mut file, name, version, word("resolved"), word("integrity").unwrap_or_default())?;
             }
@@ -55,7 +55,7 @@ fn nested(dependencies: &Map<String, Json>) -> Result<Lockfile, Unreadable> {
                 continue;
             }
             let Some(version) = word("version") else {
-                file.pass(name, "it has no version")?;
+                file.lack(name, "it has no version")?;
                 continue;
             };
             // An alias says which package it is.

@@ -1,6 +1,7 @@
 //! What is read of lockfiles.
 
 use super::read;
+use crate::lockfile::tests::foreign;
 use crate::{Algorithm, Lockfile, SumKind, Thing};
 
 const SUM: &str = "sha512-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==";
@@ -50,7 +51,7 @@ fn folders_of_npm() {
             entry("real 3.0.0", None, &[]),
         ]
     );
-    let passed: Vec<_> = file.passed.iter().map(|(what, _)| what.as_str()).collect();
+    let passed: Vec<_> = file.passed.iter().map(|one| one.what.as_str()).collect();
     assert_eq!(passed, ["git@1.0.0", "own"]);
 }
 
@@ -63,7 +64,7 @@ fn the_first_lockfile_of_npm() {
     let file = lock("npm-shrinkwrap.json", text);
     let expected = [entry("a 1.0.0", Some("https://host.example"), &[Algorithm::Sha1]), entry("real 2.0.0", None, &[])];
     assert_eq!(seen(&file), expected);
-    assert_eq!(file.passed, [("d".to_owned(), "it is from no registry")]);
+    assert_eq!(file.passed, [foreign("d")]);
 }
 
 #[test]
@@ -79,7 +80,7 @@ fn both_lockfiles_of_yarn() {
     let from = Some("https://host.example/npm");
     let both = [Algorithm::Sha512, Algorithm::Sha1];
     assert_eq!(seen(&file), [entry("@acme/b 2.0.0", from, &both), entry("a 1.0.0", from, &[])]);
-    assert_eq!(file.passed, [("here".to_owned(), "it is from no registry")]);
+    assert_eq!(file.passed, [foreign("here")]);
 
     let later = "__metadata:\n  version: 8\n  cacheKey: 10c0\n\n\"@acme/b@npm:^2.0.0\":\n  version: 2.0.0\n  \
                  resolution: \"@acme/b@npm:2.0.0\"\n  dependencies:\n    a: \"npm:^1.0.0\"\n  checksum: 10c0/00\n  languageName: node\n\n\

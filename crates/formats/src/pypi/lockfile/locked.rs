@@ -63,7 +63,7 @@ pub(super) fn read(text: &str) -> Result<Lockfile, Unreadable> {
             }
         };
         let Some(version) = package.version.as_deref().filter(|version| is_sound(&package.name, version)) else {
-            file.pass(shown(), "it has no name and version of a project")?;
+            file.lack(shown(), "it has no name and version of a project")?;
             continue;
         };
         let elsewhere = whole.metadata.files.get(&package.name).into_iter().flatten();

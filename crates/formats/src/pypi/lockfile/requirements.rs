@@ -3,7 +3,7 @@
 //! Source: pip's documentation, "Requirements File Format".
 
 use super::{is_sound, normal, sum};
-use crate::{Locked, Lockfile, Unreadable};
+use crate::{Gap, Locked, Lockfile, Unreadable};
 
 pub(super) fn read(text: &str) -> Result<Lockfile, Unreadable> {
     let mut file = Lockfile::default();
@@ -37,7 +37,11 @@ fn requirement(file: &mut Lockfile, line: &str) -> Result<(), Unreadable> {
     let first = words.next().unwrap_or_default();
     let shown = || line.chars().take(100).filter(|c| !c.is_control()).collect::<String>();
     match first.split('=').next().unwrap_or_default() {
-        "-r" | "--requirement" | "-c" | "--constraint" => return file.pass(shown(), "it is another file: name it too"),
+        "-r" | "--requirement" => {
+            let path = line.split_once([' ', '=']).map_or("", |(_, path)| path.trim()).to_owned();
+            return file.leave(shown(), "it is another file: name it too", Gap::File(path));
+        }
+        "-c" | "--constraint" => return file.pass(shown(), "it needs nothing by itself"),
         "-e" | "--editable" => return file.pass(shown(), "it is a folder or a repository of sources"),
         option if option.starts_with('-') => return Ok(()),
         _ => {}
@@ -49,11 +53,11 @@ fn requirement(file: &mut Lockfile, line: &str) -> Result<(), Unreadable> {
     if spec.contains('@') || spec.contains('/') {
         return file.pass(shown(), "it is an address or a file of its own");
     }
-    let Some((name, version)) = spec.split_once("==") else { return file.pass(shown(), "it pins no version") };
+    let Some((name, version)) = spec.split_once("==") else { return file.lack(shown(), "it pins no version") };
     let version = version.trim_start_matches('=');
     let name = name.split('[').next().unwrap_or_default();
     if version.contains([',', '*']) || !is_sound(name, version) {
-        return file.pass(shown(), "it pins no version");
+        return file.lack(shown(), "it pins no version");
     }
     file.add(Locked { sums, ..Locked::package(normal(name), version) })
 }

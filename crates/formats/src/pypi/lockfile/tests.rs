@@ -1,7 +1,8 @@
 //! What is read of lockfiles.
 
 use super::read;
-use crate::{Lockfile, Thing};
+use crate::lockfile::tests::foreign;
+use crate::{Gap, Lockfile, Thing};
 
 fn lock(name: &str, text: &str) -> Lockfile {
     read(name, text.as_bytes()).expect("a lockfile").expect("it is read")
@@ -26,7 +27,7 @@ fn seen(file: &Lockfile) -> Vec<Seen<'_>> {
 fn requirements_that_pin_a_version_count() {
     let sum = "0f".repeat(32);
     let text = format!(
-        "# made by hand\n-r base.txt\n--index-url https://host.example/simple\n-e ./here\n\
+        "# made by hand\n-r base.txt\n-c bounds.txt\n--index-url https://host.example/simple\n-e ./here\n\
          Greeting_Lib==1.0 \\\n    --hash=sha256:{sum} \\\n    --hash=sha256:{sum} # why\n\
          tool[extra] == 2.0.post1 ; python_version >= \"3.8\"\nloose>=1\nstar==1.*\nhere @ file:///x\n\
          odd==not-a-version\nhttps://host.example/x.whl\n"
@@ -36,17 +37,18 @@ fn requirements_that_pin_a_version_count() {
         seen(&file),
         [("greeting-lib 1.0".to_owned(), None, vec![None, None]), ("tool 2.0.post1".to_owned(), None, vec![])]
     );
-    let passed: Vec<&str> = file.passed.iter().map(|(what, _)| what.as_str()).collect();
+    let passed: Vec<(&str, &Gap)> = file.passed.iter().map(|one| (one.what.as_str(), &one.gap)).collect();
     assert_eq!(
         passed,
         [
-            "-e ./here",
-            "-r base.txt",
-            "here @ file:///x",
-            "https://host.example/x.whl",
-            "loose>=1",
-            "odd==not-a-version",
-            "star==1.*"
+            ("-c bounds.txt", &Gap::None),
+            ("-e ./here", &Gap::None),
+            ("-r base.txt", &Gap::File("base.txt".to_owned())),
+            ("here @ file:///x", &Gap::None),
+            ("https://host.example/x.whl", &Gap::None),
+            ("loose>=1", &Gap::Package),
+            ("odd==not-a-version", &Gap::Package),
+            ("star==1.*", &Gap::Package)
         ]
     );
 }
@@ -71,7 +73,7 @@ fn poetry_has_files_and_other_sources() {
             ("old 1".to_owned(), None, vec![Some("old-1.whl")]),
         ]
     );
-    assert_eq!(file.passed, [("sources".to_owned(), "it is from no registry")]);
+    assert_eq!(file.passed, [foreign("sources")]);
 }
 
 #[test]
@@ -88,7 +90,7 @@ fn uv_has_archives_by_their_addresses() {
     let file = lock("uv.lock", &text);
     let files = vec![Some("tool-1.0.tar.gz"), Some("tool-1.0-py3-none-any.whl")];
     assert_eq!(seen(&file), [("tool 1.0".to_owned(), Some("https://host.example/simple"), files)]);
-    assert_eq!(file.passed, [("sources".to_owned(), "it is from no registry")]);
+    assert_eq!(file.passed, [foreign("sources")]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod json;
 mod page;
+mod signs;
 mod tags;
 
 use std::collections::{HashMap, HashSet};
@@ -18,7 +19,7 @@ use super::names::{FileName, is_name, normal, release_of, version};
 use super::upload::{Kept, Manifest};
 use super::{Pypi, location};
 use crate::{
-    Algorithm, Ask, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Sums, Unreadable, Upstream, Wanting,
+    Algorithm, Ask, Known, KnownFile, KnownVersion, Origin, PackageAt, Said, Signs, Sums, Unreadable, Upstream, Wanting,
 };
 
 /// What is asked for: the more an index says, the better.
@@ -59,6 +60,10 @@ impl Upstream for Pypi {
             return Ok(Some(known).filter(|known| !known.versions.is_empty()));
         }
         Ok(Some(known))
+    }
+
+    fn signs(&self, base: &str) -> Signs {
+        signs::of(base)
     }
 
     fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {

@@ -137,7 +137,7 @@ fn the_list_names_projects_as_people_write_them() {
         name: "demo-lib".to_owned(),
         display: "Demo.Lib".to_owned(),
         version: "1.0".to_owned(),
-        published_at: Timestamp(0),
+        published_at: Some(Timestamp(0)),
         brief: None,
     };
     let asked = |view| Catalogue { view, prefix: String::new(), after: String::new(), limit: None, skip: 0 };

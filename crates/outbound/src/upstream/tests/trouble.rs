@@ -132,3 +132,30 @@ async fn an_answer_keeps_its_place_until_it_is_read_or_dropped() {
     found(&upstream, "x").await;
     assert_eq!(read.next().await, Ok(None));
 }
+
+#[tokio::test]
+async fn how_long_to_wait_is_known_of_the_breaker_and_of_the_upstream() {
+    let fake = Fake::start(|number, _: &Seen| match number {
+        0 => answer(503, "Retry-After: 70\r\n", ""),
+        1..=4 => answer(500, "Retry-After: 70\r\n", ""),
+        5 => answer(429, "Retry-After: 4000\r\n", ""),
+        _ => answer(200, "", ""),
+    })
+    .await;
+    let (upstream, clock) = clocked(&fake.base);
+    assert_eq!(upstream.wait(&fails(&upstream, "x").await), Some(Duration::from_secs(70)));
+    for _ in 0..3 {
+        assert_eq!(upstream.wait(&fails(&upstream, "x").await), None, "nobody knows");
+    }
+    // The fifth in a row opens the breaker: who asks again earlier asks in vain.
+    let fifth = upstream.wait(&fails(&upstream, "x").await).expect("known");
+    assert!((Duration::from_millis(2500)..=Duration::from_secs(5)).contains(&fifth), "{fifth:?}");
+    clock.advance(Duration::from_secs(1));
+    let failure = fails(&upstream, "x").await;
+    assert!(matches!(failure, Failure::Open { .. }), "{failure:?}");
+    assert_eq!(upstream.wait(&failure), Some(fifth - Duration::from_secs(1)));
+    clock.advance(Duration::from_secs(5));
+    let wished = fails(&upstream, "x").await;
+    assert!(matches!(wished, Failure::Refused { status: 429, .. }), "{wished:?}");
+    assert_eq!(upstream.wait(&wished), Some(Duration::from_secs(300)), "not for ever");
+}

@@ -13,7 +13,7 @@ mod virtuals;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::Response;
-use formats::oci::{Address, ImageAt, NOBODY, Query, Reference, Step};
+use formats::oci::{Address, ImageAt, MOMENT_SHAPE, NOBODY, Query, Reference, Step};
 use formats::{Answer, Named, ParseError};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
@@ -168,8 +168,7 @@ impl Wanted<'_> {
     async fn as_of_then(&self, call: &Call) -> Result<Grant<Read>, Refused> {
         let grant = self.readable(call).await?;
         let Some(moment) = &self.at.moment else { return Ok(grant) };
-        let shape = "a time in UTC such as at-20260131t120000z";
-        let instant = moment::read(&grant, moment.at, &self.parts.method, shape);
+        let instant = moment::read(&grant, moment.at, &self.parts.method, MOMENT_SHAPE);
         Ok(grant.as_of(Some(instant.map_err(|problem| Refused::about(About::Name, problem))?)))
     }
 

@@ -1,16 +1,18 @@
 //! `client-config`: what a repository's clients must be told.
 
+mod own;
+mod target;
+
 use clap::Args;
 use formats::{Place, Setup};
-use model::RepoKey;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::connection::Connection;
 use super::failure::{Exit, Failure};
-use super::push::repo_key;
 use super::table;
 use crate::Context;
+use target::Target;
 
 /// Print the configuration with which package managers use a repository
 ///
@@ -18,9 +20,9 @@ use crate::Context;
 /// for it.
 #[derive(Args, Debug)]
 pub struct ClientConfig {
-    /// The repository
-    #[arg(value_parser = repo_key)]
-    repo: RepoKey,
+    /// The repository, or `REPO@MOMENT` for how it was then: a day, or a time as in RFC 3339
+    #[arg(value_parser = Target::parse)]
+    repo: Target,
 
     /// Only what this client reads; alone, and without a heading, where that is one file
     #[arg(long, value_name = "NAME")]
@@ -61,10 +63,27 @@ impl Repository {
 
 impl ClientConfig {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        self.repo.expect_settled(context.ambient.now())?;
         let (server, repository) = (self.connection.address(context)?, self.look(context).await?);
-        let place = Place { server: &server, key: self.repo.as_str(), takes: repository.takes() };
-        let setups = formats::by_key(&repository.format).map(|format| format.setups(&place)).unwrap_or_default();
-        let chosen = self.choose(&repository.format, &setups)?;
+        let format = formats::by_key(&repository.format);
+        let own = match format {
+            Some(format) if format.tells_own_names() => {
+                own::names(&self.connection.client(context)?, &self.repo.key, context).await?
+            }
+            _ => Vec::new(),
+        };
+        let place = Place {
+            moment: self.repo.moment,
+            takes: self.repo.moment.is_none() && repository.takes(),
+            proxies: repository.kind != "local",
+            own: &own,
+            ..Place::local(&server, self.repo.key.as_str())
+        };
+        let setups = format.map(|format| format.setups(&place)).unwrap_or_default();
+        let chosen = self.choose(&repository.format, &setups).map_err(|failure| match place.takes {
+            true => failure,
+            false => failure.advise("what publishes is left out: nothing can be published there"),
+        })?;
         let console = &context.console;
         match chosen.as_slice() {
             chosen if self.json => table::json(console, &self.document(&repository, chosen)),
@@ -79,7 +98,7 @@ impl ClientConfig {
 
     async fn look(&self, context: &Context) -> Result<Repository, Failure> {
         let client = self.connection.client(context)?;
-        let asked = client.get(&outbound::path(["v1", "repos", self.repo.as_str()])).send().await;
+        let asked = client.get(&outbound::path(["v1", "repos", self.repo.key.as_str()])).send().await;
         match asked {
             Ok(answer) => Ok(answer.json().await?),
             Err(error) => match Failure::from(error) {
@@ -109,7 +128,9 @@ impl ClientConfig {
     fn document(&self, repository: &Repository, chosen: &[&Setup]) -> Value {
         let item = |setup: &&Setup| json!({"clients": setup.clients, "file": setup.file, "text": setup.text});
         let items: Vec<_> = chosen.iter().map(item).collect();
-        json!({"repoKey": self.repo, "format": repository.format, "repoType": repository.kind, "items": items})
+        let moment = self.repo.moment;
+        json!({"repoKey": self.repo.key, "asOfUtc": moment, "format": repository.format, "repoType": repository.kind,
+            "items": items})
     }
 }
 

@@ -1,0 +1,122 @@
+//! What is known of that which is asked about.
+
+use formats::{Dated, KnownVersion, Named, Origin, PackageAt};
+use model::{Code, EntryPath, PackageName, Timestamp, VersionName};
+
+use super::super::judge::Rules;
+use super::super::{names_by_digest, package_named};
+use super::{Case, Question};
+use crate::authorize::{Grant, Read};
+use crate::error::{Error, Result};
+use crate::remote::{Which, subjects};
+use crate::versions::format_of;
+
+impl Grant<Read> {
+    pub(super) async fn case(&self, question: Question) -> Result<Case> {
+        let format = format_of(self.repo())?;
+        match question {
+            Question::Package(name, version) => {
+                // `name:tag`, as clients write it.
+                if let (None, Some((name, tag)), true) =
+                    (&version, name.as_str().rsplit_once(':'), names_by_digest(format))
+                {
+                    return Ok(Case::new(PackageAt::named(name), Some(tag.to_owned())));
+                }
+                Ok(Case::new(package_named(format, &name), version))
+            }
+            Question::Path(path) => self.case_of_path(path).await,
+        }
+    }
+
+    async fn case_of_path(&self, path: EntryPath) -> Result<Case> {
+        let (at, mut version) = match self.remote()?.format.origin(&path) {
+            Some(Origin::Listed(at)) => (at, None),
+            Some(Origin::Direct(direct)) => (direct.package, Some(direct.version.to_string())),
+            None => return Err(Error::not_found(&format!("the file {path}"))),
+        };
+        let (mut published_at, mut awaited) = (None, false);
+        match self.find_any(&path).await {
+            Ok(found) => {
+                version = Some(found.version_name().to_owned());
+                published_at = found.published_upstream();
+            }
+            Err(error) if error.code() == Some(Code::NotFound) && version.is_none() => {
+                (version, published_at) = self.listed_at(&at, &path).await?;
+            }
+            Err(error) if error.code() == Some(Code::NotFound) => {
+                awaited = self.remote()?.format.dated() == Dated::File;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(Case { path: Some(path), published_at, awaited, ..Case::new(at, version) })
+    }
+
+    /// Which digest names the version that is asked about; the upstream is asked for what a tag stands for.
+    pub(super) async fn digest_asked_about(&self, case: &Case) -> Result<Option<Named>> {
+        let Some(version) = &case.version else { return Ok(None) };
+        if let Ok(named) = version.parse() {
+            return Ok(Some(named));
+        }
+        let missing = || Error::not_found(&format!("{}:{version}", case.at.name));
+        let seen = self.told(self.remote()?, &case.at, Which::One(version.clone())).await?;
+        Ok(seen.and_then(|seen| seen.stands_for()).ok_or_else(missing)?.parse().ok())
+    }
+
+    /// When a file was published, where neither it nor an index said so.
+    pub(super) async fn date_file(&self, case: &mut Case, version: &str) -> Result<()> {
+        if case.published_at.is_none() {
+            case.published_at = match self.remote()?.format.dated() {
+                Dated::Index => self.version_told(&case.at, version).await?.and_then(|one| one.published_at),
+                Dated::Version | Dated::File => self.published_at(&case.at, version).await?,
+            };
+        }
+        Ok(())
+    }
+
+    /// A version is let in when one of its files is: that one is judged, else the first. 404: nobody knows the version.
+    pub(super) async fn choose_file(&self, rules: &Rules, name: &str, case: &mut Case, now: Timestamp) -> Result<()> {
+        let Some(version) = case.version.clone() else { return Ok(()) };
+        let Some(known) = self.version_told(&case.at, &version).await? else {
+            return self.expect_here(&case.at, &version).await;
+        };
+        case.version = Some(known.version.to_string());
+        let time = match (known.published_at, self.remote()?.format.dated()) {
+            (None, Dated::Version | Dated::File) => self.published_at(&case.at, known.version.as_str()).await?,
+            (time, _) => time,
+        };
+        let all = subjects(name, &known, time);
+        let chosen = all.iter().find(|one| rules.judge(one, now).denial().is_none()).or(all.first());
+        let Some(chosen) = chosen else { return Ok(()) };
+        case.published_at = chosen.published_at;
+        case.path = chosen.path.map(EntryPath::parse).transpose()?;
+        Ok(())
+    }
+
+    /// What the upstream tells of a version, or of that which a ref of this name stands for.
+    async fn version_told(&self, at: &PackageAt, version: &str) -> Result<Option<KnownVersion>> {
+        if let Some(seen) = self.told(self.remote()?, at, Which::All).await?
+            && let Some(found) = seen.version(version)
+        {
+            return Ok(Some(found.clone()));
+        }
+        if !self.remote()?.format.narrows() {
+            return Ok(None);
+        }
+        let seen = self.told(self.remote()?, at, Which::One(version.to_owned())).await?;
+        Ok(seen.and_then(|seen| seen.version(version).cloned()))
+    }
+
+    /// A version that was fetched stays although its upstream tells of it no more.
+    async fn expect_here(&self, at: &PackageAt, version: &str) -> Result<()> {
+        let key = &self.repo().key;
+        let unknown = || Error::refuse(Code::NotFound, format!("{key} knows no version {version} of {}", at.name));
+        let (Ok(name), Ok(version)) = (PackageName::parse(&at.name), VersionName::parse(version)) else {
+            return Err(unknown());
+        };
+        match self.resolve(&at.namespace, &name, &version).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some(Code::NotFound) => Err(unknown()),
+            Err(error) => Err(error),
+        }
+    }
+}

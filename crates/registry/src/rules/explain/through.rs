@@ -1,0 +1,108 @@
+//! The same through a virtual repository: who answers for it explains.
+
+use formats::{Merging, Operation, PackageAt};
+use model::{Code, PackageName};
+
+use super::super::{names_by_digest, package_named};
+use super::said::unjudged;
+use super::{Explanation, Question};
+use crate::authorize::{Grant, Member, Read};
+use crate::error::{Error, Result};
+use crate::versions::format_of;
+use crate::virtuals::Members;
+
+impl Grant<Read> {
+    pub(super) async fn explain_through(&self, question: Question) -> Result<Explanation> {
+        let members = self.members().await?;
+        let at = match &question {
+            Question::Package(name, _) => Some(self.package_asked_about(name)?),
+            Question::Path(path) => format_of(self.repo())?.package_of(&Operation::Fetch(path.clone())),
+        };
+        let answering = members.answering(|_| at.clone()).await?;
+        let remotes: Vec<_> =
+            answering.into_iter().filter(|member| member.is_remote()).filter_map(Member::grant).collect();
+        if remotes.is_empty() {
+            return self.asked_of_nobody(&members, &at, &question).await;
+        }
+        match &at {
+            Some(at) if members.merging == Merging::Owner => self.of_owner(&members, at, &remotes, question).await,
+            _ => first_of(&remotes, &question).await,
+        }
+    }
+
+    /// Its owner explains; where there is none, who keeps the name from its upstream.
+    async fn of_owner(
+        &self,
+        members: &Members,
+        at: &PackageAt,
+        remotes: &[&Grant<Read>],
+        question: Question,
+    ) -> Result<Explanation> {
+        match members.owner(|_| Some(at.clone())).await? {
+            Some(owner) if owner.is_remote() => return owner.whoever_asks().explain(question).await,
+            Some(_) => return self.asked_of_nobody(members, &Some(at.clone()), &question).await,
+            None => {}
+        }
+        for remote in remotes {
+            if remote.claim_on(at).await?.is_some() {
+                return remote.explain(question).await;
+            }
+        }
+        Err(Error::not_found(&subject(&question)))
+    }
+
+    /// Why no upstream is asked.
+    async fn asked_of_nobody(
+        &self,
+        members: &Members,
+        at: &Option<PackageAt>,
+        question: &Question,
+    ) -> Result<Explanation> {
+        let (key, what) = (&self.repo().key, subject(question));
+        let same = |_: &Member| at.clone();
+        if let Some(owner) = members.owner(same).await?.filter(|owner| !owner.is_remote()) {
+            let detail = format!(
+                "{what} is hosted in {}: no upstream is asked for it, and no rules decide over it",
+                owner.key()
+            );
+            return Ok(unjudged(question, "allow", detail));
+        }
+        let detail = match members.keep(same) {
+            true => format!("{what} was not found: {key} takes that name from no upstream"),
+            false => format!("no upstream is asked for {what} through {key}"),
+        };
+        Ok(unjudged(question, "hide", detail))
+    }
+
+    fn package_asked_about(&self, name: &PackageName) -> Result<PackageAt> {
+        let format = format_of(self.repo())?;
+        match name.as_str().rsplit_once(':') {
+            // `name:tag`, as clients write it.
+            Some((name, _)) if names_by_digest(format) => Ok(PackageAt::named(name)),
+            _ => Ok(package_named(format, name)),
+        }
+    }
+}
+
+/// Each file is that of the first who has it: one that lets it in explains, else the first that knows it.
+async fn first_of(remotes: &[&Grant<Read>], question: &Question) -> Result<Explanation> {
+    let mut kept_out = None;
+    for remote in remotes {
+        match remote.explain(question.clone()).await {
+            Ok(said) if said.verdict == "allow" => return Ok(said),
+            Ok(said) => kept_out = kept_out.or(Some(said)),
+            Err(error) if error.code() == Some(Code::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    kept_out.ok_or_else(|| Error::not_found(&subject(question)))
+}
+
+/// What is asked about, in words.
+fn subject(question: &Question) -> String {
+    match question {
+        Question::Package(name, Some(version)) => format!("{name} {version}"),
+        Question::Package(name, None) => name.to_string(),
+        Question::Path(path) => format!("the file {path}"),
+    }
+}
