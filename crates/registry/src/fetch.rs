@@ -374,14 +374,12 @@ impl Found {
         found: store::blobs::Readable,
         let_go: bool,
     ) -> Result<Self> {
-        let nil = model::PackageId(Default::default());
         let (size, at) = (found.length, found.created_at);
         let copies: Vec<CopyOf> = found.copies.into_iter().map(|copy| copy_of(copy, size)).collect::<Result<_>>()?;
         let cached_in = grant.caches().filter(|_| size > 0);
-        let version = VersionId(Default::default());
         let entry = Entry {
-            package: nil,
-            version,
+            package: PackageId(Default::default()),
+            version: VersionId(Default::default()),
             version_name: Box::default(),
             published_at: None,
             digest,
