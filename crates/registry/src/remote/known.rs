@@ -87,7 +87,7 @@ impl Grant<Read> {
     pub(crate) async fn told(&self, remote: Remote, at: &PackageAt, which: Which) -> Result<Option<Arc<Seen>>> {
         let which = if remote.format.narrows() { which } else { Which::All };
         // As if it had no such thing: it is not asked.
-        if self.is_claimed(at).await? {
+        if self.is_claimed(at).await? || (which == Which::All && self.is_namespace_claimed(at).await?) {
             return Ok(None);
         }
         if let Some(instant) = self.instant() {
