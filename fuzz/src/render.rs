@@ -82,7 +82,7 @@ fn listed(format: &dyn Format, release: &Release) -> Listed {
         name: release.package.name.clone(),
         display: release.display.clone(),
         version: release.version.to_string(),
-        published_at: AT,
+        published_at: Some(AT),
         brief: format.brief(&release.manifest),
     }
 }

@@ -138,8 +138,8 @@ pub trait Format: Send + Sync {
         false
     }
 
-    /// What an index of this view tells of other packages.
-    fn around(&self, _view: View, _package: &PackageAt) -> Option<Around> {
+    /// What the index of a package tells of others.
+    fn around(&self, _package: &PackageAt) -> Option<Around> {
         None
     }
 

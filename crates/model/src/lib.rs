@@ -18,7 +18,9 @@ pub use access::{Role, Scope, ScopeRepo, TenantRole};
 pub use ambient::{Ambient, Random, SeededRandom, SystemRandom};
 pub use digest::Sha256Digest;
 pub use ids::*;
-pub use names::{EntryPath, NameError, PackageName, RefName, RefPattern, RepoKey, Subject, VersionName, path_twin};
+pub use names::{
+    EntryPath, NameError, PackageName, RefName, RefPattern, RepoKey, Subject, VersionName, composed, path_twin,
+};
 pub use network::{Network, NetworkError};
 pub use refusal::{Block, Code, Reason, Refusal};
 pub use secret::Secret;

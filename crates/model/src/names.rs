@@ -139,6 +139,11 @@ pub fn path_twin(path: &str) -> String {
     path.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
+/// The text with composed characters (NFC).
+pub fn composed(text: &str) -> String {
+    text.nfc().collect()
+}
+
 fn check_repo_key(text: &str) -> Result<(), NameError> {
     const WHAT: &str = "the repository key";
     if text.is_empty() || text.len() > 100 {

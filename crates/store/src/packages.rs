@@ -161,6 +161,20 @@ pub async fn find_shown(
     session.row(sql, args![repo, *name, *namespace, drafts]).await?.map(|row| row.get(0)).transpose()
 }
 
+/// The names of the packages of a namespace; with a moment: of those of which anything had been published by then.
+pub async fn names_in(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    namespace: &str,
+    at: Option<Timestamp>,
+) -> Result<Vec<String>> {
+    let sql = "SELECT p.name FROM packages p WHERE p.repo_id = $1 AND p.namespace = $2
+         AND ($3 OR EXISTS (SELECT 1 FROM versions v WHERE v.package_id = p.id AND v.published_at <= $4))";
+    let (all, at) = (at.is_none(), at.unwrap_or(Timestamp(0)));
+    let args = args![repo, *namespace, all, at];
+    session.rows(sql, args).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// Whether anything of a package had been published at a moment, also if it had been withdrawn again.
 pub async fn was_published(
     session: &mut Session<'_>,

@@ -16,6 +16,7 @@ mod ours;
 mod referrers;
 mod relays;
 mod retry;
+mod shadows;
 pub(crate) mod shelf;
 mod stale;
 mod times;

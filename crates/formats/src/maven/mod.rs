@@ -92,8 +92,8 @@ impl Format for Maven {
         layout::build_of(version).is_some() && layout::base_of(version) == part
     }
 
-    fn around(&self, view: View, package: &PackageAt) -> Option<Around> {
-        if view != ARTIFACT || package.name.contains('.') {
+    fn around(&self, package: &PackageAt) -> Option<Around> {
+        if package.name.contains('.') {
             return None;
         }
         let namespace = match package.namespace.as_str() {

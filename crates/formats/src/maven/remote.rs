@@ -11,7 +11,7 @@ use super::deposit::manifest;
 use super::layout::{METADATA, Stored, base_of, build_of, check_version, is_id, line};
 use super::sound;
 use super::told::{File, Told};
-use super::{ARTIFACT, Maven, PLUGIN};
+use super::{Maven, PLUGIN};
 use crate::{
     Algorithm, Ask, Dated, Direct, Format as _, Known, KnownFile, KnownVersion, Origin, PackageAt, Probe, Said, Sign,
     Signs, StagedFile, Sums, Unreadable, Upstream, Verdict, Wanting,
@@ -118,7 +118,7 @@ fn artifact(at: &PackageAt, told: Told) -> Known {
             known.versions.extend(version_of(at, &version));
         }
     }
-    if Maven.around(ARTIFACT, at).is_some() {
+    if Maven.around(at).is_some() {
         let name = |prefix: &str| RefName::parse(&format!("{PLUGIN}{prefix}")).ok();
         let plugins = told.plugins.into_iter().filter(|plugin| is_id(&plugin.artifact));
         let around = plugins.filter_map(|plugin| Some((plugin.artifact, name(&plugin.prefix)?.to_string())));

@@ -48,7 +48,7 @@ impl Grant<Read> {
         if self.repo().kind == RepoKind::Remote {
             return Box::pin(self.shown_of_upstream(at, view, wanted, site)).await;
         }
-        let around = self.around(at, view, wanted).await?;
+        let around = self.around(at, wanted).await?;
         let (package, state) = match self.state(at).await {
             Err(Error::Refused(refusal)) if refusal.code == Code::NotFound && !around.is_empty() => {
                 return self.only_around(at, view, &around, site);
@@ -121,9 +121,9 @@ impl Grant<Read> {
     }
 
     /// What an index tells of other packages.
-    pub(crate) async fn around(&self, at: &PackageAt, view: View, wanted: Wanting<'_>) -> Result<RefsAround> {
+    pub(crate) async fn around(&self, at: &PackageAt, wanted: Wanting<'_>) -> Result<RefsAround> {
         let asked = match wanted {
-            Wanting::All => format_of(self.repo())?.around(view, at),
+            Wanting::All => format_of(self.repo())?.around(at),
             Wanting::Part(_) | Wanting::One(_) => None,
         };
         let Some(asked) = asked else { return Ok(RefsAround::default()) };

@@ -1,5 +1,7 @@
 //! Whether the rules let a file through that is asked for by its path: here already, or still at the upstream.
 
+use std::sync::Arc;
+
 use formats::{Dated, Origin, PackageAt};
 use model::{EntryPath, Sha256Digest, Timestamp};
 use serde_json::{Map, Value as Json};
@@ -87,6 +89,18 @@ impl<A> Grant<A> {
         }
     }
 
+    /// Whether a waiver that ends may be what lets a file through.
+    pub fn may_rest_on_waiver(&self, found: &Found) -> bool {
+        let version = (!self.names_by_digest()).then(|| found.version_name());
+        let waives = |rules: Arc<Rules>| rules.may_waive(version, self.ambient().now());
+        self.is_ruled() && self.rules_remembered().is_none_or(waives)
+    }
+
+    /// Whether versions are named by their bytes: what is asked for may be part of several.
+    fn names_by_digest(&self) -> bool {
+        self.remote().is_ok_and(|remote| remote.format.contents().is_some())
+    }
+
     pub(super) fn denied(&self, denial: &Denial, subject: &Subject<'_>) -> Error {
         denial.refuse(&self.repo().key, subject)
     }
@@ -103,6 +117,12 @@ impl Grant<Read> {
     /// Whether a rule here keeps the name from the upstream.
     pub(crate) async fn is_claimed(&self, at: &PackageAt) -> Result<bool> {
         Ok(self.claim_on(at).await?.is_some_and(|denial| denial.claimed))
+    }
+
+    /// Whether a rule here keeps from the upstream the namespace that the package's index tells of as well.
+    pub(crate) async fn is_namespace_claimed(&self, at: &PackageAt) -> Result<bool> {
+        let Some(around) = format_of(self.repo())?.around(at) else { return Ok(false) };
+        Ok(self.rules().await?.is_some_and(|rules| rules.claim_namespace(&around.namespace)))
     }
 
     /// Refuses where nothing of a package is let through, before anybody is asked.

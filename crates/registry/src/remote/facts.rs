@@ -43,6 +43,7 @@ pub(super) fn shown(known: &Known, overlay: &Overlay) -> Known {
         let files = known.versions.iter_mut().map(|version| &mut version.files);
         files.for_each(|files| files.retain(|file| !out.files.contains(file.location.as_str())));
     }
+    known.around.retain(|(other, _)| !out.around.contains(other));
     for file in known.versions.iter_mut().flat_map(|version| &mut version.files) {
         if let Some(ours) = overlay.here.changed.get(file.location.as_str()) {
             (file.sha256, file.size) = (Some(ours.digest), Some(ours.size));

@@ -99,6 +99,9 @@ impl Grant<Read> {
         at: &PackageAt,
         which: Which,
     ) -> Result<Option<Arc<Seen>>> {
+        if which == Which::All && self.is_namespace_claimed(at).await? {
+            return Ok(None);
+        }
         let which = if remote.format.narrows() { which } else { Which::All };
         if let Some(instant) = self.instant() {
             return Box::pin(self.told_then(&remote, at, &which, instant)).await;

@@ -81,7 +81,7 @@ impl Grant<Read> {
         let known = &seen.known;
         let found = match wanted {
             Wanting::One(name) => sifted.why.get_key_value(name),
-            _ if known.versions.len() > sifted.why.len() || !known.around.is_empty() => None,
+            _ if known.versions.len() > sifted.why.len() || known.around.len() > sifted.out.around.len() => None,
             _ => known.versions.last().and_then(|last| sifted.why.get_key_value(last.version.as_str())),
         };
         self.refuse(at, found)

@@ -29,6 +29,8 @@ pub(super) struct KeptOut {
     pub(super) versions: BTreeSet<String>,
     /// Paths of files.
     pub(super) files: BTreeSet<String>,
+    /// Other packages that the index tells of.
+    pub(super) around: BTreeSet<String>,
     state: u64,
 }
 
@@ -68,7 +70,8 @@ pub(super) type SiftKey = (RepoId, PackageAt, Arc<[ObservationId]>, u64);
 impl Sifted {
     /// How many versions and files it holds.
     pub(super) fn rows(&self) -> u64 {
-        (self.out.versions.len() + self.out.files.len() + self.why.len()) as u64 + self.times.rows()
+        (self.out.versions.len() + self.out.files.len() + self.out.around.len() + self.why.len()) as u64
+            + self.times.rows()
     }
 
     fn holds(&self, now: Timestamp) -> bool {
@@ -163,7 +166,8 @@ impl Grant<Read> {
             (Err(error), Some(before)) if is_failure(&error) => Arc::clone(&before.times),
             (Err(error), _) => return Err(error),
         };
-        let found = Arc::new(sift(&rules, &name, &seen.known, times, now));
+        let found = sift(&rules, &name, &seen.known, times, now);
+        let found = Arc::new(self.without_around(&rules, at, &seen.known, found)?);
         if remembers {
             memory.insert(key, Arc::clone(&found));
         }
@@ -198,6 +202,7 @@ impl Grant<Read> {
         if let Some(rules) = self.rules().await? {
             let name = name_of(format_of(self.repo())?, at);
             let found = sift(&rules, &name, &last.seen.known, Arc::clone(&last.times), now);
+            let found = self.without_around(&rules, at, &last.seen.known, found)?;
             let config = self.call().moment.config.number();
             let key: SiftKey = (self.repo_id(), at.clone(), Arc::clone(&last.seen.answers), config);
             self.registry().inner.remotes.sifted.insert(key, Arc::new(found));
@@ -265,6 +270,25 @@ impl Grant<Read> {
 }
 
 impl Grant<Read> {
+    /// Keeps out those other packages as well that the rules keep out.
+    fn without_around(&self, rules: &Rules, at: &PackageAt, known: &Known, sifted: Sifted) -> Result<Sifted> {
+        let format = format_of(self.repo())?;
+        let Some(around) = format.around(at).filter(|_| !known.around.is_empty()) else { return Ok(sifted) };
+        let (mut out, mut until) = (BTreeSet::new(), sifted.until);
+        for (other, _) in &known.around {
+            let at = PackageAt { namespace: around.namespace.clone(), name: other.clone() };
+            let name = name_of(format, &at);
+            until = rules.waivers_of(&name, sifted.from).iter().map(|waiver| waiver.until).chain(until).min();
+            if rules.judge_name(&name, sifted.from).is_some() {
+                out.insert(other.clone());
+            }
+        }
+        let KeptOut { versions, files, .. } = &*sifted.out;
+        let mut out = KeptOut { versions: versions.clone(), files: files.clone(), around: out, state: 0 };
+        out.state = number(&out);
+        Ok(Sifted { out: Arc::new(out), until, ..sifted })
+    }
+
     /// The same, from what was answered at any time: when something was published does not change.
     async fn time_kept(&self, remote: &Remote, at: &PackageAt, version: &str) -> Result<Option<Timestamp>> {
         let which = Which::One(version.to_owned());

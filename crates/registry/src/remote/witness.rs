@@ -35,6 +35,12 @@ impl Witness {
         hasher.finish()
     }
 
+    /// What is told of other packages: package and ref.
+    pub(crate) fn around(&self) -> impl Iterator<Item = &(String, String)> {
+        let out = &self.overlay.kept_out.around;
+        self.seen.known.around.iter().filter(|(other, _)| !out.contains(other))
+    }
+
     pub(crate) fn stale_since(&self) -> Option<Timestamp> {
         self.seen.stale_since
     }

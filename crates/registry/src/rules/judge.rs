@@ -160,6 +160,17 @@ impl Rules {
         claims.filter_map(|ready| ready.pattern.as_ref()).any(|pattern| pattern.is_name(name))
     }
 
+    /// Whether the names of a namespace, or those beneath it, are claimed wholly.
+    pub(crate) fn claim_namespace(&self, namespace: &str) -> bool {
+        if self.claims.iter().any(|pattern| pattern.is_namespace(namespace)) {
+            return true;
+        }
+        let whole = |ready: &&Ready| ready.pattern.as_ref().is_some_and(|pattern| pattern.is_namespace(namespace));
+        let first = self.list.iter().filter(|ready| ready.range.is_none()).filter(whole);
+        let first = first.map(|ready| &ready.rule).find(|rule| matches!(rule, Rule::Claim { .. } | Rule::Allow { .. }));
+        matches!(first, Some(Rule::Claim { .. }))
+    }
+
     fn is_claimed_elsewhere(&self, name: &str) -> bool {
         self.claims.iter().any(|pattern| pattern.is_name(name))
     }
@@ -215,6 +226,13 @@ impl Rules {
     pub(crate) fn waivers_of(&self, name: &str, now: Timestamp) -> Vec<Waiver> {
         let ours = self.waivers.iter().filter(|(package, waiver)| package == name && now < waiver.until);
         ours.map(|(_, waiver)| waiver.clone()).collect()
+    }
+
+    /// Whether a waiver is in force that may be for a version of this name, of whatever package; `None`: for any version.
+    pub(crate) fn may_waive(&self, version: Option<&str>, now: Timestamp) -> bool {
+        let same = |waived: &str| version.is_none_or(|version| waived == version || self.twins(waived, version));
+        let ours = self.waivers.iter().filter(|(_, waiver)| now < waiver.until);
+        ours.into_iter().any(|(_, waiver)| waiver.version.as_deref().is_none_or(same))
     }
 
     /// Until when a waiver is in force; `None` for a version: for any of the package.

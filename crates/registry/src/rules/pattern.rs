@@ -1,5 +1,7 @@
 //! Patterns for names and paths.
 
+use std::borrow::Cow;
+
 use formats::{Format, PackageAt};
 use model::PackageName;
 
@@ -15,21 +17,29 @@ pub(super) struct Pattern {
 impl Pattern {
     pub(super) fn new(format: &dyn Format, text: &str) -> Self {
         match text.strip_prefix('/') {
-            Some(path) => Self { text: path.to_owned(), is_path: true },
+            Some(path) => Self { text: composed(path).into_owned(), is_path: true },
             None => Self { text: folded(format, text), is_path: false },
         }
     }
 
     /// Whether it is for names, and for this one.
     pub(super) fn is_name(&self, name: &str) -> bool {
-        !self.is_path && fits(&self.text, name)
+        !self.is_path && fits(&self.text, &composed(name))
+    }
+
+    /// Whether it is for every name of a namespace, or for every one beneath it.
+    pub(super) fn is_namespace(&self, namespace: &str) -> bool {
+        let begins = |name: String| fits(&self.text, &name);
+        !self.is_path
+            && self.text.ends_with('*')
+            && (begins(format!("{namespace}:")) || begins(format!("{namespace}.:")))
     }
 
     /// Whether it is for this path or this name.
     pub(super) fn matches(&self, name: &str, path: Option<&str>) -> bool {
         match self.is_path {
-            true => path.is_some_and(|path| fits(&self.text, path)),
-            false => fits(&self.text, name),
+            true => path.is_some_and(|path| fits(&self.text, &composed(path))),
+            false => self.is_name(name),
         }
     }
 
@@ -56,7 +66,13 @@ pub(crate) fn package_named(format: &dyn Format, name: &PackageName) -> PackageA
 
 /// The name, or the pattern, in the one spelling of the format.
 pub(super) fn folded(format: &dyn Format, name: &str) -> String {
-    PackageName::parse(name).map_or_else(|_| name.to_owned(), |name| format.normalise(&name))
+    let name = PackageName::parse(name).map_or_else(|_| name.to_owned(), |name| format.normalise(&name));
+    composed(&name).into_owned()
+}
+
+/// Spellings of one text with the same characters, composed or not, are one to rules.
+fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(model::composed(text)) }
 }
 
 fn fits(pattern: &str, text: &str) -> bool {
@@ -91,6 +107,20 @@ mod tests {
         ] {
             yes.iter().for_each(|text| assert!(fits(pattern, text), "{pattern} {text}"));
             no.iter().for_each(|text| assert!(!fits(pattern, text), "{pattern} {text}"));
+        }
+    }
+
+    #[test]
+    fn a_namespace_is_claimed_wholly_or_in_part() {
+        let maven = formats::by_key("maven").expect("a format");
+        let whole = |text: &str| Pattern::new(maven, text).is_namespace("org.acme");
+        for text in ["org.acme:*", "org.acme*", "org.acme.*", "org.acme.*:*", "org.*", "*"] {
+            assert!(whole(text), "{text}");
+        }
+        for text in
+            ["org.acme:a", "org.acme:a*", "org.acme:*a", "org.acme.more:*", "org:*", "org.acmes*", "/org/acme/*"]
+        {
+            assert!(!whole(text), "{text}");
         }
     }
 

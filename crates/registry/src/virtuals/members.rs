@@ -166,6 +166,22 @@ impl Members {
         !self.claims.is_empty() && names().any(|name| self.claims.iter().any(|rules| rules.claim(&name)))
     }
 
+    /// Whether no upstream may tell of the packages of the namespace.
+    pub(super) fn claim_namespace(&self, namespace: &str) -> bool {
+        self.claims.iter().any(|rules| rules.claim_namespace(namespace))
+    }
+
+    /// Whether a claim keeps one package from every upstream.
+    pub(super) fn claim(&self, at: &PackageAt) -> bool {
+        let name = name_of(self.format, at);
+        self.claims.iter().any(|rules| rules.claim(&name))
+    }
+
+    /// The hosted members whose names never come from elsewhere.
+    pub(super) fn claiming(&self) -> impl Iterator<Item = &Member> {
+        self.all.iter().filter(|member| self.hosted_claims && !member.is_remote())
+    }
+
     /// The first hosted member that has a package of this name, or ever had one.
     async fn hosting(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<&Member>> {
         Ok(self.hosting_place(at).await?.map(|place| &self.all[place]))

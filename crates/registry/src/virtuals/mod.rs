@@ -1,5 +1,6 @@
 //! Repositories that are made of others: each member's rights are looked at, and a name belongs to whom it should.
 
+mod around;
 mod folders;
 mod lists;
 mod members;

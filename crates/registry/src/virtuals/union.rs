@@ -7,6 +7,7 @@ use std::sync::Arc;
 use formats::{Format, Head, PackageAt, Site, View, Wanting};
 use model::{Code, PackageId, RepoId, Timestamp};
 
+use super::around::Ours;
 use super::members::Members;
 use crate::authorize::{Grant, Member, Read};
 use crate::error::{Error, Result};
@@ -34,9 +35,18 @@ impl Grant<Read> {
         site: &Site<'_>,
     ) -> Result<Arc<Shown>> {
         let (mut parts, mut states, mut name, mut denied) = (Vec::new(), Vec::new(), None, None);
+        let format = format_of(self.repo())?;
+        let kept = |at: &PackageAt| {
+            let around = format.around(at).filter(|_| wanted == Wanting::All);
+            around.is_some_and(|around| members.claim_namespace(&around.namespace))
+        };
         for member in members.answering(&at).await? {
             let (Some(grant), Some(at)) = (member.grant(), at(member)) else { continue };
-            match part(grant, &at, view, wanted).await {
+            if member.is_remote() && kept(&at) {
+                name = name.or(Some(at));
+                continue;
+            }
+            match part(grant, &at, wanted).await {
                 Ok(Some((part, state))) => {
                     states.push((grant.repo_id(), state));
                     parts.push(part);
@@ -52,6 +62,16 @@ impl Grant<Read> {
         if parts.is_empty() {
             return Err(denied.unwrap_or_else(|| Error::not_found(&at.name)));
         }
+        let told: Vec<_> = parts.iter().flat_map(Part::told_around).collect();
+        let ours = match told.is_empty() {
+            true => Ours::default(),
+            false => members.ours_around(&at, told.into_iter()).await?,
+        };
+        if !ours.is_empty() {
+            let mut hasher = DefaultHasher::new();
+            ours.hash(&mut hasher);
+            states.push((self.repo_id(), hasher.finish()));
+        }
         let stale = parts.iter().filter_map(Part::stale_since).min();
         let key = DocumentKey {
             of: Of::Merged(self.repo_id(), at.clone(), states.as_slice().into()),
@@ -60,7 +80,7 @@ impl Grant<Read> {
             only: wanted.word().unwrap_or_default().into(),
             base: site.base.into(),
         };
-        let make = self.put_together(&at, parts, &states, view, wanted, site);
+        let make = self.put_together(&at, (parts, ours), &states, view, wanted, site);
         if self.instant().is_some() {
             return Box::pin(make).await;
         }
@@ -74,7 +94,7 @@ impl Grant<Read> {
     async fn put_together(
         &self,
         at: &PackageAt,
-        parts: Vec<Part<'_>>,
+        (parts, ours): (Vec<Part<'_>>, Ours),
         states: &[(RepoId, u64)],
         view: View,
         wanted: Wanting<'_>,
@@ -87,7 +107,10 @@ impl Grant<Read> {
         let state = if self.instant().is_some() { 0 } else { hasher.finish() };
         let mut whole = Whole::new(at, state);
         for part in parts {
-            let (head, fragments) = part.rendered(format, at, view, site).await?;
+            let (mut head, fragments) = part.rendered(format, at, view, site).await?;
+            if matches!(part, Part::Remote(_)) {
+                head.around.retain(|told| !ours.contains(told));
+            }
             whole.add(head, fragments, |version| match wanted {
                 Wanting::Part(part) => format.belongs(version, part),
                 Wanting::All | Wanting::One(_) => true,
@@ -103,12 +126,7 @@ impl Grant<Read> {
 }
 
 /// What a member has of a package, and a number that is another one when it has something else.
-async fn part<'m>(
-    grant: &'m Grant<Read>,
-    at: &PackageAt,
-    view: View,
-    wanted: Wanting<'_>,
-) -> Result<Option<(Part<'m>, u64)>> {
+async fn part<'m>(grant: &'m Grant<Read>, at: &PackageAt, wanted: Wanting<'_>) -> Result<Option<(Part<'m>, u64)>> {
     if grant.is_remote() {
         let admitted = match grant.admitted(at, wanted).await {
             Err(error) if error.code() == Some(Code::NotFound) => return Ok(None),
@@ -119,7 +137,7 @@ async fn part<'m>(
         let state = witness.state();
         return Ok(Some((Part::Remote(witness), state)));
     }
-    let around = grant.around(at, view, wanted).await?;
+    let around = grant.around(at, wanted).await?;
     let (package, state) = match grant.state_if_any(at).await? {
         Some((package, state)) => (Some(package), state),
         None if around.is_empty() => return Ok(None),
@@ -131,6 +149,15 @@ async fn part<'m>(
 }
 
 impl Part<'_> {
+    /// What an upstream tells of other packages.
+    fn told_around(&self) -> impl Iterator<Item = &(String, String)> {
+        let witness = match self {
+            Self::Remote(witness) => Some(witness),
+            Self::Hosted { .. } => None,
+        };
+        witness.into_iter().flat_map(Witness::around)
+    }
+
     fn stale_since(&self) -> Option<Timestamp> {
         match self {
             Self::Remote(witness) => witness.stale_since(),
@@ -193,10 +220,14 @@ impl Whole {
                 self.fragments.push(fragment);
             }
         }
-        for (into, more) in [(&mut self.head.refs, head.refs), (&mut self.head.around, head.around)] {
-            let known: HashSet<String> = into.iter().map(|(name, _)| name.clone()).collect();
-            into.extend(more.into_iter().filter(|(name, _)| !known.contains(name)));
-            into.sort();
-        }
+        let known: HashSet<String> = self.head.refs.iter().map(|(name, _)| name.clone()).collect();
+        self.head.refs.extend(head.refs.into_iter().filter(|(name, _)| !known.contains(name)));
+        self.head.refs.sort();
+        // Clients take the first package that has a ref of that name.
+        let known = self.head.around.iter().flat_map(|(package, name)| [package, name]);
+        let known: HashSet<String> = known.cloned().collect();
+        let fresh = |(package, name): &(String, String)| !known.contains(package) && !known.contains(name);
+        self.head.around.extend(head.around.into_iter().filter(fresh));
+        self.head.around.sort();
     }
 }

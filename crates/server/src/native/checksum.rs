@@ -35,7 +35,9 @@ pub(super) fn of_document(
     algorithm: Algorithm,
     parts: &Parts,
 ) -> Result<Response, Problem> {
-    let cache = if grant.repo().anonymous_read { "public, no-cache" } else { "private, no-cache" };
+    // What members have depends on who asks.
+    let public = grant.repo().anonymous_read && !grant.is_virtual();
+    let cache = if public { "public, no-cache" } else { "private, no-cache" };
     let cache = moment::kept(grant).unwrap_or(HeaderValue::from_static(cache));
     let mut response = respond(shown.checksum(algorithm), cache, parts)?;
     documents::tell_age(&mut response, shown.stale_since());

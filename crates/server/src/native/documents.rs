@@ -67,7 +67,9 @@ pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts)
     if let Some(changed_at) = shown.changed_at() {
         headers.insert(header::LAST_MODIFIED, http_date(changed_at));
     }
-    let cache = if grant.repo().anonymous_read { "public, no-cache" } else { "private, no-cache" };
+    // What members have depends on who asks.
+    let public = grant.repo().anonymous_read && !grant.is_virtual();
+    let cache = if public { "public, no-cache" } else { "private, no-cache" };
     headers.insert(header::CACHE_CONTROL, moment::kept(grant).unwrap_or(HeaderValue::from_static(cache)));
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     tell_age(&mut response, shown.stale_since());

@@ -68,11 +68,15 @@ pub(super) fn caching(grant: &Grant<Read>, found: &Found) -> Result<HeaderValue,
     if grant.instant().is_some() {
         return Ok(moment::for_good(grant));
     }
-    if found.is_unproven() {
+    if found.is_unproven() && !grant.may_rest_on_waiver(found) {
         return Ok(HeaderValue::from_static(match grant.repo().anonymous_read {
             true => "public, max-age=3600",
             false => "private, max-age=3600",
         }));
+    }
+    // No cache keeps for longer than that, nor for others, what a waiver lets in.
+    if grant.may_rest_on_waiver(found) {
+        return Ok(HeaderValue::from_static("private, no-cache"));
     }
     let overwrite = grant.repo_settings()?.allow_overwrite;
     Ok(HeaderValue::from_static(match (overwrite, grant.repo().anonymous_read) {

@@ -60,6 +60,7 @@ pub(super) async fn show(
 ) -> Result<Response, Refused> {
     let public = grant.repo().anonymous_read;
     let cache = if public { "public, max-age=31536000" } else { "private, max-age=31536000" };
+    let cache = if grant.may_rest_on_waiver(found) { "private, no-cache" } else { cache };
     let cache = moment::kept(grant).unwrap_or(HeaderValue::from_static(cache));
     let mut response = respond(grant, found, parts, BYTES, cache).await?;
     named_so(&mut response, named);

@@ -84,6 +84,7 @@ pub(super) async fn respond(
     };
     let kind = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
     let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let cache = if grant.may_rest_on_waiver(found) { "private, no-cache" } else { cache };
     let cache = moment::kept(grant).unwrap_or(HeaderValue::from_static(cache));
     let mut response = respond_ourselves(grant, found, parts, kind, cache).await?;
     named_so(&mut response, named);
