@@ -66,6 +66,10 @@ impl Grant<Read> {
         }
         self.expect_name_admitted(at, None).await?;
         let Some(seen) = self.seen_beside(at, subject).await? else {
+            // Nobody had asked: that there were none is more than is known.
+            if self.instant().is_some() {
+                return Err(self.unknown(&format!("what belongs to {}@{subject}", at.name)));
+            }
             return Ok(Some(Aged::fresh(Vec::new())));
         };
         let overlay = self.known_better(at, &seen).await?;
