@@ -243,6 +243,16 @@ pub struct Known {
 }
 
 impl Known {
+    /// About how much memory it takes, in bytes.
+    pub fn occupied(&self) -> u64 {
+        let pairs = |pairs: &[(String, String)]| {
+            pairs.iter().map(|(a, b)| size_of::<(String, String)>() + a.len() + b.len()).sum()
+        };
+        let rows: [usize; 2] = [pairs(&self.refs), pairs(&self.around)];
+        let versions: usize = self.versions.iter().map(KnownVersion::occupied).sum();
+        (size_of::<Self>() + self.display.len() + rows[0] + rows[1] + versions) as u64
+    }
+
     /// The facts that indexes are made of. `seen_at`: when the upstream said so; it stands for the last change of
     /// what has no time.
     pub fn facts(self, at: &PackageAt, generation: u64, seen_at: Timestamp) -> (Head, Vec<VersionFacts>) {
@@ -278,6 +288,12 @@ pub struct KnownVersion {
 }
 
 impl KnownVersion {
+    fn occupied(&self) -> usize {
+        let told = [&self.yanked, &self.deprecated].into_iter().flatten().map(String::len).sum::<usize>();
+        let files: usize = self.files.iter().map(KnownFile::occupied).sum();
+        size_of::<Self>() + self.version.as_str().len() + self.manifest.len() + told + files
+    }
+
     fn facts(self, seen_at: Timestamp) -> VersionFacts {
         let times = self.files.iter().map(|file| file.published_at).chain([self.published_at]);
         let head = VersionHead {
@@ -319,6 +335,12 @@ pub struct KnownFile {
 }
 
 impl KnownFile {
+    fn occupied(&self) -> usize {
+        let told = [&self.attributes, &self.yanked].into_iter().flatten().map(String::len).sum::<usize>();
+        let paths = self.path.as_str().len() + self.location.as_str().len() + self.target.len();
+        size_of::<Self>() + paths + told
+    }
+
     fn facts(self) -> FileFacts {
         FileFacts {
             path: self.path.to_string(),

@@ -62,6 +62,10 @@ impl Found {
         if !terms.head && !coded && !delimited(response.headers()) {
             return Err(odd(&origin, "has no length, so that nobody could tell when it is cut short"));
         }
+        let framings = ["content-length", "transfer-encoding"];
+        if !terms.head && framings.iter().all(|framing| response.headers().contains_key(*framing)) {
+            return Err(odd(&origin, "says in two ways where it ends"));
+        }
         let answer = Answer::new(response, limits.stall, origin.clone());
         let left = if terms.head { 0 } else { terms.most };
         if !terms.head && answer.length().is_some_and(|length| length > terms.most) {

@@ -1,5 +1,7 @@
 //! One question to an upstream and its answer, pages and digests included.
 
+use std::collections::HashSet;
+
 use bytes::{Bytes, BytesMut};
 use formats::{Ask, Named};
 use model::{Sha256Digest, Timestamp};
@@ -8,9 +10,10 @@ use sha2::{Digest as _, Sha256, Sha512};
 use store::observations::Observation;
 
 use super::Remote;
+use super::room::{Crowded, Room};
 
 /// The longest answer that is read whole, in bytes; all its pages.
-const LONGEST: u64 = 64 << 20;
+pub(super) const LONGEST: u64 = 64 << 20;
 /// Pages of an answer at most.
 const PAGES: usize = 500;
 
@@ -31,6 +34,8 @@ pub(super) struct News {
     pub(super) address: String,
     pub(super) etag: Option<String>,
     pub(super) changed_at: Option<Timestamp>,
+    /// Kept as long as the body.
+    pub(super) _room: Room,
 }
 
 /// Asks. Where an answer's head says what its body is, the head alone is asked for first: it costs the upstream less,
@@ -101,22 +106,41 @@ async fn whole(remote: &Remote, ask: &Ask, found: Found) -> std::result::Result<
     let mut next = following(remote, ask, &found);
     let (media_type, address) = (found.media_type(), found.address().to_owned());
     let (etag, changed_at) = (found.etag().map(str::to_owned).filter(|_| next.is_none()), found.changed_at());
-    let mut body = found.whole().await?;
-    let mut pages = 1;
+    let (mut body, mut room, mut met) = (BytesMut::new(), Room::default(), HashSet::from([ask.target.clone()]));
+    let alone = found.length().filter(|_| next.is_none());
+    take(remote, found, alone, &mut body, &mut room).await?;
     while let Some(ask) = next {
+        if !met.insert(ask.target.clone()) {
+            return Err(broken("leads in a circle"));
+        }
         let left = LONGEST.saturating_sub(body.len() as u64);
         let page = match remote.upstream.ask(Question::index(&ask.target, ask.accept, left)).await? {
-            outbound::Reply::Found(page) if pages < PAGES => *page,
+            outbound::Reply::Found(page) if met.len() < PAGES => *page,
             outbound::Reply::Found(_) => return Err(broken(&format!("has more than {PAGES} pages"))),
             _ => return Err(broken("ends before its last page")),
         };
-        pages += 1;
         next = following(remote, &ask, &page);
-        let mut more = BytesMut::from(body);
-        more.extend_from_slice(&page.whole().await?);
-        body = more.freeze();
+        take(remote, page, None, &mut body, &mut room).await?;
     }
-    Ok(News { body, media_type, address, etag, changed_at })
+    Ok(News { body: body.freeze(), media_type, address, etag, changed_at, _room: room })
+}
+
+/// Adds a page to the body, for which there must be room before it comes. `length`: of the whole body, where that is known.
+async fn take(
+    remote: &Remote,
+    mut page: Found,
+    length: Option<u64>,
+    body: &mut BytesMut,
+    room: &mut Room,
+) -> std::result::Result<(), Failure> {
+    let crowded = |Crowded| Failure::Busy(remote.upstream.base());
+    remote.make_room(room, 0, length).await.map_err(crowded)?;
+    while let Some(piece) = page.next().await? {
+        let came = (body.len() + piece.len()) as u64;
+        remote.make_room(room, came, length).await.map_err(crowded)?;
+        body.extend_from_slice(&piece);
+    }
+    Ok(())
 }
 
 fn following(remote: &Remote, ask: &Ask, found: &Found) -> Option<Ask> {

@@ -11,7 +11,9 @@ use model::{EntryPath, RefName, Timestamp};
 use store::manifests::Naming;
 use store::{locations, observations};
 
+use super::Remote;
 use super::known::Which;
+use super::look::Heard;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::rules::{Denial, Rules, Subject, Verdict, name_of};
@@ -149,6 +151,19 @@ impl Grant<Read> {
         let beginning = format!("{}/", manifests_of(at));
         let found = self.store().read(look).await?.into_iter().filter(|(path, ..)| path.starts_with(&beginning));
         Ok(found.filter_map(|(_, version, _)| version.parse().ok()).collect())
+    }
+
+    /// Whether all that is told is news of content that nobody has fetched: anybody can ask for any number of digests.
+    pub(super) async fn is_of_nothing_here(
+        &self,
+        remote: &Remote,
+        at: &PackageAt,
+        subject: &str,
+        heard: &[Heard],
+    ) -> Result<bool> {
+        let (Some(_), Ok(named)) = (remote.format.contents(), subject.parse::<Named>()) else { return Ok(false) };
+        let first = |heard: &Heard| matches!(heard, Heard::New { before: None, .. });
+        Ok(heard.iter().all(first) && self.known_since(at, &named).await?.is_none())
     }
 
     /// Since when a version is known here under its name.

@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 /// What is under way, by its name. Goes on when those who asked go away.
 pub(crate) struct Flights<K, V>(Arc<Mutex<HashMap<K, Landing<V>>>>);
 
+/// Whether anybody still waits for what comes of the work.
+pub(crate) type Wanted = Arc<dyn Fn() -> bool + Send + Sync>;
+
 type Landing<V> = watch::Receiver<Option<Result<V>>>;
 
 impl<K, V> Default for Flights<K, V> {
@@ -24,13 +27,24 @@ impl<K: Clone + Eq + Hash + Send + 'static, V: Clone + Send + Sync + 'static> Fl
     /// Does `work`, or waits for the one who is at it. Whoever comes afterwards does it again: `work` looks first
     /// whether it is still to be done.
     pub(crate) async fn join(&self, key: K, work: impl Future<Output = Result<V>> + Send + 'static) -> Result<V> {
+        self.join_while_wanted(key, |_| work).await
+    }
+
+    /// The same with work that need not begin what takes long when nobody waits for it any more.
+    pub(crate) async fn join_while_wanted<F>(&self, key: K, work: impl FnOnce(Wanted) -> F) -> Result<V>
+    where
+        F: Future<Output = Result<V>> + Send + 'static,
+    {
         let mut landing = self.board(key, work);
         let landed = landing.wait_for(Option::is_some).await;
         let landed = landed.ok().and_then(|landed| landed.clone());
         landed.unwrap_or_else(|| Err(Error::Defect("shared work ended without a result".to_owned())))
     }
 
-    fn board(&self, key: K, work: impl Future<Output = Result<V>> + Send + 'static) -> Landing<V> {
+    fn board<F>(&self, key: K, work: impl FnOnce(Wanted) -> F) -> Landing<V>
+    where
+        F: Future<Output = Result<V>> + Send + 'static,
+    {
         let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(landing) = under_way.get(&key) {
             return landing.clone();
@@ -38,6 +52,10 @@ impl<K: Clone + Eq + Hash + Send + 'static, V: Clone + Send + Sync + 'static> Fl
         let (tell, landing) = watch::channel(None);
         under_way.insert(key.clone(), landing.clone());
         let seat = Seat { flights: Arc::clone(&self.0), key };
+        let tell = Arc::new(tell);
+        let told = Arc::clone(&tell);
+        // One more waits in the list of what is under way.
+        let work = work(Arc::new(move || told.receiver_count() > 1));
         let work = async move {
             let done = work.await;
             drop(seat);
@@ -77,6 +95,25 @@ mod tests {
         let all = futures_util::future::join_all(all).await;
         assert!(all.into_iter().all(|found| found.expect("a number") == 0));
         assert_eq!(flights.join(1, work(Arc::clone(&done))).await.expect("a number"), 1);
+    }
+
+    #[tokio::test]
+    async fn work_knows_whether_anybody_waits() {
+        let flights = Flights::<u8, bool>::default();
+        let (go, gone) = tokio::sync::oneshot::channel();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let joined = flights.join_while_wanted(1, |wanted| async move {
+            let before = wanted();
+            gone.await.ok();
+            tell.send((before, wanted())).ok();
+            Ok(true)
+        });
+        let mut joined = Box::pin(joined);
+        assert!(futures_util::poll!(&mut joined).is_pending());
+        tokio::task::yield_now().await;
+        drop(joined);
+        go.send(()).expect("it is under way");
+        assert_eq!(told.await, Ok((true, false)));
     }
 
     #[tokio::test]

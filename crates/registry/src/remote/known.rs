@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use formats::{Ask, Known, PackageAt, Said, Unreadable, Upstream, Wanting};
 use futures_util::future::try_join_all;
-use model::{Code, ObservationId, Timestamp};
+use model::{Code, ObservationId, Refusal, Timestamp};
 use store::observations::{Alarm, Observation};
 use uuid::Uuid;
 
-use super::look::{Heard, Lately};
+use super::look::{Heard, Lately, REST};
 use super::overlay::Here;
+use super::room::{Crowded, Room, SHORT};
 use super::turn::PAUSE;
 use super::{Remote, Revision};
 use crate::authorize::{Grant, Read};
@@ -69,8 +70,8 @@ pub(super) type ReadKey = (Arc<[ObservationId]>, PackageAt, Which);
 pub(super) struct Weight;
 
 impl quick_cache::Weighter<ReadKey, (u64, Arc<Known>)> for Weight {
-    fn weight(&self, _: &ReadKey, (length, _): &(u64, Arc<Known>)) -> u64 {
-        300 + 2 * length
+    fn weight(&self, _: &ReadKey, (occupied, _): &(u64, Arc<Known>)) -> u64 {
+        300 + occupied
     }
 }
 
@@ -118,8 +119,8 @@ impl Grant<Read> {
         }
         let key = (self.revision(), at.clone(), which.clone());
         let (grant, at) = (self.clone(), at.clone());
-        let work = async move { grant.ask_all(&remote, &at, &which).await };
-        self.registry().inner.remotes.looks.join(key, work).await
+        let work = |wanted| async move { grant.ask_all(&remote.while_wanted(wanted), &at, &which).await };
+        self.registry().inner.remotes.looks.join_while_wanted(key, work).await
     }
 
     /// What was read from answers that need no question. `None`: something is to be asked or read.
@@ -213,6 +214,15 @@ impl Grant<Read> {
         if let (None, Some(error)) = (&known, heard.iter().find_map(Heard::stale)) {
             return Err(error.clone());
         }
+        if let (Which::Part(subject), Some(known)) = (which, &known)
+            && known.versions.is_empty()
+            && self.is_of_nothing_here(remote, at, subject, &heard).await?
+        {
+            let until = self.ambient().now().plus(remote.index());
+            let remotes = &self.registry().inner.remotes;
+            asks.iter().for_each(|ask| remotes.note(self.revision(), &ask.target, until, Lately::Missing));
+            return Ok(None);
+        }
         self.keep_all(at, which, asks, heard, known).await
     }
 
@@ -259,13 +269,24 @@ impl Grant<Read> {
         if let Some(known) = self.understood(at, which, heard) {
             return Ok(Ok(Some(known)));
         }
+        if !remote.is_wanted() && heard.iter().map(Heard::length).sum::<u64>() > SHORT {
+            return Err(crowded());
+        }
+        let kept = heard.iter().filter(|heard| matches!(heard, Heard::Holds { .. })).map(Heard::length).sum();
+        let mut room = Room::default();
+        remote.make_room(&mut room, kept, Some(kept)).await.map_err(|Crowded| crowded())?;
         let mut bodies = Vec::with_capacity(heard.len());
         for heard in heard {
             bodies.push(self.body_heard(heard).await?);
         }
         let (format, at, which) = (remote.format, at.clone(), which.clone());
         let length: usize = bodies.iter().flatten().map(|body| body.bytes.len()).sum();
-        let read = move || read(format, &at, &which, &bodies);
+        // The work goes on when nobody waits for it any more: it keeps the room.
+        let read = move || {
+            let read = read(format, &at, &which, &bodies);
+            drop((bodies, room));
+            read
+        };
         let read = match length <= AT_ONCE {
             true => read(),
             false => {
@@ -314,7 +335,7 @@ impl Grant<Read> {
         known: Option<Arc<Known>>,
     ) -> Result<Option<Arc<Seen>>> {
         let (mut answers, mut changed_at, mut stale_since) = (Vec::new(), Timestamp(0), None);
-        let (mut length, mut news) = (0, false);
+        let mut news = false;
         let unasked = self.remote()?.is_offline();
         for (ask, heard) in asks.iter().zip(heard) {
             // Of a package that is there, what it has not is kept as well: it holds when the upstream is away.
@@ -328,7 +349,6 @@ impl Grant<Read> {
             // Who only repeats himself has no news.
             news |= before.is_some_and(|before| before != Some(kept.id));
             answers.push(kept.id);
-            length += kept.length;
             changed_at = changed_at.max(kept.seen_at);
             if stale {
                 stale_since = Some(stale_since.map_or(kept.checked_at, |since: Timestamp| since.min(kept.checked_at)));
@@ -337,7 +357,7 @@ impl Grant<Read> {
         let Some(known) = known else { return Ok(None) };
         let answers: Arc<[ObservationId]> = answers.into();
         let key = (Arc::clone(&answers), at.clone(), which.clone());
-        self.registry().inner.remotes.read.insert(key, (length, Arc::clone(&known)));
+        self.registry().inner.remotes.read.insert(key, (known.occupied(), Arc::clone(&known)));
         let seen = Seen { answers, known, changed_at, stale_since };
         if news {
             self.alarm(at, &seen).await?;
@@ -361,6 +381,12 @@ impl Grant<Read> {
         }
         Ok(())
     }
+}
+
+/// Too much is understood at once.
+fn crowded() -> Error {
+    let why = "too many long answers of upstreams are read at the same time";
+    Error::Refused(Refusal::new(Code::ServiceUnavailable, why).retry_after(REST))
 }
 
 fn read(

@@ -21,7 +21,7 @@ use crate::store_file::stored_place;
 /// The longest question, in bytes.
 const LONGEST_TARGET: usize = 2000;
 /// For how long nobody asks again after a failure.
-const REST: Duration = Duration::from_secs(5);
+pub(super) const REST: Duration = Duration::from_secs(5);
 
 /// What came of a question.
 pub(super) enum Heard {
@@ -292,6 +292,10 @@ impl Grant<Read> {
     fn note_failure(&self, remote: &Remote, ask: &Ask, failure: &Failure) -> Error {
         tracing::warn!(repository = %self.repo().key, %failure, "an upstream failed");
         let (error, until) = (failed(Some(&remote.upstream), failure), self.ambient().now().plus(REST));
+        // Our own bounds say nothing of the upstream: the next one tries.
+        if matches!(failure, Failure::Busy(_)) {
+            return error;
+        }
         let remotes = &self.registry().inner.remotes;
         remotes.note(self.revision(), &ask.target, until, Lately::Failed(error.clone()));
         error

@@ -22,6 +22,7 @@ mod object;
 mod overlay;
 mod prefetch;
 mod relay;
+mod room;
 mod shown;
 mod sift;
 mod source;
@@ -66,11 +67,12 @@ use crate::registry::Registry;
 use crate::upstreams::UpstreamSettings;
 use crate::versions::format_of;
 use fill::Fills;
-use flights::Flights;
+use flights::{Flights, Wanted};
 use known::{LookKey, ReadKey, Seen, Weight};
 use listed::{Lists, ListsKey};
 use look::{Heard, Lately};
 use overlay::Here;
+use room::{Crowded, Room, Rooming, Rooms};
 use sift::{LastKey, LastSifted, SiftKey, Sifted};
 
 /// Answers and failures remembered at most.
@@ -137,6 +139,7 @@ pub(crate) struct Remotes {
     fills: Fills,
     /// Files that are brought before anybody asks for them, at once.
     ahead: Arc<Semaphore>,
+    rooms: Arc<Rooms>,
 }
 
 impl Remotes {
@@ -156,6 +159,7 @@ impl Remotes {
             relays: Flights::default(),
             fills: Fills::default(),
             ahead: Arc::new(Semaphore::new(AHEAD)),
+            rooms: Arc::default(),
         }
     }
 }
@@ -164,6 +168,9 @@ impl Remotes {
 #[derive(Clone)]
 pub(crate) struct Remote {
     upstream: Upstream,
+    rooming: Rooming,
+    /// Whether somebody waits for what is asked: where nobody says, somebody does.
+    wanted: Option<Wanted>,
     pub(crate) format: &'static dyn formats::Upstream,
     settings: Arc<UpstreamSettings>,
     /// The longest file that is taken, in bytes.
@@ -185,6 +192,22 @@ impl Remote {
         Arc::new(Self { patience, ..self.clone() })
     }
 
+    fn while_wanted(&self, wanted: Wanted) -> Arc<Self> {
+        Arc::new(Self { wanted: Some(wanted), ..self.clone() })
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted())
+    }
+
+    /// See [`Rooming::make`]. What nobody waits for by then gets none.
+    async fn make_room(&self, room: &mut Room, came: u64, whole: Option<u64>) -> std::result::Result<(), Crowded> {
+        match self.rooming.make(room, came, whole).await? {
+            true if !self.is_wanted() => Err(Crowded),
+            _ => Ok(()),
+        }
+    }
+
     fn with_longest(&self, longest: u64) -> Self {
         Self { longest, ..self.clone() }
     }
@@ -195,10 +218,15 @@ impl Remote {
             return true;
         }
         let age = match known.digest {
-            Some(_) => Duration::from_secs(self.settings.index_seconds.into()).max(self.patience),
+            Some(_) => self.index().max(self.patience),
             None => self.missing(),
         };
         known.checked_at >= self.since && now < known.checked_at.plus(age)
+    }
+
+    /// For how long an index is believed.
+    fn index(&self) -> Duration {
+        Duration::from_secs(self.settings.index_seconds.into())
     }
 
     /// For how long it is believed that there is no such thing.
@@ -263,8 +291,9 @@ impl Registry {
             let upstream = client::of(self, &of, format)?;
             let (settings, longest) = (Arc::new(of.settings), self.settings().max_upload);
             let changed_at = repo.updated_at;
-            let patience = Duration::ZERO;
-            Ok(Arc::new(Remote { upstream, format, settings, longest, changed_at, since: changed_at, patience }))
+            let (patience, rooming) = (Duration::ZERO, Rooming::of(&self.inner.remotes.rooms));
+            let (since, wanted) = (changed_at, None);
+            Ok(Arc::new(Remote { upstream, rooming, wanted, format, settings, longest, changed_at, since, patience }))
         })
     }
 }

@@ -88,6 +88,10 @@ impl Grant<Read> {
     ) -> Result<Aged<Vec<(String, String)>>> {
         self.expect_name_admitted(at, None).await?;
         let Some(seen) = self.seen_beside(remote, at, subject).await? else {
+            // Nobody had asked: that there were none is more than is known.
+            if self.instant().is_some() {
+                return Err(self.unknown(&format!("what belongs to {}@{subject}", at.name)));
+            }
             return Ok(Aged::fresh(Vec::new()));
         };
         let here = self.known_better(at, &seen).await?;

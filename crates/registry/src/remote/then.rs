@@ -61,7 +61,7 @@ impl Grant<Read> {
                 };
                 let known = known.map_err(|why| Error::Defect(format!("a kept answer: {why}")))?;
                 let Some(known) = known else { return Ok(None) };
-                memory.insert(key, (heard.iter().map(Heard::length).sum(), Arc::clone(&known)));
+                memory.insert(key, (known.occupied(), Arc::clone(&known)));
                 known
             }
         };

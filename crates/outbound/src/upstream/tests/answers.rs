@@ -106,6 +106,8 @@ async fn a_body_is_as_long_as_announced_and_as_wanted() {
     is_broken(got.whole().await);
     let (cut, _two) = saying("HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
     is_broken(found(&cut, "x").await.whole().await);
+    let both = "HTTP/1.1 200 X\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    is_broken(saying(both).await.0.ask(Question::file("x", 10)).await);
     let (endless, _three) = saying("HTTP/1.1 200 X\r\nConnection: close\r\n\r\nabc").await;
     is_broken(endless.ask(Question::file("x", 10)).await);
     let (whole, _four) = saying(answer(200, "", "abcd")).await;
