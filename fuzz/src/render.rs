@@ -44,7 +44,7 @@ pub(crate) fn render(format: &dyn Format, release: &Release) {
 fn documents(format: &dyn Format, release: &Release, facts: &VersionFacts, view: u8) -> Vec<Document> {
     let site = Site { base: "https://host.example/repository/libs", auth_required: true, subject: None };
     let fragment = format.fragment(view, facts, &site).map(std::sync::Arc::from);
-    let head = head(format, release, facts, view);
+    let head = head(format, release, facts);
     for file in &release.files {
         let folders = file.location.as_str().split('/');
         let parts: BTreeSet<&str> = folders.filter(|part| format.belongs(&facts.head.version, part)).collect();
@@ -61,9 +61,9 @@ fn documents(format: &dyn Format, release: &Release, facts: &VersionFacts, view:
     .collect()
 }
 
-fn head(format: &dyn Format, release: &Release, facts: &VersionFacts, view: u8) -> Head {
+fn head(format: &dyn Format, release: &Release, facts: &VersionFacts) -> Head {
     let refs = || release.refs.iter().map(ToString::to_string);
-    let around = format.around(view, &release.package);
+    let around = format.around(&release.package);
     let around = around.map(|around| refs().filter(|name| name.starts_with(around.refs)).collect::<Vec<_>>());
     Head {
         namespace: release.package.namespace.clone(),

@@ -54,7 +54,7 @@ fn answer(format: &dyn Format, operation: Operation, asked: &Asked<'_>, body: &[
         Operation::Tokens(TokenDeed::Make) => format.tokens().is_some_and(|tokens| tokens.wanted(body).is_ok()),
         Operation::Say(view) => format.say(view, &site).is_some(),
         Operation::Index(package, view) => {
-            let _ = format.around(view, &package);
+            let _ = format.around(&package);
             let _ = format.looks_inside(view);
             true
         }

@@ -19,7 +19,6 @@ use crate::site::{Site, ensure};
 /// Formats in which a name belongs to one member.
 const OWNED: [&str; 3] = ["npm", "pypi", "cargo"];
 
-/// Refusals have the shapes of their formats here.
 async fn ask(request: Request) -> Result<Answer> {
     request.send().await
 }

@@ -152,7 +152,7 @@ fn lockfile(upstream: &Upstream, bytes: &[u8]) -> String {
 async fn mirror_brings_what_a_lockfile_names_and_compares_it() -> Result<()> {
     let (site, upstream, bytes) = (site().await?, Upstream::start().await?, noise(1, 3000));
     let shelf = Shelf::stocked(&site, &upstream, "npm", json!({}), &bytes).await?;
-    let path = site.server.data().join("package-lock.json");
+    let path = acceptance::scratch::folder("lock")?.join("package-lock.json");
     std::fs::write(&path, lockfile(&upstream, &bytes))?;
     let file = path.display().to_string();
     let mirror = |more: &[&str]| {
@@ -220,7 +220,8 @@ async fn mirror_brings_what_is_named() -> Result<()> {
 async fn mirror_ends_with_1_where_something_will_be_missing() -> Result<()> {
     let (site, upstream, bytes) = (site().await?, Upstream::start().await?, noise(1, 3000));
     Shelf::stocked(&site, &upstream, "pypi", json!({}), &bytes).await?;
-    let (first, base) = (site.server.data().join("requirements.txt"), site.server.data().join("base.txt"));
+    let folder = acceptance::scratch::folder("lock")?;
+    let (first, base) = (folder.join("requirements.txt"), folder.join("base.txt"));
     std::fs::write(&base, "ptool==1.0.0\n")?;
     let (first_name, base_name) = (first.display().to_string(), base.display().to_string());
     let mirror = |more: &[&str]| {

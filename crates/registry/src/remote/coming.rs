@@ -4,14 +4,50 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{Code, Sha256Digest};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
-use super::fill::{Fill, FillHead, Piece};
 use super::object::Object;
 use crate::authorize::{Grant, Read};
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::fetch::Found;
+
+/// A file under way.
+pub(crate) struct Fill {
+    pub(super) head: watch::Receiver<Option<Result<FillHead>>>,
+    pub(super) done: watch::Receiver<Option<Result<Sha256Digest>>>,
+}
+
+/// What is known of it before it has come.
+#[derive(Clone, Debug)]
+pub(super) struct FillHead {
+    pub(super) length: Option<u64>,
+    pub(super) sha256: Option<Sha256Digest>,
+}
+
+/// A piece under way.
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    Bytes(Bytes),
+    /// All came, and it is what it should be.
+    End,
+}
+
+impl Fill {
+    pub(super) async fn head(&self) -> Result<FillHead> {
+        landed(self.head.clone()).await
+    }
+
+    /// Waits until it is here; its digest.
+    pub(super) async fn done(&self) -> Result<Sha256Digest> {
+        landed(self.done.clone()).await
+    }
+}
+
+async fn landed<T: Clone>(mut from: watch::Receiver<Option<Result<T>>>) -> Result<T> {
+    let found = from.wait_for(Option::is_some).await.ok().and_then(|found| found.clone());
+    found.unwrap_or_else(|| Err(Error::Defect("a fetch ended without a result".to_owned())))
+}
 
 /// A file that is read while it comes. Who falls behind reads the rest from here, once all of it has come.
 pub struct Coming {

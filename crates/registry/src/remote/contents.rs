@@ -15,7 +15,8 @@ use store::{manifests, observations};
 
 use super::Remote;
 use super::ask::names;
-use super::fill::{Fetch, FillHead, Need, Reached};
+use super::coming::FillHead;
+use super::fill::{Fetch, Need, Reached};
 use super::look::failed;
 use super::object::Object;
 use super::source::Declared;

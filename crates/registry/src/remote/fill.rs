@@ -13,7 +13,7 @@ use store::admission::{self, Room};
 use tokio::sync::{broadcast, watch};
 use tracing::Instrument as _;
 
-use super::coming::Coming;
+use super::coming::{Coming, Fill, FillHead, Piece};
 use super::look::{Lately, failed};
 use super::object::Object;
 use super::source::{Declared, Wanted};
@@ -60,43 +60,6 @@ impl Need {
 type FillKey = (Revision, Object, Option<Instant>);
 /// Files under way.
 pub(crate) type Fills = Arc<Mutex<HashMap<FillKey, Arc<Fill>>>>;
-
-/// A file under way.
-pub(crate) struct Fill {
-    pub(super) head: watch::Receiver<Option<Result<FillHead>>>,
-    pub(super) done: watch::Receiver<Option<Result<Sha256Digest>>>,
-}
-
-/// What is known of it before it has come.
-#[derive(Clone, Debug)]
-pub(super) struct FillHead {
-    pub(super) length: Option<u64>,
-    pub(super) sha256: Option<Sha256Digest>,
-}
-
-/// A piece under way.
-#[derive(Clone, Debug)]
-pub(super) enum Piece {
-    Bytes(Bytes),
-    /// All came, and it is what it should be.
-    End,
-}
-
-impl Fill {
-    pub(super) async fn head(&self) -> Result<FillHead> {
-        landed(self.head.clone()).await
-    }
-
-    /// Waits until it is here; its digest.
-    pub(super) async fn done(&self) -> Result<Sha256Digest> {
-        landed(self.done.clone()).await
-    }
-}
-
-async fn landed<T: Clone>(mut from: watch::Receiver<Option<Result<T>>>) -> Result<T> {
-    let found = from.wait_for(Option::is_some).await.ok().and_then(|found| found.clone());
-    found.unwrap_or_else(|| Err(Error::Defect("a fetch ended without a result".to_owned())))
-}
 
 impl Grant<Read> {
     /// What is at `path`: here, or on its way from the upstream of a remote repository.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use formats::{Ask, Known, PackageAt, Said, Unreadable, Upstream, Wanting};
 use futures_util::future::try_join_all;
-use model::{Code, ObservationId, Refusal, Timestamp};
+use model::{Code, ObservationId, Timestamp};
 use store::observations::{Alarm, Observation};
 use uuid::Uuid;
 
-use super::look::{Heard, Lately, REST};
+use super::look::{Heard, Lately};
 use super::overlay::Here;
-use super::room::{Crowded, Room, SHORT};
+use super::room::{Crowded, Room, SHORT, crowded};
 use super::turn::PAUSE;
 use super::{Remote, Revision};
 use crate::authorize::{Grant, Read};
@@ -19,7 +19,6 @@ use crate::error::{Error, Result};
 
 /// Answers longer than this, in bytes, are read off the async workers.
 const AT_ONCE: usize = 128 << 10;
-
 /// Stands for an answer where there is no such thing.
 pub(super) const NOTHING: ObservationId = ObservationId(Uuid::nil());
 
@@ -381,12 +380,6 @@ impl Grant<Read> {
         }
         Ok(())
     }
-}
-
-/// Too much is understood at once.
-fn crowded() -> Error {
-    let why = "too many long answers of upstreams are read at the same time";
-    Error::Refused(Refusal::new(Code::ServiceUnavailable, why).retry_after(REST))
 }
 
 fn read(

@@ -6,9 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::{Code, Refusal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ask::LONGEST;
+use super::look::REST;
+use crate::error::Error;
 
 /// Answers up to this length, in bytes, need no room.
 pub(super) const SHORT: u64 = 1 << 20;
@@ -88,6 +91,12 @@ async fn take(of: &Arc<Semaphore>, permits: u32) -> Result<OwnedSemaphorePermit,
 
 fn mebibytes(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX)
+}
+
+/// Too much is understood at once.
+pub(super) fn crowded() -> Error {
+    let why = "too many long answers of upstreams are read at the same time";
+    Error::Refused(Refusal::new(Code::ServiceUnavailable, why).retry_after(REST))
 }
 
 #[cfg(test)]

@@ -51,8 +51,7 @@ impl<'b> Desk<'b> {
             format: format.to_owned(),
             kind: RepoKind::Remote,
             description: String::new(),
-            // Tokens of tests do not live as long as time goes on here.
-            anonymous_read: true,
+            anonymous_read: true, // tokens of tests do not live as long as time goes on here
             settings: RepoSettings::default(),
             upstream_url: Some(UpstreamUrl::parse(&upstream.url()).expect("an address")),
             upstream_auth: None,
