@@ -43,7 +43,7 @@ impl Grant<Read> {
         let key = (self.revision(), relay.ask.target.clone());
         let (grant, relay) = (self.clone(), relay.clone());
         let work = async move { grant.hear_in_turn(&relay).await };
-        self.registry().inner.remotes.relays.join(key, work).await
+        Box::pin(self.registry().inner.remotes.relays.join(key, work)).await
     }
 
     /// What needs no question.
