@@ -114,7 +114,7 @@ impl Grant<Read> {
     pub async fn find(&self, path: &EntryPath) -> Result<Found> {
         let found = self.find_any(path).await?;
         if self.is_ruled() {
-            self.expect_admitted(path, &found).await?;
+            Box::pin(self.expect_admitted(path, &found)).await?;
         }
         Ok(found)
     }

@@ -65,7 +65,9 @@ impl Grant<Read> {
     /// What is at `path`: here, or on its way from the upstream of a remote repository.
     pub async fn reach(&self, path: &EntryPath, need: Need) -> Result<Reached> {
         match self.find(path).await {
-            Ok(found) if !need.comes_again(&found) => Ok(Reached::Here(found)),
+            Ok(found) if !need.comes_again(&found) => {
+                Ok(Reached::Here(found.asked_as(|again| again.for_object(Object::File(path.clone())))))
+            }
             found => Box::pin(self.reach_from(found, Object::File(path.clone()), need)).await,
         }
     }

@@ -68,8 +68,11 @@ impl Grant<Read> {
         let which = Which::of(wanted);
         let seen = self.told_unclaimed(self.remote()?, at, which.clone()).await?;
         let Some(seen) = seen else { return Ok(None) };
-        let seen = self.dated(at, &which, seen).await?;
-        let sifted = if self.is_ruled() { Box::pin(self.sifted(at, &seen)).await? } else { None };
+        if !self.is_ruled() {
+            return Ok(Some(Admitted { seen, sifted: None }));
+        }
+        let seen = Box::pin(self.dated(at, &which, seen)).await?;
+        let sifted = Box::pin(self.sifted(at, &seen)).await?;
         if let Some(sifted) = &sifted {
             self.expect_left(at, wanted, &seen, sifted)?;
         }
