@@ -92,7 +92,7 @@ async fn in_pairs(all: impl IntoIterator<Item = impl Future<Output = Result<()>>
 }
 
 async fn a_wrong_file_is_neither_served_nor_kept() -> Result<()> {
-    in_pairs(FORMATS.map(wrong_files)).await
+    in_pairs(FORMATS.map(|format| Box::pin(wrong_files(format)))).await
 }
 
 async fn wrong_files(format: &'static str) -> Result<()> {
@@ -196,7 +196,7 @@ fn bomb() -> Vec<u8> {
 }
 
 async fn an_index_that_is_none_is_a_failure_and_nothing_of_it_stays() -> Result<()> {
-    in_pairs(INDEXED.map(odd_indexes)).await
+    in_pairs(INDEXED.map(|format| Box::pin(odd_indexes(format)))).await
 }
 
 async fn odd_indexes(format: &'static str) -> Result<()> {
