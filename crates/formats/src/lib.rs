@@ -37,6 +37,7 @@ mod tarball;
 mod tokens;
 #[cfg(test)]
 mod told;
+mod unpacked;
 mod upstream;
 mod zip;
 mod zipping;

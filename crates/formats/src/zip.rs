@@ -4,17 +4,15 @@
 //!
 //! Source: the APPNOTE of PKWARE, version 6.3.10, sections 4.3 to 4.5.
 
-mod unpacked;
-
 use std::collections::HashSet;
 use std::io::{self, BufReader, Read, SeekFrom};
 
 use model::{Code, Refusal};
-pub(crate) use unpacked::open;
 
 use crate::ReadSeek;
 use crate::extra::{LONG, has_other_name, widen};
 use crate::fields::{Fields, read_at, text};
+use crate::unpacked::Unpacked;
 
 const END: u32 = 0x0605_4b50;
 const END64: u32 = 0x0606_4b50;
@@ -146,6 +144,13 @@ pub(crate) fn expect_end(bytes: &mut dyn ReadSeek, length: u64) -> Result<(), Zi
         Some((_, comment)) if fields.0.len() == comment => Ok(()),
         _ => form("was cut, or has bytes behind its end"),
     }
+}
+
+/// The bytes of a member, unpacked and checked: a wrong length or checksum is an error at their end.
+pub(crate) fn open<'a>(bytes: &'a mut dyn ReadSeek, member: &Member) -> io::Result<Unpacked<'a>> {
+    bytes.seek(SeekFrom::Start(member.data))?;
+    let packed = BufReader::with_capacity(32 << 10, bytes).take(member.packed);
+    Ok(Unpacked::new(packed, member.method != 0, member.size, member.crc))
 }
 
 /// Where the directory is.

@@ -1,27 +1,18 @@
 //! A member of a ZIP archive, unpacked while it is read.
 
-use std::io::{self, BufReader, Read, SeekFrom, Take};
+use std::io::{self, BufReader, Read, Take};
 
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-use super::Member;
 use crate::ReadSeek;
 
-/// The bytes of a member, unpacked and checked: a wrong length or checksum is an error at their end.
-pub(crate) fn open<'a>(bytes: &'a mut dyn ReadSeek, member: &Member) -> io::Result<Unpacked<'a>> {
-    bytes.seek(SeekFrom::Start(member.data))?;
-    let packed = BufReader::with_capacity(32 << 10, bytes).take(member.packed);
-    let source = match member.method {
-        0 => Packing::Stored(packed),
-        _ => Packing::Deflated(Box::new(DeflateDecoder::new(packed))),
-    };
-    Ok(Unpacked { source, left: member.size, crc: Crc::new(), expected: member.crc })
-}
+/// The packed bytes of a member.
+pub(crate) type Packed<'a> = Take<BufReader<&'a mut dyn ReadSeek>>;
 
-/// See [`open`].
+/// A wrong length or checksum is an error at the end.
 pub(crate) struct Unpacked<'a> {
-    source: Packing<Take<BufReader<&'a mut dyn ReadSeek>>>,
+    source: Packing<Packed<'a>>,
     left: u64,
     crc: Crc,
     expected: u32,
@@ -30,6 +21,17 @@ pub(crate) struct Unpacked<'a> {
 enum Packing<R> {
     Stored(R),
     Deflated(Box<DeflateDecoder<R>>),
+}
+
+impl<'a> Unpacked<'a> {
+    /// As many bytes as `length`, with this checksum.
+    pub(crate) fn new(packed: Packed<'a>, is_deflated: bool, length: u64, expected: u32) -> Self {
+        let source = match is_deflated {
+            false => Packing::Stored(packed),
+            true => Packing::Deflated(Box::new(DeflateDecoder::new(packed))),
+        };
+        Self { source, left: length, crc: Crc::new(), expected }
+    }
 }
 
 impl Read for Unpacked<'_> {
