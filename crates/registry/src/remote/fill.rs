@@ -147,8 +147,15 @@ impl Grant<Read> {
         let lied = AtomicBool::new(false);
         let fetch = Fetch { grant: self.clone(), object: object.clone(), head: tell_head, pieces, lied };
         let work = async move {
-            let done = fetch.run().await;
+            let done = fetch.fetch().await;
+            if let Err(error) = &done {
+                fetch.note(error);
+            }
+            // Who asks from now on begins anew.
             drop(seat);
+            if let Err(error) = &done {
+                fetch.fail(error);
+            }
             tell_done.send(Some(done)).ok();
         };
         tokio::spawn(work.in_current_span());
@@ -178,19 +185,15 @@ pub(super) struct Fetch {
 }
 
 impl Fetch {
-    async fn run(self) -> Result<Sha256Digest> {
-        let done = self.fetch().await;
-        if let Err(error) = &done {
-            self.head.send_if_modified(|head| {
-                let silent = head.is_none();
-                if silent {
-                    *head = Some(Err(error.clone()));
-                }
-                silent
-            });
-            self.note(error);
-        }
-        done
+    /// Tells whoever waits for its beginning.
+    fn fail(&self, error: &Error) {
+        self.head.send_if_modified(|head| {
+            let silent = head.is_none();
+            if silent {
+                *head = Some(Err(error.clone()));
+            }
+            silent
+        });
     }
 
     /// What just failed is not tried again at once.
