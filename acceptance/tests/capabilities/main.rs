@@ -15,5 +15,7 @@ mod remotes;
 mod shape;
 mod site;
 mod virtual_lists;
+mod virtual_replicas;
 mod virtuals;
 mod walk;
+mod wares;

@@ -1,7 +1,7 @@
 //! Repositories that are made of others: whose names are whose, whose rights count, what is put together.
 
 use acceptance::http::{Answer, Request};
-use acceptance::server::{Backing, Persona, Server};
+use acceptance::server::Persona;
 use acceptance::{Result, Trouble};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -335,31 +335,6 @@ async fn nothing_is_a_member_of_itself() -> Result<()> {
     }
     let oci = json!({"repoKey": "c", "format": "oci", "repoType": "virtual", "memberRepos": ["own"]});
     ask(site.admin.post("/v1/repos").json(&oci)).await?.expect(&[409])?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_is_published_is_seen_through_every_process() -> Result<()> {
-    let server =
-        Server::plan(Backing::Scaled).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0").apis(2).start().await?;
-    let site = Site { admin: server.admin()?, server };
-    hosted(&site, "own", "npm").await?;
-    hosted(&site, "more", "npm").await?;
-    put_together(&site, "all", "npm", &["more", "own"], json!({})).await?;
-    let processes: Vec<Persona> = site.server.addresses().into_iter().map(|address| site.admin.at(address)).collect();
-    ensure(processes.len() == 2, "two processes")?;
-    for round in 0..20 {
-        let name = format!("demo{round}");
-        for by in &processes {
-            ask(by.get(&format!("/repository/all/{name}"))).await?.expect(&[404])?;
-        }
-        let (one, other) = (&processes[round % 2], &processes[(round + 1) % 2]);
-        ask(publishes(one, "npm", "own", &name)?).await?.expect(&[200, 201])?;
-        for by in [other, one] {
-            ask(by.get(&format!("/repository/all/{name}"))).await?.expect(&[200])?;
-            ask(by.get(&format!("/repository/all/{name}/-/{name}-0.1.0.tgz"))).await?.expect(&[200])?;
-        }
-    }
     Ok(())
 }
 

@@ -1,14 +1,10 @@
 //! Repositories as they were at a moment.
 
-#[path = "../../faults/packages/archives.rs"]
-#[expect(dead_code, reason = "images are packed elsewhere")]
-mod archives;
 mod hosted;
-mod images;
+pub(crate) mod images;
 mod members;
 mod replicas;
 mod together;
-mod wares;
 
 use acceptance::Result;
 use acceptance::http::{Answer, Request};
