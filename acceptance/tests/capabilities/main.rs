@@ -16,6 +16,7 @@ mod shape;
 mod site;
 mod virtual_lists;
 mod virtual_replicas;
+mod virtual_rights;
 mod virtuals;
 mod walk;
 mod wares;

@@ -18,7 +18,7 @@ async fn ask(request: Request) -> Result<Answer> {
 }
 
 /// The moment as container clients write it.
-fn compact(moment: &str) -> String {
+pub(crate) fn compact(moment: &str) -> String {
     let digits: String = moment.chars().take(19).filter(char::is_ascii_digit).collect();
     let (day, time) = digits.split_at(8);
     format!("at-{day}t{time}z")
