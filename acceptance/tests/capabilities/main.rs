@@ -15,6 +15,7 @@ mod remotes;
 mod shape;
 mod site;
 mod virtual_lists;
+mod virtual_members;
 mod virtual_replicas;
 mod virtual_rights;
 mod virtuals;

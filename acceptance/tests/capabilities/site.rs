@@ -48,6 +48,18 @@ impl Site {
         Ok((site, processes))
     }
 
+    /// On the engine of the test: the admin at every process that answers, two where there can be more than one.
+    pub(crate) async fn each() -> Result<(Site, Vec<Persona>)> {
+        match backing() {
+            Backing::Scaled => Site::twins().await,
+            Backing::Embedded => {
+                let site = Site::embedded().await?;
+                let admin = site.admin.clone();
+                Ok((site, vec![admin]))
+            }
+        }
+    }
+
     async fn on(backing: Backing) -> Result<Site> {
         let server = unlimited(Server::plan(backing)).start().await?;
         let admin = server.admin()?;

@@ -19,7 +19,7 @@ use crate::site::{Site, ensure};
 /// Formats in which a name belongs to one member.
 const OWNED: [&str; 3] = ["npm", "pypi", "cargo"];
 
-async fn ask(request: Request) -> Result<Answer> {
+pub(crate) async fn ask(request: Request) -> Result<Answer> {
     request.send().await
 }
 
@@ -298,46 +298,6 @@ async fn what_is_published_through_it_goes_to_one_member() -> Result<()> {
     Ok(())
 }
 
-async fn nothing_is_a_member_of_itself() -> Result<()> {
-    let site = Site::here().await?;
-    hosted(&site, "own", "npm").await?;
-    hosted(&site, "files", "raw").await?;
-    put_together(&site, "a", "npm", &["own"], json!({})).await?;
-    put_together(&site, "b", "npm", &["a", "own"], json!({})).await?;
-    let members = |key: &str, members: Value| {
-        site.admin.patch(&format!("/v1/repos/{key}")).json(&json!({"memberRepos": members}))
-    };
-    for (key, named, status) in [
-        ("a", json!(["a"]), 409),
-        ("a", json!(["own", "b"]), 409),
-        ("a", json!(["own", "own"]), 409),
-        ("a", json!(["files"]), 409),
-        ("a", json!(["nowhere"]), 404),
-        ("a", json!([]), 400),
-        ("own", json!(["files"]), 400),
-    ] {
-        ask(members(key, named.clone()))
-            .await?
-            .expect(&[status])
-            .map_err(|_| Trouble::new(format!("{key} {named}")))?;
-    }
-    let now = ask(site.admin.get("/v1/repos/a")).await?.expect(&[200])?.json()?;
-    ensure(now["memberRepos"] == json!(["own"]), now.to_string())?;
-    ask(site.admin.delete("/v1/repos/own")).await?.expect(&[409])?;
-    ask(members("b", json!(["own"]))).await?.expect(&[200])?;
-    ask(members("a", json!(["own", "b"]))).await?.expect(&[200])?;
-    for (format, settings) in
-        [("npm", json!({"virtual": {"merging": "nope"}})), ("npm", json!({"allowOverwrite": true}))]
-    {
-        let body = json!({"repoKey": "c", "format": format, "repoType": "virtual", "memberRepos": ["own"],
-            "settings": settings});
-        ask(site.admin.post("/v1/repos").json(&body)).await?.expect(&[400])?;
-    }
-    let oci = json!({"repoKey": "c", "format": "oci", "repoType": "virtual", "memberRepos": ["own"]});
-    ask(site.admin.post("/v1/repos").json(&oci)).await?.expect(&[409])?;
-    Ok(())
-}
-
 async fn settings_that_are_not_named_stay() -> Result<()> {
     let site = site().await?;
     hosted(&site, "own", "npm").await?;
@@ -370,6 +330,5 @@ both! {
     maven_metadata_tells_of_all_members_where_that_is_wanted;
     raw_files_come_from_the_first_member_that_has_them;
     what_is_published_through_it_goes_to_one_member;
-    nothing_is_a_member_of_itself;
     settings_that_are_not_named_stay;
 }
