@@ -20,7 +20,7 @@ pub(crate) fn digest_of(bytes: &[u8]) -> String {
 }
 
 /// An image of one layer, that belongs to another one or to none.
-fn image(layer: &str, subject: Option<&str>) -> String {
+pub(crate) fn image(layer: &str, subject: Option<&str>) -> String {
     let config = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": EMPTY, "size": 2});
     let layers = [json!({"mediaType": "text/plain", "digest": digest_of(layer.as_bytes()), "size": layer.len()})];
     let mut manifest = json!({"schemaVersion": 2, "mediaType": IMAGE, "config": config, "layers": layers});
