@@ -53,8 +53,9 @@ impl Site {
         match backing() {
             Backing::Scaled => Site::twins().await,
             Backing::Embedded => {
-                let site = Site::embedded().await?;
-                let admin = site.admin.clone();
+                let server = plan().variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.0/8").start().await?;
+                let admin = server.admin()?;
+                let site = Site { admin: admin.clone(), server };
                 Ok((site, vec![admin]))
             }
         }
