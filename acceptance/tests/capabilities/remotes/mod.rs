@@ -9,6 +9,7 @@ mod doors;
 mod evicted;
 mod failure;
 mod lies;
+mod made_up;
 mod members;
 mod mended;
 mod mended_answers;
