@@ -7,9 +7,11 @@ mod cargo;
 mod confusion;
 mod go;
 mod goods;
+mod locks;
 mod maven;
 mod mirror;
 mod node;
+mod past;
 mod python;
 mod raw;
 mod stranger;
@@ -72,6 +74,11 @@ trait Chooser: Client {
     /// Lays out versions of a package as a static mirror has them that tells when each was published: one after the
     /// other, the last is the latest.
     fn offer(&self, desk: &Desk, mirror: &Mirror, name: &str, offers: &[Offer]) -> Result<()>;
+
+    /// What to tell [`Client::install`] of a package of which any version fits.
+    fn any(&self, name: &str) -> String {
+        name.to_owned()
+    }
 
     /// What to tell [`Client::install`] of a package of which one version fits.
     fn exactly(&self, name: &str, version: &str) -> String;
