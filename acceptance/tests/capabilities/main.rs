@@ -14,6 +14,7 @@ mod pages;
 mod remotes;
 mod shape;
 mod site;
+mod unknown_members;
 mod virtual_lists;
 mod virtuals;
 mod walk;

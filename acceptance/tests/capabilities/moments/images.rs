@@ -34,7 +34,7 @@ async fn push(site: &Site, tag: &str, layer: &str, subject: Option<&str>) -> Res
 }
 
 /// Pushes an image of one layer; returns its digest.
-pub(super) async fn push_to(site: &Site, repo: &str, tag: &str, layer: &str, subject: Option<&str>) -> Result<String> {
+pub(crate) async fn push_to(site: &Site, repo: &str, tag: &str, layer: &str, subject: Option<&str>) -> Result<String> {
     for blob in ["{}", layer] {
         let upload = format!("/v2/{repo}/blobs/uploads/?digest={}", digest_of(blob.as_bytes()));
         let request = site.admin.post(&upload).header("Content-Type", "application/octet-stream");

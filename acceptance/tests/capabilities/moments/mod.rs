@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "images are packed elsewhere")]
 mod archives;
 mod hosted;
-mod images;
+pub(crate) mod images;
 mod members;
 mod replicas;
 mod together;
