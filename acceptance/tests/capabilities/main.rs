@@ -14,6 +14,7 @@ mod pages;
 mod remotes;
 mod shape;
 mod site;
+mod unknown_members;
 mod virtual_lists;
 mod virtual_members;
 mod virtual_replicas;

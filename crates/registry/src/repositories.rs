@@ -316,14 +316,19 @@ impl Grant<Admin> {
             let now = self.call().repository_now(&self.repo().key).await?;
             let kept = RepoSettings::of(&now)?.virtual_.unwrap_or_default();
             let treated = with_named("settings.virtual", &kept, &named)?;
-            self.call().expect_target(Some(&treated), format).await?;
+            if treated.deploy_to != kept.deploy_to {
+                self.call().expect_target(Some(&treated), format).await?;
+            }
             expected_revision = expected_revision.or(Some(now.revision));
             let treated = serde_json::to_value(treated).map_err(|error| Error::Defect(error.to_string()))?;
             settings.insert("virtual".to_owned(), treated);
         }
         if let Some(members) = &change.members {
             match kind {
-                RepoKind::Virtual => check_members(members)?,
+                RepoKind::Virtual => {
+                    check_members(members)?;
+                    self.call().expect_readable(&self.repo().members, members).await?;
+                }
                 other => expect_no_members(members, other)?,
             }
         }

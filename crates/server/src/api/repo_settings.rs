@@ -45,7 +45,8 @@ pub(super) struct SettingsBody {
 #[expect(dead_code, reason = "describes what `VirtualSettings` reads")]
 #[schema(rename_all = "camelCase")]
 struct VirtualBody {
-    /// The local member that takes what is published through this repository. Default: none.
+    /// The local member that takes what is published through this repository. Default: none. Shown to those who may read
+    /// it or change it.
     deploy_to: Option<String>,
     /// Whose files a package has: `owner` (those of the first member that knows its name) or `union` (those of all).
     /// Default: `union` for raw and maven, else `owner`.
