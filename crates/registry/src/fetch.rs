@@ -129,8 +129,10 @@ impl Grant<Read> {
         }
         let repo = self.repo_id();
         let before = self.store().fresh().map(Fresh::writes);
-        let located =
-            self.store().read(async |session| store::locations::find(session, repo, path.as_str()).await).await?;
+        let located = self
+            .store()
+            .read(async |session| store::locations::find_or_gone(session, repo, path.as_str()).await)
+            .await?;
         let located = located.ok_or_else(|| Error::not_found(&format!("the file {path}")))?;
         match located.state {
             VersionState::Published => {}

@@ -1,5 +1,6 @@
 //! Repositories as they were at a moment.
 
+mod collected;
 mod hosted;
 pub(crate) mod images;
 mod members;
