@@ -9,12 +9,13 @@ mod go;
 mod goods;
 mod locks;
 mod maven;
-mod mirror;
+pub(crate) mod mirror;
 mod node;
 mod past;
+mod prefixes;
 mod python;
 mod raw;
-mod stranger;
+pub(crate) mod stranger;
 mod sumdb;
 mod together;
 
@@ -107,7 +108,7 @@ struct Says {
 }
 
 /// Whose packages the remote repository has.
-enum Source {
+pub(crate) enum Source {
     /// Another Artifortress, which lets in nobody without a token.
     Ours(Box<Desk>),
     Static(Mirror),
@@ -116,7 +117,7 @@ enum Source {
 }
 
 impl Source {
-    fn stop(&mut self) -> Result<()> {
+    pub(crate) fn stop(&mut self) -> Result<()> {
         match self {
             Self::Ours(desk) => desk.server.stop(),
             Self::Static(mirror) => mirror.stop(),
