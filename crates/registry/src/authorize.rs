@@ -93,7 +93,9 @@ impl Call {
             Some(repo) if allowed && A::ROLE == Role::Write && repo.kind != RepoKind::Local => {
                 Err(only_local(&repo).into())
             }
-            Some(repo) if allowed => Ok(Grant { call: self.clone(), repo, instant: None, silent: false, access: PhantomData }),
+            Some(repo) if allowed => {
+                Ok(Grant { call: self.clone(), repo, instant: None, silent: false, access: PhantomData })
+            }
             _ => {
                 self.note_denial(A::ROLE.word(), &format!("repository:{key}"));
                 Err(self.denial(key, A::ROLE, readable))
