@@ -216,6 +216,95 @@ async fn who_may_not_read_a_member_is_told_as_if_it_were_not_there() -> Result<(
     Ok(())
 }
 
+/// Names and settings of a virtual repository, as `by` is shown them.
+async fn shown(by: &Persona, key: &str) -> Result<(Value, Value)> {
+    let one = by.get(&format!("/v1/repos/{key}")).send().await?.expect(&[200])?.json()?;
+    let all = by.get("/v1/repos?limit=200").send().await?.expect(&[200])?.json()?;
+    let listed = all["items"].as_array().into_iter().flatten().find(|repo| repo["repoKey"] == key);
+    ensure(listed == Some(&one), format!("the list says the same: {listed:?} {one}"))?;
+    Ok((one["memberRepos"].clone(), one["settings"]["virtual"]["deployTo"].clone()))
+}
+
+async fn members_are_shown_to_who_may_read_them() -> Result<()> {
+    let site = site().await?;
+    for key in ["secret", "own", "open", "more"] {
+        hosted(&site, key, "npm").await?;
+    }
+    let open = json!({"anonymousRead": true});
+    site.admin.patch("/v1/repos/open").json(&open).send().await?.expect(&[200])?;
+    put_together(&site, "inner", "npm", &["more"], json!({})).await?;
+    let members = json!(["secret", "own", "inner", "open"]);
+    put_together(&site, "all", "npm", &["secret", "own", "inner", "open"], json!({"deployTo": "secret"})).await?;
+    let reader = site.person("reader", &["repo:all:read", "repo:own:read"]).await?;
+    ensure(shown(&reader, "all").await? == (json!(["own", "open"]), Value::Null), "what he may read")?;
+    ensure(shown(&site.admin, "all").await? == (members.clone(), json!("secret")), "all of it")?;
+    // To him nothing takes what is published.
+    let publisher = site.person("publisher", &["repo:all:write", "repo:own:read"]).await?;
+    let refused = publishes(&publisher, "npm", "all", "demo")?.send().await?.expect(&[403])?;
+    site.admin.patch("/v1/repos/all").json(&json!({"settings": {"virtual": {"deployTo": null}}})).send().await?;
+    let without = publishes(&publisher, "npm", "all", "demo")?.send().await?.expect(&[403])?;
+    ensure(seen(&refused) == seen(&without), format!("{} {}", refused.text(), without.text()))?;
+    site.admin.patch("/v1/repos/all").json(&json!({"settings": {"virtual": {"deployTo": "secret"}}})).send().await?;
+    // Who may change the list is shown all of it, and loses nothing by writing back what was read.
+    let steward = site.person("steward", &["repo:all:admin", "repo:own:read"]).await?;
+    ensure(shown(&steward, "all").await? == (members.clone(), json!("secret")), "all of it to an administrator")?;
+    let change = |body: Value| steward.patch("/v1/repos/all").json(&body).send();
+    change(json!({"memberRepos": members, "settings": {"virtual": {"deployTo": "secret", "hostedFirst": true}}}))
+        .await?
+        .expect(&[200])?;
+    change(json!({"memberRepos": ["own", "secret"], "settings": {"virtual": {"merging": "owner"}}}))
+        .await?
+        .expect(&[200])?;
+    ensure(shown(&site.admin, "all").await? == (json!(["own", "secret"]), json!("secret")), "it stays")?;
+    // One that is not there and one that he may not read are the same to him.
+    let told = |answer: Answer, key: &str| answer.text().replace(key, "KEY");
+    let (hidden, none) =
+        (change(json!({"memberRepos": ["more"]})).await?, change(json!({"memberRepos": ["nope"]})).await?);
+    ensure(hidden.status == 404 && none.status == 404, format!("{hidden:?}"))?;
+    let cut = |text: String| text.split("\"correlationId\"").next().unwrap_or_default().to_owned();
+    let (hidden, none) = (cut(told(hidden, "more")), cut(told(none, "nope")));
+    ensure(hidden == none, format!("{hidden} {none}"))?;
+    let (hidden, none) = (
+        change(json!({"settings": {"virtual": {"deployTo": "more"}}})).await?.expect(&[400])?,
+        change(json!({"settings": {"virtual": {"deployTo": "nope"}}})).await?.expect(&[400])?,
+    );
+    ensure(cut(told(hidden, "more")) == cut(told(none, "nope")), "nor where it would publish to")
+}
+
+/// Why a name is kept from upstreams is told to who may read what keeps it, and to who administrates what is asked.
+async fn who_may_know_is_told_why() -> Result<()> {
+    let (site, upstream) = (site().await?, Upstream::start().await?);
+    hosted(&site, "secret", "npm").await?;
+    remote(&site, "up", "npm", &upstream.url(), json!({})).await?;
+    put_together(&site, "all", "npm", &["secret", "up"], json!({})).await?;
+    rules(&site, "secret", &json!([{"kind": "claim", "pattern": "claimed"}])).await?;
+    publishes(&site.admin, "npm", "secret", "sekrit")?.send().await?.expect(&[200, 201])?;
+    let readers = ["repo:all:read", "repo:up:read"];
+    let insider = site.person("insider", &[readers[0], readers[1], "repo:secret:read"]).await?;
+    let steward = site.person("steward", &["repo:all:admin", "repo:up:admin"]).await?;
+    let outsider = site.person("outsider", &readers).await?;
+    let text = async |by: &Persona, path: &str| -> Result<String> { Ok(by.get(path).send().await?.text()) };
+    for (path, why) in [
+        ("/repository/up/claimed", "up takes that name from no upstream"),
+        ("/repository/all/claimed", "a claim keeps its name from every upstream"),
+        ("/v1/repos/up/explain?name=claimed", "up takes that name from no upstream"),
+        ("/v1/repos/all/explain?name=claimed", "all takes that name from no upstream"),
+        ("/v1/repos/all/explain?name=sekrit", "is hosted in secret"),
+    ] {
+        for by in [&insider, &steward, &site.admin] {
+            let told = text(by, path).await?;
+            ensure(told.contains(why), format!("{} {path}: {told}", by.subject()))?;
+        }
+        let told = text(&outsider, path).await?;
+        ensure(!told.contains(why) && !told.contains("secret"), format!("{path}: {told}"))?;
+    }
+    insider.get("/repository/all/sekrit").send().await?.expect(&[200])?;
+    steward.get("/repository/all/sekrit").send().await?.expect(&[404])?;
+    ensure(upstream.total() == 0, "nobody is asked for what is kept")
+}
+
 both! {
+    members_are_shown_to_who_may_read_them;
+    who_may_know_is_told_why;
     who_may_not_read_a_member_is_told_as_if_it_were_not_there;
 }

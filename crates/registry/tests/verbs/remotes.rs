@@ -212,13 +212,13 @@ async fn nobody_publishes_to_a_remote_repository(bench: &Bench) {
 async fn who_may_not_change_it_sees_no_login(bench: &Bench) {
     let made = NewRepository { settings: treated(|it| it.proxy = url("http://inside:3128")), ..new("up") };
     let repo = make(bench, made).await.expect("made");
-    let (settings, auth) = bench.admin().await.settings_of(&repo).expect("shown");
+    let (settings, auth) = bench.admin().await.settings_of(&repo).await.expect("shown");
     assert!(settings.upstream.is_some_and(|upstream| upstream.proxy == url("http://inside:3128")));
     let user = Some("ada".to_owned());
     assert_eq!(auth, Some(ShownAuth::Known { kind: "basic", user, realm: None }));
     for role in [Role::Read, Role::Write, Role::Promote] {
         let call = bench.somebody("reader", &[&format!("repo:up:{}", role.word())]).await;
-        let (settings, auth) = call.settings_of(&repo).expect("shown");
+        let (settings, auth) = call.settings_of(&repo).await.expect("shown");
         assert_eq!((settings.upstream, auth), (None, None), "{role:?}");
     }
 }
@@ -254,7 +254,7 @@ async fn another_master_key_closes_upstreams_and_says_so() {
     let refused = registry.upstream_of(&repo).expect_err("closed").to_string();
     assert!(refused.contains("another master key") && !refused.contains("hunter2"), "{refused}");
     let call = registry.call(Some(bench.admin_token()), ambient.id()).await.expect("a call");
-    let shown = call.settings_of(&repo).expect("shown").1;
+    let shown = call.settings_of(&repo).await.expect("shown").1;
     assert!(matches!(shown, Some(ShownAuth::Closed { problem }) if problem.contains("another master key")));
     let open: RepoKey = repo_key("open");
     registry.upstream_of(&call.repository_now(&open).await.expect("there")).expect("open");

@@ -1,6 +1,7 @@
 //! Repositories, their rules and who holds which role on them.
 
 use axum::Json as Answer;
+use futures_util::future::try_join_all;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use model::state::RepoKind;
 use model::{RepoKey, Role, TenantRole, Timestamp};
@@ -215,16 +216,12 @@ async fn list(Known(call): Known, Query(paging): Query<Paging>) -> Result<Answer
     let limit = paging.limit()?;
     let repos = call.repositories(&paging.after()?.unwrap_or_default(), limit + 1).await?;
     let page = Page::cut(repos, limit, |repo| repo.key.to_string(), |repo| repo);
-    let mut items = Vec::with_capacity(page.items.len());
-    for repo in &page.items {
-        items.push(RepoView::of(&call, repo).await?);
-    }
-    Ok(Answer(Page { items, next_cursor: page.next_cursor }))
+    let views = try_join_all(page.items.iter().map(|repo| RepoView::of(&call, repo)));
+    Ok(Answer(Page { items: views.await?, next_cursor: page.next_cursor }))
 }
 
 async fn read(Repo(grant): Repo<Read>) -> Result<Tagged<RepoView>, Problem> {
-    let repo = grant.repo();
-    Ok(tagged(repo.revision, RepoView::of(grant.call(), repo).await?))
+    Ok(tagged(grant.repo().revision, RepoView::of(grant.call(), grant.repo()).await?))
 }
 
 /// Changes to a repository: what is absent stays as it is, also among the settings.
