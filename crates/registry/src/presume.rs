@@ -49,7 +49,8 @@ impl Presumed {
         let look =
             async |session: &mut store::Session<'_>| store::locations::find_as_of(session, repo, path.as_str()).await;
         let Some((located, epochs)) = self.grant.store().read(look).await? else { return Ok(None) };
-        let Some(grant) = self.proven(epochs).filter(|_| located.state == VersionState::Published) else {
+        let is_published = located.state == VersionState::Published;
+        let Some(grant) = self.proven(epochs).filter(|grant| is_published && !grant.follows()) else {
             return Ok(None);
         };
         let found = Found::located(&grant, located)?;
