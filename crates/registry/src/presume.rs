@@ -45,12 +45,14 @@ impl Presumed {
 
     /// What is at `path`, with the grant that is proven by now. `None`: ask the ordinary way.
     pub async fn find(self, path: &EntryPath) -> Result<Option<(Grant<Read>, Found)>> {
+        if self.grant.follows() {
+            return Ok(None);
+        }
         let repo = self.grant.repo_id();
         let look =
             async |session: &mut store::Session<'_>| store::locations::find_as_of(session, repo, path.as_str()).await;
         let Some((located, epochs)) = self.grant.store().read(look).await? else { return Ok(None) };
-        let is_published = located.state == VersionState::Published;
-        let Some(grant) = self.proven(epochs).filter(|grant| is_published && !grant.follows()) else {
+        let Some(grant) = self.proven(epochs).filter(|_| located.state == VersionState::Published) else {
             return Ok(None);
         };
         let found = Found::located(&grant, located)?;

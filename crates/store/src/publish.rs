@@ -39,7 +39,7 @@ pub struct PublishFile {
     /// What must be at the path for this to happen.
     pub replace: Replace,
     /// Where it came from, when nobody sent it.
-    pub upstream: Option<FromUpstream>,
+    pub upstream: Option<Box<FromUpstream>>,
     /// The limits to use where the tenant has none of its own.
     pub limits: Limits,
 }

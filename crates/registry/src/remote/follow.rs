@@ -303,7 +303,7 @@ impl Fetch {
             blob: registry.new_blob(staged.received),
             overwrite: true,
             replace,
-            upstream: Some(FromUpstream { answer, attributes }),
+            upstream: Some(Box::new(FromUpstream { answer, attributes })),
             limits: grant.settings().limits,
         };
         let published = grant.store().write(write).await;
