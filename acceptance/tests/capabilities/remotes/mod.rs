@@ -8,6 +8,7 @@ mod crowd;
 mod doors;
 mod evicted;
 mod failure;
+mod follows;
 mod lies;
 mod made_up;
 mod members;
