@@ -77,6 +77,12 @@ impl Site {
         Ok(())
     }
 
+    /// Puts these rules in place of those of a repository.
+    pub(crate) async fn rules(&self, key: &str, rules: Value) -> Result<()> {
+        let put = self.admin.put(&format!("/v1/repos/{key}/rules")).json(&json!({"rules": rules}));
+        put.send().await?.expect(&[200]).map(drop)
+    }
+
     /// A new person with exactly these scopes.
     pub(crate) async fn person(&self, subject: &str, scopes: &[&str]) -> Result<Persona> {
         let token = mint(&self.admin, subject, scopes).await?;

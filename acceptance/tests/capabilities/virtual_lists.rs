@@ -49,12 +49,6 @@ async fn index_status(by: &Persona, format: &str, key: &str, name: &str) -> Resu
     Ok(read(by, &path).await?.status)
 }
 
-async fn rules(site: &Site, key: &str, rules: Value) -> Result<()> {
-    let request = site.admin.put(&format!("/v1/repos/{key}/rules")).json(&json!({"rules": rules}));
-    request.send().await?.expect(&[200])?;
-    Ok(())
-}
-
 /// Two local members; the caller reads the second alone, and both have `twinned`: to him it is the second's.
 #[tokio::test]
 async fn names_of_members_that_may_not_be_read_are_in_no_list() -> Result<()> {
@@ -125,7 +119,7 @@ async fn what_is_kept_of_an_upstream_is_listed_as_it_is_read() -> Result<()> {
         for (rule, shown) in
             [(block(&name), false), (json!([{"kind": "minimumAge", "hours": 87600}]), false), (block("other"), true)]
         {
-            rules(&site, &up, rule.clone()).await?;
+            site.rules(&up, rule.clone()).await?;
             for key in [&up, &all] {
                 let told = listed(&reader, format, key, &name).await?;
                 ensure(told.contains(&name) == shown, format!("{key} under {rule}: {told}"))?;
@@ -135,10 +129,10 @@ async fn what_is_kept_of_an_upstream_is_listed_as_it_is_read() -> Result<()> {
             let versions = format!("/v1/repos/{all}/packages/versions?package={name}");
             read(&reader, &versions).await?.expect(&[if shown { 200 } else { 404 }])?;
         }
-        rules(&site, &up, json!([])).await?;
-        rules(&site, &all, json!([{"kind": "claim", "pattern": name}])).await?;
+        site.rules(&up, json!([])).await?;
+        site.rules(&all, json!([{"kind": "claim", "pattern": name}])).await?;
         ensure(!listed(&reader, format, &all, &name).await?.contains(&name), format!("{format}: the name is claimed"))?;
-        rules(&site, &all, json!([])).await?;
+        site.rules(&all, json!([])).await?;
         of(format, publishes(&site.admin, format, &own, &name)?.send().await?.expect(&[200, 201]))?;
         let told = listed(&reader, format, &all, &name).await?;
         ensure(!told.contains(&name), format!("{format}: the name is somebody else's: {told}"))?;
@@ -171,12 +165,12 @@ async fn folders_have_what_can_be_read() -> Result<()> {
             ensure(there(&reader, key).await? == (200, 1), format!("{key}: {:?}", there(&reader, key).await?))?;
         }
         for (rule, shown) in [("block", (404, 0)), ("allow", (200, 1))] {
-            rules(&site, &up, json!([{"kind": rule, "pattern": "*"}])).await?;
+            site.rules(&up, json!([{"kind": rule, "pattern": "*"}])).await?;
             for key in [&up, &all] {
                 ensure(there(&reader, key).await? == shown, format!("{rule} {key}: {:?}", there(&reader, key).await?))?;
             }
         }
-        rules(&site, &up, json!([])).await?;
+        site.rules(&up, json!([])).await?;
         let path = shelf.our_file().replace(&up, &own);
         let put = site.admin.put(&path).body(Bytes::from_static(b"ours"));
         of(format, put.send().await?.expect(&[200, 201]))?;

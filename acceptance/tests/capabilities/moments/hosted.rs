@@ -1,11 +1,11 @@
 //! What is published here, as it was.
 
 use acceptance::Result;
-use acceptance::server::Backing;
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::{FOR_GOOD, ask};
+use crate::engines::both;
 use crate::remotes::shelf::of;
 use crate::site::{Site, ensure};
 use crate::wares::{FORMATS, Ware};
@@ -18,13 +18,6 @@ fn comparable(text: &str) -> String {
             Value::Object(object).to_string()
         }
         _ => text.to_owned(),
-    }
-}
-
-async fn site(backing: Backing) -> Result<Site> {
-    match backing {
-        Backing::Embedded => Site::embedded().await,
-        Backing::Scaled => Site::scaled().await,
     }
 }
 
@@ -48,8 +41,8 @@ async fn changes_everything(site: &Site, ware: Ware) -> Result<()> {
     ware.act(&site.admin, &second, "tombstone").await
 }
 
-async fn a_repository_is_read_as_it_was(backing: Backing) -> Result<()> {
-    let site = site(backing).await?;
+async fn a_repository_is_read_as_it_was() -> Result<()> {
+    let site = Site::here().await?;
     let files = [("0.1.0", 200, 200), ("0.2.0", 200, 410), ("0.3.0", 404, 200)];
     for ware in FORMATS.map(Ware) {
         ware.shelf(&site).await?;
@@ -98,16 +91,6 @@ async fn a_repository_is_read_as_it_was(backing: Backing) -> Result<()> {
         ensure(told.contains("0.3.0") && !told.contains("0.2.0"), format!("{index}: {told}"))?;
     }
     Ok(())
-}
-
-#[tokio::test]
-async fn embedded_a_repository_is_read_as_it_was() -> Result<()> {
-    a_repository_is_read_as_it_was(Backing::Embedded).await
-}
-
-#[tokio::test]
-async fn scaled_a_repository_is_read_as_it_was() -> Result<()> {
-    a_repository_is_read_as_it_was(Backing::Scaled).await
 }
 
 #[tokio::test]
@@ -193,4 +176,8 @@ async fn clients_change_nothing_through_a_moment() -> Result<()> {
         ensure(said.status == 405, format!("{path}: {} {}", said.status, said.text()))?;
     }
     Ok(())
+}
+
+both! {
+    a_repository_is_read_as_it_was;
 }

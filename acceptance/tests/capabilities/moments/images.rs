@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{FOR_GOOD, ask, compact};
+use crate::engines::both;
 use crate::remotes::shelf::{hex, remote};
 use crate::remotes::upstream::{Say, Upstream};
 use crate::site::{Site, ensure};
@@ -60,7 +61,8 @@ fn listed(answer: &Answer, field: &str) -> Result<usize> {
     Ok(answer.json()?[field].as_array().map_or(0, Vec::len))
 }
 
-async fn images_are_pulled_as_they_were(site: Site) -> Result<()> {
+async fn images_are_pulled_as_they_were() -> Result<()> {
+    let site = Site::here().await?;
     ask(site.admin.post("/v1/repos").json(&json!({"repoKey": "images", "format": "oci"}))).await?.expect(&[201])?;
     let old = push(&site, "v1", "old", None).await?;
     let gone = push(&site, "gone", "gone", None).await?;
@@ -94,16 +96,6 @@ async fn images_are_pulled_as_they_were(site: Site) -> Result<()> {
     ensure(listed(&referrers, "manifests")? == 1, referrers.text())?;
     let referrers = ask(site.admin.get(&format!("/v2/images/team/app/referrers/{old}"))).await?.expect(&[200])?;
     ensure(listed(&referrers, "manifests")? == 2, referrers.text())
-}
-
-#[tokio::test]
-async fn embedded_images_are_pulled_as_they_were() -> Result<()> {
-    images_are_pulled_as_they_were(Site::embedded().await?).await
-}
-
-#[tokio::test]
-async fn scaled_images_are_pulled_as_they_were() -> Result<()> {
-    images_are_pulled_as_they_were(Site::scaled().await?).await
 }
 
 #[tokio::test]
@@ -200,4 +192,8 @@ async fn a_remote_registry_is_read_as_it_was_known() -> Result<()> {
     ensure(upstream.total() == asked, "nobody is asked for what was not known")?;
     let layer = ask(site.admin.get(&format!("/v2/{repo}/blobs/{}", digest_of(b"old")))).await?.expect(&[200])?;
     ensure(layer.text() == "old" && upstream.total() == asked + 1, layer.text())
+}
+
+both! {
+    images_are_pulled_as_they_were;
 }

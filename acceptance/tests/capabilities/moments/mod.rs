@@ -7,16 +7,10 @@ mod members;
 mod replicas;
 mod together;
 
-use acceptance::Result;
-use acceptance::http::{Answer, Request};
+use crate::virtuals::ask;
 
 /// What was the case at a moment may be kept for good.
 const FOR_GOOD: &str = "private, max-age=31536000, immutable";
-
-/// Refusals have the shapes of their formats here.
-async fn ask(request: Request) -> Result<Answer> {
-    request.send().await
-}
 
 /// The moment as container clients write it.
 pub(crate) fn compact(moment: &str) -> String {

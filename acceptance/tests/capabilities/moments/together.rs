@@ -5,10 +5,12 @@ use serde_json::json;
 
 use super::images::{digest, manifest, push_to};
 use super::{ask, compact};
+use crate::engines::both;
 use crate::site::{Site, ensure};
 use crate::virtuals::{hosted, put_together};
 
-async fn images_of_members_are_pulled_as_they_were(site: Site) -> Result<()> {
+async fn images_of_members_are_pulled_as_they_were() -> Result<()> {
+    let site = Site::here().await?;
     hosted(&site, "images", "oci").await?;
     put_together(&site, "all", "oci", &["images"], json!({})).await?;
     let old = push_to(&site.admin, "images/app", "v1", "old", None).await?;
@@ -43,12 +45,6 @@ async fn images_of_members_are_pulled_as_they_were(site: Site) -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn embedded_images_of_members_are_pulled_as_they_were() -> Result<()> {
-    images_of_members_are_pulled_as_they_were(Site::embedded().await?).await
-}
-
-#[tokio::test]
-async fn scaled_images_of_members_are_pulled_as_they_were() -> Result<()> {
-    images_of_members_are_pulled_as_they_were(Site::scaled().await?).await
+both! {
+    images_of_members_are_pulled_as_they_were;
 }

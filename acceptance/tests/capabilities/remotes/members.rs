@@ -7,19 +7,8 @@ use sha2::{Digest as _, Sha256};
 use super::shelf::{DECLARED, Shelf, hex, noise, of, remote, site};
 use super::upstream::{Say, Upstream};
 use crate::engines::both;
-use crate::site::{Site, ensure};
-
-async fn together(site: &Site, key: &str, format: &str, members: &[&str], settings: Value) -> Result<()> {
-    let body = json!({"repoKey": key, "format": format, "repoType": "virtual", "memberRepos": members,
-        "settings": {"virtual": settings}});
-    site.admin.post("/v1/repos").json(&body).send().await?.expect(&[201])?;
-    Ok(())
-}
-
-async fn rule(site: &Site, key: &str, rules: Value) -> Result<()> {
-    site.admin.put(&format!("/v1/repos/{key}/rules")).json(&json!({"rules": rules})).send().await?.expect(&[200])?;
-    Ok(())
-}
+use crate::site::ensure;
+use crate::virtuals::put_together;
 
 async fn what_is_here_is_served_and_owned_for_good() -> Result<()> {
     let (site, upstream, evil) = (site().await?, Upstream::start().await?, Upstream::start().await?);
@@ -35,7 +24,7 @@ async fn what_is_here_is_served_and_owned_for_good() -> Result<()> {
         let (other, all) = (format!("{format}-other"), format!("{format}-all"));
         shelf.at(&other).stock(&evil, b"evil");
         remote(&site, &other, format, &evil.url(), json!({})).await?;
-        together(&site, &all, format, &[shelf.key(), &other], json!({})).await?;
+        put_together(&site, &all, format, &[shelf.key(), &other], json!({})).await?;
         let through = shelf.at(&all);
         of(format, through.get_file(&site.admin).send().await?.expect(&[200]))?;
         // It is gone there, or cannot be asked: what was fetched stays, and the name does not change hands.
@@ -58,8 +47,8 @@ async fn what_is_kept_out_is_so_for_a_reason() -> Result<()> {
         shelf.stock(&upstream, b"x");
         let (up, all) = (format!("{format}-{merging}"), format!("{format}-{merging}-all"));
         remote(&site, &up, format, &upstream.url(), json!({})).await?;
-        together(&site, &all, format, &[&up], json!({"merging": merging})).await?;
-        rule(&site, &up, json!([{"kind": "block", "pattern": "*", "reason": "it has a hole"}])).await?;
+        put_together(&site, &all, format, &[&up], json!({"merging": merging})).await?;
+        site.rules(&up, json!([{"kind": "block", "pattern": "*", "reason": "it has a hole"}])).await?;
         let before = upstream.total();
         let sent = shelf.at(&all).get_index(&site.admin).send().await?;
         let sent = of(&all, sent.expect(&[403, 423]))?;
@@ -75,7 +64,7 @@ async fn what_is_kept_out_is_so_for_a_reason() -> Result<()> {
                 said.to_string(),
             )?;
         }
-        rule(&site, &up, json!([])).await?;
+        site.rules(&up, json!([])).await?;
         of(&all, shelf.at(&all).get_index(&site.admin).send().await?.expect(&[200]))?;
     }
     Ok(())
@@ -86,7 +75,7 @@ async fn what_no_list_has_is_there_through_a_virtual_repository() -> Result<()> 
     let (site, upstream) = (site().await?, Upstream::start().await?);
     remote(&site, "up", "go", &upstream.url(), json!({})).await?;
     site.admin.post("/v1/repos").json(&json!({"repoKey": "own", "format": "go"})).send().await?.expect(&[201])?;
-    together(&site, "all", "go", &["own", "up"], json!({})).await?;
+    put_together(&site, "all", "go", &["own", "up"], json!({})).await?;
     let revision = "v0.0.0-20260101000000-abcdefabcdef";
     let at = |kind: &str| format!("/example.com/lone/@v/{revision}{kind}");
     let info = json!({"Version": revision, "Time": "2026-01-01T00:00:00Z"}).to_string();
@@ -98,7 +87,7 @@ async fn what_no_list_has_is_there_through_a_virtual_repository() -> Result<()> 
             of(&path, site.admin.get(&path).send().await?.expect(&[200]))?;
         }
     }
-    rule(&site, "own", json!([{"kind": "claim", "pattern": "example.com/*"}])).await?;
+    site.rules("own", json!([{"kind": "claim", "pattern": "example.com/*"}])).await?;
     // What is hosted here holds for every upstream of the format, through whichever repository it is asked.
     let asked = upstream.total();
     for path in [at(".mod"), "/example.com/new/@v/list".to_owned(), "/example.com/new/@v/v1.0.0.info".to_owned()] {
@@ -107,7 +96,7 @@ async fn what_no_list_has_is_there_through_a_virtual_repository() -> Result<()> 
         }
     }
     ensure(upstream.total() == asked, "the upstream is told of a claimed name")?;
-    rule(&site, "own", json!([])).await?;
+    site.rules("own", json!([])).await?;
     site.admin.get(&format!("/repository/up{}", at(".mod"))).send().await?.expect(&[200])?;
     Ok(())
 }
@@ -125,10 +114,10 @@ async fn blocked_bytes_are_not_lent() -> Result<()> {
         let begun = site.admin.post("/v1/repos/own/uploads").json(&body).send().await?.expect(&[200, 201])?;
         Ok(serde_json::from_slice(&begun.body)?)
     };
-    rule(&site, shelf.key(), json!([{"kind": "block", "pattern": "*"}])).await?;
+    site.rules(shelf.key(), json!([{"kind": "block", "pattern": "*"}])).await?;
     let begun = begin().await?;
     ensure(begun["deduped"] == false, format!("the bytes are to be sent: {begun}"))?;
-    rule(&site, shelf.key(), json!([])).await?;
+    site.rules(shelf.key(), json!([])).await?;
     let begun = begin().await?;
     ensure(begun["deduped"] == true, format!("they are known: {begun}"))
 }

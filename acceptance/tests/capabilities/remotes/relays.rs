@@ -8,20 +8,13 @@ use super::shelf::{Shelf, noise, of, remote, site};
 use super::upstream::{Gate, Say, Upstream};
 use crate::engines::both;
 use crate::site::{Site, ensure};
+use crate::virtuals::put_together;
 
 const PAGE: &str = "<!DOCTYPE html><p>Please sign in</p>";
 const SIGNED: &str = "go.sum database tree\n3\naGFzaA==\n\n\u{2014} sum.example.org Az3gsig\n";
 
-async fn together(site: &Site, key: &str, format: &str, members: &[&str]) -> Result<()> {
-    let body = json!({"repoKey": key, "format": format, "repoType": "virtual", "memberRepos": members});
-    site.admin.post("/v1/repos").json(&body).send().await?.expect(&[201])?;
-    Ok(())
-}
-
 async fn claim(site: &Site, key: &str, pattern: &str) -> Result<()> {
-    let rules = json!({"rules": [{"kind": "claim", "pattern": pattern}]});
-    site.admin.put(&format!("/v1/repos/{key}/rules")).json(&rules).send().await?.expect(&[200])?;
-    Ok(())
+    site.rules(key, json!([{"kind": "claim", "pattern": pattern}])).await
 }
 
 async fn a_checksum_database_is_passed_on() -> Result<()> {
@@ -29,7 +22,7 @@ async fn a_checksum_database_is_passed_on() -> Result<()> {
     let settings = json!({"indexSeconds": 0, "missingSeconds": 0});
     remote(&site, "modules", "go", &upstream.url(), settings).await?;
     site.admin.post("/v1/repos").json(&json!({"repoKey": "own", "format": "go"})).send().await?.expect(&[201])?;
-    together(&site, "all", "go", &["own", "modules"]).await?;
+    put_together(&site, "all", "go", &["own", "modules"], json!({})).await?;
     let record = format!("1\nexample.com/Acme/tool v1.0.0 h1:eA==\n\n{SIGNED}");
     let lookup = "/sumdb/sum.example.org/lookup/example.com/!acme/tool@v1.0.0";
     let tile = "/sumdb/sum.example.org/tile/8/0/x001/234.p/3";
@@ -96,7 +89,7 @@ async fn keys_and_statements_of_packages_are_passed_on() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let shelf = Shelf::stocked(&site, &upstream, "npm", json!({}), &noise(2, 3000)).await?;
     site.admin.post("/v1/repos").json(&json!({"repoKey": "own", "format": "npm"})).send().await?.expect(&[201])?;
-    together(&site, "all", "npm", &["own", shelf.key()]).await?;
+    put_together(&site, "all", "npm", &["own", shelf.key()], json!({})).await?;
     let keys = json!({"keys": [{"keyid": "SHA256:k", "keytype": "ecdsa", "key": "MFkw", "expires": null}]}).to_string();
     let stated =
         json!({"attestations": [{"predicateType": "https://x.example/v1", "bundle": {"n": 1.10}}]}).to_string();

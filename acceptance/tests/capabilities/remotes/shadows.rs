@@ -3,7 +3,7 @@
 use acceptance::Result;
 use acceptance::http::Request;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::shelf::{Shelf, noise, remote, site};
 use super::upstream::{Say, Upstream};
@@ -44,12 +44,6 @@ fn index(site: &Site, key: &str) -> Request {
     site.admin.get(&format!("/repository/{key}{GROUP}"))
 }
 
-async fn rules(site: &Site, key: &str, rules: Value) -> Result<()> {
-    let put = site.admin.put(&format!("/v1/repos/{key}/rules")).json(&json!({"rules": rules}));
-    put.send().await?.expect(&[200])?;
-    Ok(())
-}
-
 async fn no_upstream_takes_the_prefix_of_a_plugin() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     tell(&upstream);
@@ -80,19 +74,19 @@ async fn claims_and_blocks_hold_for_plugins_of_a_group() -> Result<()> {
     put_together(&site, "all", "maven", &["own", "up"], json!({"hostedClaims": false})).await?;
     for pattern in ["org.acme:*", "org.acme*", "org.acme.*"] {
         for (ruled, read) in [("up", "up"), ("up", "all"), ("own", "up"), ("own", "all"), ("all", "all")] {
-            rules(&site, ruled, json!([{"kind": "claim", "pattern": pattern}])).await?;
+            site.rules(ruled, json!([{"kind": "claim", "pattern": pattern}])).await?;
             let answer = index(&site, read).send().await?;
             ensure(answer.status == 404, format!("{pattern} in {ruled}, read from {read}: {}", answer.text()))?;
-            rules(&site, ruled, json!([])).await?;
+            site.rules(ruled, json!([])).await?;
         }
     }
     ensure(upstream.count(GROUP) == 0, "a group that is claimed is not asked for")?;
     for (ruled, kind) in [("own", "claim"), ("all", "claim"), ("up", "block")] {
-        rules(&site, ruled, json!([{"kind": kind, "pattern": "org.acme:aaa*"}])).await?;
+        site.rules(ruled, json!([{"kind": kind, "pattern": "org.acme:aaa*"}])).await?;
         let text = index(&site, "all").send().await?.expect(&[200])?.text();
         let shown = text.contains("other-plugin") && !text.contains("aaa-maven-plugin");
         ensure(shown, format!("{kind} in {ruled}: {text}"))?;
-        rules(&site, ruled, json!([])).await?;
+        site.rules(ruled, json!([])).await?;
     }
     Ok(())
 }
@@ -133,7 +127,7 @@ async fn what_a_waiver_lets_in_is_not_kept() -> Result<()> {
         ensure(answer.header("cache-control") == Some(cache), format!("{cache}: {:?}", answer.headers))
     };
     said("private, max-age=31536000, immutable").await?;
-    rules(&site, shelf.key(), json!([{"kind": "block", "pattern": "*", "versions": ">=1"}])).await?;
+    site.rules(shelf.key(), json!([{"kind": "block", "pattern": "*", "versions": ">=1"}])).await?;
     // Some time ahead.
     let wanted = json!({"subject": "bob", "scopes": ["repo:*:read"], "ttlMinutes": 60, "name": "clock"});
     let until = site.admin.post("/v1/auth/pats").json(&wanted).send().await?.string("/expiresAtUtc")?;
@@ -147,7 +141,7 @@ async fn rules_for_paths_know_every_spelling() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     remote(&site, "files", "raw", &upstream.url(), json!({})).await?;
     for pattern in ["caf\u{e9}/*", "cafe\u{301}/*", "/caf\u{e9}/*", "/cafe\u{301}/*"] {
-        rules(&site, "files", json!([{"kind": "block", "pattern": pattern}])).await?;
+        site.rules("files", json!([{"kind": "block", "pattern": pattern}])).await?;
         for path in ["caf%C3%A9/x", "cafe%CC%81/x"] {
             upstream.says(&format!("/{path}"), Say::file("x"));
             let answer = site.admin.get(&format!("/repository/files/{path}")).send().await?;

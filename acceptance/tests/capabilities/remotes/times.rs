@@ -7,14 +7,8 @@ use sha1::{Digest, Sha1};
 
 use super::shelf::{PATIENCE, hex, noise, of, remote, site, until};
 use super::upstream::{Say, Upstream};
-use crate::site::{Site, ensure};
+use crate::site::ensure;
 use crate::virtuals::put_together;
-
-async fn rule(site: &Site, key: &str, rules: Value) -> Result<()> {
-    let body = json!({"rules": rules});
-    site.admin.put(&format!("/v1/repos/{key}/rules")).json(&body).send().await?.expect(&[200])?;
-    Ok(())
-}
 
 fn waits() -> Value {
     json!([{"kind": "minimumAge", "hours": 72}])
@@ -33,7 +27,7 @@ fn list(upstream: &Upstream, versions: &str) {
 async fn a_time_that_is_not_told_is_a_failure_and_no_absence() -> Result<()> {
     let (mut site, upstream) = (site().await?, Upstream::start().await?);
     remote(&site, "up", "go", &upstream.url(), json!({"indexSeconds": 0, "timeoutSeconds": 1})).await?;
-    rule(&site, "up", waits()).await?;
+    site.rules("up", waits()).await?;
     let at = |file: &str| format!("/repository/up/example.com/gtool/@v/{file}");
     for version in ["v1.0.0", "v1.1.0"] {
         let (path, say) = info(version);
@@ -75,7 +69,7 @@ async fn raw_files_wait_and_say_why() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     remote(&site, "up", "raw", &upstream.url(), json!({})).await?;
     put_together(&site, "all", "raw", &["up"], json!({})).await?;
-    rule(&site, "up", waits()).await?;
+    site.rules("up", waits()).await?;
     upstream.says("/old", dated("Mon, 06 May 2024 07:08:09 GMT", "old"));
     upstream.says("/young", dated("Fri, 01 Jan 2100 00:00:00 GMT", "young"));
     upstream.says("/timeless", Say::file("timeless"));
@@ -91,7 +85,7 @@ async fn raw_files_wait_and_say_why() -> Result<()> {
             of(&path, site.admin.head(&path).send().await?.expect(&[423]))?;
         }
     }
-    rule(&site, "up", json!([{"kind": "freeze", "notAfter": "2024-01-01T00:00:00Z"}])).await?;
+    site.rules("up", json!([{"kind": "freeze", "notAfter": "2024-01-01T00:00:00Z"}])).await?;
     for key in ["up", "all"] {
         let path = format!("/repository/{key}/old");
         let denied = of(&path, site.admin.get(&path).send().await?.expect(&[423]))?;
