@@ -16,13 +16,21 @@ mod mended;
 mod mended_answers;
 mod offline;
 mod ours;
+mod place;
 mod referrers;
 mod relays;
 mod retry;
 mod shadows;
-pub(crate) mod shelf;
 mod stale;
 mod times;
-pub(crate) mod upstream;
 mod walls;
 mod warm;
+
+pub(crate) use acceptance::upstream;
+
+/// Packages, and the servers through which they are read here.
+pub(crate) mod shelf {
+    pub(crate) use acceptance::shelf::*;
+
+    pub(crate) use super::place::{allow, site};
+}
