@@ -112,7 +112,9 @@ impl Ways {
         let put = |path: &str| site.admin.put(&format!("/repository/{key}/{path}")).body(Bytes::from_static(b"ours"));
         let published = match self.format {
             "npm" | "pypi" | "cargo" => publishes(&site.admin, self.format, key, "sekrit")?.send().await?,
-            "oci" => return push_to(site, &format!("{key}/{}", self.name), "latest", "ours", None).await.map(drop),
+            "oci" => {
+                return push_to(&site.admin, &format!("{key}/{}", self.name), "latest", "ours", None).await.map(drop);
+            }
             // Modules are published as archives; claims are enough of them.
             "go" => return Ok(()),
             _ => put(self.path).send().await?,

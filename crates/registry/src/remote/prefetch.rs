@@ -125,7 +125,7 @@ impl Grant<Read> {
             let mut away = Vec::new();
             for (place, number, path, name) in to_bring(&plans) {
                 match self.find(&path).await {
-                    Ok(found) if !found.is_absent() => {
+                    Ok(found) if !found.is_absent() && !self.follows() => {
                         came[place][number] = Some(here(&path, &name, State::Present, &found))
                     }
                     _ => away.push((place, number, path, name)),

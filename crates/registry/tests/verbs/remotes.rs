@@ -101,7 +101,6 @@ async fn what_makes_no_sense_is_refused_with_its_field(bench: &Bench) {
         assert_eq!(field(make(bench, new).await), (Code::BadRequest, Some(expected)));
     }
     let settings = [
-        (RepoSettings { allow_overwrite: true, ..RepoSettings::default() }, "settings.allowOverwrite"),
         (RepoSettings { sparse_manifests: true, ..RepoSettings::default() }, "settings.sparseManifests"),
         (RepoSettings { atomic_deploy: true, ..RepoSettings::default() }, "settings.atomicDeploy"),
         (treated(|it| it.index_seconds = 86_401), "settings.upstream.indexSeconds"),
@@ -120,6 +119,11 @@ async fn what_makes_no_sense_is_refused_with_its_field(bench: &Bench) {
             (Code::BadRequest, Some(expected))
         );
     }
+    for format in ["cargo", "go", "maven", "npm", "oci", "pypi"] {
+        let settings = RepoSettings { allow_overwrite: true, ..RepoSettings::default() };
+        let overwriting = NewRepository { format: format.to_owned(), settings, ..new("a") };
+        assert_eq!(field(make(bench, overwriting).await), (Code::BadRequest, Some("settings.allowOverwrite")));
+    }
     let upstream = NewRepository { kind: RepoKind::Local, upstream_url: None, upstream_auth: None, ..new("a") };
     let upstream = NewRepository { settings: treated(|_| {}), ..upstream };
     assert_eq!(field(make(bench, upstream).await), (Code::BadRequest, Some("settings.upstream")));
@@ -135,6 +139,8 @@ async fn what_makes_no_sense_is_refused_with_its_field(bench: &Bench) {
     let remote = bench.grant::<Admin>(&remote.key).await;
     let field_of = async |upstream| field(change(&remote, named(upstream)).await);
     assert_eq!(field_of(json!({"staleHours": 9000})).await, (Code::BadRequest, Some("settings.upstream.staleHours")));
+    let remote = make(bench, NewRepository { format: "go".to_owned(), ..new("modules") }).await.expect("made");
+    let remote = bench.grant::<Admin>(&remote.key).await;
     let overwrite = serde_json::from_value(json!({"allowOverwrite": true})).expect("settings");
     let wish = RepoChange { settings: Some(overwrite), ..RepoChange::default() };
     assert_eq!(field(change(&remote, wish).await), (Code::BadRequest, Some("settings.allowOverwrite")));

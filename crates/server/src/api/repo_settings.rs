@@ -23,7 +23,8 @@ pub(super) struct AuthBody {
 #[expect(dead_code, reason = "describes what `RepoSettings` reads")]
 #[schema(rename_all = "camelCase")]
 pub(super) struct SettingsBody {
-    /// `local`: whether a published path may get a later version. Default: no.
+    /// `local`: whether a published path may get a later version. `remote`, raw only: whether it gets one when its file
+    /// has changed upstream. Default: no.
     allow_overwrite: Option<bool>,
     /// `local`: refs whose names fit one of these patterns never move. Default: none.
     immutable_refs: Option<Vec<String>>,
