@@ -1,6 +1,7 @@
 //! Remote repositories: what they promise of an upstream that this test writes, and that may lie, fail or go away.
 
 mod ahead;
+mod blocked;
 mod bounds;
 mod checks;
 mod control;
