@@ -88,6 +88,12 @@ impl Say {
         self.then(Step::Gate(gate.0.subscribe()))
     }
 
+    /// The same, and nothing of it before the gate opens.
+    pub(crate) fn after(mut self, gate: &Gate) -> Self {
+        self.0.insert(0, Step::Gate(gate.0.subscribe()));
+        self
+    }
+
     pub(crate) fn endless(self, bytes: impl Into<Bytes>) -> Self {
         self.then(Step::Endless(bytes.into()))
     }
