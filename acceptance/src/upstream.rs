@@ -103,6 +103,13 @@ impl Say {
         self.then(Step::Gate(gate.0.subscribe()))
     }
 
+    /// The same, and nothing of it before the gate opens.
+    #[must_use]
+    pub fn after(mut self, gate: &Gate) -> Self {
+        self.0.insert(0, Step::Gate(gate.0.subscribe()));
+        self
+    }
+
     /// Then the same bytes without end.
     pub fn endless(self, bytes: impl Into<Bytes>) -> Self {
         self.then(Step::Endless(bytes.into()))

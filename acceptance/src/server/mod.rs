@@ -5,6 +5,7 @@ mod persona;
 mod plan;
 mod process;
 mod time;
+mod writes;
 
 use std::fs;
 use std::net::SocketAddr;

@@ -33,7 +33,8 @@ impl Persona {
         Persona::new(&self.subject, self.token.clone(), Http::new(address))
     }
 
-    pub(super) fn client(&self) -> Http {
+    /// What she speaks through.
+    pub fn client(&self) -> Http {
         self.http.clone()
     }
 }

@@ -93,3 +93,12 @@ pub(crate) fn is_uuid(text: &str) -> bool {
     };
     text.len() == 36 && text.bytes().enumerate().all(letter)
 }
+
+/// All that an answer tells, without what is of one request alone.
+pub(crate) fn whole(answer: &Answer) -> String {
+    let id = answer.header("x-correlation-id").unwrap_or_default();
+    let of_one = |name: &str| ["date", "x-correlation-id"].iter().any(|one| name.eq_ignore_ascii_case(one));
+    let headers =
+        answer.headers.iter().filter(|(name, _)| !of_one(name)).map(|(name, value)| format!("{name}: {value}\n"));
+    format!("{}\n{}\n{}", answer.status, headers.collect::<String>(), answer.text().replace(id, "{id}"))
+}

@@ -44,6 +44,29 @@ impl Site {
         Site::on(Backing::Scaled).await
     }
 
+    /// PostgreSQL, S3 and two processes that answer, known to their clients under one name: the admin at each of them.
+    pub(crate) async fn twins() -> Result<(Site, Vec<Persona>)> {
+        let plan = Server::plan(Backing::Scaled).variable("ARTIFORTRESS_EXTERNAL_URL", "http://registry.example");
+        let server = unlimited(plan.variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.0/8").apis(2)).start().await?;
+        let site = Site { admin: server.admin()?, server };
+        let processes: Vec<_> = site.server.addresses().into_iter().map(|address| site.admin.at(address)).collect();
+        ensure(processes.len() == 2, "two processes")?;
+        Ok((site, processes))
+    }
+
+    /// On the engine of the test: the admin at every process that answers, two where there can be more than one.
+    pub(crate) async fn each() -> Result<(Site, Vec<Persona>)> {
+        match backing() {
+            Backing::Scaled => Site::twins().await,
+            Backing::Embedded => {
+                let server = plan().variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.0/8").start().await?;
+                let admin = server.admin()?;
+                let site = Site { admin: admin.clone(), server };
+                Ok((site, vec![admin]))
+            }
+        }
+    }
+
     async fn on(backing: Backing) -> Result<Site> {
         let server = unlimited(Server::plan(backing)).start().await?;
         let admin = server.admin()?;

@@ -1,7 +1,7 @@
 //! Repositories that are made of others: whose names are whose, whose rights count, what is put together.
 
 use acceptance::http::{Answer, Request};
-use acceptance::server::{Backing, Persona, Server};
+use acceptance::server::Persona;
 use acceptance::{Result, Trouble};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +19,7 @@ use crate::site::{Site, ensure};
 /// Formats in which a name belongs to one member.
 const OWNED: [&str; 3] = ["npm", "pypi", "cargo"];
 
-async fn ask(request: Request) -> Result<Answer> {
+pub(crate) async fn ask(request: Request) -> Result<Answer> {
     request.send().await
 }
 
@@ -298,71 +298,6 @@ async fn what_is_published_through_it_goes_to_one_member() -> Result<()> {
     Ok(())
 }
 
-async fn nothing_is_a_member_of_itself() -> Result<()> {
-    let site = Site::here().await?;
-    hosted(&site, "own", "npm").await?;
-    hosted(&site, "files", "raw").await?;
-    put_together(&site, "a", "npm", &["own"], json!({})).await?;
-    put_together(&site, "b", "npm", &["a", "own"], json!({})).await?;
-    let members = |key: &str, members: Value| {
-        site.admin.patch(&format!("/v1/repos/{key}")).json(&json!({"memberRepos": members}))
-    };
-    for (key, named, status) in [
-        ("a", json!(["a"]), 409),
-        ("a", json!(["own", "b"]), 409),
-        ("a", json!(["own", "own"]), 409),
-        ("a", json!(["files"]), 409),
-        ("a", json!(["nowhere"]), 404),
-        ("a", json!([]), 400),
-        ("own", json!(["files"]), 400),
-    ] {
-        ask(members(key, named.clone()))
-            .await?
-            .expect(&[status])
-            .map_err(|_| Trouble::new(format!("{key} {named}")))?;
-    }
-    let now = ask(site.admin.get("/v1/repos/a")).await?.expect(&[200])?.json()?;
-    ensure(now["memberRepos"] == json!(["own"]), now.to_string())?;
-    ask(site.admin.delete("/v1/repos/own")).await?.expect(&[409])?;
-    ask(members("b", json!(["own"]))).await?.expect(&[200])?;
-    ask(members("a", json!(["own", "b"]))).await?.expect(&[200])?;
-    for (format, settings) in
-        [("npm", json!({"virtual": {"merging": "nope"}})), ("npm", json!({"allowOverwrite": true}))]
-    {
-        let body = json!({"repoKey": "c", "format": format, "repoType": "virtual", "memberRepos": ["own"],
-            "settings": settings});
-        ask(site.admin.post("/v1/repos").json(&body)).await?.expect(&[400])?;
-    }
-    let oci = json!({"repoKey": "c", "format": "oci", "repoType": "virtual", "memberRepos": ["own"]});
-    ask(site.admin.post("/v1/repos").json(&oci)).await?.expect(&[409])?;
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_is_published_is_seen_through_every_process() -> Result<()> {
-    let server =
-        Server::plan(Backing::Scaled).variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0").apis(2).start().await?;
-    let site = Site { admin: server.admin()?, server };
-    hosted(&site, "own", "npm").await?;
-    hosted(&site, "more", "npm").await?;
-    put_together(&site, "all", "npm", &["more", "own"], json!({})).await?;
-    let processes: Vec<Persona> = site.server.addresses().into_iter().map(|address| site.admin.at(address)).collect();
-    ensure(processes.len() == 2, "two processes")?;
-    for round in 0..20 {
-        let name = format!("demo{round}");
-        for by in &processes {
-            ask(by.get(&format!("/repository/all/{name}"))).await?.expect(&[404])?;
-        }
-        let (one, other) = (&processes[round % 2], &processes[(round + 1) % 2]);
-        ask(publishes(one, "npm", "own", &name)?).await?.expect(&[200, 201])?;
-        for by in [other, one] {
-            ask(by.get(&format!("/repository/all/{name}"))).await?.expect(&[200])?;
-            ask(by.get(&format!("/repository/all/{name}/-/{name}-0.1.0.tgz"))).await?.expect(&[200])?;
-        }
-    }
-    Ok(())
-}
-
 async fn settings_that_are_not_named_stay() -> Result<()> {
     let site = site().await?;
     hosted(&site, "own", "npm").await?;
@@ -395,6 +330,5 @@ both! {
     maven_metadata_tells_of_all_members_where_that_is_wanted;
     raw_files_come_from_the_first_member_that_has_them;
     what_is_published_through_it_goes_to_one_member;
-    nothing_is_a_member_of_itself;
     settings_that_are_not_named_stay;
 }

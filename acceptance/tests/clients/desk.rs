@@ -16,6 +16,8 @@ pub(crate) struct Desk {
     pub(crate) admin: Persona,
     /// The repository's key: the format's word.
     pub(crate) key: &'static str,
+    /// What clients are told to read, as it stands in addresses: that repository, until a test says otherwise.
+    pub(crate) place: String,
     /// The client's home; removed with the desk.
     pub(crate) home: PathBuf,
 }
@@ -67,12 +69,12 @@ impl Desk {
     /// At a server that runs, with the token of its admin.
     pub(crate) fn at(server: Server, format: &'static str, admin: String) -> Result<Desk> {
         let admin = Persona::new("admin", admin, server.http()?);
-        Ok(Desk { server, admin, key: format, home: scratch::folder("desk")? })
+        Ok(Desk { server, admin, key: format, place: format.to_owned(), home: scratch::folder("desk")? })
     }
 
-    /// The repository's address, without a slash at the end.
+    /// The address that clients are told, without a slash at the end.
     pub(crate) fn url(&self) -> Result<String> {
-        Ok(format!("http://{}/repository/{}", self.server.address()?, self.key))
+        Ok(format!("http://{}/repository/{}", self.server.address()?, self.place))
     }
 
     /// A token of somebody else with exactly these scopes.
@@ -113,7 +115,7 @@ impl Desk {
 
     /// What `artifortress client-config` prints of one file of a client, word for word.
     pub(crate) fn config(&self, client: &str, file: &str) -> Result<String> {
-        self.ours(&["client-config", self.key, "--client", client, "--file", file])
+        self.ours(&["client-config", &self.place, "--client", client, "--file", file])
     }
 
     /// The configuration that a guide shows: the content of its block number `number` fenced as ````kind````, with this

@@ -167,7 +167,7 @@ pub(crate) fn mvn(desk: &Desk, token: &str, local: &str) -> Result<Deed> {
 /// A parent with two modules, one of which depends on the other.
 pub(crate) fn build(desk: &Desk) -> Result<()> {
     // Of a repository that takes nothing the program prints no such part.
-    let home = desk.shown(GUIDE, "xml", 1, "")?.replace("/libs/", "/maven/");
+    let home = desk.shown(GUIDE, "xml", 1, "")?.replace("/libs/", &format!("/{}/", desk.place));
     let gav = |artifact: &str| {
         format!("<groupId>com.example</groupId><artifactId>{artifact}</artifactId><version>1.0</version>")
     };

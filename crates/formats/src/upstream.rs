@@ -51,6 +51,11 @@ pub trait Upstream: Send + Sync {
         Ok(())
     }
 
+    /// Whether the files may be changed there, each under its own address.
+    fn may_change(&self) -> bool {
+        false
+    }
+
     /// The address that targets are beneath, from the one that people give.
     fn root(&self, address: &str) -> String {
         address.to_owned()

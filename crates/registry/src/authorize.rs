@@ -67,6 +67,8 @@ pub struct Grant<A> {
     repo: Arc<KnownRepository>,
     /// As of when it is read; only grants to read have one.
     instant: Option<Instant>,
+    /// Whether it is to look as if the upstream had nothing; only grants of [`Member::silent`].
+    silent: bool,
     access: PhantomData<A>,
 }
 
@@ -91,7 +93,9 @@ impl Call {
             Some(repo) if allowed && A::ROLE == Role::Write && repo.kind != RepoKind::Local => {
                 Err(only_local(&repo).into())
             }
-            Some(repo) if allowed => Ok(Grant { call: self.clone(), repo, instant: None, access: PhantomData }),
+            Some(repo) if allowed => {
+                Ok(Grant { call: self.clone(), repo, instant: None, silent: false, access: PhantomData })
+            }
             _ => {
                 self.note_denial(A::ROLE.word(), &format!("repository:{key}"));
                 Err(self.denial(key, A::ROLE, readable))
@@ -111,11 +115,16 @@ impl Call {
 
     /// Whether the caller may do `role` on `repo`; for lists that leave out what must not be known.
     pub(crate) fn may(&self, repo: &Repository, role: Role) -> bool {
-        if role == Role::Read && repo.anonymous_read {
+        self.may_on(&repo.key, repo.anonymous_read, role)
+    }
+
+    /// The same on the repository of this key.
+    pub(crate) fn may_on(&self, key: &RepoKey, anonymous_read: bool, role: Role) -> bool {
+        if role == Role::Read && anonymous_read {
             return true;
         }
         match &self.caller {
-            Caller::Known(identity) => identity.has_role(&repo.key, role),
+            Caller::Known(identity) => identity.has_role(key, role),
             Caller::Anonymous => false,
         }
     }
@@ -199,6 +208,11 @@ impl<A> Grant<A> {
         self.instant.map_or(When::Now, Instant::when)
     }
 
+    /// Whether it is to look as if the upstream had nothing, whatever is asked for.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent
+    }
+
     /// The moment as of which it is read, if it is not now.
     pub fn instant(&self) -> Option<Instant> {
         self.instant
@@ -221,7 +235,8 @@ impl Grant<Read> {
     pub(crate) fn through(&self, seen: &SeenThrough) -> Member {
         let readable = self.call.may(&seen.member, Role::Read);
         let repo = Arc::clone(&seen.shown);
-        Member { grant: Grant { call: self.call.clone(), repo, instant: self.instant, access: PhantomData }, readable }
+        let (call, instant) = (self.call.clone(), self.instant);
+        Member { grant: Grant { call, repo, instant, silent: false, access: PhantomData }, readable }
     }
 }
 
@@ -260,6 +275,11 @@ impl Member {
         self.readable.then_some(&self.grant)
     }
 
+    /// The same, as if its upstream had nothing and nothing of it were here.
+    pub(crate) fn silent(&self) -> Self {
+        Self { grant: Grant { silent: self.is_remote(), ..self.grant.clone() }, readable: self.readable }
+    }
+
     /// Its key.
     pub fn key(&self) -> &RepoKey {
         &self.grant.repo.key
@@ -279,7 +299,8 @@ impl Member {
 impl<A: Access> Grant<A> {
     /// The same grant for reading: every role includes it.
     pub fn to_read(&self) -> Grant<Read> {
-        Grant { call: self.call.clone(), repo: Arc::clone(&self.repo), instant: self.instant, access: PhantomData }
+        let Self { call, repo, instant, silent, .. } = self;
+        Grant { call: call.clone(), repo: Arc::clone(repo), instant: *instant, silent: *silent, access: PhantomData }
     }
 }
 

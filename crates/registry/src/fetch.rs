@@ -8,13 +8,12 @@ use bytes::Bytes;
 use formats::Sums;
 use model::state::VersionState;
 use model::{Code, EntryPath, PackageId, RepoId, Secret, Sha256Digest, Timestamp, VersionId};
-use quick_cache::sync::Cache;
+use store::Fresh;
 use store::locations::Located;
-use store::{Fresh, Stamp};
 
 use crate::authorize::{Grant, Read};
 use crate::content::{Content, lost};
-use crate::copies::{CopyBytes, CopyOf, copy_of};
+use crate::copies::{CopyOf, copy_of};
 use crate::error::{Error, Result};
 use crate::hot;
 use crate::registry::Registry;
@@ -27,12 +26,13 @@ pub struct Found {
     registry: Registry,
     /// Where its bytes come from again: it is in a remote repository.
     again: Option<Box<Again>>,
+    stale_since: Option<Timestamp>,
 }
 
 /// Everything that an answer needs to know of an entry.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    package: PackageId,
+    pub(crate) package: PackageId,
     version: VersionId,
     version_name: Box<str>,
     published_at: Option<Timestamp>,
@@ -41,7 +41,7 @@ pub(crate) struct Entry {
     media_type: Option<String>,
     modified_at: Timestamp,
     sums: Sums,
-    copies: Vec<CopyOf>,
+    pub(crate) copies: Vec<CopyOf>,
     gathered: bool,
     unproven: bool,
     /// Where it is cached: reads are counted.
@@ -58,54 +58,6 @@ struct Note(OnceLock<Arc<dyn Any + Send + Sync>>);
 impl std::fmt::Debug for Note {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(if self.0.get().is_some() { "Note" } else { "no note" })
-    }
-}
-
-/// Remembered entries with the stamp of their package, embedded only.
-pub(crate) type EntryKey = (RepoId, Box<str>);
-
-/// How much an entry weighs in memory.
-#[derive(Clone)]
-pub(crate) struct Weight;
-
-impl quick_cache::Weighter<EntryKey, (Stamps, Arc<Entry>)> for Weight {
-    fn weight(&self, key: &EntryKey, value: &(Stamps, Arc<Entry>)) -> u64 {
-        let bytes = |copy: &CopyOf| match &copy.bytes {
-            CopyBytes::Inline(bytes, _) => bytes.len(),
-            CopyBytes::Stored(copy) => copy.sums.len() * 8,
-        };
-        (key.1.len() + 700 + value.1.copies.iter().map(bytes).sum::<usize>()) as u64
-    }
-}
-
-/// What must still hold for a remembered entry to be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamps {
-    package: Stamp,
-    copies: Stamp,
-}
-
-impl Stamps {
-    fn of(fresh: &Fresh, package: PackageId) -> Self {
-        Self { package: fresh.package(package), copies: fresh.copies() }
-    }
-}
-
-/// The memory of entries.
-pub(crate) struct Entries(Cache<EntryKey, (Stamps, Arc<Entry>), Weight>);
-
-#[derive(Hash, PartialEq, Eq)]
-struct Borrowed<'a>(RepoId, &'a str);
-
-impl quick_cache::Equivalent<EntryKey> for Borrowed<'_> {
-    fn equivalent(&self, key: &EntryKey) -> bool {
-        self.0 == key.0 && *self.1 == *key.1
-    }
-}
-
-impl Entries {
-    pub(crate) fn new(bytes: u64) -> Self {
-        Self(Cache::with_weighter(1000, bytes, Weight))
     }
 }
 
@@ -129,8 +81,10 @@ impl Grant<Read> {
         }
         let repo = self.repo_id();
         let before = self.store().fresh().map(Fresh::writes);
-        let located =
-            self.store().read(async |session| store::locations::find(session, repo, path.as_str()).await).await?;
+        let located = self
+            .store()
+            .read(async |session| store::locations::find_or_gone(session, repo, path.as_str()).await)
+            .await?;
         let located = located.ok_or_else(|| Error::not_found(&format!("the file {path}")))?;
         match located.state {
             VersionState::Published => {}
@@ -177,23 +131,6 @@ impl Grant<Read> {
         let Some(repo) = self.caches() else { return Ok(false) };
         Ok(self.store().read(async |session| store::cached::is_let_go(session, repo, digest).await).await?)
     }
-
-    fn remembered(&self, path: &EntryPath) -> Option<Arc<Entry>> {
-        let fresh = self.store().fresh()?;
-        let (stamps, entry) = self.registry().inner.entries.0.get(&Borrowed(self.repo_id(), path.as_str()))?;
-        (Stamps::of(fresh, entry.package) == stamps).then_some(entry)
-    }
-
-    /// Which package must stand still is known only after the look: so an entry is remembered only
-    /// when nothing at all was written meanwhile. One without copies waits for healing and is not.
-    fn remember(&self, path: &EntryPath, entry: &Arc<Entry>, before: Option<Stamp>) {
-        let (Some(fresh), Some(before)) = (self.store().fresh(), before) else { return };
-        let stamps = Stamps::of(fresh, entry.package);
-        if fresh.writes() == before && !entry.copies.is_empty() {
-            let key = (self.repo_id(), path.as_str().into());
-            self.registry().inner.entries.0.insert(key, (stamps, Arc::clone(entry)));
-        }
-    }
 }
 
 impl Entry {
@@ -229,6 +166,7 @@ impl Found {
             entry,
             registry: grant.registry().clone(),
             again: grant.is_remote().then(|| Box::new(Again::new(grant))),
+            stale_since: None,
         }
     }
 
@@ -240,6 +178,16 @@ impl Found {
     /// The same, with the question that brings its bytes again.
     pub(crate) fn asked_as(self, ask: impl FnOnce(Again) -> Again) -> Self {
         Self { again: self.again.map(|again| Box::new(ask(*again))), ..self }
+    }
+
+    /// The same, although the upstream that should have confirmed it since failed to.
+    pub(crate) fn stale(self, since: Timestamp) -> Self {
+        Self { stale_since: Some(since), ..self }
+    }
+
+    /// When the upstream last said that it holds, where it should have said so again and failed.
+    pub fn stale_since(&self) -> Option<Timestamp> {
+        self.stale_since
     }
 
     /// The content's name.

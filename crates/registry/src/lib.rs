@@ -12,6 +12,7 @@ mod call;
 mod claims;
 mod content;
 mod copies;
+mod entries;
 mod error;
 mod fetch;
 mod folders;

@@ -9,8 +9,8 @@ use model::{Ambient, Network, RepoId, RepoKey, Scope, Secret, Sha256Digest, Tena
 use store::admission::Limits;
 use store::{Stamp, Store};
 
+use crate::entries::Entries;
 use crate::error::{Error, Result};
-use crate::fetch::Entries;
 use crate::hot::Hot;
 use crate::identity::{Identities, Recognised, identities};
 use crate::notes::Notes;

@@ -27,7 +27,8 @@ const PATTERNS: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RepoSettings {
-    /// Whether a published path may get a later version. Default: no.
+    /// Whether a published path may get a later version; in a remote repository, when its file has changed upstream.
+    /// Default: no.
     pub allow_overwrite: bool,
     /// Refs whose names fit one of these patterns never move once they point somewhere. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -103,10 +104,11 @@ impl RepoSettings {
     pub(crate) fn check(&self, format: &'static dyn Format, kind: RepoKind) -> Result<()> {
         match (kind, &self.upstream) {
             (RepoKind::Remote, upstream) => {
-                self.expect_nothing_of_publishing()?;
+                let may_change = format.upstream().is_some_and(|upstream| upstream.may_change());
+                self.expect_nothing_of_publishing(may_change)?;
                 upstream.as_ref().map_or(Ok(()), UpstreamSettings::check)?;
             }
-            (RepoKind::Virtual, None) => self.expect_nothing_of_publishing()?,
+            (RepoKind::Virtual, None) => self.expect_nothing_of_publishing(false)?,
             (_, Some(_)) => {
                 let why = format!("settings.upstream is for remote repositories, and this one is {kind}");
                 return Err(Error::bad_field("settings.upstream", why));
@@ -139,21 +141,19 @@ impl RepoSettings {
         Ok(())
     }
 
-    /// What says how to publish has no meaning where nobody publishes.
-    fn expect_nothing_of_publishing(&self) -> Result<()> {
+    /// What says how to publish has no meaning where nobody publishes. `may_change`: what comes from elsewhere may change
+    /// there.
+    fn expect_nothing_of_publishing(&self, may_change: bool) -> Result<()> {
         let set = [
-            ("settings.allowOverwrite", self.allow_overwrite),
+            ("settings.allowOverwrite", self.allow_overwrite && !may_change),
             ("settings.immutableRefs", !self.immutable_refs.is_empty()),
             ("settings.sparseManifests", self.sparse_manifests),
             ("settings.atomicDeploy", self.atomic_deploy),
         ];
-        match set.into_iter().find(|(_, set)| *set) {
-            Some((field, _)) => Err(Error::bad_field(
-                field,
-                format!("{field} is for local repositories: nobody publishes to any other"),
-            )),
-            None => Ok(()),
-        }
+        let Some((field, _)) = set.into_iter().find(|(_, set)| *set) else { return Ok(()) };
+        let also = if field == "settings.allowOverwrite" { " and remote ones of raw files" } else { "" };
+        let why = format!("{field} is for local repositories{also}: nobody publishes to any other");
+        Err(Error::bad_field(field, why))
     }
 }
 
@@ -316,14 +316,19 @@ impl Grant<Admin> {
             let now = self.call().repository_now(&self.repo().key).await?;
             let kept = RepoSettings::of(&now)?.virtual_.unwrap_or_default();
             let treated = with_named("settings.virtual", &kept, &named)?;
-            self.call().expect_target(Some(&treated), format).await?;
+            if treated.deploy_to != kept.deploy_to {
+                self.call().expect_target(Some(&treated), format).await?;
+            }
             expected_revision = expected_revision.or(Some(now.revision));
             let treated = serde_json::to_value(treated).map_err(|error| Error::Defect(error.to_string()))?;
             settings.insert("virtual".to_owned(), treated);
         }
         if let Some(members) = &change.members {
             match kind {
-                RepoKind::Virtual => check_members(members)?,
+                RepoKind::Virtual => {
+                    check_members(members)?;
+                    self.call().expect_readable(&self.repo().members, members).await?;
+                }
                 other => expect_no_members(members, other)?,
             }
         }

@@ -97,6 +97,7 @@ impl Incoming {
             blob: registry.new_blob(received),
             overwrite: self.overwrite,
             replace: self.replace,
+            upstream: None,
             limits: self.grant.settings().limits,
         };
         match self.grant.store().write(write).await {

@@ -59,7 +59,7 @@ macro_rules! find {
             $more,
             " FROM locations l
          JOIN versions v ON v.id = l.version_id
-         JOIN entries e ON e.version_id = l.version_id AND e.path = l.entry_path",
+         LEFT JOIN entries e ON e.version_id = l.version_id AND e.path = l.entry_path",
             "WHERE l.repo_id = $1 AND l.path = $2"
         )
     };
@@ -68,6 +68,16 @@ macro_rules! find {
 /// Looks a path up: one statement.
 pub async fn find(session: &mut Session<'_>, repo: RepoId, path: &str) -> Result<Option<Located>> {
     located(&session.rows(find!(""), args![repo, *path]).await?)
+}
+
+/// The same. 410 for what was collected: the path stays taken, and there is no file.
+pub async fn find_or_gone(session: &mut Session<'_>, repo: RepoId, path: &str) -> Result<Option<Located>> {
+    let rows = session.rows(find!(""), args![repo, *path]).await?;
+    let state = rows.first().map(|row| row.get::<String>(2)).transpose()?;
+    match state.is_some_and(|state| state == VersionState::Collected.word()) {
+        true => Err(collected(path)),
+        false => located(&rows),
+    }
 }
 
 /// The same with the counters of rights and of configuration at that very moment: still one
@@ -124,8 +134,9 @@ async fn answered_at(
     row.map(|row| Ok((row.get(0)?, entry))).transpose()
 }
 
-fn collected(path: &str) -> Error {
-    let why = format!("{path} was withdrawn and has been collected since: its bytes are gone for every moment");
+/// That there was something, and is nothing now.
+pub(crate) fn collected(what: &str) -> Error {
+    let why = format!("{what} was withdrawn and has been collected since: its bytes are gone for every moment");
     Error::refuse(Code::Gone, why)
 }
 
@@ -166,12 +177,13 @@ pub async fn find_pointed_as_of(
 
 fn located(rows: &[Row]) -> Result<Option<Located>> {
     let Some(first) = rows.first() else { return Ok(None) };
+    let Some(digest) = first.get(3)? else { return Ok(None) };
     let state: String = first.get(2)?;
     Ok(Some(Located {
         package: first.get(0)?,
         version: first.get(1)?,
         state: VersionState::from_word(&state).ok_or_else(|| Error::Defect(format!("version state {state}")))?,
-        digest: first.get(3)?,
+        digest,
         size: first.get(4)?,
         media_type: first.get(5)?,
         modified_at: first.get(6)?,

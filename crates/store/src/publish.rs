@@ -8,10 +8,11 @@ use crate::admission::{self, Allowance, Limits};
 use crate::blobs::{self, NewBlob};
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
+use crate::observations::Answer;
 use crate::packages::{self, Coordinate};
 use crate::session::Tx;
 use crate::store::Write;
-use crate::{args, locations, repositories};
+use crate::{args, cached, locations, repositories};
 
 /// Publishes a file as the next version of its own package: blob, version, entry, location, event
 /// and quota in one transaction. The version is sealed at once.
@@ -37,8 +38,19 @@ pub struct PublishFile {
     pub overwrite: bool,
     /// What must be at the path for this to happen.
     pub replace: Replace,
+    /// Where it came from, when nobody sent it.
+    pub upstream: Option<Box<FromUpstream>>,
     /// The limits to use where the tenant has none of its own.
     pub limits: Limits,
+}
+
+/// Of a file that came from an upstream, where it may change: with which answer, which holds from now on.
+#[derive(Clone, Debug)]
+pub struct FromUpstream {
+    /// The answer. Its target begins with a slash.
+    pub answer: Answer,
+    /// More that is kept of the file, JSON.
+    pub attributes: Option<String>,
 }
 
 /// A condition of the client on what is at the path.
@@ -82,8 +94,9 @@ impl Write for PublishFile {
         }
         let there = self.number_there(tx, package).await?;
         let copy_kept = blobs::keep(tx, &self.blob, act.at).await?;
-        admission::take(tx, act.tenant, Allowance::Bytes, self.blob.length, &self.limits, act.event.0.as_u128())
-            .await?;
+        let regained = self.observe(tx, package).await?;
+        let taken = self.blob.length + regained;
+        admission::take(tx, act.tenant, Allowance::Bytes, taken, &self.limits, act.event.0.as_u128()).await?;
         let name = self.insert(tx, package, there.unwrap_or(0)).await?;
         locations::occupy(tx, self.repo, self.path.as_str(), package, self.version, &self.path, self.overwrite).await?;
         let id = self.version.to_string();
@@ -119,6 +132,20 @@ impl PublishFile {
         let row = tx.row("SELECT version FROM versions WHERE id = $1", args![there.version]).await?;
         let version = row.ok_or_else(|| Error::Defect("a version vanished".to_owned()))?.get(0)?;
         Ok(Some(PublishedFile { package, id: there.version, version, replaced: true, copy_kept: true }))
+    }
+
+    /// Of a file from an upstream: it is cached, and its answer holds. Returns what older entries of its bytes hold of the
+    /// allowance again. 410 for bytes that were withdrawn at this path.
+    async fn observe(&self, tx: &mut Tx<'_>, package: PackageId) -> Result<u64> {
+        let (Some(from), NewBlob { digest, length, .. }) = (&self.upstream, &self.blob) else { return Ok(0) };
+        let sql = "SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id
+             WHERE e.digest = $1 AND v.package_id = $2 AND v.state IN ('tombstoned', 'collected') LIMIT 1";
+        if tx.row(sql, args![*digest, package]).await?.is_some() {
+            let why = format!("{} was withdrawn here, and the upstream has the same bytes still", self.path);
+            return Err(Error::refuse(Code::Gone, why));
+        }
+        from.answer.keep_beside(tx, self.repo, (*digest, *length), self.act.at).await?;
+        cached::enter(tx, self.repo, *digest, *length, self.act.at).await
     }
 
     /// The number of the version at the path: 0 for one whose name is no number. `None`: nothing is there.
@@ -168,8 +195,8 @@ impl PublishFile {
     async fn insert(&self, tx: &mut Tx<'_>, package: PackageId, last: u64) -> Result<VersionName> {
         let act = &self.act;
         let sql =
-            "INSERT INTO entries (version_id, path, repo_id, location, digest, size, media_type, added_at, added_event)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+            "INSERT INTO entries (version_id, path, repo_id, location, digest, size, media_type, added_at, added_event,
+             attributes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let version = "INSERT INTO versions (id, repo_id, package_id, version, state, created_by, created_at,
              published_by, published_at, published_event) VALUES ($1, $2, $3, $4, 'published', $5, $6, $5, $6, $7)
              ON CONFLICT DO NOTHING";
@@ -185,8 +212,19 @@ impl PublishFile {
         };
         let blob = &self.blob;
         let path = &self.path;
-        let args =
-            args![self.version, *path, self.repo, *path, blob.digest, blob.length, self.media_type, act.at, act.event];
+        let attributes = self.upstream.as_ref().and_then(|from| from.attributes.clone());
+        let args = args![
+            self.version,
+            *path,
+            self.repo,
+            *path,
+            blob.digest,
+            blob.length,
+            self.media_type,
+            act.at,
+            act.event,
+            attributes
+        ];
         tx.execute(sql, args).await?;
         tx.execute("UPDATE versions SET sealed_at = $2 WHERE id = $1", args![self.version, act.at]).await?;
         Ok(name)

@@ -10,7 +10,7 @@ use crate::session::{Session, Tx};
 use crate::store::Write;
 use crate::value::Row;
 use crate::when::{When, in_force, shown};
-use crate::{packages, versions};
+use crate::{locations, packages, versions};
 
 /// A ref and the interval during which it points at a version.
 #[derive(Clone, Debug)]
@@ -281,7 +281,8 @@ macro_rules! pointed {
     };
 }
 
-/// The package, and the name of the version that a ref of it points at, where that is shown: one statement.
+/// The package, and the name of the version that a ref of it points at, where that is shown: one statement. As of a moment,
+/// 410 where that was collected since.
 pub async fn pointed(
     session: &mut Session<'_>,
     repo: RepoId,
@@ -291,7 +292,32 @@ pub async fn pointed(
 ) -> Result<Option<(PackageId, String)>> {
     let args = args![repo, *package, *namespace, *name];
     let rows = session.rows_as_of(when, [pointed!(), pointed!("$5")], args).await?;
-    rows.first().map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+    match (rows.first(), when) {
+        (Some(row), _) => Ok(Some((row.get(0)?, row.get(1)?))),
+        (None, When::Now) => Ok(None),
+        (None, When::At(at)) => {
+            expect_not_collected(session, repo, (namespace, package), name, at).await.map(|()| None)
+        }
+    }
+}
+
+async fn expect_not_collected(
+    session: &mut Session<'_>,
+    repo: RepoId,
+    (namespace, package): (&str, &str),
+    name: &str,
+    at: Timestamp,
+) -> Result<()> {
+    const SQL: &str = concat!(
+        "SELECT 1 FROM packages p JOIN refs r ON r.package_id = p.id AND ",
+        in_force!("r", "$5"),
+        " JOIN versions v ON v.id = r.version_id
+         WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3 AND r.name = $4 AND v.state = 'collected' LIMIT 1"
+    );
+    match session.row(SQL, args![repo, *package, *namespace, *name, at]).await? {
+        Some(_) => Err(locations::collected(&format!("{package}:{name}"))),
+        None => Ok(()),
+    }
 }
 
 /// Ends a ref. 404 when it is not in force.

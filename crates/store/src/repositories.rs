@@ -48,7 +48,18 @@ pub struct Repository {
     /// For virtuals: the members' keys in order.
     pub members: Vec<RepoKey>,
     /// For remotes that are read by their key: the rule lists of the local repositories of their format, JSON.
-    pub hosted_rules: Vec<String>,
+    pub hosted_rules: Vec<HostedRules>,
+}
+
+/// The rule list of a local repository, for those that it holds in as well.
+#[derive(Clone, Debug)]
+pub struct HostedRules {
+    /// Its key.
+    pub key: RepoKey,
+    /// Whether everybody may read it.
+    pub anonymous_read: bool,
+    /// JSON.
+    pub rules: String,
 }
 
 fn repository(row: &Row) -> Result<Repository> {
@@ -91,10 +102,15 @@ pub async fn by_key(session: &mut Session<'_>, tenant: TenantId, key: &RepoKey) 
 }
 
 /// What the local repositories of a format claim.
-async fn hosted_rules(session: &mut Session<'_>, tenant: TenantId, format: &str) -> Result<Vec<String>> {
-    const SQL: &str = "SELECT rules FROM repositories
+async fn hosted_rules(session: &mut Session<'_>, tenant: TenantId, format: &str) -> Result<Vec<HostedRules>> {
+    const SQL: &str = "SELECT key, anonymous_read, rules FROM repositories
          WHERE tenant_id = $1 AND format = $2 AND kind = 'local' AND rules <> '[]' AND retired_at IS NULL ORDER BY id";
-    session.rows(SQL, args![tenant, *format]).await?.iter().map(|row| row.get(0)).collect()
+    let rules = |row: &Row| {
+        let key: String = row.get(0)?;
+        let key = RepoKey::parse(&key).map_err(|error| Error::Defect(error.to_string()))?;
+        Ok(HostedRules { key, anonymous_read: row.get(1)?, rules: row.get(2)? })
+    };
+    session.rows(SQL, args![tenant, *format]).await?.iter().map(rules).collect()
 }
 
 /// Living repositories after the key `after`, in the order of their keys.

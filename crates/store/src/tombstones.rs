@@ -41,6 +41,13 @@ pub async fn in_force(session: &mut Session<'_>, version: VersionId) -> Result<O
     }))
 }
 
+/// Whether any version of the package whose path this is was withdrawn.
+pub async fn is_any_at(session: &mut Session<'_>, repo: RepoId, path: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM locations l JOIN versions v ON v.package_id = l.package_id
+         WHERE l.repo_id = $1 AND l.path = $2 AND v.state IN ('tombstoned', 'collected') LIMIT 1";
+    Ok(session.row(sql, args![repo, *path]).await?.is_some())
+}
+
 /// Withdraws a version, a draft too. Withdrawn before: answered again.
 #[derive(Clone, Debug)]
 pub struct PutTombstone {

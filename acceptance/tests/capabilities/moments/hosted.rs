@@ -5,10 +5,10 @@ use acceptance::server::Backing;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::wares::{FORMATS, Ware};
 use super::{FOR_GOOD, ask};
 use crate::remotes::shelf::of;
 use crate::site::{Site, ensure};
+use crate::wares::{FORMATS, Ware};
 
 /// A packument tells the generation of its package, which is one of now.
 fn comparable(text: &str) -> String {
@@ -40,12 +40,12 @@ async fn recorded(site: &Site, ware: Ware, then: &str) -> Result<Vec<(String, &'
 }
 
 async fn changes_everything(site: &Site, ware: Ware) -> Result<()> {
-    let (first, second) = (ware.id(site, "0.1.0").await?, ware.id(site, "0.2.0").await?);
+    let (first, second) = (ware.id(&site.admin, "0.1.0").await?, ware.id(&site.admin, "0.2.0").await?);
     ware.publish(&site.admin, "0.3.0").await?;
-    ware.act(site, &first, "yank").await?;
-    ware.act(site, &first, "deprecate").await?;
+    ware.act(&site.admin, &first, "yank").await?;
+    ware.act(&site.admin, &first, "deprecate").await?;
     ware.extend(&site.admin, "0.1.0").await?;
-    ware.act(site, &second, "tombstone").await
+    ware.act(&site.admin, &second, "tombstone").await
 }
 
 async fn a_repository_is_read_as_it_was(backing: Backing) -> Result<()> {
@@ -65,7 +65,7 @@ async fn a_repository_is_read_as_it_was(backing: Backing) -> Result<()> {
     }
     let mut withdrawn = Vec::new();
     for ware in FORMATS.map(Ware) {
-        withdrawn.push(ware.id(&site, "0.2.0").await?);
+        withdrawn.push(ware.id(&site.admin, "0.2.0").await?);
         of(ware.0, changes_everything(&site, ware).await)?;
     }
     for (ware, bytes, documents) in before {
@@ -89,7 +89,7 @@ async fn a_repository_is_read_as_it_was(backing: Backing) -> Result<()> {
     // A withdrawal of then is one for ever, whatever was restored since.
     let then = format!("@{}", site.server.moment("second").await?);
     for (ware, id) in FORMATS.map(Ware).into_iter().zip(withdrawn) {
-        ware.act(&site, &id, "restore").await?;
+        ware.act(&site.admin, &id, "restore").await?;
         ask(site.admin.get(&ware.file("", "0.2.0"))).await?.expect(&[200])?;
         let gone = ask(site.admin.get(&ware.file(&then, "0.2.0"))).await?.expect(&[410])?;
         ensure(gone.header("cache-control") != Some(FOR_GOOD), format!("{}: {:?}", ware.0, gone.headers))?;

@@ -2,6 +2,7 @@
 
 use acceptance::Result;
 use acceptance::http::{Answer, Request};
+use acceptance::server::Persona;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -11,15 +12,15 @@ use crate::remotes::shelf::{hex, remote};
 use crate::remotes::upstream::{Say, Upstream};
 use crate::site::{Site, ensure};
 
-pub(super) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 const EMPTY: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
-fn digest_of(bytes: &[u8]) -> String {
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
     format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
 /// An image of one layer, that belongs to another one or to none.
-fn image(layer: &str, subject: Option<&str>) -> String {
+pub(crate) fn image(layer: &str, subject: Option<&str>) -> String {
     let config = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": EMPTY, "size": 2});
     let layers = [json!({"mediaType": "text/plain", "digest": digest_of(layer.as_bytes()), "size": layer.len()})];
     let mut manifest = json!({"schemaVersion": 2, "mediaType": IMAGE, "config": config, "layers": layers});
@@ -30,28 +31,28 @@ fn image(layer: &str, subject: Option<&str>) -> String {
 }
 
 async fn push(site: &Site, tag: &str, layer: &str, subject: Option<&str>) -> Result<String> {
-    push_to(site, "images/team/app", tag, layer, subject).await
+    push_to(&site.admin, "images/team/app", tag, layer, subject).await
 }
 
 /// Pushes an image of one layer; returns its digest.
-pub(super) async fn push_to(site: &Site, repo: &str, tag: &str, layer: &str, subject: Option<&str>) -> Result<String> {
+pub(crate) async fn push_to(by: &Persona, repo: &str, tag: &str, layer: &str, subject: Option<&str>) -> Result<String> {
     for blob in ["{}", layer] {
         let upload = format!("/v2/{repo}/blobs/uploads/?digest={}", digest_of(blob.as_bytes()));
-        let request = site.admin.post(&upload).header("Content-Type", "application/octet-stream");
+        let request = by.post(&upload).header("Content-Type", "application/octet-stream");
         ask(request.body(Bytes::from(blob.to_owned()))).await?.expect(&[201])?;
     }
     let manifest = image(layer, subject);
     let at = if tag.is_empty() { digest_of(manifest.as_bytes()) } else { tag.to_owned() };
-    let put = site.admin.put(&format!("/v2/{repo}/manifests/{at}")).header("Content-Type", IMAGE);
+    let put = by.put(&format!("/v2/{repo}/manifests/{at}")).header("Content-Type", IMAGE);
     ask(put.body(manifest.clone())).await?.expect(&[201])?;
     Ok(digest_of(manifest.as_bytes()))
 }
 
-pub(super) fn manifest(site: &Site, repo: &str, at: &str) -> Request {
+pub(crate) fn manifest(site: &Site, repo: &str, at: &str) -> Request {
     site.admin.get(&format!("/v2/{repo}/manifests/{at}")).header("Accept", IMAGE)
 }
 
-pub(super) fn digest(answer: &Answer) -> &str {
+pub(crate) fn digest(answer: &Answer) -> &str {
     answer.header("docker-content-digest").unwrap_or_default()
 }
 

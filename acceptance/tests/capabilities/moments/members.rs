@@ -6,13 +6,13 @@ use acceptance::Result;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::wares::Ware;
 use super::{FOR_GOOD, ask};
 use crate::engines::both;
 use crate::remotes::shelf::{DECLARED, FORMATS, INDEXED, Shelf, noise, of, site};
 use crate::remotes::upstream::{Say, Upstream};
 use crate::site::{Site, ensure};
 use crate::virtuals::{hosted, put_together};
+use crate::wares::Ware;
 
 const ALWAYS: u64 = 0;
 
@@ -198,13 +198,13 @@ async fn each_member_is_read_as_of_the_same_moment() -> Result<()> {
 /// What is hosted in a virtual repository, and what was in neither member.
 async fn hosted_members_are_as_they_were() -> Result<()> {
     let site = Site::here().await?;
-    for ware in super::wares::FORMATS.map(Ware) {
+    for ware in crate::wares::FORMATS.map(Ware) {
         ware.shelf(&site).await?;
         put_together(&site, &format!("{}-all", ware.0), ware.0, &[ware.0], json!({})).await?;
         ware.publish(&site.admin, "0.1.0").await?;
     }
     let then = site.server.moment("clock").await?;
-    for ware in super::wares::FORMATS.map(Ware) {
+    for ware in crate::wares::FORMATS.map(Ware) {
         ware.publish(&site.admin, "0.2.0").await?;
         let through = |path: String| path.replacen(ware.0, &format!("{}-all@{then}", ware.0), 1);
         let path = |version| through(ware.file("", version)).replace("//", "/");

@@ -1,14 +1,11 @@
 //! Repositories as they were at a moment.
 
-#[path = "../../faults/packages/archives.rs"]
-#[expect(dead_code, reason = "images are packed elsewhere")]
-mod archives;
+mod collected;
 mod hosted;
-mod images;
+pub(crate) mod images;
 mod members;
 mod replicas;
 mod together;
-mod wares;
 
 use acceptance::Result;
 use acceptance::http::{Answer, Request};
@@ -22,7 +19,7 @@ async fn ask(request: Request) -> Result<Answer> {
 }
 
 /// The moment as container clients write it.
-fn compact(moment: &str) -> String {
+pub(crate) fn compact(moment: &str) -> String {
     let digits: String = moment.chars().take(19).filter(char::is_ascii_digit).collect();
     let (day, time) = digits.split_at(8);
     format!("at-{day}t{time}z")

@@ -1,39 +1,24 @@
 //! What a repository was is the same whoever of several processes is asked.
 
 use acceptance::Result;
-use acceptance::server::{Backing, Persona, Server};
 use serde_json::json;
 
 use super::images::{IMAGE, digest, push_to};
-use super::wares::{FORMATS, Ware};
 use super::{FOR_GOOD, ask, compact};
 use crate::site::{Site, ensure};
 use crate::virtuals::{hosted, put_together};
-
-/// PostgreSQL, S3 and two processes that answer, known to their clients under one name.
-async fn twins() -> Result<(Site, Vec<Persona>)> {
-    let server = Server::plan(Backing::Scaled)
-        .variable("ARTIFORTRESS_RATE_REQUESTS_PER_MINUTE", "0")
-        .variable("ARTIFORTRESS_EXTERNAL_URL", "http://registry.example")
-        .apis(2)
-        .start()
-        .await?;
-    let site = Site { admin: server.admin()?, server };
-    let processes: Vec<Persona> = site.server.addresses().into_iter().map(|address| site.admin.at(address)).collect();
-    ensure(processes.len() == 2, "two processes")?;
-    Ok((site, processes))
-}
+use crate::wares::{FORMATS, Ware};
 
 #[tokio::test]
 async fn a_moment_is_the_same_bytes_through_every_process() -> Result<()> {
-    let (site, processes) = twins().await?;
+    let (site, processes) = Site::twins().await?;
     for ware in FORMATS.map(Ware) {
         ware.shelf(&site).await?;
         ware.publish(&site.admin, "1.0.0").await?;
     }
     hosted(&site, "images", "oci").await?;
     put_together(&site, "all", "oci", &["images"], json!({})).await?;
-    let old = push_to(&site, "images/app", "v1", "old", None).await?;
+    let old = push_to(&site.admin, "images/app", "v1", "old", None).await?;
     let then = site.server.moment("clock").await?;
     // Each is asked before and after what changes now, by one of them each.
     let (moment, of_then) = (compact(&then), format!("@{then}"));
@@ -52,9 +37,9 @@ async fn a_moment_is_the_same_bytes_through_every_process() -> Result<()> {
     }
     for (ware, by) in FORMATS.map(Ware).into_iter().zip(processes.iter().cycle()) {
         ware.publish(by, "1.1.0").await?;
-        ware.act(&site, &ware.id(&site, "1.0.0").await?, "tombstone").await?;
+        ware.act(&site.admin, &ware.id(&site.admin, "1.0.0").await?, "tombstone").await?;
     }
-    push_to(&site, "images/app", "v1", "new", None).await?;
+    push_to(&site.admin, "images/app", "v1", "new", None).await?;
     for ((path, accept), before) in paths.iter().zip(before) {
         for by in &processes {
             let now = ask(by.get(path).header("Accept", *accept)).await?.expect(&[200])?;

@@ -11,18 +11,18 @@ use crate::virtuals::{hosted, put_together};
 async fn images_of_members_are_pulled_as_they_were(site: Site) -> Result<()> {
     hosted(&site, "images", "oci").await?;
     put_together(&site, "all", "oci", &["images"], json!({})).await?;
-    let old = push_to(&site, "images/app", "v1", "old", None).await?;
-    let gone = push_to(&site, "images/app", "gone", "gone", None).await?;
-    push_to(&site, "images/app", "untagged", "untagged", None).await?;
+    let old = push_to(&site.admin, "images/app", "v1", "old", None).await?;
+    let gone = push_to(&site.admin, "images/app", "gone", "gone", None).await?;
+    push_to(&site.admin, "images/app", "untagged", "untagged", None).await?;
     let moment = compact(&site.server.moment("clock").await?);
     let repo = format!("all/{moment}/app");
-    let new = push_to(&site, "images/app", "v1", "new", None).await?;
+    let new = push_to(&site.admin, "images/app", "v1", "new", None).await?;
     ask(site.admin.delete(&format!("/v2/images/app/manifests/{gone}"))).await?.expect(&[202])?;
     ask(site.admin.delete("/v2/images/app/manifests/untagged")).await?.expect(&[202])?;
     // A member that comes later has nothing then, also under a name that is another's today.
     hosted(&site, "later", "oci").await?;
-    push_to(&site, "later/app", "v1", "later", None).await?;
-    push_to(&site, "later/fresh", "v1", "later", None).await?;
+    push_to(&site.admin, "later/app", "v1", "later", None).await?;
+    push_to(&site.admin, "later/fresh", "v1", "later", None).await?;
     let members = json!({"memberRepos": ["later", "images"]});
     ask(site.admin.patch("/v1/repos/all").json(&members)).await?.expect(&[200])?;
 

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::mended::events;
 use super::shelf::{FORMATS, PATIENCE, Shelf, noise, of, site, until};
 use super::upstream::{Gate, Say, Upstream};
 use crate::engines::both;
@@ -161,7 +162,31 @@ async fn a_slow_reader_slows_nobody() -> Result<()> {
     ensure(upstream.count(&shelf.file()) == 1, "fetched again")
 }
 
+/// Whoever brings a file may lose its turn to another one, and the upstream has other bytes by then.
+async fn nobody_reads_halves_of_two_answers() -> Result<()> {
+    let (site, upstream) = (site().await?, Upstream::start().await?);
+    let (bytes, others, gate) = (noise(1, 1 << 20), noise(2, 1 << 20), Gate::new());
+    let shelf = Shelf::stocked(&site, &upstream, "raw", json!({}), &bytes).await?;
+    upstream.says(&shelf.file(), halved(&bytes, &gate));
+    let mut first = Slow::asks(&site, &shelf.our_file()).await?;
+    let early = first.takes(bytes.len() / 4).await?;
+    upstream.says(&shelf.file(), Say::file(others.clone()));
+    let change = json!({"description": "whoever asks now does not join who is at it"});
+    site.admin.patch(&format!("/v1/repos/{}", shelf.key())).json(&change).send().await?.expect(&[200])?;
+    site.server.sql("DELETE FROM flights")?;
+    let file = shelf.get_file(&site.admin).send().await?.expect(&[200])?;
+    ensure(file.body == others, "the second reader's bytes")?;
+    gate.open();
+    let rest = first.takes(usize::MAX).await.unwrap_or_default();
+    let all = [early, rest].concat();
+    let begins = all.windows(4).position(|end| end == b"\r\n\r\n").map_or(all.len(), |at| at + 4);
+    ensure(all.len() - begins < bytes.len(), "a whole answer of bytes that are not kept")?;
+    ensure(bytes.starts_with(&all[begins..]), "pieces of two answers")?;
+    events(&site, "upstream.changed", 1).await
+}
+
 both! {
+    nobody_reads_halves_of_two_answers;
     two_hundred_cold_readers_are_one_question;
     the_first_reader_reads_while_it_comes;
     a_reader_who_goes_away_does_not_stop_it;

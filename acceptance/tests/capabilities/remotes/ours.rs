@@ -5,7 +5,7 @@ use acceptance::Result;
 use acceptance::server::Backing;
 use serde_json::json;
 
-use super::shelf::{FORMATS, INDEXED, PATIENCE, Shelf, allow, noise, of, site, until};
+use super::shelf::{FORMATS, INDEXED, PATIENCE, Shelf, allow, noise, of, remote, site, until};
 use super::upstream::{Gate, Say, Upstream};
 use crate::engines::both;
 use crate::site::{Site, ensure};
@@ -28,6 +28,30 @@ async fn what_is_withdrawn_here_is_neither_shown_nor_fetched_again() -> Result<(
             }
         }
         ensure(upstream.count(&shelf.file()) == asked, format!("{format}: fetched again"))?;
+    }
+    Ok(())
+}
+
+/// The same name with other bytes is never taken here; another repository of the same upstream takes what is there now.
+async fn a_withdrawn_version_is_read_through_another_repository() -> Result<()> {
+    let (site, upstream) = (site().await?, Upstream::start().await?);
+    for format in FORMATS {
+        let (poison, good) = (noise(1, 3000), noise(2, 3000));
+        let shelf = Shelf::stocked(&site, &upstream, format, json!({"indexSeconds": 0}), &poison).await?;
+        shelf.get_file(&site.admin).send().await?.expect(&[200])?;
+        of(format, tombstone(&site, &shelf).await)?;
+        shelf.stock(&upstream, &good);
+        let (all, second) = (shelf.at(&format!("{format}-all")), shelf.at(&format!("{format}-2")));
+        let made = json!({"repoKey": all.key(), "format": format, "repoType": "virtual", "memberRepos": [shelf.key()]});
+        site.admin.post("/v1/repos").json(&made).send().await?.expect(&[201])?;
+        for withdrawn in [&shelf, &all] {
+            of(format, withdrawn.get_file(&site.admin).send().await?.expect(&[404, 410]))?;
+        }
+        remote(&site, second.key(), format, &upstream.url(), json!({})).await?;
+        let members = json!({"memberRepos": [second.key(), shelf.key()]});
+        site.admin.patch(&format!("/v1/repos/{}", all.key())).json(&members).send().await?.expect(&[200])?;
+        let file = of(format, all.get_file(&site.admin).send().await?.expect(&[200]))?;
+        ensure(file.body == good, format!("{format}: other bytes"))?;
     }
     Ok(())
 }
@@ -124,6 +148,7 @@ async fn a_server_that_is_killed_while_a_file_comes_has_nothing_of_it() -> Resul
 
 both! {
     what_is_withdrawn_here_is_neither_shown_nor_fetched_again;
+    a_withdrawn_version_is_read_through_another_repository;
     who_may_not_read_makes_it_ask_nothing;
     what_has_no_room_is_refused_and_not_kept;
     a_server_that_is_killed_while_a_file_comes_has_nothing_of_it;

@@ -6,8 +6,8 @@ use acceptance::Result;
 use acceptance::http::Answer;
 use serde_json::{Value, json};
 
-use super::shelf::{DECLARED, INDEXED, PATIENCE, Shelf, failed, noise, of, remote, site, until};
-use super::upstream::{Say, Upstream};
+use super::shelf::{DECLARED, FORMATS, INDEXED, PATIENCE, Shelf, failed, noise, of, remote, site, until};
+use super::upstream::{Gate, Say, Upstream};
 use crate::engines::both;
 use crate::site::{Site, ensure};
 
@@ -163,6 +163,37 @@ async fn a_new_address_is_asked_anew() -> Result<()> {
     Ok(())
 }
 
+/// What an upstream says after it was left is neither served nor kept.
+async fn late_answers_of_a_former_upstream_are_nothing() -> Result<()> {
+    let (site, one, two) = (site().await?, Upstream::start().await?, Upstream::start().await?);
+    for format in FORMATS {
+        let gate = Gate::new();
+        let shelf = Shelf::stocked(&site, &one, format, json!({}), &noise(1, 3000)).await?;
+        shelf.stock(&two, &noise(2, 3000));
+        let (kind, body) = shelf.index_body(&index_name(&shelf), &format!("{}{}", one.url(), shelf.file()), b"one");
+        let (path, ours, late) = match INDEXED.contains(&format) {
+            true => (shelf.index(), shelf.our_index(), Say::answer(200, &[("Content-Type", kind)], body)),
+            false => (shelf.file(), shelf.our_file(), Say::file(noise(1, 3000))),
+        };
+        one.says(&path, late.after(&gate));
+        let before = tokio::spawn(site.admin.get(&ours).send());
+        while one.count(&path) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let change = json!({"upstreamUrl": two.url()});
+        site.admin.patch(&format!("/v1/repos/{}", shelf.key())).json(&change).send().await?.expect(&[200])?;
+        let after = tokio::spawn(site.admin.get(&ours).send());
+        gate.open();
+        let before = before.await?;
+        ensure(before.is_err() || before.is_ok_and(|answer| answer.status == 503), format!("{format}: it is served"))?;
+        of(format, after.await??.expect(&[200]))?;
+        let file = of(format, shelf.get_file(&site.admin).send().await?.expect(&[200]))?;
+        ensure(file.body == noise(2, 3000), format!("{format}: the former one's bytes"))?;
+        ensure(two.count(&path) > 0, format!("{format}: the new one was not asked"))?;
+    }
+    Ok(())
+}
+
 /// Whoever asks for files that no index tells of does not make us ask for the index again and again.
 async fn files_that_are_not_there_are_few_questions() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
@@ -235,6 +266,7 @@ both! {
     what_is_partly_missing_is_stale_as_a_whole;
     an_answer_is_confirmed_by_its_tag_and_replaced_by_another;
     a_new_address_is_asked_anew;
+    late_answers_of_a_former_upstream_are_nothing;
     files_that_are_not_there_are_few_questions;
     bytes_that_change_there_do_not_change_here;
 }

@@ -1,17 +1,20 @@
 //! What was read once is here: nobody is asked again, and it is served like what was published here.
 
 use acceptance::Result;
+use acceptance::server::Persona;
 use acceptance::strace::Strace;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::shelf::{FORMATS, INDEXED, Shelf, hex, noise, of, site};
+use super::shelf::{FORMATS, INDEXED, Shelf, hex, noise, of, remote, site};
 use super::upstream::{Say, Upstream};
 use crate::engines::both;
+use crate::moments::images::{IMAGE, digest_of, image};
 use crate::shape::ask;
 use crate::site::{Site, ensure};
+use crate::virtuals::put_together;
 
 async fn the_second_read_asks_nobody_nor_after_a_restart_nor_without_the_upstream() -> Result<()> {
     let (mut site, mut upstream) = (site().await?, Upstream::start().await?);
@@ -126,7 +129,62 @@ async fn reading_what_is_here_writes_nothing() -> Result<()> {
     ensure(false, "warm reads write")
 }
 
+/// The same of rows, at every process: directly, through a virtual repository, as of a moment, of images too.
+async fn reading_what_is_here_changes_no_row() -> Result<()> {
+    let ((site, processes), upstream) = (Site::each().await?, Upstream::start().await?);
+    let mut paths = Vec::new();
+    for (format, seed) in FORMATS.into_iter().zip(0..) {
+        let shelf = Shelf::stocked(&site, &upstream, format, json!({}), &noise(seed, 3000)).await?;
+        put_together(&site, &format!("{format}-all"), format, &[shelf.key()], json!({})).await?;
+        for through in [shelf.at(&format!("{format}-all")), shelf] {
+            paths.extend(INDEXED.contains(&format).then(|| through.our_index()));
+            paths.push(through.our_file());
+        }
+    }
+    let (text, digest) = (image("layer", None), digest_of(image("layer", None).as_bytes()));
+    let headers = [("Content-Type", IMAGE), ("Docker-Content-Digest", digest.as_str())];
+    for at in ["v1", &digest] {
+        upstream.says(&format!("/v2/app/manifests/{at}"), Say::answer(200, &headers, text.clone()));
+    }
+    upstream.says("/v2/app/tags/list", Say::answer(200, &[], json!({"name": "app", "tags": ["v1"]}).to_string()));
+    upstream.says(&format!("/v2/app/blobs/{}", digest_of(b"layer")), Say::file("layer"));
+    remote(&site, "up", "oci", &upstream.url(), json!({})).await?;
+    put_together(&site, "all", "oci", &["up"], json!({})).await?;
+    for step in ["manifests/v1".to_owned(), "tags/list".to_owned(), format!("blobs/{}", digest_of(b"layer"))] {
+        paths.extend(["up", "all"].map(|key| format!("/v2/{key}/app/{step}")));
+    }
+    let get = |by: &Persona, path: &str| {
+        by.get(path).header("Accept", format!("{IMAGE}, application/vnd.pypi.simple.v1+json, */*;q=0.1"))
+    };
+    for path in &paths {
+        of(path, get(&site.admin, path).send().await?.expect(&[200]))?;
+    }
+    let then = site.server.moment("clock").await?;
+    let of_then = paths.iter().filter_map(|path| {
+        let (key, rest) = path.strip_prefix("/repository/")?.split_once('/')?;
+        Some(format!("/repository/{key}@{then}/{rest}"))
+    });
+    let paths: Vec<_> = paths.iter().cloned().chain(of_then).collect();
+    site.server.count_writes()?;
+    // What the first reads gave the background to do may still be written; a write of reading would come with each.
+    site.repository("noted", json!({})).await?;
+    let mut written = site.server.written()?;
+    ensure(written.iter().any(|table| table == "repositories"), format!("what is written is not seen: {written:?}"))?;
+    for _ in 0..20 {
+        let before = (written.len(), upstream.total());
+        for (path, by) in paths.iter().flat_map(|path| processes.iter().map(move |by| (path, by))) {
+            of(path, get(by, path).send().await?.expect(&[200]))?;
+        }
+        written = site.server.written()?;
+        if (written.len(), upstream.total()) == before {
+            return Ok(());
+        }
+    }
+    ensure(false, format!("warm reads write: {written:?}"))
+}
+
 both! {
+    reading_what_is_here_changes_no_row;
     the_second_read_asks_nobody_nor_after_a_restart_nor_without_the_upstream;
     ranges_and_heads_of_files_that_are_not_here_yet;
 }

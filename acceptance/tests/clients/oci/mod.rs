@@ -1,16 +1,19 @@
 //! Images: the cases of the distribution specification, one by one, and the real clients.
 
 mod ahead;
+mod confusion;
 mod content;
 mod hostile;
 mod life;
 mod lists;
 mod manifests;
+mod past_programs;
 pub(crate) mod programs;
 mod remote;
 mod remote_programs;
 mod rights;
 mod ruled;
+mod sources;
 mod together;
 mod together_programs;
 mod uploads;

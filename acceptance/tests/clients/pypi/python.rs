@@ -22,7 +22,7 @@ pub(crate) fn client(desk: &Desk, who: &str, name: &str) -> Result<Deed> {
 
 /// A block of the guide, for this server and this repository.
 pub(super) fn shown(desk: &Desk, kind: &str, number: usize, token: &str) -> Result<String> {
-    let text = desk.shown(GUIDE, kind, number, token)?.replace("/libs/", "/pypi/");
+    let text = desk.shown(GUIDE, kind, number, token)?.replace("/libs/", &format!("/{}/", desk.place));
     Ok(text.replace("machine 127.0.0.1", &format!("machine {}", desk.server.address()?.ip())))
 }
 

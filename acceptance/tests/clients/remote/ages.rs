@@ -11,6 +11,7 @@ use serde_json::json;
 use super::cargo::Cargo;
 use super::go::Go;
 use super::goods::Offer;
+use super::locks::{BERRY_IMMUTABLE, BUN_FROZEN, NPM_CI, PNPM_FROZEN, UV_FROZEN, YARN_1_FROZEN};
 use super::maven::Maven;
 use super::mirror::{Mirror, bytes};
 use super::node::{BERRY, BUN, NPM, PNPM, YARN_1};
@@ -18,10 +19,9 @@ use super::python::{PIP, POETRY, UV};
 use super::{Chooser, Client as _};
 use crate::cargo::cargo;
 use crate::desk::{Deed, Desk};
-use crate::node;
+use crate::pypi;
 use crate::pypi::poetry::poetry;
 use crate::pypi::python::run;
-use crate::pypi::{self, uv::uv};
 
 const PACKAGE: &str = "billing";
 const OLD: Offer = Offer { version: "1.0.0", when: "40 days ago" };
@@ -44,8 +44,6 @@ const LOCKS: [&str; 11] = [
 /// A client, and what it does with what is too young.
 struct Patient {
     client: &'static dyn Chooser,
-    /// How it asks for any version.
-    any: &'static str,
     /// What a waiver calls the package, and its young version.
     waived: [&'static str; 2],
     /// What it says when it asks for the young version by its number, which is in no index.
@@ -72,10 +70,9 @@ enum Own {
 
 const OF_NPM: Patient = Patient {
     client: &NPM,
-    any: PACKAGE,
     waived: [PACKAGE, "1.1.0"],
     pinned: &["ETARGET", "No matching version found for billing@1.1.0"],
-    locked: Some(|desk, home, token| Ok(node::client(desk, home, token, "npm")?.args(["ci"]))),
+    locked: Some(NPM_CI.install),
     refused: &["E403", "billing 1.1.0 is younger than the 72 hours of npm"],
     own: &[
         Own::Before(|deed, moment| deed.args(["--before", moment])),
@@ -97,7 +94,6 @@ const OF_PIP: Patient = Patient {
 
 const OF_CARGO: Patient = Patient {
     client: &Cargo,
-    any: "billing 1",
     pinned: &["failed to select a version for the requirement `billing = \"=1.1.0\"`"],
     locked: Some(|desk, home, token| {
         let deed = cargo(desk, home, token)?.args(["build", "--locked"]);
@@ -110,7 +106,6 @@ const OF_CARGO: Patient = Patient {
 
 const OF_MAVEN: Patient = Patient {
     client: &Maven,
-    any: "billing:[1,)",
     waived: ["com.example:billing", "1.1.0"],
     pinned: &["423", "com.example:billing 1.1.0 is younger than the 72 hours of maven"],
     locked: None,
@@ -120,7 +115,6 @@ const OF_MAVEN: Patient = Patient {
 
 const OF_GO: Patient = Patient {
     client: &Go,
-    any: "example.com/billing@latest",
     waived: ["example.com/billing", "v1.1.0"],
     pinned: &["423", "example.com/billing v1.1.0 is younger than the 72 hours of go"],
     locked: None,
@@ -157,7 +151,7 @@ const OTHERS: [Patient; 6] = [
     Patient {
         client: &UV,
         pinned: &["there is no version of billing==1.1.0"],
-        locked: Some(|desk, home, _| Ok(uv(desk, home)?.args(["sync", "--frozen"]))),
+        locked: Some(UV_FROZEN.install),
         refused: &["423", "billing 1.1.0 is younger than the 72 hours of pypi"],
         own: &[Own::Before(|deed, moment| deed.env("UV_EXCLUDE_NEWER", moment))],
         ..OF_PIP
@@ -176,10 +170,7 @@ const OTHERS: [Patient; 6] = [
     Patient {
         client: &PNPM,
         pinned: &["No matching version found for", "billing@1.1.0"],
-        locked: Some(|desk, home, token| {
-            let deed = node::client(desk, home, token, "pnpm")?.args(["install", "--frozen-lockfile"]);
-            Ok(deed.env("pnpm_config_minimum_release_age", "0"))
-        }),
+        locked: Some(PNPM_FROZEN.install),
         refused: &["HTTP 403", "billing-1.1.0.tgz"],
         own: &[Own::Days(
             |deed| deed.env("pnpm_config_minimum_release_age", "4320"),
@@ -190,9 +181,7 @@ const OTHERS: [Patient; 6] = [
     Patient {
         client: &YARN_1,
         pinned: &["Couldn't find any versions for \"billing\" that matches \"1.1.0\""],
-        locked: Some(|desk, home, token| {
-            Ok(node::client(desk, home, token, "yarn")?.args(["install", "--frozen-lockfile"]))
-        }),
+        locked: Some(YARN_1_FROZEN.install),
         refused: &["billing-1.1.0.tgz", "403"],
         own: &[],
         ..OF_NPM
@@ -200,9 +189,7 @@ const OTHERS: [Patient; 6] = [
     Patient {
         client: &BERRY,
         pinned: &["billing@npm:1.1.0: No candidates found"],
-        locked: Some(
-            |desk, home, token| Ok(node::client(desk, home, token, "berry")?.args(["install", "--immutable"])),
-        ),
+        locked: Some(BERRY_IMMUTABLE.install),
         refused: &["billing-1.1.0.tgz", "403"],
         own: &[Own::Days(
             |deed| deed.env("YARN_NPM_MINIMAL_AGE_GATE", "3d"),
@@ -213,9 +200,7 @@ const OTHERS: [Patient; 6] = [
     Patient {
         client: &BUN,
         pinned: &["No version matching \"1.1.0\" found for specifier \"billing\""],
-        locked: Some(|desk, home, token| {
-            Ok(node::client(desk, home, token, "bun")?.args(["install", "--frozen-lockfile"]))
-        }),
+        locked: Some(BUN_FROZEN.install),
         refused: &["billing-1.1.0.tgz", "403"],
         own: &[Own::Days(
             |deed| deed.args(["--minimum-release-age", "259200"]),
@@ -252,14 +237,14 @@ async fn follow(patient: &Patient) -> Result<()> {
         let found = client.installed(&desk, home, PACKAGE)?;
         if found == version { Ok(()) } else { Err(Trouble::new(format!("{home} took {found}"))) }
     };
-    takes("free", patient.any, YOUNG.version, None)?;
+    takes("free", &client.any(PACKAGE), YOUNG.version, None)?;
     for (number, own) in patient.own.iter().enumerate() {
-        takes(&format!("own{number}"), patient.any, OLD.version, Some(*own))?;
+        takes(&format!("own{number}"), &client.any(PACKAGE), OLD.version, Some(*own))?;
     }
 
     let rules = json!({"rules": [{"kind": "minimumAge", "hours": 72}]});
     desk.admin.put(&format!("/v1/repos/{}/rules", desk.key)).json(&rules).send().await?.expect(&[200])?;
-    takes("ruled", patient.any, OLD.version, None)?;
+    takes("ruled", &client.any(PACKAGE), OLD.version, None)?;
     let pinned = client.exactly(PACKAGE, YOUNG.version);
     client.install(&desk, "pinned", &reader, &pinned)?.fails_saying(patient.pinned)?;
     if let Some(locked) = patient.locked {
@@ -277,7 +262,7 @@ async fn follow(patient: &Patient) -> Result<()> {
 
 /// What is about to install in a new home what was locked in the first.
 fn from_lock(patient: &Patient, desk: &Desk, token: &str, home: &str, locked: Install) -> Result<Deed> {
-    drop(patient.client.install(desk, home, token, patient.any)?);
+    drop(patient.client.install(desk, home, token, &patient.client.any(PACKAGE))?);
     for file in LOCKS {
         let from = desk.home.join("free/app").join(file);
         if from.is_file() {
@@ -340,7 +325,7 @@ async fn hosted(patient: &Patient) -> Result<()> {
         Ok(desk.moment("now", "%Y-%m-%dT%H:%M:%SZ")? > between)
     })?;
     client.release(&desk, desk.admin.token(), PACKAGE, YOUNG.version, false)?.works()?;
-    let install = |home: &str| client.install(&desk, home, desk.admin.token(), patient.any);
+    let install = |home: &str| client.install(&desk, home, desk.admin.token(), &client.any(PACKAGE));
     for (number, own) in patient.own.iter().enumerate() {
         let home = format!("own{number}");
         match own {

@@ -128,6 +128,10 @@ impl Chooser for Cargo {
         mirror.write(&format!("{}/{}/{name}", &name[..2], &name[2..4]), lines)
     }
 
+    fn any(&self, name: &str) -> String {
+        format!("{name} 1")
+    }
+
     fn exactly(&self, name: &str, version: &str) -> String {
         format!("{name} ={version}")
     }

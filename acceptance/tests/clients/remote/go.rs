@@ -160,6 +160,10 @@ impl Chooser for Go {
         mirror.write(&format!("{path}/@v/list"), list)
     }
 
+    fn any(&self, name: &str) -> String {
+        format!("example.com/{name}@latest")
+    }
+
     fn exactly(&self, name: &str, version: &str) -> String {
         format!("example.com/{name}@v{version}")
     }

@@ -107,6 +107,10 @@ impl Chooser for Maven {
         mirror.write(&format!("{tree}/maven-metadata.xml"), metadata)
     }
 
+    fn any(&self, name: &str) -> String {
+        format!("{name}:[1,)")
+    }
+
     fn exactly(&self, name: &str, version: &str) -> String {
         format!("{name}:{version}")
     }

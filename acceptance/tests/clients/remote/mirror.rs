@@ -19,9 +19,9 @@ const INDEXES: [&str; 2] = ["index.html", "index.json"];
 const HEAD: &str = "head";
 
 /// A file server on a thread of its own: tests wait for their clients without looking after anything else.
-pub(super) struct Mirror {
+pub(crate) struct Mirror {
     /// What it serves; removed with it.
-    pub(super) folder: PathBuf,
+    pub(crate) folder: PathBuf,
     port: Port,
     asked: Arc<Mutex<Vec<String>>>,
     ended: Arc<AtomicBool>,
@@ -29,7 +29,7 @@ pub(super) struct Mirror {
 }
 
 impl Mirror {
-    pub(super) fn begin() -> Result<Mirror> {
+    pub(crate) fn begin() -> Result<Mirror> {
         let (folder, port, ended) = (scratch::folder("mirror")?, Port::claim()?, Arc::new(AtomicBool::new(false)));
         let listener = TcpListener::bind(port.address())?;
         let (root, over, asked) = (folder.clone(), Arc::clone(&ended), Arc::<Mutex<Vec<String>>>::default());
@@ -47,29 +47,29 @@ impl Mirror {
     }
 
     /// Its address, without a slash at the end.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.port.address())
     }
 
     /// Writes a file that it serves from now on.
-    pub(super) fn write(&self, path: &str, content: impl AsRef<[u8]>) -> Result<()> {
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) -> Result<()> {
         let path = self.folder.join(path);
         fs::create_dir_all(path.parent().unwrap_or(&self.folder))?;
         Ok(fs::write(path, content)?)
     }
 
     /// What is said of a file from now on: a line of its head.
-    pub(super) fn head(&self, path: &str, line: &str) -> Result<()> {
+    pub(crate) fn head(&self, path: &str, line: &str) -> Result<()> {
         self.write(&format!("{path}.{HEAD}"), format!("{line}\r\n"))
     }
 
     /// The paths that it was asked for so far.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Nobody is served any more.
-    pub(super) fn stop(&mut self) -> Result<()> {
+    pub(crate) fn stop(&mut self) -> Result<()> {
         let Some(thread) = self.thread.take() else { return Ok(()) };
         self.ended.store(true, Ordering::SeqCst);
         // It waits for the next client, which is this one.
@@ -86,7 +86,7 @@ impl Drop for Mirror {
 }
 
 /// What is in a small file.
-pub(super) fn bytes(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     fs::File::open(path)?.read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -104,6 +104,8 @@ fn serve(root: &Path, asked: &Mutex<Vec<String>>, client: TcpStream) {
         drop(reader.read_line(&mut line));
     }
     let path = first.split(' ').nth(1).unwrap_or_default().trim_start_matches('/');
+    // Files are the same whatever is asked of them.
+    let path = path.split('?').next().unwrap_or_default();
     let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
     let (status, lines, body) = match find(root, &path) {
         Some(file) => ("200 OK", lines(&file), bytes(&file).unwrap_or_default()),

@@ -7,12 +7,15 @@ mod cargo;
 mod confusion;
 mod go;
 mod goods;
+mod locks;
 mod maven;
-mod mirror;
+pub(crate) mod mirror;
 mod node;
+mod past;
+mod prefixes;
 mod python;
 mod raw;
-mod stranger;
+pub(crate) mod stranger;
 mod sumdb;
 mod together;
 
@@ -73,6 +76,11 @@ trait Chooser: Client {
     /// other, the last is the latest.
     fn offer(&self, desk: &Desk, mirror: &Mirror, name: &str, offers: &[Offer]) -> Result<()>;
 
+    /// What to tell [`Client::install`] of a package of which any version fits.
+    fn any(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
     /// What to tell [`Client::install`] of a package of which one version fits.
     fn exactly(&self, name: &str, version: &str) -> String;
 
@@ -100,7 +108,7 @@ struct Says {
 }
 
 /// Whose packages the remote repository has.
-enum Source {
+pub(crate) enum Source {
     /// Another Artifortress, which lets in nobody without a token.
     Ours(Box<Desk>),
     Static(Mirror),
@@ -109,7 +117,7 @@ enum Source {
 }
 
 impl Source {
-    fn stop(&mut self) -> Result<()> {
+    pub(crate) fn stop(&mut self) -> Result<()> {
         match self {
             Self::Ours(desk) => desk.server.stop(),
             Self::Static(mirror) => mirror.stop(),

@@ -2,8 +2,10 @@
 
 use acceptance::server::Backing;
 use acceptance::{Result, Trouble};
+use serde_json::json;
 
 use super::mirror::Mirror;
+use super::together::{Kind, members};
 use super::{Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::desk::{Deed, Desk};
 
@@ -25,6 +27,31 @@ async fn curl_of_another_artifortress_on_postgresql_and_s3() -> Result<()> {
 #[tokio::test]
 async fn curl_of_a_static_mirror() -> Result<()> {
     through_a_mirror(&Curl).await
+}
+
+#[tokio::test]
+async fn curl_through_a_virtual_repository() -> Result<()> {
+    for kind in [Kind::Ours, Kind::Static] {
+        together(kind).await?;
+    }
+    Ok(())
+}
+
+/// Through one address: what is published there, and what the upstream has; and again without it.
+async fn together(kind: Kind) -> Result<()> {
+    let desk = Desk::bare(Backing::Embedded, "raw").await?;
+    let mut source = members(&Curl, kind, &desk).await?;
+    let reader = desk.token("rita", &["repo:*:read"]).await?;
+    let ours = desk.write("ours.bin", "ours\n")?.display().to_string();
+    curl(&desk, desk.admin.token(), "ours/1.0/ours.bin")?.args(["-T", &ours]).works()?;
+    for home in ["first", "second"] {
+        Curl.install(&desk, home, &reader, FILE)?.works()?;
+        Curl.check(&desk, home)?;
+        assert_eq!(curl(&desk, &reader, "ours/1.0/ours.bin")?.works()?, "ours\n");
+        source.stop()?;
+        desk.change("up", json!({"settings": {"upstream": {"indexSeconds": 0}}})).await?;
+    }
+    curl(&desk, &reader, "tools/unknown")?.fails_saying(&["503", "the upstream cannot be read"]).map(drop)
 }
 
 impl Client for Curl {

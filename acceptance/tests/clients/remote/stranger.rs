@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
+use acceptance::environment::rounds;
 use acceptance::http::Http;
 use acceptance::ports::Port;
 use acceptance::server::Backing;
@@ -13,8 +14,8 @@ use acceptance::{Result, Trouble, nursery};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
-use super::node::{NPM, sources};
-use super::python::{PIP, wheels};
+use super::node::{BERRY, BUN, NPM, PNPM, YARN_1, sources};
+use super::python::{PIP, POETRY, UV, wheels};
 use super::{Client, Source, follow};
 use crate::desk::{Deed, Desk};
 use crate::node::{self, CLIENTS};
@@ -24,9 +25,12 @@ use crate::pypi::python;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Where `kit/install-tools` puts devpi.
 const DEVPI: &str = "/opt/clients/devpi/bin";
+/// Who may do everything in a registry of images, and the password; as its file of passwords has it.
+pub(crate) const ADA: [&str; 2] = ["ada", "correct horse"];
+const PASSWORDS: &str = "ada:$2b$04$60IQGzu2JKKrwguet3eRwOcgWDiYkA/1G4mdbjGY6EuWO.5iiNSD6\n";
 
 /// A server that runs; ends with it.
-pub(super) struct Stranger {
+pub(crate) struct Stranger {
     child: Child,
     _port: Port,
 }
@@ -39,7 +43,7 @@ impl Stranger {
         Ok(stranger)
     }
 
-    pub(super) fn stop(&mut self) -> Result<()> {
+    pub(crate) fn stop(&mut self) -> Result<()> {
         nursery::signal(&self.child, Signal::KILL)?;
         nursery::wait(&mut self.child, PATIENCE, "another vendor's server").map(drop)
     }
@@ -59,6 +63,18 @@ async fn npm_of_verdaccio() -> Result<()> {
 #[tokio::test]
 async fn pip_of_devpi() -> Result<()> {
     through_a_stranger(&PIP).await
+}
+
+const OTHERS: [&dyn Client; 6] = [&UV, &PNPM, &YARN_1, &BERRY, &BUN, &POETRY];
+
+/// One of the others; all of them where there are many rounds.
+#[tokio::test]
+async fn every_client_of_another_vendor() -> Result<()> {
+    for (number, client) in OTHERS.into_iter().enumerate().take(rounds(1)? as usize) {
+        let done = through_a_stranger(client).await;
+        done.map_err(|trouble| Trouble::new(format!("number {number}: {trouble:?}")))?;
+    }
+    Ok(())
 }
 
 async fn through_a_stranger(client: &dyn Client) -> Result<()> {
@@ -126,4 +142,17 @@ async fn devpi(desk: &Desk) -> Result<(Stranger, String)> {
     }
     fs::remove_dir_all(desk.home.join("dist"))?;
     Ok((stranger, format!("http://{place}/ada/dev/+simple")))
+}
+
+/// An empty registry of images that lets in nobody without a password: it, and its address.
+pub(crate) fn docker_registry(desk: &Desk) -> Result<(Stranger, String)> {
+    let port = Port::claim()?;
+    let place = port.address().to_string();
+    let (home, passwords) = (desk.home.join("registry"), desk.write("registry/passwords", PASSWORDS)?);
+    let config = json!({"version": "0.1", "log": {"level": "error"}, "http": {"addr": place},
+        "storage": {"filesystem": {"rootdirectory": home.join("storage")}},
+        "auth": {"htpasswd": {"realm": "theirs", "path": passwords}}});
+    let config = desk.write("registry/config.yml", config.to_string())?.display().to_string();
+    let deed = desk.command("docker-registry")?.args(["serve", config.as_str()]);
+    Ok((Stranger::begin(deed.at(home), port)?, place))
 }

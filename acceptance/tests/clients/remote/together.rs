@@ -11,12 +11,12 @@ use super::maven::Maven;
 use super::mirror::Mirror;
 use super::node::{BERRY, BUN, NPM, PNPM, YARN_1};
 use super::python::{PIP, POETRY, UV};
-use super::{Chooser, Source, another, stranger};
+use super::{Chooser, Client, Source, another, stranger};
 use crate::desk::Desk;
 
 /// Whose packages the remote member has.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Ours,
     Static,
     Stranger,
@@ -136,7 +136,7 @@ fn check(client: &dyn Chooser, desk: &Desk, home: &str) -> Result<()> {
 }
 
 /// Puts a virtual repository together, its remote member last. Whose packages that has.
-async fn members(client: &dyn Chooser, kind: Kind, desk: &Desk) -> Result<Source> {
+pub(super) async fn members(client: &dyn Client, kind: Kind, desk: &Desk) -> Result<Source> {
     assemble(desk, client.is_mute(), &["own"]).await?;
     let (source, fields) = match kind {
         Kind::Ours => another(client).await?,

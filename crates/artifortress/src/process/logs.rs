@@ -4,6 +4,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
+use super::json_lines::JsonLines;
 use super::lines::Lines;
 use crate::config::{Log, LogFormat};
 
@@ -20,7 +21,7 @@ pub(crate) fn start_logs(log: &Log, person_watches: bool) {
     let registry = tracing_subscriber::registry().with(filter);
     let started = if json {
         let layer = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
-        registry.with(layer.with_writer(lines)).try_init()
+        registry.with(layer.map_event_format(JsonLines).with_writer(lines)).try_init()
     } else {
         registry.with(fmt::layer().with_target(false).with_ansi(person_watches).with_writer(lines)).try_init()
     };

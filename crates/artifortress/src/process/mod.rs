@@ -4,6 +4,7 @@ mod background;
 mod bootstrap;
 mod build;
 mod health;
+mod json_lines;
 mod life;
 mod lines;
 mod listen;

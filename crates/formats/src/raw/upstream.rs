@@ -1,7 +1,7 @@
 //! Raw files from another server: each by its own address, and no index tells of any.
 //!
 //! A file that comes from an upstream is the version `1` of a package named by its path, as the first one that is PUT
-//! to a local repository.
+//! to a local repository. Where it may change there, what it is later are the versions `2` and so on, as there, too.
 
 use model::{EntryPath, VersionName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -29,6 +29,10 @@ impl Upstream for Raw {
 
     fn dated(&self) -> Dated {
         Dated::File
+    }
+
+    fn may_change(&self) -> bool {
+        true
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {

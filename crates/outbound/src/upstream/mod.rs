@@ -208,7 +208,7 @@ fn call(question: &Question<'_>) -> Result<Call, Failure> {
     set(ACCEPT_ENCODING, coding)?;
     set(ACCEPT, if question.accept.is_empty() { "*/*" } else { question.accept })?;
     question.etag.map_or(Ok(()), |etag| set(IF_NONE_MATCH, etag))?;
-    question.modified.map_or(Ok(()), |modified| set(IF_MODIFIED_SINCE, modified))?;
+    question.modified.map_or(Ok(()), |modified| set(IF_MODIFIED_SINCE, &reply::date_text(modified)))?;
     Ok(Call { method: if question.head { Method::HEAD } else { Method::GET }, headers })
 }
 

@@ -85,14 +85,9 @@ impl Found {
         self.header("etag")
     }
 
-    /// `Last-Modified`, verbatim: for the next question's `modified`.
-    pub fn last_modified(&self) -> Option<&str> {
-        self.header("last-modified")
-    }
-
-    /// `Last-Modified`, if it is a date.
+    /// `Last-Modified`, if it is a date: for the next question's `modified`.
     pub fn changed_at(&self) -> Option<Timestamp> {
-        http_date(self.last_modified()?)
+        http_date(self.header("last-modified")?)
     }
 
     /// `Content-Type` in lower case, without its parameters; empty when it was not told.
@@ -218,6 +213,12 @@ impl Pace {
 pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     let time = httpdate::parse_http_date(text.trim()).ok()?;
     Some(Timestamp(0).plus(time.duration_since(std::time::UNIX_EPOCH).ok()?))
+}
+
+/// A moment as such a date, to the second.
+pub(super) fn date_text(at: Timestamp) -> String {
+    let since = Duration::from_micros(u64::try_from(at.0).unwrap_or_default());
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + since)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use formats::{Dated, Origin, PackageAt};
-use model::{EntryPath, Sha256Digest, Timestamp};
+use model::{Code, EntryPath, Sha256Digest, Timestamp};
 use serde_json::{Map, Value as Json};
 
 use super::source::Wanted;
@@ -125,19 +125,57 @@ impl Grant<Read> {
         Ok(self.rules().await?.is_some_and(|rules| rules.claim_namespace(&around.namespace)))
     }
 
-    /// Refuses where nothing of a package is let through, before anybody is asked.
-    pub(super) async fn expect_name_admitted(&self, at: &PackageAt, path: Option<&EntryPath>) -> Result<()> {
-        let Some(denial) = self.claim_on(at).await? else { return Ok(()) };
+    /// Refuses where nothing of a package is let through and the caller may know of it. Where he may not, what follows must be
+    /// as if the upstream had nothing, as [`Grant::told`] says then.
+    pub(super) async fn refuse_by_name(&self, at: &PackageAt, path: Option<&EntryPath>) -> Result<()> {
+        let Some(rules) = self.rules().await? else { return Ok(()) };
         let name = name_of(format_of(self.repo())?, at);
+        let denial = rules.judge_name(&name, self.ambient().now());
+        let Some(denial) = denial.and_then(|denial| self.known_denial(&rules, &name, denial)) else { return Ok(()) };
         let path = path.map(EntryPath::as_str);
         Err(self.denied(&denial, &Subject { name: &name, version: "", path, published_at: None }))
     }
 
+    /// Refuses where nothing of a package is let through, before anybody is asked. `missing`: what is answered where there
+    /// is no such thing; who may not know why is told the same.
+    pub(super) async fn expect_name_admitted(
+        &self,
+        at: &PackageAt,
+        path: Option<&EntryPath>,
+        missing: impl Fn() -> Error,
+    ) -> Result<()> {
+        if self.claim_on(at).await?.is_none() {
+            return Ok(());
+        }
+        self.refuse_by_name(at, path).await?;
+        Err(missing())
+    }
+
     /// The same, for the package of a path.
     pub(super) async fn expect_path_admitted(&self, path: &EntryPath) -> Result<()> {
-        match self.package_at(path)? {
-            Some(at) if self.is_ruled() => self.expect_name_admitted(&at, Some(path)).await,
-            _ => Ok(()),
+        let Some(at) = self.package_at(path)?.filter(|_| self.is_ruled()) else { return Ok(()) };
+        if self.claim_on(&at).await?.is_none() {
+            return Ok(());
+        }
+        self.refuse_by_name(&at, Some(path)).await?;
+        self.expect_nothing_at(path).await?;
+        Err(self.unknown(&format!("the file {path}")))
+    }
+
+    /// Refuses what is refused before it is known that the upstream has no such thing.
+    async fn expect_nothing_at(&self, path: &EntryPath) -> Result<()> {
+        let format = self.remote()?.format;
+        let (Some(Origin::Direct(direct)), Some(rules), None) =
+            (format.origin(path), self.rules().await?, self.instant())
+        else {
+            return Ok(());
+        };
+        let (name, version) = (name_of(format_of(self.repo())?, &direct.package), direct.version.as_str());
+        let published_at = (format.dated() == Dated::File).then_some(EVER);
+        let subject = Subject { name: &name, version, path: Some(path.as_str()), published_at };
+        match rules.judge_here(&subject, self.ambient().now()) {
+            Verdict::Allow { .. } => Ok(()),
+            Verdict::Deny(denial) => Err(self.denied(&denial, &subject)),
         }
     }
 
@@ -155,6 +193,10 @@ impl Grant<Read> {
             let time = attributes.as_deref().and_then(published_upstream);
             match self.expect_file_admitted(&EntryPath::parse(&path)?, &version, time).await {
                 Ok(()) => return Ok(()),
+                // Which path it has is not said to who asks for a digest.
+                Err(error) if error.code() == Some(Code::NotFound) => {
+                    refused = refused.or_else(|| Some(Error::not_found(&format!("sha256:{digest}"))));
+                }
                 Err(error) => refused = Some(error),
             }
         }
@@ -177,7 +219,12 @@ impl Grant<Read> {
         }
         match verdict {
             Verdict::Allow { .. } => Ok(()),
-            Verdict::Deny(denial) => Err(self.denied(&denial, &file.subject())),
+            Verdict::Deny(denial) => {
+                if denial.claimed {
+                    self.expect_path_admitted(path).await?;
+                }
+                Err(self.denied(&denial, &file.subject()))
+            }
         }
     }
 

@@ -63,7 +63,7 @@ impl Fetch {
         }
     }
 
-    async fn refill(&self, staged: Staged) -> Result<Sha256Digest> {
+    pub(super) async fn refill(&self, staged: Staged) -> Result<Sha256Digest> {
         let (grant, digest, place) = (&self.grant, staged.received.digest, stored_place(&staged.received));
         let write = Refill {
             act: grant.act_of_ours(),
@@ -74,9 +74,12 @@ impl Fetch {
         self.written(grant.store().write(write).await, digest, place).await
     }
 
-    /// Tells that the upstream has other bytes than those that are known.
+    /// Tells that the upstream has other bytes than those that are known, where it should not.
     pub(super) async fn alarm(&self, known: &Found, theirs: &str) -> Result<()> {
         let (grant, path) = (&self.grant, self.object.key());
+        if grant.follows() {
+            return Ok(());
+        }
         tracing::warn!(repository = %grant.repo().key, path, "an upstream has changed a file");
         let path = path.trim_start_matches('/').to_owned();
         let (act, repo, theirs) = (grant.act_of_ours(), grant.repo_id(), theirs.to_owned());

@@ -36,7 +36,7 @@ impl Grant<Read> {
     /// there, the upstream is asked for it, and it is known from now on.
     pub(super) async fn expect_let_in(&self, at: &PackageAt, named: &Named, tag: Option<&RefName>) -> Result<()> {
         let Some(rules) = self.rules().await? else { return Ok(()) };
-        self.expect_name_admitted(at, None).await?;
+        self.expect_name_admitted(at, None, || self.unknown(&format!("{}@{named}", at.name))).await?;
         match self.judge_version(&rules, at, named, tag).await?.verdict {
             Verdict::Allow { .. } => Ok(()),
             Verdict::Deny(denial) => Err(self.kept_out_version(&rules, at, named, tag, denial).await?),
@@ -126,17 +126,22 @@ impl Grant<Read> {
     /// fetched.
     pub(super) async fn expect_blob_let_in(&self, at: &PackageAt, blob: &Named) -> Result<()> {
         let Some(rules) = self.rules().await? else { return Ok(()) };
-        self.expect_name_admitted(at, None).await?;
+        self.refuse_by_name(at, None).await?;
         let name = name_of(format_of(self.repo())?, at);
         let text = blob.to_string();
         let subject = Subject { name: &name, version: &text, path: None, published_at: None };
-        let Verdict::Deny(denial) = rules.judge(&subject, self.ambient().now()) else { return Ok(()) };
-        for version in self.versions_with(at, blob).await? {
+        let (now, hidden) = (self.ambient().now(), self.hides(&rules, &name));
+        let verdict = if hidden { rules.judge_here(&subject, now) } else { rules.judge(&subject, now) };
+        let Verdict::Deny(denial) = verdict else {
+            return if hidden { Err(self.unknown(&format!("{}@{blob}", at.name))) } else { Ok(()) };
+        };
+        let versions = if hidden { Vec::new() } else { self.versions_with(at, blob).await? };
+        for version in versions {
             if self.is_let_in_here(&rules, at, &version, 0).await? {
                 return Ok(());
             }
         }
-        if self.is_named_by_what_is_let_in(&rules, at, blob, 0).await? {
+        if !hidden && self.is_named_by_what_is_let_in(&rules, at, blob, 0).await? {
             return Ok(());
         }
         let sentence = format!("{name}@{blob} is part of no image of that name that was pulled and let in here");

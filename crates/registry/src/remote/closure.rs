@@ -71,7 +71,7 @@ impl Grant<Read> {
             return Err(Error::refuse(Code::Unprocessable, why));
         }
         let at = package_named(format_of(self.repo())?, name);
-        self.expect_name_admitted(&at, None).await?;
+        self.expect_name_admitted(&at, None, || self.unknown(&at.name)).await?;
         let every = version.as_deref() == Some(EVERY);
         let remote = self.remote()?;
         let remote = if every { remote.patient(PATIENT) } else { remote };

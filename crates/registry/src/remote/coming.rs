@@ -23,6 +23,8 @@ pub(crate) struct Fill {
 pub(super) struct FillHead {
     pub(super) length: Option<u64>,
     pub(super) sha256: Option<Sha256Digest>,
+    /// Whether all of it is here already, or as soon as the fetch is over.
+    pub(super) here: bool,
 }
 
 /// A piece under way.

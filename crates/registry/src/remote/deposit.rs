@@ -58,9 +58,13 @@ impl Fetch {
     ) -> Result<Sha256Digest> {
         let Err(error) = outcome else { return Ok(digest) };
         self.grant.registry().abandon(place, &error).await;
+        let error = Error::from(error);
+        if error.code() == Some(Code::Gone) {
+            return Err(error);
+        }
         // Another process was first.
         match self.grant.find_object(&self.object).await {
-            Ok(found) if found.is_absent() => Err(error.into()),
+            Ok(found) if found.is_absent() => Err(error),
             Ok(found) if found.digest() == digest => Ok(digest),
             Ok(found) => {
                 // Readers have had pieces of ours.
@@ -68,7 +72,7 @@ impl Fetch {
                 let why = "another process has brought other bytes meanwhile: ask again";
                 Err(Error::refuse(Code::ServiceUnavailable, why))
             }
-            Err(_) => Err(error.into()),
+            Err(_) => Err(error),
         }
     }
 }

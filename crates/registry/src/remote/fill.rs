@@ -1,30 +1,26 @@
 //! A file comes from an upstream: once, whoever asks; verified before it is kept or served as complete.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use formats::{Ask, Dated, NewFile as Announced};
-use model::{Code, EntryPath, Sha256Digest, Timestamp};
-use outbound::{Found as Answer, Question, Reply};
-use store::admission::{self, Room};
+use model::{Code, EntryPath, Sha256Digest};
 use tokio::sync::{broadcast, watch};
 use tracing::Instrument as _;
 
 use super::coming::{Coming, Fill, FillHead, Piece};
-use super::look::{Lately, failed};
+use super::look::Lately;
 use super::object::Object;
-use super::source::{Declared, Wanted};
 use super::turn::PAUSE;
-use super::verify::{checksum, is_error_page, lies, verify};
+use super::verify::{checksum, lies, verify};
 use super::{Remote, Revision};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
 use crate::instant::Instant;
-use crate::packaging::{Staged, Staging};
+use crate::packaging::Staged;
 
 /// Pieces that the first reader may be behind; then it waits for the whole file.
 const PIECES: usize = 64;
@@ -64,7 +60,11 @@ pub(crate) type Fills = Arc<Mutex<HashMap<FillKey, Arc<Fill>>>>;
 impl Grant<Read> {
     /// What is at `path`: here, or on its way from the upstream of a remote repository.
     pub async fn reach(&self, path: &EntryPath, need: Need) -> Result<Reached> {
-        match self.find(path).await {
+        let found = self.find(path).await;
+        if self.follows() && self.instant().is_none() {
+            return Box::pin(self.reach_followed(found, path, need)).await;
+        }
+        match found {
             Ok(found) if !need.comes_again(&found) => {
                 Ok(Reached::Here(found.asked_as(|again| again.for_object(Object::File(path.clone())))))
             }
@@ -94,10 +94,14 @@ impl Grant<Read> {
         }
     }
 
-    async fn bring(&self, object: Object) -> Result<Reached> {
+    pub(super) async fn bring(&self, object: Object) -> Result<Reached> {
         match self.join(&object).await? {
             (fill, Some(pieces)) => {
                 let head = fill.head().await?;
+                if head.here {
+                    fill.done().await?;
+                    return self.find_object(&object).await.map(Reached::Here);
+                }
                 Ok(Reached::Coming(Box::new(Coming::new(self.clone(), object, fill, head, pieces))))
             }
             (fill, None) => {
@@ -179,7 +183,7 @@ pub(super) struct Fetch {
     pub(super) grant: Grant<Read>,
     pub(super) object: Object,
     head: watch::Sender<Option<Result<FillHead>>>,
-    pieces: broadcast::Sender<Piece>,
+    pub(super) pieces: broadcast::Sender<Piece>,
     /// Whether the upstream sent other bytes than expected.
     pub(super) lied: AtomicBool,
 }
@@ -211,6 +215,12 @@ impl Fetch {
             Some(Code::ServiceUnavailable | Code::TooManyRequests | Code::InsufficientStorage) => {
                 remotes.note(revision, &spot, now.plus(REST), Lately::Failed(error.clone()));
             }
+            // What is here is served meanwhile.
+            Some(code) if self.grant.follows() => {
+                let index = self.grant.remote().map_or(REST, |remote| remote.index());
+                let rest = if code == Code::Gone { index } else { REST };
+                remotes.note(revision, &spot, now.plus(rest), Lately::Failed(error.clone()));
+            }
             _ => {}
         }
     }
@@ -232,9 +242,12 @@ impl Fetch {
     async fn bring(&self, remote: &Remote) -> Result<Sha256Digest> {
         // Somebody may have brought it between the look and this.
         let (digest, last) = match (self.grant.find_object(&self.object).await, &self.object) {
+            (found, Object::File(path)) if self.grant.follows() && self.grant.instant().is_none() => {
+                Box::pin(self.follow(remote, path, found)).await?
+            }
             (Ok(found), _) if found.is_absent() => self.bring_again(remote, &found).await?,
             (Ok(found), _) => {
-                self.tell(FillHead { length: Some(found.size()), sha256: Some(found.digest()) });
+                self.tell(FillHead { length: Some(found.size()), sha256: Some(found.digest()), here: true });
                 return Ok(found.digest());
             }
             (Err(_), Object::File(path)) => self.bring_file(remote, path).await?,
@@ -243,7 +256,7 @@ impl Fetch {
         };
         // Only what has no bytes was not announced before.
         if self.head.borrow().is_none() {
-            self.tell(FillHead { length: Some(0), sha256: Some(digest) });
+            self.tell(FillHead { length: Some(0), sha256: Some(digest), here: false });
         }
         if let Some(last) = last {
             self.pieces.send(Piece::Bytes(last)).ok();
@@ -276,7 +289,7 @@ impl Fetch {
     }
 
     /// Refuses what cannot be the file, where nobody says what it must be.
-    async fn expect_sound(&self, remote: &Remote, path: &EntryPath, staged: &Staged) -> Result<()> {
+    pub(super) async fn expect_sound(&self, remote: &Remote, path: &EntryPath, staged: &Staged) -> Result<()> {
         let (format, path) = (remote.format, path.clone());
         let looked = staged.look(self.grant.registry(), move |file| format.expect_sound(&path, file)).await;
         looked.map_err(|error| match error {
@@ -287,100 +300,5 @@ impl Fetch {
 
     pub(super) fn tell(&self, head: FillHead) {
         self.head.send_replace(Some(Ok(head)));
-    }
-
-    /// Receives all of it; the last piece is held back until everything is known to be right.
-    pub(super) async fn receive(
-        &self,
-        remote: &Remote,
-        ask: &Ask,
-        declared: &Declared,
-        sums: formats::Wanted,
-        file: Option<&Wanted>,
-    ) -> Result<(Staged, Option<Bytes>, Option<Timestamp>)> {
-        let mut reply = self.open(remote, ask).await?;
-        let published_at = match file {
-            Some(wanted) => self.admitted(remote, wanted, reply.changed_at()).await?,
-            None => None,
-        };
-        if is_error_page(&self.object, &reply.media_type()) {
-            return Err(lies(&self.object, "it is a page for people"));
-        }
-        let length = match (declared.size, reply.length()) {
-            (Some(told), Some(comes)) if told != comes => {
-                let why = format!("it has {comes} bytes there instead of the {told} of the index");
-                return Err(self.lie(&why));
-            }
-            (told, comes) => told.or(comes),
-        };
-        let room = self.room().await?;
-        room.expect(length.unwrap_or_default())?;
-        let sha256 = declared.sha256;
-        let mut staging = Staging::begin(self.grant.registry(), &Announced { sums, sha256, length })?;
-        // An answer without bytes cannot be cut short: it begins when they are known to be right.
-        if length != Some(0) {
-            self.tell(FillHead { length, sha256 });
-        }
-        let (mut held, mut came): (Option<Bytes>, u64) = (None, 0);
-        while let Some(piece) = reply.next().await.map_err(|failure| failed(None, &failure))? {
-            came += piece.len() as u64;
-            room.expect(came)?;
-            if let Some(length) = length.filter(|length| came > *length) {
-                return Err(self.lie(&format!("it does not end after the {length} bytes of the index")));
-            }
-            staging.write(piece.clone()).await?;
-            if let Some(before) = held.replace(piece) {
-                self.pieces.send(Piece::Bytes(before)).ok();
-            }
-        }
-        let staged = staging.finish().await.map_err(|error| match error.code() {
-            Some(Code::UploadVerificationFailed) => self.lie(&error.to_string()),
-            _ => error,
-        })?;
-        Ok((staged, held, published_at))
-    }
-
-    fn lie(&self, why: &str) -> Error {
-        self.lied.store(true, Ordering::Relaxed);
-        lies(&self.object, why)
-    }
-
-    /// When the file was published, as far as anybody tells; a denial where that is against the rules.
-    async fn admitted(
-        &self,
-        remote: &Remote,
-        wanted: &Wanted,
-        changed_at: Option<Timestamp>,
-    ) -> Result<Option<Timestamp>> {
-        let published_at = match remote.format.dated() {
-            Dated::File => wanted.published_at.or(changed_at),
-            Dated::Index | Dated::Version => wanted.published_at,
-        };
-        self.grant.expect_answered(wanted, published_at).await?;
-        Ok(published_at)
-    }
-
-    async fn room(&self) -> Result<Room> {
-        let (tenant, limits) = (self.grant.act_of_ours().tenant, self.grant.settings().limits);
-        let look = async |session: &mut store::Session<'_>| admission::room(session, tenant, &limits).await;
-        Ok(self.grant.store().read(look).await?)
-    }
-
-    /// The answer; 404 where there is none.
-    pub(super) async fn open(&self, remote: &Remote, ask: &Ask) -> Result<Answer> {
-        open(remote, ask).await?.ok_or_else(|| self.grant.unknown(&self.object.to_string()))
-    }
-}
-
-/// `None`: there is no such thing.
-pub(super) async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
-    if remote.is_offline() {
-        return Ok(None);
-    }
-    let question = Question { accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
-    match remote.upstream.ask(question).await.map_err(|failure| failed(Some(&remote.upstream), &failure))? {
-        Reply::Found(found) => Ok(Some(*found)),
-        Reply::Missing => Ok(None),
-        Reply::Unchanged => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),
     }
 }

@@ -9,7 +9,7 @@ use formats::Ask;
 use model::{Code, ObservationId, Refusal, Timestamp};
 use outbound::Failure;
 use store::cached::Mend;
-use store::observations::{self, Confirm, Observation, Observe};
+use store::observations::{self, Answer, Confirm, Observation, Observe};
 
 use super::ask::{News, Reply, answer};
 use super::{Remote, Remotes, Revision};
@@ -196,13 +196,15 @@ impl Grant<Read> {
         let write = Observe {
             act,
             repo: self.repo_id(),
-            target: ask.target.clone(),
-            id: self.ambient().id(),
+            answer: Answer {
+                target: ask.target.clone(),
+                id: self.ambient().id(),
+                media_type,
+                address,
+                etag,
+                changed_at,
+            },
             blob: received.map(|received| self.registry().new_blob(received)),
-            media_type,
-            address,
-            etag,
-            changed_at,
             held: self.remote()?.format.lists(ask).then(|| self.ambient().id()),
             limits: self.settings().limits,
         };
@@ -210,7 +212,7 @@ impl Grant<Read> {
             self.registry().abandon(place, &error).await;
             return Err(error.into());
         }
-        let Observe { id, media_type, address, etag, changed_at, .. } = write;
+        let Answer { id, media_type, address, etag, changed_at, .. } = write.answer;
         let kept =
             Observation { id, digest, length, media_type, address, etag, changed_at, seen_at: at, checked_at: at };
         Ok(self.remember_outlook(ask, kept))
@@ -249,11 +251,16 @@ impl Grant<Read> {
         Ok(writer.finish(Expect::default()).await?)
     }
 
-    async fn confirm(&self, ask: &Ask, known: Arc<Observation>) -> Result<Arc<Observation>> {
+    pub(super) async fn confirm(&self, ask: &Ask, known: Arc<Observation>) -> Result<Arc<Observation>> {
         let (repo, at) = (self.repo_id(), self.ambient().now());
         let write = Confirm { repo, target: ask.target.clone(), observation: known.id, at };
         self.store().write(write).await?;
         Ok(self.remember_outlook(ask, Observation { checked_at: at, ..(*known).clone() }))
+    }
+
+    /// The answer that holds is another one by now.
+    pub(super) fn forget_outlook(&self, target: &str) {
+        self.registry().inner.remotes.outlooks.remove(&(self.repo_id(), target.into()));
     }
 
     fn remember_outlook(&self, ask: &Ask, known: Observation) -> Arc<Observation> {

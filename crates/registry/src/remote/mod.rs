@@ -15,12 +15,14 @@ mod deposit;
 mod facts;
 mod fill;
 mod flights;
+mod follow;
 mod known;
 mod listed;
 mod look;
 mod object;
 mod overlay;
 mod prefetch;
+mod receive;
 mod relay;
 mod room;
 mod shown;
@@ -214,19 +216,21 @@ impl Remote {
 
     /// Whether an answer holds without asking.
     fn believes(&self, known: &Observation, now: Timestamp) -> bool {
-        if self.settings.offline {
-            return true;
-        }
         let age = match known.digest {
-            Some(_) => self.index().max(self.patience),
+            Some(_) => self.index(),
             None => self.missing(),
         };
-        known.checked_at >= self.since && now < known.checked_at.plus(age)
+        self.holds(known.checked_at, age, now)
+    }
+
+    /// Whether what was said then is believed without asking, as a rule for so long.
+    fn holds(&self, checked_at: Timestamp, age: Duration, now: Timestamp) -> bool {
+        self.settings.offline || checked_at >= self.since && now < checked_at.plus(age)
     }
 
     /// For how long an index is believed.
     fn index(&self) -> Duration {
-        Duration::from_secs(self.settings.index_seconds.into())
+        Duration::from_secs(self.settings.index_seconds.into()).max(self.patience)
     }
 
     /// For how long it is believed that there is no such thing.

@@ -125,7 +125,7 @@ impl Grant<Read> {
             let mut away = Vec::new();
             for (place, number, path, name) in to_bring(&plans) {
                 match self.find(&path).await {
-                    Ok(found) if !found.is_absent() => {
+                    Ok(found) if !found.is_absent() && !self.follows() => {
                         came[place][number] = Some(here(&path, &name, State::Present, &found))
                     }
                     _ => away.push((place, number, path, name)),
@@ -160,7 +160,7 @@ impl Grant<Read> {
 
     async fn plan_package(&self, name: &PackageName, version: Option<&str>, names: &[String]) -> Result<Plan> {
         let at = package_named(format_of(self.repo())?, name);
-        self.expect_name_admitted(&at, None).await?;
+        self.refuse_by_name(&at, None).await?;
         let versions = self.versions_wished(&at, name, version).await?;
         if self.remote()?.format.dated() == Dated::Version {
             // What is said of a version alone is asked for as well.

@@ -17,7 +17,9 @@ impl Grant<Read> {
     /// What the upstream of this repository answers. 404: it has no such thing, or the package that is named is not its.
     pub async fn relayed(&self, relay: &Relay) -> Result<Arc<Shown>> {
         if let Some(at) = &relay.package {
-            self.expect_name_admitted(at, None).await?;
+            let unasked = self.instant().is_some() || self.remote()?.is_offline();
+            let missing = || if unasked { self.unknown(&relay.ask.target) } else { nothing(relay) };
+            self.expect_name_admitted(at, None, missing).await?;
         }
         if let Some(instant) = self.instant() {
             let known = self.answer_then(&relay.ask.target, instant).await?;

@@ -64,7 +64,9 @@ impl Grant<Read> {
 
     /// What the upstream tells. Refuses where the rules keep out all of it, before it is asked where that is certain.
     pub(crate) async fn admitted(&self, at: &PackageAt, wanted: Wanting<'_>) -> Result<Option<Admitted>> {
-        self.expect_name_admitted(at, None).await?;
+        if self.claim_on(at).await?.is_some() {
+            return self.refuse_by_name(at, None).await.map(|()| None);
+        }
         let which = Which::of(wanted);
         let seen = self.told_unclaimed(self.remote()?, at, which.clone()).await?;
         let Some(seen) = seen else { return Ok(None) };

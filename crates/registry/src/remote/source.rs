@@ -136,6 +136,16 @@ impl Grant<Read> {
         Ok(found)
     }
 
+    /// Where the file at `path` is, whatever became of it here.
+    pub(super) async fn wanted_anew(&self, path: &EntryPath) -> Result<Wanted> {
+        let Some(Origin::Direct(direct)) = self.remote()?.format.origin(path) else {
+            return Err(self.unknown(&format!("the file {path}")));
+        };
+        let mut wanted = Wanted::direct(path, *direct);
+        self.expect_wanted(&mut wanted).await?;
+        Ok(wanted)
+    }
+
     async fn expect_shown(&self, at: &PackageAt, version: &VersionName, path: &EntryPath) -> Result<()> {
         let kept = self.kept(at).await?;
         match kept.iter().any(|kept| kept.version == version.as_str() && !kept.shown) {

@@ -45,7 +45,7 @@ impl Grant<Read> {
         at: &PackageAt,
         name: &RefName,
     ) -> Result<Aged<Arc<str>>> {
-        self.expect_name_admitted(at, None).await?;
+        self.refuse_by_name(at, None).await?;
         let missing = || self.unknown(&format!("{}:{name}", at.name));
         let which = Which::of(Wanting::One(name.as_str()));
         let seen = self.told(remote.clone(), at, which).await?.ok_or_else(missing)?;
@@ -61,7 +61,7 @@ impl Grant<Read> {
         if !self.is_remote() {
             return self.ref_names(at, after, limit).await.map(Aged::fresh);
         }
-        self.expect_name_admitted(at, None).await?;
+        self.refuse_by_name(at, None).await?;
         let seen = self.told(self.remote()?, at, Which::All).await?.ok_or_else(|| self.unknown(&at.name))?;
         let out: HashSet<_> = self.tags_kept_out(at).await?.into_iter().map(|(tag, _)| tag).collect();
         let names = seen.known.refs.iter().map(|(name, _)| name);
@@ -86,7 +86,7 @@ impl Grant<Read> {
         at: &PackageAt,
         subject: &str,
     ) -> Result<Aged<Vec<(String, String)>>> {
-        self.expect_name_admitted(at, None).await?;
+        self.refuse_by_name(at, None).await?;
         let Some(seen) = self.seen_beside(remote, at, subject).await? else {
             // Nobody had asked: that there were none is more than is known.
             if self.instant().is_some() {

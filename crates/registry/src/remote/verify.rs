@@ -5,9 +5,9 @@ use model::Code;
 use model::digest::hex;
 
 use super::Remote;
-use super::fill::open;
 use super::look::failed;
 use super::object::Object;
+use super::receive::open;
 use super::source::Wanted;
 use crate::error::{Error, Result};
 use crate::packaging::Staged;

@@ -6,6 +6,7 @@ use formats::{Format, VersionRange};
 use model::{RepoKey, Timestamp};
 
 use super::pattern::{Pattern, folded};
+use super::told::Claimant;
 use super::waivers::Waiver;
 use super::{Rule, names_by_digest};
 use crate::error::{Error, Result};
@@ -16,7 +17,9 @@ pub(crate) struct Rules {
     format: &'static dyn Format,
     list: Vec<Ready>,
     /// What other repositories claim, wherever it comes from.
-    claims: Vec<Pattern>,
+    claims: Vec<(Pattern, Claimant)>,
+    /// Whether every name is as good as claimed.
+    silent: bool,
     waivers: Vec<(String, Waiver)>,
 }
 
@@ -96,14 +99,35 @@ impl Rules {
         let list =
             list.ok_or_else(|| Error::Defect(format!("the rules of {repo} have a range that cannot be read")))?;
         let waivers = waivers.into_iter().map(|waiver| (folded(format, &waiver.package), waiver)).collect();
-        Ok(Self { repo: repo.clone(), format, list, claims: Vec::new(), waivers })
+        Ok(Self { repo: repo.clone(), format, list, claims: Vec::new(), silent: false, waivers })
     }
 
-    /// The same, and what these rules of hosted repositories claim comes before all.
-    pub(crate) fn with_claims_of(self, hosted: &[Rule]) -> Self {
+    /// The same, and what these rules of a hosted repository claim comes before all.
+    pub(crate) fn with_claims_of(mut self, hosted: &[Rule], claimant: &Claimant) -> Self {
         let claims = hosted.iter().filter(|rule| matches!(rule, Rule::Claim { .. }));
-        let claims = claims.filter_map(|rule| rule.matched().0).map(|pattern| Pattern::new(self.format, pattern));
-        Self { claims: claims.collect(), ..self }
+        let patterns = claims.filter_map(|rule| rule.matched().0).map(|pattern| Pattern::new(self.format, pattern));
+        self.claims.extend(patterns.map(|pattern| (pattern, claimant.clone())));
+        self
+    }
+
+    /// The same, for a grant that is silent: nothing comes from anywhere.
+    pub(super) fn silenced(self, silent: bool) -> Self {
+        Self { silent, ..self }
+    }
+
+    /// Whether there are rules of the repository itself.
+    pub(super) fn has_own(&self) -> bool {
+        !self.list.is_empty()
+    }
+
+    /// Who else claims anything.
+    pub(super) fn claimants(&self) -> impl Iterator<Item = &Claimant> {
+        self.claims.iter().map(|(_, claimant)| claimant)
+    }
+
+    /// Who else claims a name.
+    pub(super) fn claimants_of(&self, name: &str) -> impl Iterator<Item = &Claimant> {
+        self.claims.iter().filter(move |(pattern, _)| pattern.is_name(name)).map(|(_, claimant)| claimant)
     }
 
     /// The first rule that matches decides; a waiver lifts those that block and those that look at age.
@@ -111,6 +135,11 @@ impl Rules {
         if self.is_claimed_elsewhere(subject.name) {
             return Verdict::Deny(self.claimed(None, subject.name));
         }
+        self.judge_here(subject, now)
+    }
+
+    /// The same, whatever others claim.
+    pub(crate) fn judge_here(&self, subject: &Subject<'_>, now: Timestamp) -> Verdict {
         let waived = self.waived(subject.name, Some(subject.version), now);
         let mut rested = None;
         for (place, ready) in self.list.iter().enumerate() {
@@ -130,6 +159,11 @@ impl Rules {
         if self.is_claimed_elsewhere(name) {
             return Some(self.claimed(None, name));
         }
+        self.judge_name_here(name, now)
+    }
+
+    /// The same, whatever others claim.
+    pub(super) fn judge_name_here(&self, name: &str, now: Timestamp) -> Option<Denial> {
         let waived = self.waived(name, None, now).is_some();
         for (place, ready) in self.list.iter().enumerate() {
             let pattern = ready.pattern.as_ref();
@@ -162,7 +196,7 @@ impl Rules {
 
     /// Whether the names of a namespace, or those beneath it, are claimed wholly.
     pub(crate) fn claim_namespace(&self, namespace: &str) -> bool {
-        if self.claims.iter().any(|pattern| pattern.is_namespace(namespace)) {
+        if self.silent || self.claims.iter().any(|(pattern, _)| pattern.is_namespace(namespace)) {
             return true;
         }
         let whole = |ready: &&Ready| ready.pattern.as_ref().is_some_and(|pattern| pattern.is_namespace(namespace));
@@ -171,8 +205,8 @@ impl Rules {
         matches!(first, Some(Rule::Claim { .. }))
     }
 
-    fn is_claimed_elsewhere(&self, name: &str) -> bool {
-        self.claims.iter().any(|pattern| pattern.is_name(name))
+    pub(super) fn is_claimed_elsewhere(&self, name: &str) -> bool {
+        self.silent || self.claimants_of(name).next().is_some()
     }
 
     /// What one rule says; `None`: it does not match.
@@ -250,9 +284,15 @@ impl Rules {
         twin(one).is_some_and(|one| Some(one) == twin(other))
     }
 
+    /// A claim; of others nothing is said.
     fn claimed(&self, rule: Option<usize>, name: &str) -> Denial {
-        let sentence = format!("{name} was not found: {} takes that name from no upstream", self.repo);
+        let sentence = rule.map_or_else(|| format!("{name} was not found"), |_| self.why_claimed(name));
         Denial { rule, claimed: true, sentence, until: None, undated: false }
+    }
+
+    /// That a claim keeps a name out, for those who may know of it.
+    pub(super) fn why_claimed(&self, name: &str) -> String {
+        format!("{name} was not found: {} takes that name from no upstream", self.repo)
     }
 
     fn blocked(&self, rule: usize, what: &str, reason: Option<&str>) -> Denial {

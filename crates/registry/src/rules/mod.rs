@@ -4,6 +4,7 @@ mod denied;
 mod explain;
 mod judge;
 mod pattern;
+mod told;
 mod waivers;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use store::repositories::Repository;
 pub use explain::{Explanation, Judged, Question};
 pub(crate) use judge::{Denial, Rules, Subject, Verdict};
 pub(crate) use pattern::{name_of, package_named};
+pub(crate) use told::{Claimant, Claims};
 pub use waivers::{NewWaiver, Waiver};
 
 use crate::authorize::{Admin, Grant};
@@ -72,8 +74,8 @@ pub enum Rule {
     },
 }
 
-/// Rules that were read, as of a counter of the configuration.
-pub(crate) type Known = Cache<(RepoId, u64), Arc<Rules>>;
+/// Rules that were read, as of a counter of the configuration; for grants that are silent and for others.
+pub(crate) type Known = Cache<(RepoId, u64, bool), Arc<Rules>>;
 
 impl Rule {
     /// The word of its kind.
@@ -163,12 +165,12 @@ pub(crate) fn is_ruled(repo: &Repository) -> bool {
 impl<A> Grant<A> {
     /// Whether rules decide over what is read here: those of a repository whose packages come from elsewhere.
     pub fn is_ruled(&self) -> bool {
-        is_ruled(self.repo())
+        is_ruled(self.repo()) || self.is_silent()
     }
 
     /// The rules that decide here, where they were read since the configuration last changed. Costs nothing.
     pub(crate) fn rules_remembered(&self) -> Option<Arc<Rules>> {
-        self.registry().inner.rules.get(&(self.repo_id(), self.call().moment.config.number()))
+        self.registry().inner.rules.get(&(self.repo_id(), self.call().moment.config.number(), self.is_silent()))
     }
 
     /// The rules that decide here; `None`: there are none.
@@ -191,10 +193,14 @@ impl<A> Grant<A> {
             list.map_err(|error| Error::Defect(format!("the rules that hold in {}: {error}", repo.key)))
         };
         let (list, id) = (parsed(&repo.rules)?, repo.id);
-        let hosted = repo.hosted_rules.iter().map(parsed).collect::<Result<Vec<_>>>()?.concat();
         let waivers = self.store().read(async |session| store::waivers::in_force(session, id, now).await).await?;
-        let rules = Arc::new(Rules::new(&repo.key, format_of(repo)?, list, waivers)?.with_claims_of(&hosted));
-        self.registry().inner.rules.insert((id, self.call().moment.config.number()), Arc::clone(&rules));
+        let mut rules = Rules::new(&repo.key, format_of(repo)?, list, waivers)?.silenced(self.is_silent());
+        for hosted in &repo.hosted_rules {
+            let claimant = Claimant::new(hosted.key.clone(), hosted.anonymous_read);
+            rules = rules.with_claims_of(&parsed(&hosted.rules)?, &claimant);
+        }
+        let (rules, config) = (Arc::new(rules), self.call().moment.config.number());
+        self.registry().inner.rules.insert((id, config, self.is_silent()), Arc::clone(&rules));
         Ok(rules)
     }
 }

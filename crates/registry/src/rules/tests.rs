@@ -87,7 +87,8 @@ fn what_a_hosted_repository_claims_comes_before_all() {
     let claims: Vec<Rule> = serde_json::from_str(r#"[{"kind":"claim","pattern":"own*"}]"#).expect("rules");
     let until = Timestamp(NOW.0 + HOUR);
     let waivers = vec![waiver("own", None, until)];
-    let rules = waived(r#"[{"kind":"allow","pattern":"*"}]"#, waivers).with_claims_of(&claims);
+    let rules = waived(r#"[{"kind":"allow","pattern":"*"}]"#, waivers)
+        .with_claims_of(&claims, &Claimant::new(RepoKey::parse("sec").expect("a key"), false));
     let denial = Some(rules.claimed(None, "own"));
     assert_eq!(rules.judge(&of("own", "1.0.0", Some(9)), NOW).denial().cloned(), denial);
     assert_eq!(rules.judge_name("own", NOW), denial);

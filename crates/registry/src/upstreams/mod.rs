@@ -117,9 +117,13 @@ impl Registry {
 
 impl Call {
     /// The settings of a repository as this caller may see them, and the credentials for its upstream without what is
-    /// secret. How the upstream is reached and who we are to it is for those who may change it.
-    pub fn settings_of(&self, repo: &Repository) -> Result<(RepoSettings, Option<ShownAuth>)> {
-        let settings = RepoSettings::of(repo)?;
+    /// secret. How the upstream is reached, who we are to it, and members that he may not read are for those who may change
+    /// it.
+    pub async fn settings_of(&self, repo: &Repository) -> Result<(RepoSettings, Option<ShownAuth>)> {
+        let mut settings = RepoSettings::of(repo)?;
+        if let Some(together) = settings.virtual_.take() {
+            settings.virtual_ = Some(self.virtual_settings_of(repo, together).await?);
+        }
         if repo.kind != RepoKind::Remote {
             return Ok((settings, None));
         }

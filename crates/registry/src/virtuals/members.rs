@@ -1,6 +1,7 @@
 //! The members of a virtual repository, those of its members included.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock};
 
 use formats::{Format, Merging, PackageAt};
 use model::state::RepoKind;
@@ -9,7 +10,7 @@ use model::{Code, PackageName, RepoKey};
 use crate::authorize::{Grant, Member, Read};
 use crate::error::{Error, Result};
 use crate::remote::Which;
-use crate::rules::{Rules, name_of};
+use crate::rules::{Claims, name_of};
 use crate::versions::format_of;
 
 /// A virtual repository taken apart.
@@ -22,8 +23,45 @@ pub struct Members {
     /// Whether a name that a hosted member has never comes from elsewhere.
     hosted_claims: bool,
     /// The rules that claim names: of this repository, of virtual ones in it, and of hosted members.
-    claims: Arc<[Arc<Rules>]>,
+    claims: Arc<[Claims]>,
+    /// The members as if no upstream had anything.
+    silent: OnceLock<Vec<Member>>,
+    whole: Grant<Read>,
     pub(super) format: &'static dyn Format,
+}
+
+/// Whether upstreams may answer for a package, and who may know of it where they may not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    No,
+    /// A claim keeps it, or a hosted member that the caller may know of has it.
+    Known,
+    /// The same of what he may not know of: to him it is as if no upstream had it.
+    Hidden,
+}
+
+/// The hosted members that have a package of a name, or ever had one, by their places.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Hosting {
+    /// The first that the caller may read.
+    shown: Option<usize>,
+    /// The first before that.
+    hidden: Option<usize>,
+}
+
+impl Hosting {
+    /// Of the members that have it, in their order.
+    pub(super) fn note(&mut self, place: usize, member: &Member) {
+        if self.shown.is_some() {
+            return;
+        }
+        let first = if member.grant().is_some() { &mut self.shown } else { &mut self.hidden };
+        first.get_or_insert(place);
+    }
+
+    fn is_any(self) -> bool {
+        self.shown.is_some() || self.hidden.is_some()
+    }
 }
 
 impl Grant<Read> {
@@ -37,10 +75,11 @@ impl Grant<Read> {
         let (shape, format) = (self.shape().await?, format_of(self.repo())?);
         let all = shape.members.iter().map(|member| self.through(member)).collect();
         let (hosted_claims, claims) = (shape.settings.hosted_claims, Arc::clone(&shape.claims));
-        Ok(Members { all, merging: shape.merging, hosted_claims, claims, format })
+        let (silent, whole) = (OnceLock::new(), self.clone());
+        Ok(Members { all, merging: shape.merging, hosted_claims, claims, silent, whole, format })
     }
 
-    /// Where what is published through this repository goes. 403: nowhere.
+    /// Where what is published through this repository goes. 403: nowhere that the caller may know of.
     pub async fn deploy_target(&self) -> Result<RepoKey> {
         let none = || {
             let key = &self.repo().key;
@@ -51,9 +90,11 @@ impl Grant<Read> {
         let shape = self.shape().await?;
         let target = shape.settings.deploy_to.clone().ok_or_else(none)?;
         let mut members = shape.members.iter().map(|member| self.through(member));
-        match members.any(|member| !member.is_remote() && *member.key() == target) {
-            true => Ok(target),
-            false => {
+        match members.find(|member| !member.is_remote() && *member.key() == target) {
+            Some(member) if member.grant().is_some() => Ok(target),
+            Some(_) => Err(none()),
+            None if !self.is_of_admin() => Err(none()),
+            None => {
                 let why = format!("deployTo names {target}, which is no local member of {}", self.repo().key);
                 Err(Error::refuse(Code::Forbidden, why))
             }
@@ -65,25 +106,35 @@ impl Members {
     /// The members that may answer for a package, `at` as each of them knows it: where its name is claimed, the hosted ones
     /// alone, whether or not the caller may read the one that has it.
     pub async fn answering(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<Vec<&Member>> {
-        let claimed = self.is_claimed(&at) || (self.hosted_claims && self.hosting(&at).await?.is_some());
-        Ok(self.all.iter().filter(|member| !(claimed && member.is_remote())).collect())
+        Ok(match self.kept(&at, self.hosting(&at).await?) {
+            Kept::No => self.all.iter().collect(),
+            Kept::Known => self.all.iter().filter(|member| !member.is_remote()).collect(),
+            Kept::Hidden => self.silent().iter().collect(),
+        })
     }
 
-    /// The first member that knows a package. `None`: none does, or it is one that the caller may not read.
+    /// The first member that knows a package, of those that the caller may read. `None`: none does.
     pub async fn owner(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<&Member>> {
-        let (claimed, hosting) = (self.is_claimed(&at), self.hosting(&at).await?);
-        if claimed || (self.hosted_claims && hosting.is_some()) {
-            return Ok(hosting.filter(|member| member.grant().is_some()));
-        }
+        let hosting = self.hosting(&at).await?;
+        let mut all = match self.kept(&at, hosting) {
+            Kept::Known => return Ok(hosting.shown.map(|place| &self.all[place])),
+            Kept::Hidden => self.silent(),
+            Kept::No => self.all.as_slice(),
+        };
         let asks = |member: &Member| member.is_remote() && member.grant().is_some();
-        for (place, member) in self.all.iter().enumerate() {
-            if hosting.is_some_and(|hosting| hosting.key() == member.key()) {
-                return Ok(hosting.filter(|member| member.grant().is_some()));
+        for place in 0..self.all.len() {
+            if hosting.shown == Some(place) {
+                return Ok(Some(&self.all[place]));
             }
+            // The name is that member's, and not of an upstream behind it.
+            if hosting.hidden == Some(place) {
+                all = self.silent();
+            }
+            let member = &all[place];
             // Nobody makes a remote that he may not read ask its upstream.
             let Some(at) = at(member).filter(|_| asks(member)) else { continue };
             // Who alone is left is not asked twice: what he answers is the answer.
-            let is_last = hosting.is_none() && !self.all.iter().skip(place + 1).any(asks);
+            let is_last = hosting.shown.is_none() && !self.all.iter().skip(place + 1).any(asks);
             if is_last || member.knows(&at).await? {
                 return Ok(Some(member));
             }
@@ -93,18 +144,48 @@ impl Members {
 
     /// Whether no upstream may answer for a package: its name is claimed, or a hosted member has it.
     pub async fn is_kept(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<bool> {
-        Ok(self.is_claimed(&at) || self.hosting(&at).await?.is_some())
+        Ok(self.claims_of(&at).next().is_some() || self.hosting(&at).await?.is_any())
     }
 
-    /// Whether a claim keeps a name from every upstream. Only who may read every member is told so.
+    /// Whether a claim that the caller may know of keeps a name from every upstream.
     pub fn keep(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> bool {
-        self.all.iter().all(|member| member.grant().is_some()) && self.is_claimed(&at)
+        let known = |claims: &Claims| claims.claimant.is_known_to(self.whole.call());
+        let mut claims = self.claims_of(&at).peekable();
+        claims.peek().is_some() && (self.whole.is_of_admin() || claims.any(known))
+    }
+
+    /// The first hosted member that has a package, as far as the caller may know of it.
+    pub(crate) async fn host(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<&Member>> {
+        let hosting = self.hosting(&at).await?;
+        let known = hosting.hidden.filter(|_| self.whole.is_of_admin()).or(hosting.shown);
+        Ok(known.map(|place| &self.all[place]))
+    }
+
+    fn kept(&self, at: &impl Fn(&Member) -> Option<PackageAt>, hosting: Hosting) -> Kept {
+        let hosted = self.hosted_claims && hosting.is_any();
+        if !hosted && self.claims_of(at).next().is_none() {
+            return Kept::No;
+        }
+        let known = hosted && (hosting.shown.is_some() || self.whole.is_of_admin());
+        if known || self.keep(at) { Kept::Known } else { Kept::Hidden }
+    }
+
+    /// The members as if no upstream had anything, nor had ever had.
+    fn silent(&self) -> &[Member] {
+        self.silent.get_or_init(|| self.all.iter().map(Member::silent).collect())
     }
 
     /// A repository by itself.
     pub(super) fn only(grant: &Grant<Read>) -> Result<Self> {
-        let (all, claims) = (vec![grant.by_itself()], Arc::default());
-        Ok(Self { all, merging: Merging::Union, hosted_claims: false, claims, format: format_of(grant.repo())? })
+        Ok(Self {
+            all: vec![grant.by_itself()],
+            merging: Merging::Union,
+            hosted_claims: false,
+            claims: Arc::default(),
+            silent: OnceLock::new(),
+            whole: grant.clone(),
+            format: format_of(grant.repo())?,
+        })
     }
 
     /// As [`Members::seen`], of all members that have a package here.
@@ -116,35 +197,33 @@ impl Members {
                 having.push(place);
             }
         }
-        let hosting = self.hosting_place(&at).await?;
+        let hosting = self.hosting(&at).await?;
         self.seen(at, &having, hosting).await
     }
 
-    /// Whose versions of a package readers see, in their order, as far as that is known without asking an upstream; those
-    /// whose owner, or who of them may answer, the caller may not read, are nobody's. `having`: the members that have its
-    /// name, by their places. `hosting`: the first hosted one that has it.
+    /// Whose versions of a package readers see, in their order, as far as that is known without asking an upstream. `having`:
+    /// the members that have its name, by their places. `hosting`: the hosted ones of them.
     pub(super) async fn seen(
         &self,
         at: impl Fn(&Member) -> Option<PackageAt>,
         having: &[usize],
-        hosting: Option<usize>,
+        hosting: Hosting,
     ) -> Result<Vec<&Member>> {
-        let alone = self.is_claimed(&at) || (self.hosted_claims && hosting.is_some());
+        let mut alone = self.kept(&at, hosting) != Kept::No;
         let mut seen = Vec::new();
         for place in having {
             let member = &self.all[*place];
+            alone |= self.merging == Merging::Owner && hosting.hidden == Some(*place);
             let answers = match (member.is_remote(), at(member)) {
-                (true, Some(at)) => {
-                    !alone && member.grant().is_some() && !member.whoever_asks().is_claimed(&at).await?
-                }
+                _ if member.grant().is_none() => false,
+                (true, Some(at)) => !alone && !member.whoever_asks().is_claimed(&at).await?,
                 (true, None) => false,
-                (false, _) => self.merging == Merging::Union || hosting == Some(*place),
+                (false, _) => self.merging == Merging::Union || hosting.shown == Some(*place),
             };
-            if !answers {
-                continue;
+            if answers {
+                seen.push(member);
             }
-            seen.extend(member.grant().map(|_| member));
-            if self.merging == Merging::Owner {
+            if answers && self.merging == Merging::Owner {
                 break;
             }
         }
@@ -160,21 +239,24 @@ impl Members {
         }
     }
 
-    /// Whether a rule of one of the repositories that are hosted here, or put together here, claims the name.
-    fn is_claimed(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> bool {
-        let names = || self.all.iter().filter_map(at).map(|at| name_of(self.format, &at));
-        !self.claims.is_empty() && names().any(|name| self.claims.iter().any(|rules| rules.claim(&name)))
+    /// The rules of the repositories that are hosted here, or put together here, that claim the name.
+    fn claims_of(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> impl Iterator<Item = &Claims> {
+        let names: HashSet<String> = match self.claims.is_empty() {
+            true => HashSet::new(),
+            false => self.all.iter().filter_map(at).map(|at| name_of(self.format, &at)).collect(),
+        };
+        self.claims.iter().filter(move |claims| names.iter().any(|name| claims.rules.claim(name)))
     }
 
     /// Whether no upstream may tell of the packages of the namespace.
     pub(super) fn claim_namespace(&self, namespace: &str) -> bool {
-        self.claims.iter().any(|rules| rules.claim_namespace(namespace))
+        self.claims.iter().any(|claims| claims.rules.claim_namespace(namespace))
     }
 
     /// Whether a claim keeps one package from every upstream.
     pub(super) fn claim(&self, at: &PackageAt) -> bool {
         let name = name_of(self.format, at);
-        self.claims.iter().any(|rules| rules.claim(&name))
+        self.claims.iter().any(|claims| claims.rules.claim(&name))
     }
 
     /// The hosted members whose names never come from elsewhere.
@@ -182,21 +264,18 @@ impl Members {
         self.all.iter().filter(|member| self.hosted_claims && !member.is_remote())
     }
 
-    /// The first hosted member that has a package of this name, or ever had one.
-    async fn hosting(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<&Member>> {
-        Ok(self.hosting_place(at).await?.map(|place| &self.all[place]))
-    }
-
-    /// Its place among the members.
-    pub(super) async fn hosting_place(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<usize>> {
+    /// The hosted members that have a package of this name, or ever had one.
+    pub(super) async fn hosting(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<Hosting> {
+        let mut hosting = Hosting::default();
         for (place, member) in self.all.iter().enumerate().filter(|(_, member)| !member.is_remote()) {
-            if let Some(at) = at(member)
+            if hosting.shown.is_none()
+                && let Some(at) = at(member)
                 && member.knows(&at).await?
             {
-                return Ok(Some(place));
+                hosting.note(place, member);
             }
         }
-        Ok(None)
+        Ok(hosting)
     }
 }
 

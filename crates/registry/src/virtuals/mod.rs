@@ -2,6 +2,7 @@
 
 mod around;
 mod folders;
+mod known;
 mod lists;
 mod members;
 mod settings;

@@ -11,7 +11,7 @@ use super::settings::VirtualSettings;
 use crate::authorize::{Grant, Read, SeenThrough};
 use crate::error::{Error, Result};
 use crate::remembered::Remembered;
-use crate::rules::Rules;
+use crate::rules::{Claimant, Claims};
 use crate::versions::format_of;
 
 /// Repositories that are looked at at most, for one virtual one.
@@ -25,7 +25,7 @@ pub(crate) struct Shape {
     /// Local and remote ones, in the order in which they are asked. Each once.
     pub(super) members: Vec<SeenThrough>,
     /// The rules that claim names: of this repository, of virtual ones in it, and of hosted members.
-    pub(super) claims: Arc<[Arc<Rules>]>,
+    pub(super) claims: Arc<[Claims]>,
     pub(super) settings: VirtualSettings,
     pub(super) merging: Merging,
 }
@@ -52,11 +52,12 @@ impl Grant<Read> {
     }
 
     /// Members of members stand where the one stands that they are in. With the rules that claim names.
-    async fn flattened(&self) -> Result<(Vec<SeenThrough>, Vec<Arc<Rules>>)> {
+    async fn flattened(&self) -> Result<(Vec<SeenThrough>, Vec<Claims>)> {
         let (registry, moment) = (self.registry(), self.call().moment);
         let mut waiting: VecDeque<RepoKey> = self.repo().members.iter().cloned().collect();
         let mut seen = HashSet::from([self.repo().key.clone()]);
-        let (mut members, mut claims) = (Vec::new(), Vec::from_iter(self.claims().await?));
+        let own = self.claims().await?.map(|rules| Claims { claimant: Claimant::of(self.repo()), rules });
+        let (mut members, mut claims) = (Vec::new(), Vec::from_iter(own));
         while let Some(key) = waiting.pop_front() {
             if !seen.insert(key.clone()) {
                 continue;
@@ -68,7 +69,8 @@ impl Grant<Read> {
             }
             let Some(repo) = registry.repository(moment, &key).await? else { continue };
             let member = SeenThrough::of(self.repo(), &repo);
-            claims.extend(self.through(&member).whoever_asks().claims().await?);
+            let rules = self.through(&member).whoever_asks().claims().await?;
+            claims.extend(rules.map(|rules| Claims { claimant: Claimant::of(&repo), rules }));
             match repo.kind {
                 RepoKind::Virtual => repo.members.iter().rev().for_each(|key| waiting.push_front(key.clone())),
                 RepoKind::Local | RepoKind::Remote => members.push(member),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use formats::PackageAt;
 use store::packages::{Beside, Package};
 
-use super::members::Members;
+use super::members::{Hosting, Members};
 use crate::authorize::{Grant, Member, Read};
 use crate::error::Result;
 
@@ -85,10 +85,13 @@ impl<'m> Walk<'m> {
         // A name that an upstream tells apart from one of ours passed by elsewhere.
         let elsewhere =
             members.all.iter().find(|member| is_hosted(member)).and_then(&named).is_some_and(|ours| ours != at);
-        let hosting = match elsewhere {
-            true => members.hosting_place(&named).await?,
-            false => having.iter().map(|(place, _)| *place).find(|place| is_hosted(&members.all[*place])),
-        };
+        let mut hosting = Hosting::default();
+        if elsewhere {
+            hosting = members.hosting(&named).await?;
+        } else {
+            let hosts = having.iter().map(|(place, _)| (*place, &members.all[*place]));
+            hosts.filter(|(_, member)| is_hosted(member)).for_each(|(place, member)| hosting.note(place, member));
+        }
         let places: Vec<usize> = having.iter().map(|(place, _)| *place).collect();
         let seen = members.seen(named, &places, hosting).await?;
         let mut by = Vec::new();

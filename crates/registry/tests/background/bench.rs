@@ -123,6 +123,7 @@ impl Bench {
             blob: NewBlob { digest, length, sums, copy: ambient.id(), body },
             overwrite: false,
             replace: Replace::Anything,
+            upstream: None,
             limits: settings().limits,
         };
         self.registry.store().write(write).await.expect("published");

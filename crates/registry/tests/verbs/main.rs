@@ -10,6 +10,7 @@ mod direct;
 mod evicting;
 mod explained;
 mod folders;
+mod following;
 mod images;
 mod joining;
 mod lists;

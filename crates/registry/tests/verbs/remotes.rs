@@ -101,7 +101,6 @@ async fn what_makes_no_sense_is_refused_with_its_field(bench: &Bench) {
         assert_eq!(field(make(bench, new).await), (Code::BadRequest, Some(expected)));
     }
     let settings = [
-        (RepoSettings { allow_overwrite: true, ..RepoSettings::default() }, "settings.allowOverwrite"),
         (RepoSettings { sparse_manifests: true, ..RepoSettings::default() }, "settings.sparseManifests"),
         (RepoSettings { atomic_deploy: true, ..RepoSettings::default() }, "settings.atomicDeploy"),
         (treated(|it| it.index_seconds = 86_401), "settings.upstream.indexSeconds"),
@@ -120,6 +119,11 @@ async fn what_makes_no_sense_is_refused_with_its_field(bench: &Bench) {
             (Code::BadRequest, Some(expected))
         );
     }
+    for format in ["cargo", "go", "maven", "npm", "oci", "pypi"] {
+        let settings = RepoSettings { allow_overwrite: true, ..RepoSettings::default() };
+        let overwriting = NewRepository { format: format.to_owned(), settings, ..new("a") };
+        assert_eq!(field(make(bench, overwriting).await), (Code::BadRequest, Some("settings.allowOverwrite")));
+    }
     let upstream = NewRepository { kind: RepoKind::Local, upstream_url: None, upstream_auth: None, ..new("a") };
     let upstream = NewRepository { settings: treated(|_| {}), ..upstream };
     assert_eq!(field(make(bench, upstream).await), (Code::BadRequest, Some("settings.upstream")));
@@ -135,6 +139,8 @@ async fn what_makes_no_sense_is_refused_with_its_field(bench: &Bench) {
     let remote = bench.grant::<Admin>(&remote.key).await;
     let field_of = async |upstream| field(change(&remote, named(upstream)).await);
     assert_eq!(field_of(json!({"staleHours": 9000})).await, (Code::BadRequest, Some("settings.upstream.staleHours")));
+    let remote = make(bench, NewRepository { format: "go".to_owned(), ..new("modules") }).await.expect("made");
+    let remote = bench.grant::<Admin>(&remote.key).await;
     let overwrite = serde_json::from_value(json!({"allowOverwrite": true})).expect("settings");
     let wish = RepoChange { settings: Some(overwrite), ..RepoChange::default() };
     assert_eq!(field(change(&remote, wish).await), (Code::BadRequest, Some("settings.allowOverwrite")));
@@ -212,13 +218,13 @@ async fn nobody_publishes_to_a_remote_repository(bench: &Bench) {
 async fn who_may_not_change_it_sees_no_login(bench: &Bench) {
     let made = NewRepository { settings: treated(|it| it.proxy = url("http://inside:3128")), ..new("up") };
     let repo = make(bench, made).await.expect("made");
-    let (settings, auth) = bench.admin().await.settings_of(&repo).expect("shown");
+    let (settings, auth) = bench.admin().await.settings_of(&repo).await.expect("shown");
     assert!(settings.upstream.is_some_and(|upstream| upstream.proxy == url("http://inside:3128")));
     let user = Some("ada".to_owned());
     assert_eq!(auth, Some(ShownAuth::Known { kind: "basic", user, realm: None }));
     for role in [Role::Read, Role::Write, Role::Promote] {
         let call = bench.somebody("reader", &[&format!("repo:up:{}", role.word())]).await;
-        let (settings, auth) = call.settings_of(&repo).expect("shown");
+        let (settings, auth) = call.settings_of(&repo).await.expect("shown");
         assert_eq!((settings.upstream, auth), (None, None), "{role:?}");
     }
 }
@@ -254,7 +260,7 @@ async fn another_master_key_closes_upstreams_and_says_so() {
     let refused = registry.upstream_of(&repo).expect_err("closed").to_string();
     assert!(refused.contains("another master key") && !refused.contains("hunter2"), "{refused}");
     let call = registry.call(Some(bench.admin_token()), ambient.id()).await.expect("a call");
-    let shown = call.settings_of(&repo).expect("shown").1;
+    let shown = call.settings_of(&repo).await.expect("shown").1;
     assert!(matches!(shown, Some(ShownAuth::Closed { problem }) if problem.contains("another master key")));
     let open: RepoKey = repo_key("open");
     registry.upstream_of(&call.repository_now(&open).await.expect("there")).expect("open");

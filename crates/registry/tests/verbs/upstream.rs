@@ -1,4 +1,4 @@
-//! A server that stands in for an upstream: it says what the test wrote, and counts who asks.
+//! A server that stands in for an upstream: it says what the test wrote, nothing new to who has it, and counts who asks.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,7 @@ struct State {
     pages: HashMap<String, Said>,
     failing: HashSet<String>,
     asked: Vec<String>,
+    confirmed: usize,
     away: bool,
 }
 
@@ -53,6 +54,12 @@ impl Upstream {
         state.pages.insert(path.to_owned(), (head.to_owned(), body.into()));
     }
 
+    /// With which head `path` is answered.
+    pub(crate) fn head(&self, path: &str) -> String {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.pages.get(path).map(|(head, _)| head.clone()).unwrap_or_default()
+    }
+
     /// From now on it fails at `path`, or no more.
     pub(crate) fn fails(&self, path: &str, fails: bool) {
         let failing = &mut self.state.lock().unwrap_or_else(PoisonError::into_inner).failing;
@@ -69,9 +76,26 @@ impl Upstream {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).away = true;
     }
 
+    /// How often it said that nothing has changed.
+    pub(crate) fn confirmed(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).confirmed
+    }
+
     /// What was asked for by now.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).asked.clone()
+    }
+}
+
+/// Whether who asks has what is answered with this head: by its tag, or else by its time.
+fn has(question: &str, head: &str) -> bool {
+    let line = |text: &str, name: &str| {
+        let found = text.lines().find(|line| line.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name)));
+        found.map(|line| line[name.len()..].trim().to_owned())
+    };
+    match line(question, "if-none-match:") {
+        Some(tag) => line(head, "etag:") == Some(tag),
+        None => line(question, "if-modified-since:").is_some_and(|time| line(head, "last-modified:") == Some(time)),
     }
 }
 
@@ -99,6 +123,10 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             }
         };
         let (status, (lines, body)) = match found {
+            Some(Ok((lines, _))) if has(&text, &lines) => {
+                state.lock().unwrap_or_else(PoisonError::into_inner).confirmed += 1;
+                ("304 Not Modified", (lines, Vec::new()))
+            }
             Some(Ok(found)) => ("200 OK", found),
             Some(Err(())) => ("503 Service Unavailable", Said::default()),
             None => ("404 Not Found", Said::default()),

@@ -23,7 +23,8 @@ pub(super) struct AuthBody {
 #[expect(dead_code, reason = "describes what `RepoSettings` reads")]
 #[schema(rename_all = "camelCase")]
 pub(super) struct SettingsBody {
-    /// `local`: whether a published path may get a later version. Default: no.
+    /// `local`: whether a published path may get a later version. `remote`, raw only: whether it gets one when its file
+    /// has changed upstream. Default: no.
     allow_overwrite: Option<bool>,
     /// `local`: refs whose names fit one of these patterns never move. Default: none.
     immutable_refs: Option<Vec<String>>,
@@ -45,7 +46,8 @@ pub(super) struct SettingsBody {
 #[expect(dead_code, reason = "describes what `VirtualSettings` reads")]
 #[schema(rename_all = "camelCase")]
 struct VirtualBody {
-    /// The local member that takes what is published through this repository. Default: none.
+    /// The local member that takes what is published through this repository. Default: none. Shown to those who may read
+    /// it or change it.
     deploy_to: Option<String>,
     /// Whose files a package has: `owner` (those of the first member that knows its name) or `union` (those of all).
     /// Default: `union` for raw and maven, else `owner`.

@@ -1,6 +1,7 @@
 //! Repositories, their rules and who holds which role on them.
 
 use axum::Json as Answer;
+use futures_util::future::try_join_all;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use model::state::RepoKind;
 use model::{RepoKey, Role, TenantRole, Timestamp};
@@ -125,6 +126,7 @@ struct RepoView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     upstream_auth: Option<ShownAuth>,
+    /// For `virtual`: those that you may read; all for those who may change the list.
     #[schema(value_type = Vec<String>)]
     member_repos: Vec<RepoKey>,
     anonymous_read: bool,
@@ -140,15 +142,15 @@ struct RepoView {
 
 impl RepoView {
     /// What `call` may see of it.
-    fn of(call: &Call, repo: &Repository) -> Result<Self, Problem> {
-        let (settings, upstream_auth) = call.settings_of(repo)?;
+    async fn of(call: &Call, repo: &Repository) -> Result<Self, Problem> {
+        let (settings, upstream_auth) = call.settings_of(repo).await?;
         Ok(Self {
             repo_key: repo.key.clone(),
             format: repo.format.clone(),
             repo_type: repo.kind,
             upstream_url: repo.upstream_url.clone(),
             upstream_auth,
-            member_repos: repo.members.clone(),
+            member_repos: call.members_of(repo).await?,
             anonymous_read: repo.anonymous_read,
             description: repo.description.clone(),
             settings,
@@ -200,7 +202,7 @@ async fn create(
         members: body.member_repos,
     };
     let repo = grant.create_repository(new).await?;
-    Ok((StatusCode::CREATED, tagged(repo.revision, RepoView::of(grant.call(), &repo)?)))
+    Ok((StatusCode::CREATED, tagged(repo.revision, RepoView::of(grant.call(), &repo).await?)))
 }
 
 fn check_description(text: &str) -> Result<(), Problem> {
@@ -213,14 +215,13 @@ fn check_description(text: &str) -> Result<(), Problem> {
 async fn list(Known(call): Known, Query(paging): Query<Paging>) -> Result<Answer<Page<RepoView>>, Problem> {
     let limit = paging.limit()?;
     let repos = call.repositories(&paging.after()?.unwrap_or_default(), limit + 1).await?;
-    let page = Page::cut(repos, limit, |repo| repo.key.to_string(), |repo| RepoView::of(&call, &repo));
-    let items = page.items.into_iter().collect::<Result<_, _>>()?;
-    Ok(Answer(Page { items, next_cursor: page.next_cursor }))
+    let page = Page::cut(repos, limit, |repo| repo.key.to_string(), |repo| repo);
+    let views = try_join_all(page.items.iter().map(|repo| RepoView::of(&call, repo)));
+    Ok(Answer(Page { items: views.await?, next_cursor: page.next_cursor }))
 }
 
 async fn read(Repo(grant): Repo<Read>) -> Result<Tagged<RepoView>, Problem> {
-    let repo = grant.repo();
-    Ok(tagged(repo.revision, RepoView::of(grant.call(), repo)?))
+    Ok(tagged(grant.repo().revision, RepoView::of(grant.call(), grant.repo()).await?))
 }
 
 /// Changes to a repository: what is absent stays as it is, also among the settings.
@@ -240,7 +241,7 @@ struct ChangeBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<AuthBody>)]
     upstream_auth: Option<Option<UpstreamAuth>>,
-    /// For `virtual`: all members, in the order in which they are asked.
+    /// For `virtual`: all members, in the order in which they are asked. New ones are repositories that you may read.
     #[schema(value_type = Option<Vec<String>>)]
     member_repos: Option<Vec<RepoKey>>,
 }
@@ -269,7 +270,7 @@ async fn change(
     };
     grant.update_repository(change).await?;
     let repo = call.repository_now(&grant.repo().key).await?;
-    Ok(tagged(repo.revision, RepoView::of(&call, &repo)?))
+    Ok(tagged(repo.revision, RepoView::of(&call, &repo).await?))
 }
 
 /// A repository was retired.

@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode};
 use model::EntryPath;
 use registry::{Found, Grant, Need, Reached, Read};
 
-use super::{coming, moment, stream};
+use super::{coming, documents, moment, stream};
 use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate, http_date, range_applies};
 use crate::edge::range::{Selection, select};
 use crate::problem::Problem;
@@ -51,6 +51,7 @@ pub(super) async fn show(grant: &Grant<Read>, found: &Found, parts: &Parts) -> R
     let name = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
     let kind = name.unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let mut response = respond(grant, found, parts, kind, cache).await?;
+    documents::tell_age(&mut response, found.stale_since());
     // Some clients ask for no checksum file where these are.
     for (name, algorithm) in [(SHA1, Algorithm::Sha1), (MD5, Algorithm::Md5)] {
         if let Some(sum) = found.sums().hex(algorithm).filter(|_| response.status().is_success()) {
@@ -68,7 +69,8 @@ pub(super) fn caching(grant: &Grant<Read>, found: &Found) -> Result<HeaderValue,
     if grant.instant().is_some() {
         return Ok(moment::for_good(grant));
     }
-    if found.is_unproven() && !grant.may_rest_on_waiver(found) {
+    let overwrite = grant.repo_settings()?.allow_overwrite;
+    if found.is_unproven() && !overwrite && !grant.may_rest_on_waiver(found) {
         return Ok(HeaderValue::from_static(match grant.repo().anonymous_read {
             true => "public, max-age=3600",
             false => "private, max-age=3600",
@@ -78,7 +80,6 @@ pub(super) fn caching(grant: &Grant<Read>, found: &Found) -> Result<HeaderValue,
     if grant.may_rest_on_waiver(found) {
         return Ok(HeaderValue::from_static("private, no-cache"));
     }
-    let overwrite = grant.repo_settings()?.allow_overwrite;
     Ok(HeaderValue::from_static(match (overwrite, grant.repo().anonymous_read) {
         (true, true) => "public, no-cache",
         (true, false) => "private, no-cache",

@@ -72,6 +72,7 @@ impl Catalogue {
             blob,
             overwrite: false,
             replace: Replace::Anything,
+            upstream: None,
             limits: LIMITS,
         };
         self.store.write(write).await.map(drop)

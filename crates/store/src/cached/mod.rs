@@ -119,14 +119,15 @@ impl Write for NoteReads {
     }
 }
 
-/// Whether anything in any repository needs the bytes of a locked blob.
+/// Whether anything in any repository needs the bytes of a locked blob. An answer with which a file came does not: the
+/// file's entry does.
 pub(crate) async fn is_needed(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<bool> {
     let sql = "SELECT 1 WHERE EXISTS (SELECT 1 FROM entries e JOIN versions v ON v.id = e.version_id
             LEFT JOIN cached c ON c.repo_id = e.repo_id AND c.digest = e.digest
             WHERE e.digest = $1 AND v.state <> 'collected' AND c.evicted_at IS NULL)
          OR EXISTS (SELECT 1 FROM pins WHERE digest = $1)
          OR EXISTS (SELECT 1 FROM manifests WHERE blob_digest = $1)
-         OR EXISTS (SELECT 1 FROM observations WHERE digest = $1)
+         OR EXISTS (SELECT 1 FROM observations WHERE digest = $1 AND substr(target, 1, 1) <> '/')
          OR EXISTS (SELECT 1 FROM uploads
             WHERE state IN ('initiated', 'parts_uploading', 'pending_commit') AND expected_digest = $1)";
     Ok(tx.row(sql, args![digest]).await?.is_some())

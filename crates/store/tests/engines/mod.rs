@@ -116,6 +116,7 @@ impl Bench {
             blob,
             overwrite: false,
             replace: Replace::Anything,
+            upstream: None,
             limits: LIMITS,
         };
         self.store.write(write).await.expect("a publish");

@@ -213,6 +213,7 @@ impl Generator {
             blob: self.blob(number),
             overwrite: self.dice.once_in(2),
             replace,
+            upstream: None,
             limits: Self::limits(),
         })
     }

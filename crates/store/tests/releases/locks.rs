@@ -147,6 +147,7 @@ fn file(bench: &Bench, repo: RepoId, path: &str, digest: u8) -> PublishFile {
         blob: bench.blob(NewBody::Inline(vec![digest; 4]), digest, 4),
         overwrite: true,
         replace: Replace::Nothing,
+        upstream: None,
         limits: LIMITS,
     }
 }

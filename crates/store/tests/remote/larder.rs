@@ -5,7 +5,7 @@ use model::{EntryPath, RepoId, RepoKey, Sha256Digest, Timestamp, VersionName};
 use store::admission::Limits;
 use store::blobs::{NewBlob, NewBody, Reach};
 use store::cached::{self, By, Cached, LetGo, NoteReads, Outcome, Reclaim, Refill, Released, Remove};
-use store::observations::Observe;
+use store::observations::{Answer, Observe};
 use store::packages::Coordinate;
 use store::releases::{Bytes, NewFile, PublishRelease, Released as Published};
 use store::repositories::CreateRepository;
@@ -121,13 +121,15 @@ impl<'b> Larder<'b> {
         let write = Observe {
             act: self.bench.act(),
             repo: self.one,
-            target: format!("answer-{byte}"),
-            id: self.bench.ambient.id(),
+            answer: Answer {
+                target: format!("answer-{byte}"),
+                id: self.bench.ambient.id(),
+                media_type: "text/plain".to_owned(),
+                address: "https://there.example".to_owned(),
+                etag: None,
+                changed_at: None,
+            },
             blob: Some(self.blob(byte)),
-            media_type: "text/plain".to_owned(),
-            address: "https://there.example".to_owned(),
-            etag: None,
-            changed_at: None,
             held: None,
             limits: LIMITS,
         };

@@ -15,7 +15,7 @@ use model::{ObservationId, RepoId, Timestamp};
 use store::admission::Limits;
 use store::blobs::NewBody;
 use store::flights::{Board, Land};
-use store::observations::{self, Confirm, Observation, Observe};
+use store::observations::{self, Answer, Confirm, Observation, Observe};
 
 both! {
     the_last_answer_holds;
@@ -27,7 +27,7 @@ both! {
 
 async fn observe(bench: &Bench, repo: RepoId, byte: Option<u8>) -> store::Result<ObservationId> {
     let write = answer(bench, repo, byte, LIMITS);
-    let id = write.id;
+    let id = write.answer.id;
     bench.store.write(write).await.map(|()| id)
 }
 
@@ -35,13 +35,15 @@ fn answer(bench: &Bench, repo: RepoId, byte: Option<u8>, limits: Limits) -> Obse
     Observe {
         act: bench.act(),
         repo,
-        target: "demo".to_owned(),
-        id: bench.ambient.id(),
+        answer: Answer {
+            target: "demo".to_owned(),
+            id: bench.ambient.id(),
+            media_type: "text/plain".to_owned(),
+            address: "https://there.example/demo".to_owned(),
+            etag: byte.map(|byte| format!("\"{byte}\"")),
+            changed_at: Some(Timestamp(7)),
+        },
         blob: byte.map(|byte| bench.blob(NewBody::Inline(vec![byte; 5]), byte, 5)),
-        media_type: "text/plain".to_owned(),
-        address: "https://there.example/demo".to_owned(),
-        etag: byte.map(|byte| format!("\"{byte}\"")),
-        changed_at: Some(Timestamp(7)),
         held: None,
         limits,
     }

@@ -4,7 +4,7 @@ use formats::{Dated, KnownVersion, Named, Origin, PackageAt};
 use model::{Code, EntryPath, PackageName, Timestamp, VersionName};
 
 use super::super::judge::Rules;
-use super::super::{names_by_digest, package_named};
+use super::super::{name_of, names_by_digest, package_named};
 use super::{Case, Question};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::remote::{Which, subjects};
 use crate::versions::format_of;
 
 impl Grant<Read> {
-    pub(super) async fn case(&self, question: Question) -> Result<Case> {
+    pub(super) async fn case(&self, rules: &Rules, question: Question) -> Result<Case> {
         let format = format_of(self.repo())?;
         match question {
             Question::Package(name, version) => {
@@ -20,35 +20,38 @@ impl Grant<Read> {
                 if let (None, Some((name, tag)), true) =
                     (&version, name.as_str().rsplit_once(':'), names_by_digest(format))
                 {
-                    return Ok(Case::new(PackageAt::named(name), Some(tag.to_owned())));
+                    return self.case_of(rules, PackageAt::named(name), Some(tag.to_owned()));
                 }
-                Ok(Case::new(package_named(format, &name), version))
+                self.case_of(rules, package_named(format, &name), version)
             }
-            Question::Path(path) => self.case_of_path(path).await,
+            Question::Path(path) => self.case_of_path(rules, path).await,
         }
     }
 
-    async fn case_of_path(&self, path: EntryPath) -> Result<Case> {
-        let (at, mut version) = match self.remote()?.format.origin(&path) {
+    fn case_of(&self, rules: &Rules, at: PackageAt, version: Option<String>) -> Result<Case> {
+        let hidden = self.hides(rules, &name_of(format_of(self.repo())?, &at));
+        Ok(Case { at, version, path: None, published_at: None, digest: None, awaited: false, hidden })
+    }
+
+    async fn case_of_path(&self, rules: &Rules, path: EntryPath) -> Result<Case> {
+        let (at, version) = match self.remote()?.format.origin(&path) {
             Some(Origin::Listed(at)) => (at, None),
             Some(Origin::Direct(direct)) => (direct.package, Some(direct.version.to_string())),
             None => return Err(Error::not_found(&format!("the file {path}"))),
         };
-        let (mut published_at, mut awaited) = (None, false);
+        let mut case = self.case_of(rules, at, version)?;
         match self.find_any(&path).await {
-            Ok(found) => {
-                version = Some(found.version_name().to_owned());
-                published_at = found.published_upstream();
+            Ok(found) if !case.hidden => {
+                case.version = Some(found.version_name().to_owned());
+                case.published_at = found.published_upstream();
             }
-            Err(error) if error.code() == Some(Code::NotFound) && version.is_none() => {
-                (version, published_at) = self.listed_at(&at, &path).await?;
+            Err(error) if error.code() != Some(Code::NotFound) => return Err(error),
+            _ if case.version.is_none() => {
+                (case.version, case.published_at) = self.listed_at(&case.at, &path).await?;
             }
-            Err(error) if error.code() == Some(Code::NotFound) => {
-                awaited = self.remote()?.format.dated() == Dated::File;
-            }
-            Err(error) => return Err(error),
+            _ => case.awaited = self.remote()?.format.dated() == Dated::File,
         }
-        Ok(Case { path: Some(path), published_at, awaited, ..Case::new(at, version) })
+        Ok(Case { path: Some(path), ..case })
     }
 
     /// Which digest names the version that is asked about; the upstream is asked for what a tag stands for.
@@ -77,7 +80,7 @@ impl Grant<Read> {
     pub(super) async fn choose_file(&self, rules: &Rules, name: &str, case: &mut Case, now: Timestamp) -> Result<()> {
         let Some(version) = case.version.clone() else { return Ok(()) };
         let Some(known) = self.version_told(&case.at, &version).await? else {
-            return self.expect_here(&case.at, &version).await;
+            return self.expect_here(case, &version).await;
         };
         case.version = Some(known.version.to_string());
         let time = match (known.published_at, self.remote()?.format.dated()) {
@@ -107,12 +110,15 @@ impl Grant<Read> {
     }
 
     /// A version that was fetched stays although its upstream tells of it no more.
-    async fn expect_here(&self, at: &PackageAt, version: &str) -> Result<()> {
-        let key = &self.repo().key;
+    async fn expect_here(&self, case: &Case, version: &str) -> Result<()> {
+        let (key, at) = (&self.repo().key, &case.at);
         let unknown = || Error::refuse(Code::NotFound, format!("{key} knows no version {version} of {}", at.name));
         let (Ok(name), Ok(version)) = (PackageName::parse(&at.name), VersionName::parse(version)) else {
             return Err(unknown());
         };
+        if case.hidden {
+            return Err(unknown());
+        }
         match self.resolve(&at.namespace, &name, &version).await {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some(Code::NotFound) => Err(unknown()),

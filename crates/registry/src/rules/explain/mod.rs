@@ -70,6 +70,8 @@ struct Case {
     digest: Option<Named>,
     /// Whether its upstream tells the time with the file, and nobody asked for that yet.
     awaited: bool,
+    /// Whether the name is kept from the upstream, and the caller may not know of it: to him nobody has it.
+    hidden: bool,
 }
 
 impl Grant<Read> {
@@ -78,13 +80,15 @@ impl Grant<Read> {
         if self.is_virtual() {
             return Box::pin(self.explain_through(question)).await;
         }
-        let Some(rules) = self.rules().await? else { return Ok(self.unruled(&question)) };
-        let mut case = self.case(question).await?;
+        let rules = self.rules().await?.filter(|rules| self.may_know_rules(rules));
+        let Some(rules) = rules else { return Ok(self.unruled(&question)) };
+        let mut case = self.case(&rules, question).await?;
         let name = name_of(format_of(self.repo())?, &case.at);
         let now = self.ambient().now();
         let by_digest = names_by_digest(format_of(self.repo())?);
         let certain = |denial: &Denial| denial.claimed || case.version.is_none() || by_digest;
-        if let Some(denial) = rules.judge_name(&name, now).filter(certain) {
+        let denial = rules.judge_name(&name, now).and_then(|denial| self.known_denial(&rules, &name, denial));
+        if let Some(denial) = denial.filter(certain) {
             return Ok(self.explained_by_name(&rules, &name, &case, &Verdict::Deny(denial), now));
         }
         if by_digest {
@@ -98,16 +102,39 @@ impl Grant<Read> {
         };
         if let Some(named) = case.digest {
             let tag = RefName::parse(&version).ok();
+            if case.hidden {
+                return self.explained_of_nobody(&rules, &name, &case, &named, now);
+            }
             let judged = self.judge_version(&rules, &case.at, &named, tag.as_ref()).await?;
             case.published_at = judged.since;
             return Ok(self.explained(&rules, &name, &case, &judged.verdict, now));
         }
         match case.path {
+            Some(_) if case.hidden => {}
             Some(_) => self.date_file(&mut case, &version).await?,
             None => self.choose_file(&rules, &name, &mut case, now).await?,
         }
-        let verdict = rules.judge(&case.subject(&name), now);
+        let verdict = match case.hidden {
+            true => rules.judge_here(&case.subject(&name), now),
+            false => rules.judge(&case.subject(&name), now),
+        };
         Ok(self.explained(&rules, &name, &case, &verdict, now))
+    }
+
+    /// What is said of a digest that is known nowhere.
+    fn explained_of_nobody(
+        &self,
+        rules: &Rules,
+        name: &str,
+        case: &Case,
+        named: &Named,
+        now: Timestamp,
+    ) -> Result<Explanation> {
+        let verdict = rules.judge_here(&case.subject(name), now);
+        match verdict.denial().is_some_and(|denial| denial.undated) {
+            true => Err(Error::not_found(&format!("{}@{named}", case.at.name))),
+            false => Ok(self.explained(rules, name, case, &verdict, now)),
+        }
     }
 
     async fn explain_all(&self, rules: &Rules, name: &str, case: &Case, now: Timestamp) -> Result<Explanation> {
@@ -127,10 +154,6 @@ impl Grant<Read> {
 }
 
 impl Case {
-    fn new(at: PackageAt, version: Option<String>) -> Self {
-        Self { at, version, path: None, published_at: None, digest: None, awaited: false }
-    }
-
     fn subject<'c>(&'c self, name: &'c str) -> Subject<'c> {
         let version = self.version.as_deref().unwrap_or_default();
         let path = self.path.as_ref().map(EntryPath::as_str);

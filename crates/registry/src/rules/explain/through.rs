@@ -60,7 +60,7 @@ impl Grant<Read> {
     ) -> Result<Explanation> {
         let (key, what) = (&self.repo().key, subject(question));
         let same = |_: &Member| at.clone();
-        if let Some(owner) = members.owner(same).await?.filter(|owner| !owner.is_remote()) {
+        if let Some(owner) = members.host(same).await? {
             let detail = format!(
                 "{what} is hosted in {}: no upstream is asked for it, and no rules decide over it",
                 owner.key()

@@ -138,8 +138,10 @@ async fn answer(call: &Call, asked: &Asked, nobody: bool, parts: &Parts, body: B
 impl Wanted<'_> {
     /// Opens the repository that has the image: of a virtual one, the member that its name belongs to.
     async fn open(&self, call: &Call) -> Result<Grant<Read>, Refused> {
-        let found = self.find(call).await?;
-        found.ok_or_else(|| Problem::not_found(format!("no member of {} has {}", self.at.key, self.at.name)).into())
+        match self.find(call).await? {
+            Some(grant) => Ok(grant),
+            None => Err(virtuals::nobody(&self.as_of_then(call).await?, self.at).await?.into()),
+        }
     }
 
     /// The same. `None`: no member that the caller may read has it.

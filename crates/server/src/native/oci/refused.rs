@@ -49,7 +49,12 @@ impl Refused {
         // another one, if there is one.
         let forbidden = self.problem.status() == StatusCode::FORBIDDEN;
         let insufficient = forbidden && shows_bearer(parts) && self.problem.reason() != Some(Reason::NotLocal);
+        // Who asks for the past knows that there was something: that it is gone is no absence.
+        let gone = self.problem.status() == StatusCode::GONE && asked.is_some_and(|(at, _)| at.moment.is_some());
         let mut response = self.answer(&about.unwrap_or(About::Name));
+        if gone {
+            *response.status_mut() = StatusCode::GONE;
+        }
         if insufficient {
             *response.status_mut() = StatusCode::UNAUTHORIZED;
         }

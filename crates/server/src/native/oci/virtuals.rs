@@ -25,6 +25,17 @@ pub(super) async fn owner(readable: &Grant<Read>, at: &ImageAt) -> Result<Option
     Ok(owner.and_then(Member::grant).cloned())
 }
 
+/// What is said where no member that the caller may read has an image.
+pub(super) async fn nobody(readable: &Grant<Read>, at: &ImageAt) -> Result<Problem, registry::Error> {
+    let package = PackageAt::named(at.name.as_str());
+    Ok(Problem::not_found(match readable.members().await?.keep(|_| Some(package.clone())) {
+        true => {
+            format!("no hosted member of {} has {}, and a claim keeps its name from every upstream", at.key, at.name)
+        }
+        false => format!("no member of {} has {}", at.key, at.name),
+    }))
+}
+
 /// The repository that takes what is published; 405 where there is none.
 pub(super) async fn target(readable: &Grant<Read>) -> Result<RepoKey, Refused> {
     readable.deploy_target().await.map_err(|error| match error.code() {

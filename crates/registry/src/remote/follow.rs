@@ -1,0 +1,313 @@
+//! Files that may change at the upstream: what is here is believed for a while, then it is asked whether it has changed.
+//! Other bytes are a new version of the path.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use formats::Ask;
+use model::{Code, EntryPath, Sha256Digest, Timestamp};
+use outbound::{Found as Reply, Question};
+use store::observations::{Answer, Observation, Retell};
+use store::packages::Coordinate;
+use store::publish::{FromUpstream, PublishFile, Replace};
+
+use super::Remote;
+use super::coming::FillHead;
+use super::fill::{Fetch, Need, Reached};
+use super::look::failed;
+use super::object::Object;
+use super::source::Wanted;
+use crate::authorize::{Grant, Read};
+use crate::error::{Error, Result};
+use crate::fetch::Found;
+use crate::packaging::Staged;
+use crate::store_file::stored_place;
+
+/// A change of up to this many bytes, or of nobody knows how many, is received whole before anybody is answered: if that
+/// fails, what was there is served.
+const AT_ONCE: u64 = 8 << 20;
+/// What was changed less than this before it was answered may have been changed again within the same second, of which
+/// `Last-Modified` says nothing (RFC 9110, section 8.8.2.2).
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// How far what is here of a file can be believed.
+struct Standing {
+    /// The answer that it came with, or that was the same since.
+    answer: Option<Arc<Observation>>,
+    /// When the upstream last said so.
+    confirmed_at: Timestamp,
+    /// Whether nothing need be asked.
+    holds: bool,
+    /// Whether it is served while the upstream fails.
+    lasts: bool,
+}
+
+impl Standing {
+    /// Whether it is served although the upstream was asked. What rules keep out is as if it were not there yet.
+    fn outlasts(&self, error: &Error) -> bool {
+        match error.code() {
+            Some(Code::PolicyDenied) => true,
+            Some(_) => self.lasts,
+            None => false,
+        }
+    }
+
+    /// What the upstream is asked to compare.
+    fn condition(&self, remote: &Remote) -> Condition<'_> {
+        let answer = self.answer.as_deref().filter(|answer| remote.is_its(answer));
+        let etag = answer.and_then(|answer| answer.etag.as_deref());
+        let changed = answer.filter(|_| etag.is_none()).and_then(|answer| Some((answer.changed_at?, answer.seen_at)));
+        let settled = changed.filter(|(changed, seen)| changed.plus(SETTLED) <= *seen);
+        Condition { etag, modified: settled.map(|(changed, _)| changed) }
+    }
+}
+
+/// What must no longer be the case for the file to come.
+#[derive(Default)]
+struct Condition<'s> {
+    etag: Option<&'s str>,
+    modified: Option<Timestamp>,
+}
+
+/// What the upstream says of a file.
+enum Heard {
+    Same,
+    New(Box<Reply>),
+}
+
+impl<A> Grant<A> {
+    /// Whether what is here of a file follows what the upstream has.
+    pub(crate) fn follows(&self) -> bool {
+        self.is_remote() && self.repo_settings().is_ok_and(|settings| settings.allow_overwrite)
+    }
+}
+
+impl Grant<Read> {
+    /// What is at the path of a file that may change, of which this was found here.
+    pub(super) async fn reach_followed(&self, found: Result<Found>, path: &EntryPath, need: Need) -> Result<Reached> {
+        let object = Object::File(path.clone());
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return self.reach_unknown(error, path).await,
+        };
+        let remote = self.remote()?;
+        let standing = self.standing(&remote, &object, Some(&found)).await?;
+        let here = |found: Found| Ok(Reached::Here(found.asked_as(|again| again.for_object(object.clone()))));
+        if standing.holds && !need.comes_again(&found) {
+            return here(found);
+        }
+        let mut reached = self.bring(object.clone()).await;
+        if matches!(&reached, Ok(Reached::Here(now)) if need.comes_again(now)) {
+            // It was only confirmed: now the bytes are wanted, too.
+            reached = self.bring(object.clone()).await;
+        }
+        match reached {
+            Ok(Reached::Here(now)) => here(now),
+            Err(error) if standing.outlasts(&error) && !need.comes_again(&found) => {
+                here(found.stale(standing.confirmed_at))
+            }
+            other => other,
+        }
+    }
+
+    /// The same, where nothing is served from here. What was withdrawn is asked for again, too: other bytes are something
+    /// else.
+    async fn reach_unknown(&self, error: Error, path: &EntryPath) -> Result<Reached> {
+        let withdrawn = match error.code() {
+            Some(Code::NotFound) => false,
+            Some(Code::Gone) => true,
+            _ => return Err(error),
+        };
+        let brought = match self.expect_path_admitted(path).await {
+            Ok(()) => self.bring(Object::File(path.clone())).await,
+            Err(denied) => Err(denied),
+        };
+        brought.map_err(|why| if withdrawn { error } else { why })
+    }
+
+    async fn standing(&self, remote: &Remote, object: &Object, found: Option<&Found>) -> Result<Standing> {
+        let now = self.ambient().now();
+        let its = |answer: &Arc<Observation>| found.is_none_or(|found| answer.digest == Some(found.digest()));
+        let answer = self.outlook(&object.key()).await?.filter(its);
+        let came_at = found.map_or(Timestamp(0), Found::modified_at);
+        let confirmed_at = answer.as_ref().map_or(came_at, |answer| answer.checked_at);
+        let is_its = answer.as_ref().is_none_or(|answer| remote.is_its(answer));
+        let lasts = is_its && now < confirmed_at.plus(remote.stale_bound());
+        Ok(Standing { answer, confirmed_at, holds: remote.holds(confirmed_at, remote.index(), now), lasts })
+    }
+
+    /// Whether anything was withdrawn at a path.
+    async fn has_withdrawn(&self, path: &EntryPath) -> Result<bool> {
+        let repo = self.repo_id();
+        let look =
+            async |session: &mut store::Session<'_>| store::tombstones::is_any_at(session, repo, path.as_str()).await;
+        Ok(self.store().read(look).await?)
+    }
+}
+
+impl Fetch {
+    /// Brings what the upstream has at a path by now, unless that is what is here.
+    pub(super) async fn follow(
+        &self,
+        remote: &Remote,
+        path: &EntryPath,
+        found: Result<Found>,
+    ) -> Result<(Sha256Digest, Option<Bytes>)> {
+        let known = match found {
+            Ok(found) => Some(found),
+            Err(error) if matches!(error.code(), Some(Code::NotFound | Code::Gone)) => None,
+            Err(error) => return Err(error),
+        };
+        let standing = self.grant.standing(remote, &self.object, known.as_ref()).await?;
+        if let Some(found) = known.as_ref().filter(|found| standing.holds && !found.is_absent()) {
+            return Ok(self.is_here(found.digest()));
+        }
+        if remote.is_offline() {
+            return Err(known.map_or_else(|| self.unknown(), |found| self.grant.gone(&self.object, &found)));
+        }
+        let mut wanted = self.grant.wanted_anew(path).await?;
+        // Of what was confirmed just now the bytes are wanted.
+        let is_due = known.is_none() || !standing.holds;
+        let condition = if is_due { standing.condition(remote) } else { Condition::default() };
+        let reply = match self.ask_whether(remote, &wanted.ask, condition).await? {
+            Heard::New(reply) => *reply,
+            Heard::Same => return self.same(known.as_ref(), &standing, path).await,
+        };
+        let answer = self.answer(&reply);
+        let is_short = known.is_some() && reply.length().is_none_or(|length| length <= AT_ONCE);
+        let quiet = is_short || self.grant.has_withdrawn(path).await?;
+        let (staged, last, published_at) =
+            self.take(remote, reply, &wanted.declared, wanted.sums(), Some(&wanted), quiet).await?;
+        if let Err(error) = self.expect_sound(remote, path, &staged).await {
+            staged.discard(self.grant.registry());
+            return Err(error);
+        }
+        (wanted.published_at, wanted.unproven) = (published_at, true);
+        let before = known.as_ref().map(Found::digest);
+        let digest = match known.filter(|found| found.digest() == staged.received.digest) {
+            Some(found) => self.keep_same(&found, staged, answer, &standing).await?,
+            None => self.publish_anew(wanted, staged, answer, before).await?,
+        };
+        Ok(if quiet { self.is_here(digest) } else { (digest, last) })
+    }
+
+    /// Whoever waits finds it here.
+    fn is_here(&self, digest: Sha256Digest) -> (Sha256Digest, Option<Bytes>) {
+        self.tell(FillHead { length: None, sha256: Some(digest), here: true });
+        (digest, None)
+    }
+
+    fn unknown(&self) -> Error {
+        self.grant.unknown(&self.object.to_string())
+    }
+
+    async fn ask_whether(&self, remote: &Remote, ask: &Ask, condition: Condition<'_>) -> Result<Heard> {
+        let Condition { etag, modified } = condition;
+        let question = Question { etag, modified, accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
+        match remote.upstream.ask(question).await {
+            Ok(outbound::Reply::Found(reply)) => Ok(Heard::New(reply)),
+            Ok(outbound::Reply::Unchanged) => Ok(Heard::Same),
+            Ok(outbound::Reply::Missing) => Err(self.unknown()),
+            Err(failure) => Err(failed(Some(&remote.upstream), &failure)),
+        }
+    }
+
+    fn answer(&self, reply: &Reply) -> Answer {
+        Answer {
+            id: self.grant.ambient().id(),
+            target: self.object.key(),
+            media_type: reply.media_type(),
+            address: reply.address().to_owned(),
+            etag: reply.etag().map(str::to_owned),
+            changed_at: reply.changed_at(),
+        }
+    }
+
+    /// The upstream says that nothing has changed: the time of that is written and nothing else.
+    async fn same(
+        &self,
+        known: Option<&Found>,
+        standing: &Standing,
+        path: &EntryPath,
+    ) -> Result<(Sha256Digest, Option<Bytes>)> {
+        let (Some(found), Some(answer)) = (known, &standing.answer) else {
+            return Err(Error::refuse(Code::Gone, format!("{path} was withdrawn")));
+        };
+        self.confirm_answer(answer).await?;
+        Ok(self.is_here(found.digest()))
+    }
+
+    async fn confirm_answer(&self, answer: &Arc<Observation>) -> Result<()> {
+        self.grant.expect_same_upstream().await?;
+        let ask = Ask { target: self.object.key(), accept: "" };
+        self.grant.confirm(&ask, Arc::clone(answer)).await.map(drop)
+    }
+
+    /// The bytes that are here came once more: they are taken where ours are gone.
+    async fn keep_same(
+        &self,
+        found: &Found,
+        staged: Staged,
+        answer: Answer,
+        standing: &Standing,
+    ) -> Result<Sha256Digest> {
+        let (grant, digest, length) = (&self.grant, staged.received.digest, staged.received.length);
+        match found.is_absent() {
+            true => drop(self.refill(staged).await?),
+            false => staged.discard(grant.registry()),
+        }
+        match &standing.answer {
+            Some(known) if (&known.etag, known.changed_at) == (&answer.etag, answer.changed_at) => {
+                self.confirm_answer(known).await?;
+            }
+            _ => {
+                grant.expect_same_upstream().await?;
+                let write = Retell { act: grant.act_of_ours(), repo: grant.repo_id(), answer, digest, length };
+                grant.store().write(write).await?;
+                grant.forget_outlook(&self.object.key());
+            }
+        }
+        Ok(digest)
+    }
+
+    /// Other bytes than those `before` are the next version of the path.
+    async fn publish_anew(
+        &self,
+        wanted: Wanted,
+        staged: Staged,
+        answer: Answer,
+        before: Option<Sha256Digest>,
+    ) -> Result<Sha256Digest> {
+        let (grant, registry) = (&self.grant, self.grant.registry());
+        let replace = before.map_or(Replace::Nothing, |before| Replace::OneOf(vec![before]));
+        if let Err(error) = grant.expect_same_upstream().await {
+            staged.discard(registry);
+            return Err(error);
+        }
+        let (digest, place) = (staged.received.digest, stored_place(&staged.received));
+        let attributes = wanted.attributes(&staged.sums);
+        let write = PublishFile {
+            act: grant.act_of_ours(),
+            repo: grant.repo_id(),
+            package: Coordinate {
+                kind: grant.repo().format.clone(),
+                namespace: wanted.package.namespace,
+                name: wanted.package.name,
+                display_name: wanted.display,
+            },
+            new_package: grant.ambient().id(),
+            version: grant.ambient().id(),
+            path: wanted.location,
+            media_type: None,
+            blob: registry.new_blob(staged.received),
+            overwrite: true,
+            replace,
+            upstream: Some(Box::new(FromUpstream { answer, attributes })),
+            limits: grant.settings().limits,
+        };
+        let published = grant.store().write(write).await;
+        grant.forget_outlook(&self.object.key());
+        self.written(published, digest, place).await
+    }
+}

@@ -1,0 +1,73 @@
+//! Who is told why a name is kept from upstreams: who may read a repository that keeps it, and who administrates the one
+//! that he asks. To everybody else it is a name that does not exist.
+
+use std::sync::Arc;
+
+use model::{RepoKey, Role};
+use store::repositories::Repository;
+
+use super::judge::{Denial, Rules};
+use crate::authorize::Grant;
+use crate::call::Call;
+
+/// A repository whose claims hold elsewhere, too.
+#[derive(Clone, Debug)]
+pub(crate) struct Claimant {
+    key: RepoKey,
+    anonymous_read: bool,
+}
+
+impl Claimant {
+    pub(crate) fn new(key: RepoKey, anonymous_read: bool) -> Self {
+        Self { key, anonymous_read }
+    }
+
+    pub(crate) fn of(repo: &Repository) -> Self {
+        Self::new(repo.key.clone(), repo.anonymous_read)
+    }
+
+    /// Whether the caller may know of it.
+    pub(crate) fn is_known_to(&self, call: &Call) -> bool {
+        call.may_on(&self.key, self.anonymous_read, Role::Read)
+    }
+}
+
+/// The rules of a repository that claims names for a virtual one.
+#[derive(Clone)]
+pub(crate) struct Claims {
+    pub(crate) claimant: Claimant,
+    pub(crate) rules: Arc<Rules>,
+}
+
+impl<A> Grant<A> {
+    /// Whether the caller administrates the repository.
+    pub(crate) fn is_of_admin(&self) -> bool {
+        self.call().may(self.repo(), Role::Admin)
+    }
+
+    /// Whether the caller may know of the rules that hold here: there are some of this repository, or somebody whom he
+    /// knows has claims.
+    pub(crate) fn may_know_rules(&self, rules: &Rules) -> bool {
+        rules.has_own() || self.may_know_any(rules.claimants())
+    }
+
+    /// Whether others keep a name from the upstream whom the caller may not know: to him there is no such package.
+    pub(crate) fn hides(&self, rules: &Rules, name: &str) -> bool {
+        rules.is_claimed_elsewhere(name) && !self.may_know_any(rules.claimants_of(name))
+    }
+
+    /// A denial of all versions of a package, as far as the caller may know of it: what others claim, whom he may not know,
+    /// is left out. `None`: to him there is no such package.
+    pub(crate) fn known_denial(&self, rules: &Rules, name: &str, denial: Denial) -> Option<Denial> {
+        match denial.rule {
+            Some(_) => Some(denial),
+            None if self.hides(rules, name) => rules.judge_name_here(name, self.ambient().now()),
+            None => Some(Denial { sentence: rules.why_claimed(name), ..denial }),
+        }
+    }
+
+    fn may_know_any<'c>(&self, claimants: impl Iterator<Item = &'c Claimant>) -> bool {
+        let mut claimants = claimants.peekable();
+        claimants.peek().is_some() && (self.is_of_admin() || claimants.any(|one| one.is_known_to(self.call())))
+    }
+}
