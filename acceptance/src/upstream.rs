@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -27,6 +28,8 @@ enum Step {
     Gate(watch::Receiver<bool>),
     /// The same bytes until the other side has had enough.
     Endless(Bytes),
+    /// One byte after the other, each a little later.
+    Crawl(Bytes),
     /// Neither bytes nor an end.
     Hang,
     /// The connection breaks.
@@ -112,6 +115,11 @@ impl Say {
         self.then(Step::Endless(bytes.into()))
     }
 
+    /// Then these bytes, ten of them a second.
+    pub fn crawls(self, bytes: impl Into<Bytes>) -> Self {
+        self.then(Step::Crawl(bytes.into()))
+    }
+
     /// Then nothing, and the connection stays.
     pub fn hangs(self) -> Self {
         self.then(Step::Hang)
@@ -158,6 +166,7 @@ pub struct Upstream {
 struct Script {
     says: Mutex<HashMap<String, Say>>,
     always: Mutex<Option<Say>>,
+    prefix: Mutex<String>,
     asked: Mutex<Vec<Asked>>,
     open: Mutex<Open>,
 }
@@ -229,6 +238,11 @@ impl Upstream {
         *self.script.always.lock().unwrap_or_else(PoisonError::into_inner) = say;
     }
 
+    /// All of it lies beneath this path from now on.
+    pub fn lies_beneath(&self, prefix: &str) {
+        prefix.clone_into(&mut self.script.prefix.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
     /// How many questions have waited for the last bytes of their answers at one time, at most.
     pub fn most_at_once(&self) -> usize {
         self.script.open.lock().unwrap_or_else(PoisonError::into_inner).most
@@ -288,7 +302,9 @@ impl Script {
     /// What is said in return.
     fn answer(&self, path: &str) -> Say {
         let always = self.always.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let says = || self.says.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+        let prefix = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
+        let says =
+            || self.says.lock().unwrap_or_else(PoisonError::into_inner).get(path.strip_prefix(&**prefix)?).cloned();
         always.or_else(says).unwrap_or_else(|| Say::status(404))
     }
 
@@ -332,6 +348,15 @@ async fn take(socket: &mut impl Line, step: Step) -> bool {
         Step::Endless(bytes) => {
             while socket.write_all(&bytes).await.is_ok() {}
             false
+        }
+        Step::Crawl(bytes) => {
+            for byte in bytes {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                if socket.write_all(&[byte]).await.is_err() {
+                    return false;
+                }
+            }
+            true
         }
         Step::Hang => socket.read_u8().await.is_ok(),
         Step::Reset => {
