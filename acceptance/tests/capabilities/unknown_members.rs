@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::engines::both;
 use crate::moments::images::push_to;
-use crate::remotes::shelf::{of, remote, site};
+use crate::remotes::shelf::{Shelf, noise, of, remote, site};
 use crate::remotes::upstream::{Say, Upstream};
 use crate::site::{Site, ensure};
 use crate::virtuals::{hosted, publishes, put_together};
@@ -303,7 +303,56 @@ async fn who_may_know_is_told_why() -> Result<()> {
     ensure(upstream.total() == 0, "nobody is asked for what is kept")
 }
 
+/// What is here of an upstream, and told of by it, is hidden like what is nowhere once a member has or claims its name.
+async fn what_was_fetched_before_is_as_what_is_nowhere() -> Result<()> {
+    let (site, upstream) = (site().await?, Upstream::start().await?);
+    let then = site.server.moment("clock").await?;
+    for ways in WAYS.iter().filter(|ways| ["npm", "pypi", "cargo"].contains(&ways.format)) {
+        let shelf = Shelf::stocked(&site, &upstream, ways.format, json!({}), &noise(1, 3000)).await?;
+        let key = |word: &str| format!("{}-{word}", ways.format);
+        let (secret, all) = (key("secret"), key("all"));
+        hosted(&site, &secret, ways.format).await?;
+        put_together(&site, &all, ways.format, &[&secret, shelf.key()], json!({})).await?;
+        let scopes = [shelf.key(), &all].map(|key| format!("repo:{key}:read"));
+        let reader = site.person(&key("reader"), &scopes.each_ref().map(String::as_str)).await?;
+        let name = format!("{}tool", &ways.format[..1]);
+        of(ways.format, shelf.at(&all).get_index(&reader).send().await?.expect(&[200]))?;
+        of(ways.format, shelf.at(&all).get_file(&reader).send().await?.expect(&[200]))?;
+        let told = async |repo: &str, name: &str| -> Result<Vec<String>> {
+            let written = |question: String| question.replace("sekrit", name).replace("se/kr", "ct/oo");
+            let mut questions: Vec<_> = ways.questions(repo, &then).into_iter().map(written).collect();
+            // What a remote repository has is in its own inventory, whatever rules say of it.
+            let inventory = |question: &str| question.contains("/packages") && !question.contains(&*all);
+            questions.retain(|question| !question.starts_with("/v1/search") && !inventory(question));
+            let told = all_seen(&reader, &questions).await?;
+            // Weak tags are made of the body.
+            let untagged = |line: &String| line.split("etag: ").next().unwrap_or_default().len();
+            let mut plain = Vec::new();
+            for line in &told {
+                let (head, rest) = line.split_at(untagged(line));
+                let rest = rest.split_once("\", \"").map_or(rest, |(_, rest)| rest);
+                plain.push(format!("{head}{rest}").replace(name, "NAME"));
+            }
+            Ok(plain)
+        };
+        let nowhere = name.replace("tool", "toox");
+        let asked = upstream.total();
+        of(ways.format, publishes(&site.admin, ways.format, &secret, &name)?.send().await?.expect(&[200, 201]))?;
+        let hidden = told(&all, &name).await?;
+        ensure(upstream.total() == asked, format!("{}: nobody is asked", ways.format))?;
+        same(&format!("{}, hosted", ways.format), &told(&all, &nowhere).await?, &hidden)?;
+        rules(&site, &secret, &json!([{"kind": "claim", "pattern": name}])).await?;
+        let asked = upstream.total();
+        let (hidden, straight) = (told(&all, &name).await?, told(shelf.key(), &name).await?);
+        ensure(upstream.total() == asked, format!("{}: nobody is asked", ways.format))?;
+        same(&format!("{}, claimed", ways.format), &told(&all, &nowhere).await?, &hidden)?;
+        same(&format!("{}, straight", ways.format), &told(shelf.key(), &nowhere).await?, &straight)?;
+    }
+    Ok(())
+}
+
 both! {
+    what_was_fetched_before_is_as_what_is_nowhere;
     members_are_shown_to_who_may_read_them;
     who_may_know_is_told_why;
     who_may_not_read_a_member_is_told_as_if_it_were_not_there;
