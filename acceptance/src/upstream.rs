@@ -37,12 +37,13 @@ enum Step {
 }
 
 /// Holds a [`Say`] up until it is opened.
+#[derive(Default)]
 pub struct Gate(watch::Sender<bool>);
 
 impl Gate {
     /// Closed.
     pub fn new() -> Self {
-        Self(watch::channel(false).0)
+        Self::default()
     }
 
     /// Lets everybody through, now and later.

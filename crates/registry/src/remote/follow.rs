@@ -176,7 +176,7 @@ impl Fetch {
         let mut wanted = self.grant.wanted_anew(path).await?;
         // Of what is absent and was confirmed just now the bytes are wanted, however short it is believed.
         let just_now = self.grant.ambient().now() < standing.confirmed_at.plus(JUST_NOW);
-        let is_due = known.as_ref().is_none_or(|found| !standing.holds && !(found.is_absent() && just_now));
+        let is_due = known.as_ref().is_none_or(|found| !(standing.holds || found.is_absent() && just_now));
         let condition = if is_due { standing.condition(remote) } else { Condition::default() };
         let reply = match self.ask_whether(remote, &wanted.ask, condition).await? {
             Heard::New(reply) => *reply,
