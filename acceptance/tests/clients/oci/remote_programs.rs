@@ -6,8 +6,9 @@ use acceptance::server::Backing;
 use serde_json::json;
 
 use super::programs::sh;
-use super::sources::{Kind, Place, begin, goods};
+use super::sources::{Place, begin, goods};
 use crate::desk::{Deed, Desk};
+use crate::remote::together::Kind;
 
 #[tokio::test]
 async fn images_of_another_artifortress() -> Result<()> {

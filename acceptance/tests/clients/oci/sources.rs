@@ -11,14 +11,7 @@ use crate::desk::Desk;
 use crate::remote::Source;
 use crate::remote::mirror::Mirror;
 use crate::remote::stranger::{ADA, docker_registry};
-
-/// What a source is.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
-    Ours,
-    Static,
-    Stranger,
-}
+use crate::remote::together::Kind;
 
 /// A registry, as the programs push to it.
 pub(super) struct Place<'p> {

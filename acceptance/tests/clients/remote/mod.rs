@@ -17,7 +17,7 @@ mod python;
 mod raw;
 pub(crate) mod stranger;
 mod sumdb;
-mod together;
+pub(crate) mod together;
 
 use acceptance::server::Backing;
 use acceptance::{Result, Trouble};

@@ -16,7 +16,7 @@ use crate::desk::Desk;
 
 /// Whose packages the remote member has.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Ours,
     Static,
     Stranger,
