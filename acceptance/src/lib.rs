@@ -3,6 +3,9 @@
 //! - [`postgres`] and [`s3`]: real backing services, private to the test run;
 //! - [`backing`]: where a test finds those that `make test` started;
 //! - [`server`]: Artifortress itself, started, killed, restarted, with personas to speak as;
+//! - [`upstream`] and [`shelf`]: registries of others that say what the test wrote, and a package of each format there;
+//! - [`authority`]: certificates that nobody believes who was not told to;
+//! - [`proxy`]: a way to them that writes down what it sees;
 //! - [`http`]: a small HTTP/1.1 client that can also send what no honest client would;
 //! - [`browser`]: a real browser without a window;
 //! - [`strace`]: faults at the n-th system call.
@@ -25,6 +28,7 @@
 //! # }
 //! ```
 
+pub mod authority;
 pub mod backing;
 pub mod browser;
 pub mod environment;
@@ -32,11 +36,14 @@ pub mod http;
 pub mod nursery;
 pub mod ports;
 pub mod postgres;
+pub mod proxy;
 pub mod s3;
 pub mod scratch;
 pub mod server;
+pub mod shelf;
 pub mod strace;
 pub mod tree;
 mod trouble;
+pub mod upstream;
 
 pub use trouble::{Result, Trouble};

@@ -39,6 +39,12 @@ impl Persona {
     }
 }
 
+impl AsRef<Persona> for Persona {
+    fn as_ref(&self) -> &Persona {
+        self
+    }
+}
+
 impl Deref for Persona {
     type Target = Http;
 

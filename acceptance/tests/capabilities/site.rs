@@ -22,6 +22,12 @@ pub(crate) struct Site {
     pub(crate) admin: Persona,
 }
 
+impl AsRef<Persona> for Site {
+    fn as_ref(&self) -> &Persona {
+        &self.admin
+    }
+}
+
 impl Site {
     /// On the engine of the test.
     pub(crate) async fn here() -> Result<Site> {

@@ -74,7 +74,8 @@ impl Client {
     /// Checks the settings and sets up TLS; connects to nothing yet.
     pub fn new(settings: Settings, ambient: Ambient) -> Result<Self, Error> {
         let base = address::base(&settings.base)?;
-        let builder = builder(settings.trust.tls(None)?, settings.proxies.read()?, settings.user_agent);
+        let proxies = settings.proxies.for_others().read()?;
+        let builder = builder(settings.trust.tls(None)?, proxies, settings.user_agent);
         let http = build(builder.connect_timeout(Duration::from_secs(10)))?;
         let Settings { token, retry, patience, .. } = settings;
         Ok(Self { http, base, token, retry, patience, ambient })
@@ -152,7 +153,16 @@ pub(crate) fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, 
     builder.build().map_err(|error| Error::Trust(format!("the client cannot be set up: {error}")))
 }
 
+/// This machine, as `NO_PROXY` has it.
+const HERE: &str = "localhost,127.0.0.0/8,::1";
+
 impl Proxies {
+    /// The same for servers elsewhere: what is on this machine is reached without a proxy.
+    fn for_others(&self) -> Self {
+        let except = self.except.as_ref().map_or(HERE.to_owned(), |except| format!("{except},{HERE}"));
+        Self { except: Some(except), ..self.clone() }
+    }
+
     /// The proxies' hosts. As everywhere, an address without a scheme is one of `http`.
     pub(crate) fn hosts(&self) -> Vec<String> {
         let host = |text: &String| {

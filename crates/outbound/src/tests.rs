@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use model::{Ambient, Secret};
 
 use crate::fake::{Fake, answer};
-use crate::{Client, Error, Retry, Settings, Source};
+use crate::{Client, Error, Proxies, Retry, Settings, Source};
 
 fn client(base: &str) -> Client {
     let mut settings = Settings::new(base);
@@ -38,6 +38,22 @@ async fn the_token_goes_to_its_origin_only() {
         assert_eq!((seen.header("authorization"), seen.header("x-bootstrap-token")), (None, None));
     }
     assert_eq!(other.seen().len(), 2);
+}
+
+/// Whoever has a proxy in the environment still asks the server beside it.
+#[tokio::test]
+async fn a_server_of_this_machine_is_reached_without_a_proxy() {
+    let (own, proxy) =
+        (Fake::start(|_, _| answer(200, "", "{}")).await, Fake::start(|_, _| answer(200, "", "{}")).await);
+    for except in [None, Some("a.example".to_owned())] {
+        let proxies = Proxies { http: Some(proxy.base.clone()), https: None, except };
+        for base in [own.base.clone(), own.base.replace("127.0.0.1", "localhost"), "http://a.invalid".to_owned()] {
+            let settings = Settings { proxies: proxies.clone(), ..Settings::new(base) };
+            Client::new(settings, Ambient::system()).expect("a client").get("/x").send().await.expect("an answer");
+        }
+    }
+    assert_eq!((own.seen().len(), proxy.seen().len()), (4, 2));
+    assert!(proxy.seen().iter().all(|seen| seen.line.contains("http://a.invalid/x")));
 }
 
 #[tokio::test]

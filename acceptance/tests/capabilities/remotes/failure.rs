@@ -3,11 +3,10 @@
 use std::time::Instant;
 
 use acceptance::Result;
-use acceptance::http::Answer;
 use futures_util::future::try_join_all;
 use serde_json::json;
 
-use super::shelf::{FORMATS, INDEXED, PATIENCE, Shelf, noise, of, remote, site, until};
+use super::shelf::{FORMATS, INDEXED, PATIENCE, Shelf, failed, noise, of, remote, site, until};
 use super::upstream::{Say, Upstream};
 use crate::engines::both;
 use crate::site::{Site, ensure};
@@ -28,23 +27,6 @@ fn failures() -> Vec<(&'static str, Say)> {
         ("503", Say::answer(503, &[("Retry-After", "1")], "")),
         ("504", Say::status(504)),
     ]
-}
-
-/// 503 with a sentence of the upstream, as the client shows it.
-fn failed(format: &str, answer: &Answer) -> Result<()> {
-    ensure(answer.status == 503, format!("{} {}", answer.status, answer.text()))?;
-    let text = match (format, answer.header("content-type").unwrap_or_default()) {
-        ("go" | "maven" | "raw" | "pypi", _) => answer.text(),
-        ("npm", _) => answer.string("/error")?,
-        ("cargo", _) => answer.string("/errors/0/detail")?,
-        (_, kind) => kind.to_owned(),
-    };
-    ensure(text.contains("upstream") && text.len() > 20, answer.text())?;
-    ensure(
-        answer.header("cache-control").is_none_or(|cache| cache.starts_with("no-")),
-        format!("{:?}", answer.headers),
-    )?;
-    ensure(answer.header("retry-after").is_some(), format!("it does not say when to come back: {:?}", answer.headers))
 }
 
 async fn no_failure_is_an_absence() -> Result<()> {

@@ -11,19 +11,32 @@ mod evicted;
 mod failure;
 mod follows;
 mod lies;
+mod links;
 mod made_up;
 mod members;
 mod mended;
 mod mended_answers;
 mod offline;
 mod ours;
+mod pace;
+mod place;
+mod proxies;
 mod referrers;
 mod relays;
 mod retry;
 mod shadows;
-pub(crate) mod shelf;
+mod slow;
 mod stale;
 mod times;
-pub(crate) mod upstream;
+mod trust;
 mod walls;
 mod warm;
+
+pub(crate) use acceptance::upstream;
+
+/// Packages, and the servers through which they are read here.
+pub(crate) mod shelf {
+    pub(crate) use acceptance::shelf::*;
+
+    pub(crate) use super::place::{allow, site};
+}

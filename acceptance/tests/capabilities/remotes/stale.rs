@@ -6,7 +6,7 @@ use acceptance::Result;
 use acceptance::http::Answer;
 use serde_json::{Value, json};
 
-use super::shelf::{DECLARED, FORMATS, INDEXED, PATIENCE, Shelf, noise, of, remote, site, until};
+use super::shelf::{DECLARED, FORMATS, INDEXED, PATIENCE, Shelf, failed, noise, of, remote, site, until};
 use super::upstream::{Gate, Say, Upstream};
 use crate::engines::both;
 use crate::site::{Site, ensure};
@@ -33,21 +33,33 @@ async fn the_last_index_is_served_while_the_upstream_is_away_and_says_so() -> Re
         let bytes = noise(1, 3000);
         let shelf = Shelf::bare(format);
         shelf.stock(&upstream, &bytes);
-        let (patient, strict) = (shelf.at(&format!("{format}-patient")), shelf.at(&format!("{format}-strict")));
+        let at = |what: &str| shelf.at(&format!("{format}-{what}"));
+        let (patient, hourly, strict) = (at("patient"), at("hourly"), at("strict"));
         remote(&site, patient.key(), format, &upstream.url(), json!({"indexSeconds": 0})).await?;
-        remote(&site, strict.key(), format, &upstream.url(), json!({"indexSeconds": 0, "staleHours": 0})).await?;
-        strict.get_index(&site.admin).send().await?.expect(&[200])?;
+        for (shelf, hours) in [(&hourly, 1), (&strict, 0)] {
+            let settings = json!({"indexSeconds": 0, "staleHours": hours});
+            remote(&site, shelf.key(), format, &upstream.url(), settings).await?;
+            shelf.get_index(&site.admin).send().await?.expect(&[200])?;
+        }
         let fresh = patient.get_index(&site.admin).send().await?.expect(&[200])?;
         ensure(is_fresh(&fresh), format!("{format}: {:?}", fresh.headers))?;
-        known.push((patient, strict, fresh.body));
+        known.push((patient, hourly, strict, fresh.body));
     }
     upstream.down().await;
-    for _ in 0..2 {
-        for (patient, strict, body) in &known {
+    for hours in 0..2 {
+        for (patient, hourly, strict, body) in &known {
             let stale = of(patient.format, patient.get_index(&site.admin).send().await?.expect(&[200]))?;
-            ensure(is_stale(&stale) && stale.body == *body, format!("{}: {:?}", patient.format, stale.headers))?;
-            of(strict.format, strict.get_index(&site.admin).send().await?.expect(&[503]))?;
+            // What tells of its own times says that they are an hour older by then.
+            let same = hours > 0 || stale.body == *body;
+            ensure(is_stale(&stale) && same, format!("{}: {:?}", patient.format, stale.headers))?;
+            of(strict.format, failed(strict.format, &strict.get_index(&site.admin).send().await?))?;
+            let answer = hourly.get_index(&site.admin).send().await?;
+            match hours {
+                0 => ensure(is_stale(&answer), format!("{}: {:?}", hourly.format, answer.headers))?,
+                _ => of(hourly.format, failed(hourly.format, &answer))?,
+            }
         }
+        site.server.let_pass(Duration::from_secs(3600))?;
         site.server.restart().await?;
         site.admin = site.server.admin()?;
     }

@@ -2,7 +2,6 @@
 //! pull as of then through a remote and through a virtual repository what they had pulled then.
 
 use acceptance::Result;
-use acceptance::environment::rounds;
 use acceptance::server::Backing;
 use serde_json::json;
 
@@ -15,10 +14,9 @@ async fn images_as_of_then() -> Result<()> {
     told(Backing::Embedded).await
 }
 
-/// Only where there are many rounds.
 #[tokio::test]
 async fn images_as_of_then_on_postgresql_and_s3() -> Result<()> {
-    if rounds(1)? > 1 { told(Backing::Scaled).await } else { Ok(()) }
+    told(Backing::Scaled).await
 }
 
 async fn told(backing: Backing) -> Result<()> {

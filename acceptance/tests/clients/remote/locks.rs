@@ -91,7 +91,6 @@ pub(super) const GO_SUM: Lock = Lock {
     // All of them, also those of which nothing is compiled.
     prepare: |desk, home, _| of_go(desk, home)?.at(app(desk, home)).works().map(drop),
     install: |desk, home, _| of_go(desk, home),
-    ..NPM_CI
 };
 
 /// uv writes a list for pip too.
@@ -104,7 +103,6 @@ pub(super) const UV_FOR_PIP: Lock = Lock {
         uv(desk, home)?.args(words).at(app(desk, home)).works().map(drop)
     },
     install: |desk, home, token| of_pip(desk, home, token, &["--require-hashes", "-r", "requirements.txt"]),
-    ..NPM_CI
 };
 
 pub(super) const UV_FROZEN: Lock = Lock {
@@ -139,7 +137,6 @@ pub(super) const MAVEN_FIXED: Lock = Lock {
         settings(desk)?;
         Ok(mvn(desk, token, home)?.args(["org.apache.maven.plugins:maven-dependency-plugin:2.8:list"]))
     },
-    ..NPM_CI
 };
 
 /// Poetry does not install from its own file once the address in its project is another one: pip takes what it locked.

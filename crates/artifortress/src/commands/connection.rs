@@ -126,7 +126,31 @@ pub(crate) fn bundle(environment: &Environment) -> Option<PathBuf> {
 pub(crate) fn proxies(environment: &Environment) -> Proxies {
     let either =
         |name: &str| environment.filled(&name.to_lowercase()).or_else(|| environment.filled(name)).map(str::to_owned);
-    // The upper-case form of the first could come from a request's header where we run as a CGI program.
-    let http = environment.filled("http_proxy").map(str::to_owned);
+    // Where a web server runs us as a CGI program, the upper-case form of this one is a header of the request.
+    let http = match environment.filled("REQUEST_METHOD") {
+        Some(_) => environment.filled("http_proxy").map(str::to_owned),
+        None => either("HTTP_PROXY"),
+    };
     Proxies { http, https: either("HTTPS_PROXY"), except: either("NO_PROXY") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_come_from_the_usual_variables() {
+        let of = |variables: &[(&str, &str)]| {
+            let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let proxies = proxies(&variables.iter().map(own).collect());
+            [proxies.http, proxies.https, proxies.except].map(Option::unwrap_or_default)
+        };
+        let upper = [("HTTP_PROXY", "a:1"), ("HTTPS_PROXY", "b:2"), ("NO_PROXY", "c")];
+        assert_eq!(of(&upper), ["a:1", "b:2", "c"]);
+        let lower = [("http_proxy", "d:4"), ("https_proxy", "e:5"), ("no_proxy", "f")];
+        assert_eq!(of(&lower), ["d:4", "e:5", "f"]);
+        assert_eq!(of(&[upper, lower].concat()), ["d:4", "e:5", "f"]);
+        assert_eq!(of(&[("HTTP_PROXY", "a:1"), ("REQUEST_METHOD", "GET")]), ["", "", ""], "a header `Proxy`");
+        assert_eq!(of(&[("HTTP_PROXY", "")]), ["", "", ""]);
+    }
 }

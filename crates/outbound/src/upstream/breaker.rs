@@ -1,10 +1,13 @@
 //! Circuit breakers: an origin that fails again and again is left alone for a while, then asked by one at a time.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use model::{Ambient, Timestamp};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use super::failure::Failure;
 use crate::retry::Retry;
@@ -15,6 +18,10 @@ const FAILURES: u32 = 5;
 /// Pauses: the first one, doubled each time, at most the longest.
 const PAUSES: Retry = Retry { attempts: u32::MAX, first: Duration::from_secs(5), longest: Duration::from_secs(300) };
 
+/// How long the others wait for what comes of a probe: who asks for two things at once shall not fail with the one that
+/// is no probe.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Origins whose trouble is remembered. Links in an index lead anywhere, so their number is not ours to choose.
 const ORIGINS: usize = 256;
 
@@ -23,6 +30,8 @@ const ORIGINS: usize = 256;
 pub(crate) struct Breakers {
     ambient: Ambient,
     troubled: Mutex<HashMap<String, Trouble>>,
+    /// Rung when a probe has ended.
+    probed: Notify,
 }
 
 /// An origin that failed since it last answered.
@@ -34,6 +43,16 @@ struct Trouble {
     probing: bool,
 }
 
+/// What an origin's breaker says.
+enum Entrance {
+    /// Nobody asks before then.
+    Open(Timestamp),
+    /// Somebody is trying.
+    Probing(Timestamp),
+    /// It may be asked.
+    Let { probe: bool },
+}
+
 /// Leave to ask; to be settled with what came of it. Dropped unsettled, it says nothing.
 pub(crate) struct Admission<'a> {
     breakers: &'a Breakers,
@@ -43,28 +62,49 @@ pub(crate) struct Admission<'a> {
 
 impl Breakers {
     pub(crate) fn new(ambient: Ambient) -> Self {
-        Self { ambient, troubled: Mutex::default() }
+        Self { ambient, troubled: Mutex::default(), probed: Notify::new() }
     }
 
-    /// Whether `origin` may be asked now: an open breaker lets nobody through, a lapsed one a single probe.
-    pub(crate) fn admit(&self, origin: String) -> Result<Admission<'_>, Failure> {
-        let mut troubled = self.lock();
-        let mut probe = false;
-        if let Some(trouble) = troubled.get_mut(&origin) {
-            if let Some(until) = trouble.closed_until(self.ambient.now()) {
-                return Err(Failure::Open { origin, until });
+    /// Whether `origin` may be asked now: an open breaker lets nobody through, a lapsed one a single probe, for which the
+    /// others wait a little.
+    pub(crate) async fn admit(&self, origin: String) -> Result<Admission<'_>, Failure> {
+        let late = Instant::now() + PATIENCE;
+        loop {
+            let mut probed = pin!(self.probed.notified());
+            // From here on no end of a probe is missed.
+            probed.as_mut().enable();
+            match self.enter(&origin) {
+                Entrance::Open(until) => return Err(Failure::Open { origin, until }),
+                Entrance::Probing(until) if timeout_at(late, probed).await.is_err() => {
+                    return Err(Failure::Open { origin, until });
+                }
+                Entrance::Probing(_) => {}
+                Entrance::Let { probe } => return Ok(Admission { breakers: self, origin, probe }),
             }
-            probe = trouble.until.is_some();
-            trouble.probing = probe;
         }
-        drop(troubled);
-        Ok(Admission { breakers: self, origin, probe })
     }
 
-    /// Whether [`Breakers::admit`] would refuse now, without taking its place.
+    fn enter(&self, origin: &str) -> Entrance {
+        let now = self.ambient.now();
+        let mut troubled = self.lock();
+        let Some(trouble) = troubled.get_mut(origin) else { return Entrance::Let { probe: false } };
+        match trouble.until {
+            Some(until) if until > now => Entrance::Open(until),
+            Some(_) if trouble.probing => Entrance::Probing(now),
+            until => {
+                trouble.probing = until.is_some();
+                Entrance::Let { probe: trouble.probing }
+            }
+        }
+    }
+
+    /// Whether [`Breakers::admit`] would refuse now without waiting.
     pub(crate) fn check(&self, origin: &str) -> Result<(), Failure> {
-        let until = self.lock().get(origin).and_then(|trouble| trouble.closed_until(self.ambient.now()));
-        until.map_or(Ok(()), |until| Err(Failure::Open { origin: origin.to_owned(), until }))
+        let until = self.lock().get(origin).and_then(|trouble| trouble.until);
+        match until.filter(|until| *until > self.ambient.now()) {
+            Some(until) => Err(Failure::Open { origin: origin.to_owned(), until }),
+            None => Ok(()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Trouble>> {
@@ -73,11 +113,6 @@ impl Breakers {
 }
 
 impl Trouble {
-    fn closed_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let until = self.until.filter(|until| *until > now || self.probing)?;
-        Some(until.max(now))
-    }
-
     /// One more failure. Calls that were under way when the breaker opened say nothing new.
     fn failed(&mut self, probe: bool, after: Option<Duration>, ambient: &Ambient) {
         if self.until.is_some() && !probe {
@@ -117,9 +152,13 @@ impl Admission<'_> {
 
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
-        if let Some(trouble) = self.breakers.lock().get_mut(&self.origin).filter(|_| self.probe) {
+        if !self.probe {
+            return;
+        }
+        if let Some(trouble) = self.breakers.lock().get_mut(&self.origin) {
             trouble.probing = false;
         }
+        self.breakers.probed.notify_waiters();
     }
 }
 
@@ -138,9 +177,13 @@ mod tests {
         (Breakers::new(Ambient::new(Arc::clone(&clock) as _, Arc::new(SystemRandom))), clock)
     }
 
-    fn fail(breakers: &Breakers, times: usize) {
+    async fn admit(breakers: &Breakers) -> Admission<'_> {
+        breakers.admit(HERE.to_owned()).await.unwrap_or_else(|open| panic!("{open}"))
+    }
+
+    async fn fail(breakers: &Breakers, times: usize) {
         for _ in 0..times {
-            breakers.admit(HERE.to_owned()).unwrap_or_else(|open| panic!("{open}")).failed(None);
+            admit(breakers).await.failed(None);
         }
     }
 
@@ -151,72 +194,82 @@ mod tests {
         }
     }
 
-    #[test]
-    fn five_failures_in_a_row_open_it_and_a_success_starts_over() {
+    #[tokio::test]
+    async fn five_failures_in_a_row_open_it_and_a_success_starts_over() {
         let (breakers, _) = breakers();
-        fail(&breakers, 4);
-        breakers.admit(HERE.to_owned()).unwrap_or_else(|open| panic!("{open}")).succeeded();
-        fail(&breakers, 5);
-        assert!(matches!(breakers.admit(HERE.to_owned()), Err(Failure::Open { .. })));
-        assert!(breakers.admit("https://b.example".to_owned()).is_ok(), "another origin");
+        fail(&breakers, 4).await;
+        admit(&breakers).await.succeeded();
+        fail(&breakers, 5).await;
+        assert!(matches!(breakers.admit(HERE.to_owned()).await, Err(Failure::Open { .. })));
+        assert!(breakers.admit("https://b.example".to_owned()).await.is_ok(), "another origin");
     }
 
-    #[test]
-    fn after_the_pause_one_probes_at_a_time() {
+    #[tokio::test(start_paused = true)]
+    async fn after_the_pause_one_probes_at_a_time_and_the_others_wait_a_little() {
         let (breakers, clock) = breakers();
-        fail(&breakers, 5);
+        fail(&breakers, 5).await;
         clock.advance(Duration::from_secs(5));
-        let probe = breakers.admit(HERE.to_owned());
-        assert!(breakers.admit(HERE.to_owned()).is_err());
-        drop(probe);
-        let probe = breakers.admit(HERE.to_owned()).unwrap_or_else(|open| panic!("{open}"));
-        probe.succeeded();
-        assert!(breakers.admit(HERE.to_owned()).is_ok() && breakers.admit(HERE.to_owned()).is_ok());
+        let (probe, start) = (admit(&breakers).await, Instant::now());
+        assert!(breakers.admit(HERE.to_owned()).await.is_err());
+        assert_eq!(start.elapsed(), PATIENCE);
+        let (next, ()) = tokio::join!(admit(&breakers), async { drop(probe) });
+        assert!(next.probe, "the first one found nothing out");
+        let (after, ()) = tokio::join!(admit(&breakers), async { next.succeeded() });
+        assert!(!after.probe && !admit(&breakers).await.probe);
+        after.succeeded();
+
+        fail(&breakers, 5).await;
+        clock.advance(Duration::from_secs(5));
+        let (probe, start) = (admit(&breakers).await, Instant::now());
+        let (other, ()) = tokio::join!(breakers.admit(HERE.to_owned()), async { probe.failed(None) });
+        assert!(matches!(other, Err(Failure::Open { .. })) && start.elapsed().is_zero());
     }
 
-    #[test]
-    fn pauses_double_to_five_minutes() {
+    #[tokio::test]
+    async fn pauses_double_to_five_minutes() {
         let (breakers, clock) = breakers();
-        fail(&breakers, 5);
+        fail(&breakers, 5).await;
         let mut expected = 5.0_f64;
         for _ in 0..9 {
             let now = breakers.ambient.now();
             let got = pause(&breakers, now).as_secs_f64();
             assert!((expected / 2.0..=expected).contains(&got), "{got} of {expected}");
             clock.advance(Duration::from_secs(300));
-            fail(&breakers, 1);
+            fail(&breakers, 1).await;
             expected = (expected * 2.0).min(300.0);
         }
     }
 
-    #[test]
-    fn calls_under_way_neither_prolong_nor_end_the_pause() {
+    #[tokio::test]
+    async fn calls_under_way_neither_prolong_nor_end_the_pause() {
         let (breakers, _) = breakers();
-        let late: Vec<_> = (0..9).filter_map(|_| breakers.admit(HERE.to_owned()).ok()).collect();
-        let luck = breakers.admit(HERE.to_owned()).unwrap_or_else(|open| panic!("{open}"));
-        fail(&breakers, 5);
+        let mut late = Vec::new();
+        for _ in 0..9 {
+            late.push(admit(&breakers).await);
+        }
+        let luck = admit(&breakers).await;
+        fail(&breakers, 5).await;
         let before = pause(&breakers, Timestamp(0));
         late.into_iter().for_each(|late| late.failed(None));
         luck.succeeded();
         assert_eq!(pause(&breakers, Timestamp(0)), before);
     }
 
-    #[test]
-    fn a_wish_to_be_left_alone_is_granted_at_once_and_within_reason() {
+    #[tokio::test]
+    async fn a_wish_to_be_left_alone_is_granted_at_once_and_within_reason() {
         let (breakers, clock) = breakers();
-        let ask = || breakers.admit(HERE.to_owned()).unwrap_or_else(|open| panic!("{open}"));
-        ask().failed(Some(Duration::from_secs(7)));
+        admit(&breakers).await.failed(Some(Duration::from_secs(7)));
         assert_eq!(pause(&breakers, Timestamp(0)), Duration::from_secs(7));
         clock.advance(Duration::from_secs(7));
-        ask().failed(Some(Duration::from_secs(1 << 40)));
+        admit(&breakers).await.failed(Some(Duration::from_secs(1 << 40)));
         assert_eq!(pause(&breakers, breakers.ambient.now()), Duration::from_secs(300));
     }
 
-    #[test]
-    fn what_is_remembered_is_bounded() {
+    #[tokio::test]
+    async fn what_is_remembered_is_bounded() {
         let (breakers, _) = breakers();
         for number in 0..2 * ORIGINS {
-            let admission = breakers.admit(format!("https://{number}.example"));
+            let admission = breakers.admit(format!("https://{number}.example")).await;
             admission.unwrap_or_else(|open| panic!("{open}")).failed(None);
         }
         assert_eq!(breakers.lock().len(), ORIGINS);

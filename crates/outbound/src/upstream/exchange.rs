@@ -30,7 +30,7 @@ impl Inner {
         shown: Option<HeaderValue>,
     ) -> Result<Response, Failure> {
         self.checked(url).await?;
-        let admission = self.breakers.admit(origin(url))?;
+        let admission = self.breakers.admit(origin(url)).await?;
         self.gate.pace().await?;
         let response = match self.send(call, url, shown).await {
             Ok(response) => response,

@@ -31,7 +31,7 @@ use gate::Gate;
 pub use peek::Peeked;
 use reply::Terms;
 pub use reply::{Found, Reply};
-use resolver::{Lookup, Resolver};
+use resolver::{Lookup, Resolver, Ways};
 pub use settings::{Limits, Question, UpstreamSettings};
 use tokens::Tokens;
 pub use walls::Walls;
@@ -74,11 +74,11 @@ impl Upstream {
         let UpstreamSettings { walls, limits, .. } = settings;
         let address = address::base(&settings.address)?;
         let realm = settings.realm.as_deref().map(address::base).transpose()?;
-        let (proxies, hosts) = match &settings.proxy {
+        let (proxies, ways) = match &settings.proxy {
             Some(own) => own_proxy(own.expose())?,
-            None => (settings.proxies.read()?, settings.proxies.hosts()),
+            None => (settings.proxies.read()?, Ways { system: settings.proxies.hosts(), own: None }),
         };
-        let resolver = Resolver::new(lookup, walls, hosts);
+        let resolver = Resolver::new(lookup, walls, ways);
         let tls = settings.trust.tls(settings.extra_ca.as_deref())?;
         let builder = builder(tls, proxies, settings.user_agent)
             .connect_timeout(limits.connect)
@@ -212,11 +212,12 @@ fn call(question: &Question<'_>) -> Result<Call, Failure> {
     Ok(Call { method: if question.head { Method::HEAD } else { Method::GET }, headers })
 }
 
-/// The one proxy of an upstream, and its host.
-fn own_proxy(address: &str) -> Result<(Vec<Proxy>, Vec<String>), Error> {
+/// The one proxy of an upstream.
+fn own_proxy(address: &str) -> Result<(Vec<Proxy>, Ways), Error> {
     let refused =
         || Error::Address("the proxy's address must begin with http:// or https:// and name a host".to_owned());
     let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(refused)?;
-    let host = url.host_str().ok_or_else(refused)?.to_owned();
-    Ok((vec![Proxy::all(url).map_err(|_| refused())?], vec![host]))
+    url.host_str().ok_or_else(refused)?;
+    let proxy = Proxy::all(url.clone()).map_err(|_| refused())?;
+    Ok((vec![proxy], Ways { system: Vec::new(), own: Some(url) }))
 }

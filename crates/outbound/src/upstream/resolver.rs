@@ -32,28 +32,56 @@ pub(crate) struct Walled;
 pub(crate) struct Resolver {
     lookup: Lookup,
     walls: Arc<Walls>,
-    /// The hosts of the proxies: an operator named them, so they may be anywhere.
-    proxies: Arc<[String]>,
+    proxies: Arc<Ways>,
+}
+
+/// Who may connect in our place.
+#[derive(Default)]
+pub(crate) struct Ways {
+    /// The hosts of the system's proxies: an operator named them, so they may be anywhere.
+    pub(crate) system: Vec<String>,
+    /// The upstream's own proxy: whoever set up a repository named it, so it is an address like any other.
+    pub(crate) own: Option<Url>,
 }
 
 impl Resolver {
-    pub(crate) fn new(lookup: Lookup, walls: Walls, proxies: Vec<String>) -> Self {
-        Self { lookup, walls: Arc::new(walls), proxies: proxies.into() }
+    pub(crate) fn new(lookup: Lookup, walls: Walls, proxies: Ways) -> Self {
+        Self { lookup, walls: Arc::new(walls), proxies: Arc::new(proxies) }
     }
 
     /// Whether `url` may be asked, before anything is sent. A name is looked up here only where a proxy could
     /// connect in our place; without one it is judged when it is resolved for the connection.
     pub(crate) async fn check(&self, url: &Url) -> Result<(), Failure> {
         self.walls.check(url)?;
-        if self.proxies.is_empty() || literal(url).is_some() {
+        if let Some(proxy) = &self.proxies.own {
+            self.check_proxy(proxy).await?;
+        }
+        if self.proxies.own.is_none() && self.proxies.system.is_empty() || literal(url).is_some() {
             return Ok(());
         }
         // A name that only the proxy knows is the proxy's to judge.
-        let found = (self.lookup)(url.host_str().unwrap_or_default().to_owned()).await.unwrap_or_default();
-        match found.into_iter().all(|address| self.walls.permit(address)) {
+        match self.found(url).await.into_iter().all(|address| self.walls.permit(address)) {
             true => Ok(()),
             false => Err(forbidden(url, CLOSED_ADDRESS)),
         }
+    }
+
+    /// Said here of a proxy, so that it is not said of the upstream. What a name leads to is judged again when it is
+    /// resolved for the connection.
+    async fn check_proxy(&self, proxy: &Url) -> Result<(), Failure> {
+        let found = match literal(proxy) {
+            Some(address) => vec![address],
+            None => self.found(proxy).await,
+        };
+        if found.is_empty() || found.into_iter().any(|address| self.walls.permit(address)) {
+            return Ok(());
+        }
+        let host = format!("the proxy {}", proxy.host_str().unwrap_or_default());
+        Err(Failure::Forbidden { host, why: CLOSED_ADDRESS })
+    }
+
+    async fn found(&self, url: &Url) -> Vec<IpAddr> {
+        (self.lookup)(url.host_str().unwrap_or_default().to_owned()).await.unwrap_or_default()
     }
 }
 
@@ -61,7 +89,7 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (own, name) = (self.clone(), name.as_str().to_owned());
         Box::pin(async move {
-            let trusted = own.proxies.contains(&name);
+            let trusted = own.proxies.system.contains(&name);
             let found = (own.lookup)(name).await?;
             let open: Vec<_> = found.iter().copied().filter(|found| trusted || own.walls.permit(*found)).collect();
             if open.is_empty() && !found.is_empty() {

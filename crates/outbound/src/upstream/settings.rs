@@ -25,9 +25,9 @@ pub struct UpstreamSettings {
     pub trust: Trust,
     /// More authorities for this upstream alone: certificates as PEM text.
     pub extra_ca: Option<String>,
-    /// The system's proxies.
+    /// The system's proxies; they may be anywhere.
     pub proxies: Proxies,
-    /// A proxy for this upstream alone, in place of the system's: an `http` or `https` address.
+    /// A proxy for this upstream alone, in place of the system's: an `http` or `https` address, within the walls.
     pub proxy: Option<Secret<String>>,
     /// How much and how long.
     pub limits: Limits,

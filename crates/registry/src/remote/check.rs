@@ -180,10 +180,11 @@ fn problem(failure: &Failure) -> (&'static str, Option<u16>) {
 fn unreachable(why: &str) -> &'static str {
     let why = why.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
-    if says(&["lookup", "name or service", "resolve", "dns"]) {
-        "name"
-    } else if says(&["certificate", "tls", "handshake", "corrupt message", "ssl"]) {
+    // First of all: a certificate is for names, too.
+    if says(&["certificate", "tls", "handshake", "corrupt message", "ssl"]) {
         "tls"
+    } else if says(&["lookup", "name or service", "resolve", "dns"]) {
+        "name"
     } else {
         "connection"
     }

@@ -61,7 +61,7 @@ impl Grant<Read> {
     /// What is at `path`: here, or on its way from the upstream of a remote repository.
     pub async fn reach(&self, path: &EntryPath, need: Need) -> Result<Reached> {
         let found = self.find(path).await;
-        if self.follows() && self.instant().is_none() {
+        if self.follows_now() {
             return Box::pin(self.reach_followed(found, path, need)).await;
         }
         match found {
@@ -73,7 +73,11 @@ impl Grant<Read> {
     }
 
     pub(super) async fn reach_object(&self, object: Object, need: Need) -> Result<Reached> {
-        self.reach_from(self.find_object(&object).await, object, need).await
+        let found = self.find_object(&object).await;
+        match &object {
+            Object::File(path) if self.follows_now() => self.reach_followed(found, path, need).await,
+            _ => self.reach_from(found, object, need).await,
+        }
     }
 
     /// What was found here, or what is at the upstream.
@@ -242,7 +246,7 @@ impl Fetch {
     async fn bring(&self, remote: &Remote) -> Result<Sha256Digest> {
         // Somebody may have brought it between the look and this.
         let (digest, last) = match (self.grant.find_object(&self.object).await, &self.object) {
-            (found, Object::File(path)) if self.grant.follows() && self.grant.instant().is_none() => {
+            (found, Object::File(path)) if self.grant.follows_now() => {
                 Box::pin(self.follow(remote, path, found)).await?
             }
             (Ok(found), _) if found.is_absent() => self.bring_again(remote, &found).await?,

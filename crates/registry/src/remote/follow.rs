@@ -27,6 +27,8 @@ use crate::store_file::stored_place;
 /// A change of up to this many bytes, or of nobody knows how many, is received whole before anybody is answered: if that
 /// fails, what was there is served.
 const AT_ONCE: u64 = 8 << 20;
+/// For how long an absent file that was confirmed is not confirmed again before its bytes come.
+const JUST_NOW: Duration = Duration::from_secs(10);
 /// What was changed less than this before it was answered may have been changed again within the same second, of which
 /// `Last-Modified` says nothing (RFC 9110, section 8.8.2.2).
 const SETTLED: Duration = Duration::from_secs(60);
@@ -80,6 +82,11 @@ impl<A> Grant<A> {
     /// Whether what is here of a file follows what the upstream has.
     pub(crate) fn follows(&self) -> bool {
         self.is_remote() && self.repo_settings().is_ok_and(|settings| settings.allow_overwrite)
+    }
+
+    /// The same, of what is asked as of now.
+    pub(super) fn follows_now(&self) -> bool {
+        self.follows() && self.instant().is_none()
     }
 }
 
@@ -167,8 +174,9 @@ impl Fetch {
             return Err(known.map_or_else(|| self.unknown(), |found| self.grant.gone(&self.object, &found)));
         }
         let mut wanted = self.grant.wanted_anew(path).await?;
-        // Of what was confirmed just now the bytes are wanted.
-        let is_due = known.is_none() || !standing.holds;
+        // Of what is absent and was confirmed just now the bytes are wanted, however short it is believed.
+        let just_now = self.grant.ambient().now() < standing.confirmed_at.plus(JUST_NOW);
+        let is_due = known.as_ref().is_none_or(|found| !standing.holds && !(found.is_absent() && just_now));
         let condition = if is_due { standing.condition(remote) } else { Condition::default() };
         let reply = match self.ask_whether(remote, &wanted.ask, condition).await? {
             Heard::New(reply) => *reply,

@@ -22,6 +22,7 @@ crate::both! {
     what_was_withdrawn_stays_so_until_there_are_other_bytes;
     what_is_too_young_is_as_if_it_had_not_changed;
     what_was_let_go_comes_as_it_is_by_now;
+    what_was_let_go_comes_also_where_nothing_is_believed;
     another_upstream_is_asked_for_everything;
     it_stays_as_it_is_when_it_may_change_no_more;
 }
@@ -277,7 +278,14 @@ async fn what_is_too_young_is_as_if_it_had_not_changed(bench: &Bench) {
 }
 
 async fn what_was_let_go_comes_as_it_is_by_now(bench: &Bench) {
-    let desk = desk(bench, json!({})).await;
+    lets_go(bench, desk(bench, json!({})).await).await;
+}
+
+async fn what_was_let_go_comes_also_where_nothing_is_believed(bench: &Bench) {
+    lets_go(bench, desk(bench, json!({"indexSeconds": 0})).await).await;
+}
+
+async fn lets_go(bench: &Bench, desk: Desk<'_>) {
     set(&desk, json!({"remote": {"eviction": {"unusedDays": 1}}})).await;
     let (one, two) = (content(1, 100_000), content(2, 100_000));
     desk.upstream.says("/tool", "ETag: \"one\"\r\n", one.clone());
@@ -298,6 +306,10 @@ async fn what_was_let_go_comes_as_it_is_by_now(bench: &Bench) {
     assert_eq!(versions(bench).await, 1);
     away().await;
     assert_eq!(desk.get("tool").await.expect("the same"), one);
+    // By its digest, too.
+    away().await;
+    let blob = desk.grant().await.find_blob(crate::bench::digest(&one)).await.expect("known");
+    assert_eq!(blob.open(None).await.expect("it comes again").next().await.expect("a piece"), Some(one));
     away().await;
     desk.upstream.says("/tool", "ETag: \"two\"\r\n", two.clone());
     assert_eq!(desk.get("tool").await.expect("what it is now"), two);

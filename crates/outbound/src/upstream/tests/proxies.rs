@@ -1,4 +1,4 @@
-//! Proxies: they may be anywhere; what they are sent to may not.
+//! Proxies: those of the system may be anywhere; those of an upstream, and what any of them is sent to, may not.
 
 use model::{Ambient, Secret};
 
@@ -18,19 +18,15 @@ fn through(settings: UpstreamSettings) -> Upstream {
     Upstream::with_lookup(settings, Ambient::system(), lookup).expect("an upstream")
 }
 
+const OUTSIDE: [&str; 2] =
+    ["GET http://public.test/x HTTP/1.1\r\n", "GET http://only-the-proxy-knows.test/x HTTP/1.1\r\n"];
+
 #[tokio::test]
-async fn a_proxy_may_be_inside_and_its_targets_not() {
+async fn the_systems_proxy_may_be_inside_and_its_targets_not() {
     let proxy = Fake::start(|_, _: &Seen| answer(200, "", "there")).await;
-    let own = |host: &str| Some(Secret::new(format!("http://user:secret@{host}:{}", proxy.port)));
-    let system = Proxies { http: Some(format!("proxy.test:{}", proxy.port)), ..Proxies::default() };
-    let usual = || UpstreamSettings::new("http://public.test");
-    let ways = [
-        UpstreamSettings { proxy: own("proxy.test"), ..usual() },
-        UpstreamSettings { proxy: own("127.0.0.1"), ..usual() },
-        UpstreamSettings { proxies: system, ..usual() },
-    ];
-    for settings in ways {
-        let (before, upstream) = (proxy.seen().len(), through(settings));
+    for host in [format!("user:secret@127.0.0.1:{}", proxy.port), format!("proxy.test:{}", proxy.port)] {
+        let (before, proxies) = (proxy.seen().len(), Proxies { http: Some(host), ..Proxies::default() });
+        let upstream = through(UpstreamSettings { proxies, ..UpstreamSettings::new("http://public.test") });
         found(&upstream, "x").await;
         found(&upstream, "http://only-the-proxy-knows.test/x").await;
         let forbidden =
@@ -40,11 +36,35 @@ async fn a_proxy_may_be_inside_and_its_targets_not() {
             assert!(matches!(failure, Failure::Forbidden { .. }), "{host}: {failure:?}");
         }
         let seen = proxy.seen().split_off(before);
-        let lines: Vec<_> = seen.iter().map(|seen| seen.line.as_str()).collect();
-        let expected = ["GET http://public.test/x HTTP/1.1\r\n", "GET http://only-the-proxy-knows.test/x HTTP/1.1\r\n"];
-        assert_eq!(lines, expected);
+        assert_eq!(seen.iter().map(|seen| seen.line.as_str()).collect::<Vec<_>>(), OUTSIDE);
     }
     assert!(proxy.seen()[0].header("proxy-authorization").is_some());
+}
+
+/// Whoever may set up a repository names it, and must not reach with it what the walls keep from everybody.
+#[tokio::test]
+async fn an_upstreams_own_proxy_is_within_the_walls() {
+    let proxy = Fake::start(|_, _: &Seen| answer(200, "", "there")).await;
+    for host in ["proxy.test", "127.0.0.1", "0x7f.1"] {
+        let own = Some(Secret::new(format!("http://user:secret@{host}:{}", proxy.port)));
+        let usual = UpstreamSettings { proxy: own, ..UpstreamSettings::new("http://public.test") };
+        let before = proxy.seen().len();
+        for target in ["x", "http://only-the-proxy-knows.test/x"] {
+            let failure = fails(&through(usual.clone()), target).await;
+            let told = matches!(&failure, Failure::Forbidden { host, .. } if host.starts_with("the proxy "));
+            assert!(told && !failure.to_string().contains("secret"), "{host}: {failure:?}");
+        }
+        assert_eq!(proxy.seen().len(), before);
+        let open = through(UpstreamSettings { walls: super::walls(&["127.0.0.1"]), ..usual });
+        found(&open, "x").await;
+        found(&open, "http://only-the-proxy-knows.test/x").await;
+        for host in ["mixed.test", "10.0.0.1", "[::1]"] {
+            let failure = fails(&open, &format!("http://{host}/x")).await;
+            assert!(matches!(failure, Failure::Forbidden { .. }), "{host}: {failure:?}");
+        }
+        let seen = proxy.seen().split_off(before);
+        assert_eq!(seen.iter().map(|seen| seen.line.as_str()).collect::<Vec<_>>(), OUTSIDE);
+    }
 }
 
 #[tokio::test]

@@ -2,61 +2,47 @@
 
 use std::time::{Duration, Instant};
 
-use acceptance::http::{Answer, Request};
-use acceptance::server::Persona;
-use acceptance::{Result, Trouble};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::upstream::{Say, Upstream};
-use crate::site::{Site, plan};
+use crate::http::{Answer, Request};
+use crate::server::Persona;
+use crate::upstream::{Say, Upstream};
+use crate::{Result, Trouble};
 
 /// How long it may take until an upstream that failed is asked again.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Every format that can be remote.
-pub(crate) const FORMATS: [&str; 6] = ["raw", "npm", "pypi", "cargo", "maven", "go"];
+pub const FORMATS: [&str; 6] = ["raw", "npm", "pypi", "cargo", "maven", "go"];
 /// Those whose index says what the file must be.
-pub(crate) const DECLARED: [&str; 3] = ["npm", "pypi", "cargo"];
+pub const DECLARED: [&str; 3] = ["npm", "pypi", "cargo"];
 /// Those that have an index.
-pub(crate) const INDEXED: [&str; 5] = ["npm", "pypi", "cargo", "maven", "go"];
-
-/// A server that may read from loopback.
-pub(crate) async fn site() -> Result<Site> {
-    let server = plan().variable("ARTIFORTRESS_PRIVATE_UPSTREAMS", "127.0.0.0/8").start().await?;
-    Ok(Site { admin: server.admin()?, server })
-}
+pub const INDEXED: [&str; 5] = ["npm", "pypi", "cargo", "maven", "go"];
 
 /// Makes a remote repository with these settings of its upstream.
-pub(crate) async fn remote(site: &Site, key: &str, format: &str, url: &str, upstream: Value) -> Result<()> {
+pub async fn remote(by: &impl AsRef<Persona>, key: &str, format: &str, url: &str, upstream: Value) -> Result<()> {
     let body = json!({"repoKey": key, "format": format, "repoType": "remote", "upstreamUrl": url,
         "settings": {"upstream": upstream}});
-    site.admin.post("/v1/repos").json(&body).send().await?.expect(&[201])?;
-    Ok(())
-}
-
-/// How many bytes may be stored in all: ten mebibytes at least.
-pub(crate) async fn allow(site: &Site, bytes: u64) -> Result<()> {
-    let body =
-        json!({"maxLogicalStorageBytes": bytes, "maxConcurrentUploadSessions": 10, "maxPendingSearchJobs": 1000});
-    site.admin.put("/v1/admin/tenant-admission-policy").json(&body).send().await?.expect(&[200])?;
+    by.as_ref().post("/v1/repos").json(&body).send().await?.expect(&[201])?;
     Ok(())
 }
 
 /// `tool` 1.0.0: one package with one file, and the repository through which it is read.
 #[derive(Clone, Debug)]
-pub(crate) struct Shelf {
-    pub(crate) format: &'static str,
+pub struct Shelf {
+    /// Its format.
+    pub format: &'static str,
     key: String,
     name: &'static str,
 }
 
 impl Shelf {
     /// A repository of `format` for `upstream`, and the package there with these bytes.
-    pub(crate) async fn stocked(
-        site: &Site,
+    pub async fn stocked(
+        by: &impl AsRef<Persona>,
         upstream: &Upstream,
         format: &'static str,
         settings: Value,
@@ -64,34 +50,35 @@ impl Shelf {
     ) -> Result<Self> {
         let shelf = Self::bare(format);
         shelf.stock(upstream, bytes);
-        remote(site, &shelf.key, format, &upstream.url(), settings).await?;
+        remote(by, &shelf.key, format, &upstream.url(), settings).await?;
         Ok(shelf)
     }
 
     /// The same without repository and bytes. Every format has its own name, so that they do not meet at one upstream.
-    pub(crate) fn bare(format: &'static str) -> Self {
+    pub fn bare(format: &'static str) -> Self {
         let names = FORMATS.iter().zip(["tool", "ntool", "ptool", "ctool", "mtool", "gtool"]);
         let name = names.into_iter().find(|(known, _)| **known == format).map_or("tool", |(_, name)| name);
         Self { format, key: format!("{format}-up"), name }
     }
 
     /// The same through another repository.
-    pub(crate) fn at(&self, key: &str) -> Self {
+    pub fn at(&self, key: &str) -> Self {
         Self { key: key.to_owned(), ..self.clone() }
     }
 
-    pub(crate) fn key(&self) -> &str {
+    /// The key of the repository.
+    pub fn key(&self) -> &str {
         &self.key
     }
 
     /// Index and file at the upstream.
-    pub(crate) fn stock(&self, upstream: &Upstream, bytes: &[u8]) {
+    pub fn stock(&self, upstream: &Upstream, bytes: &[u8]) {
         self.tell(upstream, &upstream.url(), bytes);
         upstream.says(&self.file(), Say::file(bytes.to_vec()));
     }
 
     /// The index says that the file lies below `base` and has these bytes.
-    pub(crate) fn tell(&self, upstream: &Upstream, base: &str, bytes: &[u8]) {
+    pub fn tell(&self, upstream: &Upstream, base: &str, bytes: &[u8]) {
         let (name, link) = (self.name, format!("{base}{}", self.file()));
         match self.format {
             "cargo" => {
@@ -114,7 +101,7 @@ impl Shelf {
     }
 
     /// Media type and text of an index of `name`.
-    pub(crate) fn index_body(&self, name: &str, link: &str, bytes: &[u8]) -> (&'static str, String) {
+    pub fn index_body(&self, name: &str, link: &str, bytes: &[u8]) -> (&'static str, String) {
         let sha256 = hex(&Sha256::digest(bytes));
         match self.format {
             "npm" => {
@@ -150,7 +137,7 @@ impl Shelf {
     }
 
     /// Where the upstream has the index.
-    pub(crate) fn index(&self) -> String {
+    pub fn index(&self) -> String {
         let name = self.name;
         match self.format {
             "npm" => format!("/{name}"),
@@ -162,7 +149,7 @@ impl Shelf {
     }
 
     /// Where the upstream has the file.
-    pub(crate) fn file(&self) -> String {
+    pub fn file(&self) -> String {
         let name = self.name;
         match self.format {
             "npm" => format!("/files/{name}-1.0.0.tgz"),
@@ -175,7 +162,7 @@ impl Shelf {
     }
 
     /// Where the index is read here.
-    pub(crate) fn our_index(&self) -> String {
+    pub fn our_index(&self) -> String {
         match self.format {
             "pypi" => self.ours(&format!("/simple/{}/", self.name)),
             _ => self.ours(&self.index()),
@@ -183,7 +170,7 @@ impl Shelf {
     }
 
     /// Where the file is read here.
-    pub(crate) fn our_file(&self) -> String {
+    pub fn our_file(&self) -> String {
         let name = self.name;
         match self.format {
             "npm" => self.ours(&format!("/{name}/-/{name}-1.0.0.tgz")),
@@ -197,17 +184,19 @@ impl Shelf {
         format!("/repository/{}{path}", self.key)
     }
 
-    pub(crate) fn get_index(&self, by: &Persona) -> Request {
+    /// Asks for the index.
+    pub fn get_index(&self, by: &Persona) -> Request {
         by.get(&self.our_index()).header("Accept", "application/vnd.pypi.simple.v1+json, */*;q=0.1")
     }
 
-    pub(crate) fn get_file(&self, by: &Persona) -> Request {
+    /// Asks for the file.
+    pub fn get_file(&self, by: &Persona) -> Request {
         by.get(&self.our_file())
     }
 }
 
 /// Asks again until the answer has this status: what failed is left alone for a while.
-pub(crate) async fn until(patience: Duration, ask: impl Fn() -> Request, status: u16) -> Result<Answer> {
+pub async fn until(patience: Duration, ask: impl Fn() -> Request, status: u16) -> Result<Answer> {
     let start = Instant::now();
     loop {
         let answer = ask().send().await;
@@ -222,13 +211,13 @@ pub(crate) async fn until(patience: Duration, ask: impl Fn() -> Request, status:
 }
 
 /// Lower case digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Bytes that differ from one seed to another. Where there is room for that they are an archive of the module of the
 /// shelves: nothing else is taken for one.
-pub(crate) fn noise(seed: u8, length: usize) -> Vec<u8> {
+pub fn noise(seed: u8, length: usize) -> Vec<u8> {
     const NAME: &[u8] = b"example.com/gtool@v1.0.0/noise";
     let content = |length: usize| -> Vec<u8> {
         (0..length).map(|at| (at as u64).wrapping_mul(0x9e37_79b9).to_le_bytes()[1 + at % 3] ^ seed).collect()
@@ -249,6 +238,32 @@ pub(crate) fn noise(seed: u8, length: usize) -> Vec<u8> {
 }
 
 /// Says of which format a trouble is.
-pub(crate) fn of<T>(format: &str, outcome: Result<T>) -> Result<T> {
+pub fn of<T>(format: &str, outcome: Result<T>) -> Result<T> {
     outcome.map_err(|trouble| Trouble::new(format!("{format}: {trouble:?}")))
+}
+
+/// 503 with a sentence of the upstream, where the format's clients show it, and with when to come back.
+pub fn failed(format: &str, answer: &Answer) -> Result<()> {
+    let odd =
+        |what: &str| Err(Trouble::new(format!("{what}: {} {:?} {}", answer.status, answer.headers, answer.text())));
+    if answer.status != 503 {
+        return odd("it is no 503");
+    }
+    let text = match format {
+        "npm" => answer.string("/error")?,
+        "cargo" => answer.string("/errors/0/detail")?,
+        "oci" => answer.string("/errors/0/message")?,
+        _ => answer.text(),
+    };
+    if !text.contains("upstream") || text.len() <= 20 {
+        return odd("it does not say that it is the upstream");
+    }
+    if answer.header("cache-control").is_some_and(|cache| !cache.starts_with("no-")) {
+        return odd("a failure is kept by caches");
+    }
+    let wait = answer.header("retry-after").and_then(|wait| wait.parse::<u64>().ok());
+    match wait.filter(|wait| (1..=300).contains(wait)) {
+        Some(_) => Ok(()),
+        None => odd("it does not say when to come back"),
+    }
 }
