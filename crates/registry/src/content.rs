@@ -78,6 +78,15 @@ impl Content {
         matches!(&self.current, Source::Stored(_, reader) if reader.is_read())
     }
 
+    /// All of it, in memory: for what is known to be short.
+    pub async fn whole(mut self) -> Result<Bytes> {
+        let mut body = Vec::with_capacity(usize::try_from(self.length()).unwrap_or_default());
+        while let Some(piece) = self.next().await? {
+            body.extend_from_slice(&piece);
+        }
+        Ok(body.into())
+    }
+
     /// The number of bytes still to come.
     pub fn length(&self) -> u64 {
         self.rest.end - self.rest.start

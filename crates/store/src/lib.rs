@@ -23,6 +23,7 @@ pub mod flights;
 pub mod folders;
 mod fresh;
 pub mod healing;
+pub mod hosted_rules;
 pub mod idempotency;
 pub mod jobs;
 pub mod leases;

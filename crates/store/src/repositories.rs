@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::args;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
+use crate::hosted_rules::{self, HostedRules};
 use crate::members;
 use crate::session::{Session, Tx};
 use crate::store::Write;
@@ -51,17 +52,6 @@ pub struct Repository {
     pub hosted_rules: Vec<HostedRules>,
 }
 
-/// The rule list of a local repository, for those that it holds in as well.
-#[derive(Clone, Debug)]
-pub struct HostedRules {
-    /// Its key.
-    pub key: RepoKey,
-    /// Whether everybody may read it.
-    pub anonymous_read: bool,
-    /// JSON.
-    pub rules: String,
-}
-
 fn repository(row: &Row) -> Result<Repository> {
     let key: String = row.get(2)?;
     let kind: String = row.get(4)?;
@@ -95,22 +85,10 @@ pub async fn by_key(session: &mut Session<'_>, tenant: TenantId, key: &RepoKey) 
     let mut found = repository(&row)?;
     match found.kind {
         RepoKind::Virtual => found.members = members::of(session, found.id).await?,
-        RepoKind::Remote => found.hosted_rules = hosted_rules(session, tenant, &found.format).await?,
+        RepoKind::Remote => found.hosted_rules = hosted_rules::of(session, tenant, &found.format).await?,
         RepoKind::Local => {}
     }
     Ok(Some(found))
-}
-
-/// What the local repositories of a format claim.
-async fn hosted_rules(session: &mut Session<'_>, tenant: TenantId, format: &str) -> Result<Vec<HostedRules>> {
-    const SQL: &str = "SELECT key, anonymous_read, rules FROM repositories
-         WHERE tenant_id = $1 AND format = $2 AND kind = 'local' AND rules <> '[]' AND retired_at IS NULL ORDER BY id";
-    let rules = |row: &Row| {
-        let key: String = row.get(0)?;
-        let key = RepoKey::parse(&key).map_err(|error| Error::Defect(error.to_string()))?;
-        Ok(HostedRules { key, anonymous_read: row.get(1)?, rules: row.get(2)? })
-    };
-    session.rows(SQL, args![tenant, *format]).await?.iter().map(rules).collect()
 }
 
 /// Living repositories after the key `after`, in the order of their keys.

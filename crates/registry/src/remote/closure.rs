@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use formats::{Contents, Named, PackageAt, Part, Parts, Portion, Said};
 use futures_util::StreamExt as _;
 use model::{Code, EntryPath, RefName};
@@ -161,20 +160,11 @@ impl Walk<'_> {
     async fn manifest(&self, named: &Named, path: &EntryPath) -> Result<(State, Found, Parts)> {
         let object = Object::Version(self.at.clone(), *named, path.clone());
         let (state, found) = self.reach(&object).await?;
-        let body = self.bytes(&found).await?;
+        let body = found.open(None).await?.whole().await?;
         let media_type = found.media_type().unwrap_or_default().to_owned();
         let said = Said { body: &body, media_type: &media_type, address: "", changed_at: None };
         let parts = self.contents.parts(said, self.portion).map_err(|error| Error::Defect(error.to_string()))?;
         Ok((state, found, parts))
-    }
-
-    async fn bytes(&self, found: &Found) -> Result<Bytes> {
-        let mut body = BytesMut::new();
-        let mut content = found.open(None).await?;
-        while let Some(piece) = content.next().await? {
-            body.extend_from_slice(&piece);
-        }
-        Ok(body.freeze())
     }
 
     async fn blob(&self, part: &Part, version: &EntryPath) {

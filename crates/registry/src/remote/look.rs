@@ -322,11 +322,7 @@ impl Grant<Read> {
         let copies = self.store().read(look).await?;
         let copies =
             copies.into_iter().map(|copy| crate::copies::copy_of(copy, known.length)).collect::<Result<_>>()?;
-        let mut content = Content::open(self.registry(), digest, known.length, copies, None, None).await?;
-        let mut body = Vec::with_capacity(usize::try_from(known.length).unwrap_or_default());
-        while let Some(piece) = content.next().await? {
-            body.extend_from_slice(&piece);
-        }
-        Ok(Some(body.into()))
+        let content = Content::open(self.registry(), digest, known.length, copies, None, None).await?;
+        content.whole().await.map(Some)
     }
 }

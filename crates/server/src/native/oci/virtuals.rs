@@ -155,11 +155,8 @@ impl Wanted<'_> {
             Err(error) if error.code() == Some(Code::NotFound) => return Ok(()),
             found => found?,
         };
-        let (kind, mut content) = (found.media_type().unwrap_or_default().to_owned(), found.open(None).await?);
-        let mut bytes = Vec::new();
-        while let Some(piece) = content.next().await? {
-            bytes.extend_from_slice(&piece);
-        }
+        let kind = found.media_type().unwrap_or_default().to_owned();
+        let bytes = found.open(None).await?.whole().await?;
         self.take_parts(grant, &kind, &bytes, depth).await?;
         let push = Push::new(self.at.clone(), Reference::Digest(*child), Vec::new(), &kind);
         receive(grant, Box::new(push), &HeaderMap::new(), Body::from(bytes)).await?;
