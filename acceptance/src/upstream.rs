@@ -39,6 +39,12 @@ enum Step {
 /// Holds a [`Say`] up until it is opened.
 pub struct Gate(watch::Sender<bool>);
 
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Gate {
     /// Closed.
     pub fn new() -> Self {
