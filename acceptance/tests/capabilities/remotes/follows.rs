@@ -26,6 +26,13 @@ async fn set(site: &Site, shelf: &Shelf, settings: Value) -> Result<()> {
     change.send().await?.expect(&[200]).map(drop)
 }
 
+/// Reads it once, and lets each read ask from then on. Who reads under the settings of before may still join who fetched
+/// it, as long as that one puts its things away.
+async fn asked_each_time(site: &Site, shelf: &Shelf, bytes: &[u8]) -> Result<()> {
+    gets(shelf.get_file(&site.admin), bytes).await?;
+    set(site, shelf, json!({"upstream": {"indexSeconds": 0}})).await
+}
+
 fn tagged(tag: &str, bytes: &[u8]) -> Say {
     Say::answer(200, &[("ETag", &format!("\"{tag}\""))], bytes.to_vec())
 }
@@ -90,8 +97,8 @@ async fn a_change_is_seen_also_through_virtual_repositories() -> Result<()> {
 async fn a_change_that_breaks_off_is_none() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let (one, two) = (noise(1, 300_000), noise(2, 300_000));
-    let shelf = shelf(&site, &upstream, json!({"indexSeconds": 0}), &one).await?;
-    gets(shelf.get_file(&site.admin), &one).await?;
+    let shelf = shelf(&site, &upstream, json!({}), &one).await?;
+    asked_each_time(&site, &shelf, &one).await?;
     upstream.says(TAR, Say::announces(two.len()).bytes(two[..200_000].to_vec()).resets());
     for answer in join_all((0..20).map(|_| gets(shelf.get_file(&site.admin), &one))).await {
         ensure(is_stale(&answer?), "it does not say that it is old")?;
@@ -129,8 +136,8 @@ async fn a_change_that_breaks_off_is_none() -> Result<()> {
 async fn a_long_change_is_read_while_it_comes() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
     let (one, two) = (noise(1, 1000), noise(2, 10 << 20));
-    let shelf = shelf(&site, &upstream, json!({"indexSeconds": 0}), &one).await?;
-    gets(shelf.get_file(&site.admin), &one).await?;
+    let shelf = shelf(&site, &upstream, json!({}), &one).await?;
+    asked_each_time(&site, &shelf, &one).await?;
     let gate = Gate::new();
     let (begin, rest) = two.split_at(5 << 20);
     upstream.says(TAR, Say::announces(two.len()).bytes(begin.to_vec()).waits(&gate).bytes(rest.to_vec()));
@@ -149,8 +156,8 @@ async fn a_long_change_is_read_while_it_comes() -> Result<()> {
 async fn the_last_one_is_served_while_the_upstream_is_away_or_has_it_no_more() -> Result<()> {
     let (mut site, mut upstream) = (site().await?, Upstream::start().await?);
     let one = noise(1, 3000);
-    let shelf = shelf(&site, &upstream, json!({"indexSeconds": 0, "missingSeconds": 0}), &one).await?;
-    gets(shelf.get_file(&site.admin), &one).await?;
+    let shelf = shelf(&site, &upstream, json!({"missingSeconds": 0}), &one).await?;
+    asked_each_time(&site, &shelf, &one).await?;
     upstream.says(TAR, Say::status(404));
     ensure(is_stale(&gets(shelf.get_file(&site.admin), &one).await?), "gone there, and old here")?;
     upstream.down().await;
