@@ -49,8 +49,10 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         drop(self.stop.take());
-        // What went wrong in there was said in there.
-        self.thread.take().map(JoinHandle::join).map(drop);
+        if let Some(thread) = self.thread.take() {
+            // What went wrong in there was said in there.
+            thread.join().ok();
+        }
     }
 }
 
