@@ -40,12 +40,6 @@ enum Step {
 #[derive(Default)]
 pub struct Gate(watch::Sender<bool>);
 
-impl Default for Gate {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Gate {
     /// Closed.
     pub fn new() -> Self {
