@@ -262,7 +262,7 @@ pub fn failed(format: &str, answer: &Answer) -> Result<()> {
         return odd("a failure is kept by caches");
     }
     let wait = answer.header("retry-after").and_then(|wait| wait.parse::<u64>().ok());
-    match wait.filter(|wait| (1..=300).contains(wait)) {
+    match wait.filter(|wait| (1..=10).contains(wait)) {
         Some(_) => Ok(()),
         None => odd("it does not say when to come back"),
     }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::observations::Answer;
 use crate::packages::{self, Coordinate};
-use crate::session::Tx;
+use crate::session::{Session, Tx};
 use crate::store::Write;
 use crate::{args, cached, locations, repositories};
 
@@ -49,6 +49,10 @@ pub struct PublishFile {
 pub struct FromUpstream {
     /// The answer. Its target begins with a slash.
     pub answer: Answer,
+    /// The version that it was judged as.
+    pub version: VersionName,
+    /// The repository's revision that it was asked for under: settings and rules are of this one.
+    pub revision: u64,
     /// More that is kept of the file, JSON.
     pub attributes: Option<String>,
 }
@@ -87,6 +91,9 @@ impl Write for PublishFile {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<PublishedFile> {
         let act = &self.act;
         repositories::expect_living(tx, self.repo).await?;
+        if let Some(from) = &self.upstream {
+            repositories::expect_revision(tx, self.repo, from.revision).await?;
+        }
         let package = packages::ensure(tx, self.repo, &self.package, self.new_package, act.at).await?;
         self.check_condition(tx, package).await?;
         if let Some(healed) = self.heal(tx, package).await? {
@@ -98,6 +105,9 @@ impl Write for PublishFile {
         let taken = self.blob.length + regained;
         admission::take(tx, act.tenant, Allowance::Bytes, taken, &self.limits, act.event.0.as_u128()).await?;
         let name = self.insert(tx, package, there.unwrap_or(0)).await?;
+        if self.upstream.as_ref().is_some_and(|from| from.version != name) {
+            return Err(Error::refuse(Code::PreconditionFailed, format!("{} is another version by now", self.path)));
+        }
         locations::occupy(tx, self.repo, self.path.as_str(), package, self.version, &self.path, self.overwrite).await?;
         let id = self.version.to_string();
         let detail = json!({
@@ -161,11 +171,7 @@ impl PublishFile {
             )));
         }
         packages::lock(tx, package).await?;
-        let sql = "SELECT v.version FROM locations l JOIN versions v ON v.id = l.version_id
-             WHERE l.repo_id = $1 AND l.path = $2";
-        let Some(row) = tx.row(sql, args![self.repo, self.path]).await? else { return Ok(None) };
-        let name: String = row.get(0)?;
-        Ok(Some(name.parse().ok().filter(|number: &u64| number.to_string() == name).unwrap_or(0)))
+        number_at(tx, self.repo, &self.path).await
     }
 
     /// The package is locked or new, so what is seen here still holds at the commit.
@@ -229,6 +235,21 @@ impl PublishFile {
         tx.execute("UPDATE versions SET sealed_at = $2 WHERE id = $1", args![self.version, act.at]).await?;
         Ok(name)
     }
+}
+
+/// The name of the version that takes a path over next, where no draft has taken it.
+pub async fn next_version(session: &mut Session<'_>, repo: RepoId, path: &EntryPath) -> Result<VersionName> {
+    let next = number_at(session, repo, path).await?.unwrap_or(0).checked_add(1).unwrap_or(1);
+    VersionName::parse(&next.to_string()).map_err(|error| Error::Defect(error.to_string()))
+}
+
+/// The number of the version at a path: 0 for one whose name is no number. `None`: nothing is there.
+async fn number_at(session: &mut Session<'_>, repo: RepoId, path: &EntryPath) -> Result<Option<u64>> {
+    let sql = "SELECT v.version FROM locations l JOIN versions v ON v.id = l.version_id
+         WHERE l.repo_id = $1 AND l.path = $2";
+    let Some(row) = session.row(sql, args![repo, *path]).await? else { return Ok(None) };
+    let name: String = row.get(0)?;
+    Ok(Some(name.parse().ok().filter(|number: &u64| number.to_string() == name).unwrap_or(0)))
 }
 
 /// A free number above one that is taken, found by doubling and halving: a package with n versions costs

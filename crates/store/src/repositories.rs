@@ -1,7 +1,7 @@
 //! Repositories, their members and the roles bound on them.
 
 use model::state::RepoKind;
-use model::{RepoId, RepoKey, Role, Secret, Subject, TenantId, Timestamp};
+use model::{Code, RepoId, RepoKey, Role, Secret, Subject, TenantId, Timestamp};
 use serde_json::{Map, Value as Json, json};
 
 use crate::args;
@@ -273,6 +273,15 @@ pub(crate) async fn expect_living(tx: &mut Tx<'_>, repo: RepoId) -> Result<()> {
     let row = tx.row(sql, args![repo]).await?;
     let retired = row.map(|row| row.get::<Option<Timestamp>>(0)).transpose()?.flatten();
     if retired.is_some() { Err(Error::not_found("the repository")) } else { Ok(()) }
+}
+
+/// Refuses what was begun under other settings or rules. They stay as they are until the commit.
+pub(crate) async fn expect_revision(tx: &mut Tx<'_>, repo: RepoId, revision: u64) -> Result<()> {
+    let row = tx.row("SELECT revision FROM repositories WHERE id = $1 FOR SHARE", args![repo]).await?;
+    match row.map(|row| row.get::<u64>(0)).transpose()? {
+        Some(now) if now == revision => Ok(()),
+        _ => Err(Error::refuse(Code::PreconditionFailed, "the repository was changed meanwhile")),
+    }
 }
 
 /// Retires a repository. One that ever held a package is refused: its versions are tombstoned first.

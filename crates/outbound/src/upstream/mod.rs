@@ -19,7 +19,7 @@ mod walls;
 use std::sync::Arc;
 
 use model::Ambient;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Method, Proxy, Url};
 
 use breaker::Breakers;
@@ -102,14 +102,13 @@ impl Upstream {
         own.breakers.check(&origin(&url))?;
         let place = own.gate.enter().await?;
         let (response, url) = own.follow(&call, url).await?;
-        let conditional = question.etag.is_some() || question.modified.is_some();
         match response.status().as_u16() {
             200 => {
                 let Question { compressed, most, head, .. } = question;
                 let terms = Terms { compressed, most, head };
                 Ok(Reply::Found(Box::new(Found::new(response, url, &terms, &own.limits, place)?)))
             }
-            304 if conditional => Ok(Reply::Unchanged),
+            304 if question.etag.is_some() => Ok(Reply::Unchanged(url.into())),
             404 | 410 => Ok(Reply::Missing),
             status => Err(Failure::status(origin(&url), status, own.after(&response))),
         }
@@ -208,7 +207,6 @@ fn call(question: &Question<'_>) -> Result<Call, Failure> {
     set(ACCEPT_ENCODING, coding)?;
     set(ACCEPT, if question.accept.is_empty() { "*/*" } else { question.accept })?;
     question.etag.map_or(Ok(()), |etag| set(IF_NONE_MATCH, etag))?;
-    question.modified.map_or(Ok(()), |modified| set(IF_MODIFIED_SINCE, &reply::date_text(modified)))?;
     Ok(Call { method: if question.head { Method::HEAD } else { Method::GET }, headers })
 }
 

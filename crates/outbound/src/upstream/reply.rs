@@ -20,8 +20,8 @@ use crate::request::origin;
 pub enum Reply {
     /// 200: it is there.
     Found(Box<Found>),
-    /// 304: what the question's `etag` or `modified` stands for is still what is there.
-    Unchanged,
+    /// 304: what the question's `etag` stands for is still what is at this address, to which it led.
+    Unchanged(String),
     /// 404 or 410: there is none.
     Missing,
 }
@@ -80,12 +80,15 @@ impl Found {
         self.answer.header(name)
     }
 
-    /// `ETag`, verbatim: for the next question's `etag`.
+    /// `ETag`, verbatim: for the next question's `etag`. `None` for what is no entity tag, such as `*`.
     pub fn etag(&self) -> Option<&str> {
-        self.header("etag")
+        self.header("etag").filter(|etag| {
+            let tag = etag.strip_prefix("W/").unwrap_or(etag);
+            tag.len() > 1 && tag.starts_with('"') && tag.ends_with('"')
+        })
     }
 
-    /// `Last-Modified`, if it is a date: for the next question's `modified`.
+    /// `Last-Modified`, if it is a date.
     pub fn changed_at(&self) -> Option<Timestamp> {
         http_date(self.header("last-modified")?)
     }
@@ -213,12 +216,6 @@ impl Pace {
 pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     let time = httpdate::parse_http_date(text.trim()).ok()?;
     Some(Timestamp(0).plus(time.duration_since(std::time::UNIX_EPOCH).ok()?))
-}
-
-/// A moment as such a date, to the second.
-pub(super) fn date_text(at: Timestamp) -> String {
-    let since = Duration::from_micros(u64::try_from(at.0).unwrap_or_default());
-    httpdate::fmt_http_date(std::time::UNIX_EPOCH + since)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use model::{Secret, Timestamp};
+use model::Secret;
 
 use super::credentials::Credentials;
 use super::walls::Walls;
@@ -99,8 +99,6 @@ pub struct Question<'a> {
     pub accept: &'a str,
     /// `If-None-Match`: the entity tag of what we have, verbatim.
     pub etag: Option<&'a str>,
-    /// `If-Modified-Since`: the `Last-Modified` of what we have.
-    pub modified: Option<Timestamp>,
     /// Whether the body may come as gzip, to be undone here. For files it may not: their bytes are what counts.
     pub compressed: bool,
     /// Bytes that the body may have, its coding undone.
@@ -112,7 +110,7 @@ pub struct Question<'a> {
 impl<'a> Question<'a> {
     /// For a file: its plain bytes, at most `most`.
     pub fn file(target: &'a str, most: u64) -> Self {
-        Self { target, accept: "", etag: None, modified: None, compressed: false, most, head: false }
+        Self { target, accept: "", etag: None, compressed: false, most, head: false }
     }
 
     /// For a document that tells of files: it may come as gzip.

@@ -59,7 +59,7 @@ pub(super) async fn answer(
     let question = Question { etag, ..Question::index(&ask.target, ask.accept, LONGEST) };
     let found = match remote.upstream.ask(question).await? {
         outbound::Reply::Missing => return Ok(Reply::Missing),
-        outbound::Reply::Unchanged => return Ok(Reply::Holds),
+        outbound::Reply::Unchanged(_) => return Ok(Reply::Holds),
         outbound::Reply::Found(found) => *found,
     };
     let told = header.and_then(|header| digest_in(&found, header));
@@ -82,7 +82,7 @@ async fn head(remote: &Remote, ask: &Ask, header: &str) -> std::result::Result<H
     match remote.upstream.ask(question).await {
         Ok(outbound::Reply::Found(found)) => Ok(digest_in(&found, header).map_or(Head::Silent, Head::Told)),
         Ok(outbound::Reply::Missing) => Ok(Head::Missing),
-        Ok(outbound::Reply::Unchanged) => Ok(Head::Silent),
+        Ok(outbound::Reply::Unchanged(_)) => Ok(Head::Silent),
         // It knows GET alone.
         Err(Failure::Refused { status: 400 | 405, .. } | Failure::Failing { status: 501, .. }) => Ok(Head::Silent),
         Err(failure) => Err(failure),

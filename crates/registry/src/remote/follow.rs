@@ -17,6 +17,7 @@ use super::coming::FillHead;
 use super::fill::{Fetch, Need, Reached};
 use super::look::failed;
 use super::object::Object;
+use super::receive::is_folder;
 use super::source::Wanted;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
@@ -27,6 +28,8 @@ use crate::store_file::stored_place;
 /// A change of up to this many bytes, or of nobody knows how many, is received whole before anybody is answered: if that
 /// fails, what was there is served.
 const AT_ONCE: u64 = 8 << 20;
+/// The same bytes with another tag are noted so often at most: some upstreams have a new one for each answer.
+const RETOLD: Duration = Duration::from_secs(3600);
 /// For how long an absent file that was confirmed is not confirmed again before its bytes come.
 const JUST_NOW: Duration = Duration::from_secs(10);
 /// What was changed less than this before it was answered may have been changed again within the same second, of which
@@ -55,21 +58,18 @@ impl Standing {
         }
     }
 
-    /// What the upstream is asked to compare.
-    fn condition(&self, remote: &Remote) -> Condition<'_> {
-        let answer = self.answer.as_deref().filter(|answer| remote.is_its(answer));
-        let etag = answer.and_then(|answer| answer.etag.as_deref());
-        let changed = answer.filter(|_| etag.is_none()).and_then(|answer| Some((answer.changed_at?, answer.seen_at)));
-        let settled = changed.filter(|(changed, seen)| changed.plus(SETTLED) <= *seen);
-        Condition { etag, modified: settled.map(|(changed, _)| changed) }
+    /// The answer that the upstream's next one is compared with.
+    fn compared(&self, remote: &Remote) -> Option<&Observation> {
+        self.answer.as_deref().filter(|answer| remote.is_its(answer))
     }
 }
 
-/// What must no longer be the case for the file to come.
-#[derive(Default)]
-struct Condition<'s> {
-    etag: Option<&'s str>,
-    modified: Option<Timestamp>,
+/// Whether what begins to come is what came with `before`, by its time and length. An upstream is not asked to compare
+/// times itself: it would not tell of a file that is older than ours (RFC 9110, section 13.1.3).
+fn is_same(reply: &Reply, before: &Observation) -> bool {
+    let settled = before.changed_at.is_some_and(|changed| changed.plus(SETTLED) <= before.seen_at);
+    let same = (reply.changed_at(), reply.length()) == (before.changed_at, Some(before.length));
+    settled && same && reply.etag().is_none() && before.etag.is_none() && reply.address() == before.address
 }
 
 /// What the upstream says of a file.
@@ -118,19 +118,28 @@ impl Grant<Read> {
         }
     }
 
-    /// The same, where nothing is served from here. What was withdrawn is asked for again, too: other bytes are something
-    /// else.
+    /// The same, where nothing is served from here. What was withdrawn, or is kept out by rules, is asked for again, too:
+    /// other bytes are something else.
     async fn reach_unknown(&self, error: Error, path: &EntryPath) -> Result<Reached> {
-        let withdrawn = match error.code() {
+        let known = match error.code() {
             Some(Code::NotFound) => false,
             Some(Code::Gone) => true,
+            Some(Code::PolicyDenied) if !self.holds_at(path).await? => true,
             _ => return Err(error),
         };
         let brought = match self.expect_path_admitted(path).await {
             Ok(()) => self.bring(Object::File(path.clone())).await,
             Err(denied) => Err(denied),
         };
-        brought.map_err(|why| if withdrawn { error } else { why })
+        brought.map_err(|why| if known { error } else { why })
+    }
+
+    /// Whether nothing need be asked about what is here, whatever rules say of it.
+    async fn holds_at(&self, path: &EntryPath) -> Result<bool> {
+        let Ok(found) = self.find_any(path).await else { return Ok(true) };
+        let object = Object::File(path.clone());
+        let remote = self.remote()?;
+        Ok(self.standing(&remote, &object, Some(&found)).await?.holds)
     }
 
     async fn standing(&self, remote: &Remote, object: &Object, found: Option<&Found>) -> Result<Standing> {
@@ -163,6 +172,7 @@ impl Fetch {
     ) -> Result<(Sha256Digest, Option<Bytes>)> {
         let known = match found {
             Ok(found) => Some(found),
+            Err(error) if error.code() == Some(Code::PolicyDenied) => Some(self.grant.find_any(path).await?),
             Err(error) if matches!(error.code(), Some(Code::NotFound | Code::Gone)) => None,
             Err(error) => return Err(error),
         };
@@ -177,8 +187,8 @@ impl Fetch {
         // Of what is absent and was confirmed just now the bytes are wanted, however short it is believed.
         let just_now = self.grant.ambient().now() < standing.confirmed_at.plus(JUST_NOW);
         let is_due = known.as_ref().is_none_or(|found| !(standing.holds || found.is_absent() && just_now));
-        let condition = if is_due { standing.condition(remote) } else { Condition::default() };
-        let reply = match self.ask_whether(remote, &wanted.ask, condition).await? {
+        let before = standing.compared(remote).filter(|_| is_due);
+        let reply = match self.ask_whether(remote, &wanted.ask, before).await? {
             Heard::New(reply) => *reply,
             Heard::Same => return self.same(known.as_ref(), &standing, path).await,
         };
@@ -192,10 +202,10 @@ impl Fetch {
             return Err(error);
         }
         (wanted.published_at, wanted.unproven) = (published_at, true);
-        let before = known.as_ref().map(Found::digest);
+        let here = known.as_ref().map(Found::digest);
         let digest = match known.filter(|found| found.digest() == staged.received.digest) {
             Some(found) => self.keep_same(&found, staged, answer, &standing).await?,
-            None => self.publish_anew(wanted, staged, answer, before).await?,
+            None => self.publish_anew(wanted, staged, answer, here).await?,
         };
         Ok(if quiet { self.is_here(digest) } else { (digest, last) })
     }
@@ -210,12 +220,27 @@ impl Fetch {
         self.grant.unknown(&self.object.to_string())
     }
 
-    async fn ask_whether(&self, remote: &Remote, ask: &Ask, condition: Condition<'_>) -> Result<Heard> {
-        let Condition { etag, modified } = condition;
-        let question = Question { etag, modified, accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
-        match remote.upstream.ask(question).await {
+    /// What the upstream has by now, compared with what came `before`.
+    async fn ask_whether(&self, remote: &Remote, ask: &Ask, before: Option<&Observation>) -> Result<Heard> {
+        let question = Question { accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
+        let etag = before.and_then(|before| before.etag.as_deref());
+        let mut reply = remote.upstream.ask(Question { etag, ..question }).await;
+        if let Ok(outbound::Reply::Unchanged(address)) = &reply {
+            if before.is_some_and(|before| before.address == *address) {
+                return Ok(Heard::Same);
+            }
+            // It leads elsewhere by now, where the same tag may stand for something else.
+            reply = remote.upstream.ask(question).await;
+        }
+        match reply {
+            Ok(outbound::Reply::Found(reply)) if is_folder(&reply, ask) => Err(self.unknown()),
+            Ok(outbound::Reply::Found(reply)) if before.is_some_and(|before| is_same(&reply, before)) => {
+                Ok(Heard::Same)
+            }
             Ok(outbound::Reply::Found(reply)) => Ok(Heard::New(reply)),
-            Ok(outbound::Reply::Unchanged) => Ok(Heard::Same),
+            Ok(outbound::Reply::Unchanged(_)) => {
+                Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed"))
+            }
             Ok(outbound::Reply::Missing) => Err(self.unknown()),
             Err(failure) => Err(failed(Some(&remote.upstream), &failure)),
         }
@@ -265,8 +290,12 @@ impl Fetch {
             true => drop(self.refill(staged).await?),
             false => staged.discard(grant.registry()),
         }
+        let now = grant.ambient().now();
         match &standing.answer {
-            Some(known) if (&known.etag, known.changed_at) == (&answer.etag, answer.changed_at) => {
+            Some(known)
+                if (&known.etag, known.changed_at) == (&answer.etag, answer.changed_at)
+                    || now < known.seen_at.plus(RETOLD) =>
+            {
                 self.confirm_answer(known).await?;
             }
             _ => {
@@ -289,10 +318,6 @@ impl Fetch {
     ) -> Result<Sha256Digest> {
         let (grant, registry) = (&self.grant, self.grant.registry());
         let replace = before.map_or(Replace::Nothing, |before| Replace::OneOf(vec![before]));
-        if let Err(error) = grant.expect_same_upstream().await {
-            staged.discard(registry);
-            return Err(error);
-        }
         let (digest, place) = (staged.received.digest, stored_place(&staged.received));
         let attributes = wanted.attributes(&staged.sums);
         let write = PublishFile {
@@ -311,11 +336,24 @@ impl Fetch {
             blob: registry.new_blob(staged.received),
             overwrite: true,
             replace,
-            upstream: Some(Box::new(FromUpstream { answer, attributes })),
+            upstream: Some(Box::new(FromUpstream {
+                answer,
+                version: wanted.version,
+                revision: grant.repo().revision,
+                attributes,
+            })),
             limits: grant.settings().limits,
         };
         let published = grant.store().write(write).await;
         grant.forget_outlook(&self.object.key());
-        self.written(published, digest, place).await
+        match published {
+            Err(error) if matches!(&error, store::Error::Refused(refusal) if refusal.code == Code::PreconditionFailed) =>
+            {
+                registry.abandon(place, &error).await;
+                let why = format!("{} or its repository was changed meanwhile: ask again", self.object);
+                Err(Error::refuse(Code::ServiceUnavailable, why))
+            }
+            published => self.written(published, digest, place).await,
+        }
     }
 }

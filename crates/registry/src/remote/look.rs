@@ -22,6 +22,8 @@ use crate::store_file::stored_place;
 const LONGEST_TARGET: usize = 2000;
 /// For how long nobody asks again after a failure.
 pub(super) const REST: Duration = Duration::from_secs(5);
+/// And so long at most are clients told to wait.
+const LONGEST_REST: Duration = Duration::from_secs(10);
 
 /// What came of a question.
 pub(super) enum Heard {
@@ -101,12 +103,12 @@ impl Remotes {
     }
 }
 
-/// What the caller is told of a failed upstream; not to come again while nobody asks it anyhow.
+/// What the caller is told of a failed upstream: also when to come again, which some clients do five times without a word.
+/// Whoever comes while it is left alone is answered without it.
 pub(super) fn failed(upstream: Option<&outbound::Upstream>, failure: &Failure) -> Error {
     let refusal = Refusal::new(Code::ServiceUnavailable, format!("the upstream cannot be read: {failure}"));
-    Error::Refused(
-        refusal.retry_after(upstream.and_then(|upstream| upstream.wait(failure)).unwrap_or_default().max(REST)),
-    )
+    let wait = upstream.and_then(|upstream| upstream.wait(failure)).unwrap_or_default();
+    Error::Refused(refusal.retry_after(wait.clamp(REST, LONGEST_REST)))
 }
 
 impl Grant<Read> {

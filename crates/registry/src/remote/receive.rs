@@ -114,6 +114,11 @@ impl Fetch {
     }
 }
 
+/// Whether a file was asked for and the page of a folder is there: the address led to itself with a slash.
+pub(super) fn is_folder(found: &Answer, ask: &Ask) -> bool {
+    found.address().strip_suffix('/').is_some_and(|address| address.ends_with(&format!("/{}", ask.target)))
+}
+
 /// `None`: there is no such thing.
 pub(super) async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
     if remote.is_offline() {
@@ -121,8 +126,11 @@ pub(super) async fn open(remote: &Remote, ask: &Ask) -> Result<Option<Answer>> {
     }
     let question = Question { accept: ask.accept, ..Question::file(&ask.target, remote.longest) };
     match remote.upstream.ask(question).await.map_err(|failure| failed(Some(&remote.upstream), &failure))? {
+        Reply::Found(found) if is_folder(&found, ask) => Ok(None),
         Reply::Found(found) => Ok(Some(*found)),
         Reply::Missing => Ok(None),
-        Reply::Unchanged => Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed")),
+        Reply::Unchanged(_) => {
+            Err(Error::refuse(Code::ServiceUnavailable, "the upstream says that nothing has changed"))
+        }
     }
 }

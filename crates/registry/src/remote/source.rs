@@ -142,6 +142,12 @@ impl Grant<Read> {
             return Err(self.unknown(&format!("the file {path}")));
         };
         let mut wanted = Wanted::direct(path, *direct);
+        if self.follows_now() {
+            // Rules and waivers are about the version that it will be.
+            let repo = self.repo_id();
+            wanted.version =
+                self.store().read(async |session| store::publish::next_version(session, repo, path).await).await?;
+        }
         self.expect_wanted(&mut wanted).await?;
         Ok(wanted)
     }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use model::{Code, Timestamp};
-use registry::{Admin, Error, Found, Grant, Need, Promote, Reached, Read, RepoChange, Result};
+use model::{Code, PackageName, Timestamp, VersionName};
+use registry::{Admin, Error, Found, Grant, Need, NewWaiver, Promote, Reached, Read, RepoChange, Result};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, code, content, path};
@@ -14,6 +14,9 @@ crate::both! {
     what_is_believed_is_not_asked_for_and_nothing_is_written;
     what_has_changed_is_the_next_version;
     a_file_is_confirmed_by_its_time_only_when_that_says_enough;
+    an_older_file_is_followed_too;
+    a_tag_says_nothing_of_another_address;
+    the_page_of_a_folder_is_no_file;
     without_anything_to_compare_the_bytes_are_compared;
     the_same_bytes_under_another_tag_are_no_version;
     while_the_upstream_fails_the_old_one_is_served_and_says_so;
@@ -21,6 +24,9 @@ crate::both! {
     many_who_want_it_ask_once;
     what_was_withdrawn_stays_so_until_there_are_other_bytes;
     what_is_too_young_is_as_if_it_had_not_changed;
+    a_waiver_is_about_one_version;
+    what_rules_keep_out_by_now_is_asked_for_all_the_same;
+    whoever_asked_under_other_settings_changes_nothing;
     what_was_let_go_comes_as_it_is_by_now;
     what_was_let_go_comes_also_where_nothing_is_believed;
     another_upstream_is_asked_for_everything;
@@ -136,16 +142,46 @@ async fn a_file_is_confirmed_by_its_time_only_when_that_says_enough(bench: &Benc
         assert_eq!(desk.text(name).await, name);
     }
     wait(&desk, TTL);
-    desk.text("old").await;
-    assert_eq!(desk.upstream.confirmed(), 1);
-    // Within the same second it may have been changed again.
-    let head = desk.upstream.head("/young");
-    desk.upstream.says("/young", &head, "another");
-    assert_eq!(desk.text("young").await, "another");
-    assert_eq!((desk.upstream.confirmed(), versions(bench).await), (1, 3));
-    wait(&desk, TTL);
-    desk.text("young").await;
-    assert_eq!(desk.upstream.confirmed(), 2);
+    // Within the same second it may have been changed again, an hour later not.
+    for (name, other) in [("old", "odd"), ("young", "yours")] {
+        let head = desk.upstream.head(&format!("/{name}"));
+        desk.upstream.says(&format!("/{name}"), &head, other);
+    }
+    assert_eq!((desk.text("old").await, desk.text("young").await), ("old".to_owned(), "yours".to_owned()));
+    assert_eq!((desk.upstream.confirmed(), versions(bench).await), (0, 3));
+}
+
+async fn an_older_file_is_followed_too(bench: &Bench) {
+    let desk = desk(bench, json!({})).await;
+    for (hours, text) in [(2, "broken"), (20, "mended"), (1, "newer!")] {
+        desk.upstream.says("/tool", &desk.http_date(hours), text);
+        assert_eq!(desk.text("tool").await, text);
+        wait(&desk, TTL);
+    }
+    assert_eq!(versions(bench).await, 3);
+}
+
+async fn a_tag_says_nothing_of_another_address(bench: &Bench) {
+    let desk = desk(bench, json!({})).await;
+    for (number, text) in [(1, "one"), (2, "two")] {
+        desk.upstream.says("/latest", &format!("Location: /release/{number}\r\n"), "");
+        desk.upstream.says(&format!("/release/{number}"), "ETag: \"tag\"\r\n", text);
+        assert_eq!(desk.text("latest").await, text);
+        wait(&desk, TTL);
+        assert_eq!(desk.text("latest").await, text);
+        wait(&desk, TTL);
+    }
+    assert_eq!((versions(bench).await, desk.upstream.confirmed()), (2, 3));
+}
+
+async fn the_page_of_a_folder_is_no_file(bench: &Bench) {
+    for follows in [false, true] {
+        let desk = Desk::at(bench, "raw", if follows { "following" } else { "keeping" }, json!([])).await;
+        set(&desk, json!({"allowOverwrite": follows})).await;
+        desk.upstream.says("/a/b", "Location: /a/b/\r\n", "");
+        desk.upstream.says("/a/b/", "Content-Type: text/html\r\n", "<html>a page</html>");
+        assert_eq!((desk.code("a/b").await, versions(bench).await), (Code::NotFound, 0));
+    }
 }
 
 async fn without_anything_to_compare_the_bytes_are_compared(bench: &Bench) {
@@ -172,8 +208,12 @@ async fn the_same_bytes_under_another_tag_are_no_version(bench: &Bench) {
     desk.upstream.says("/tool", "ETag: \"other\"\r\n", "one");
     desk.text("tool").await;
     assert_eq!((versions(bench).await, desk.upstream.confirmed()), (1, 0));
-    wait(&desk, TTL);
-    desk.text("tool").await;
+    for hour in [false, true] {
+        let rows = "SELECT count(*) FROM observations WHERE substr(target, 1, 1) = '/'";
+        assert_eq!((versions(bench).await, bench.count(rows).await), (1, 1 + u64::from(hour)), "noted once in an hour");
+        wait(&desk, 60 * MINUTE);
+        desk.text("tool").await;
+    }
     assert_eq!((versions(bench).await, desk.upstream.confirmed()), (1, 1), "the new tag is known");
 }
 
@@ -275,6 +315,71 @@ async fn what_is_too_young_is_as_if_it_had_not_changed(bench: &Bench) {
     assert_eq!(desk.text("tool").await, "one");
     desk.later(1);
     assert_eq!(desk.text("tool").await, "two");
+}
+
+async fn a_waiver_is_about_one_version(bench: &Bench) {
+    let desk = desk(bench, json!({})).await;
+    desk.rule(minimum(24)).await.expect("a rule");
+    desk.upstream.says("/tool", &desk.http_date(0), "one");
+    assert_eq!(desk.code("tool").await, Code::PolicyDenied);
+    let waive = async |version: &str| {
+        let new = NewWaiver {
+            package: PackageName::parse("tool").expect("a name"),
+            version: Some(VersionName::parse(version).expect("a version")),
+            reason: "looked at".to_owned(),
+            until: desk.ago(0).plus(Duration::from_secs(7 * 24 * 60 * MINUTE)),
+        };
+        bench.grant::<Admin>(&desk.key).await.waive(new).await.expect("waived");
+    };
+    waive("1").await;
+    // What was refused just now is not asked for at once.
+    wait(&desk, 5);
+    assert_eq!(desk.text("tool").await, "one");
+    let other = content(3, 90_000);
+    wait(&desk, TTL);
+    desk.upstream.says("/tool", &desk.http_date(0), other.clone());
+    for _ in 0..2 {
+        assert_eq!((desk.text("tool").await.as_str(), versions(bench).await), ("one", 1));
+        wait(&desk, TTL);
+    }
+    waive("2").await;
+    assert!(desk.get("tool").await.expect("waived") == other && versions(bench).await == 2);
+}
+
+async fn what_rules_keep_out_by_now_is_asked_for_all_the_same(bench: &Bench) {
+    let desk = desk(bench, json!({})).await;
+    desk.upstream.says("/tool", &desk.http_date(1), "new");
+    assert_eq!(desk.text("tool").await, "new");
+    desk.rule(minimum(24)).await.expect("a rule");
+    let before = asked(&desk);
+    wait(&desk, TTL);
+    assert_eq!(desk.code("tool").await, Code::PolicyDenied);
+    assert_eq!((desk.code("tool").await, asked(&desk)), (Code::PolicyDenied, before + 1), "once in each while");
+    wait(&desk, TTL);
+    desk.upstream.says("/tool", &desk.http_date(100), "old");
+    assert_eq!((desk.text("tool").await.as_str(), versions(bench).await), ("old", 2));
+    desk.rule(json!([{"kind": "claim", "pattern": "tool"}])).await.expect("a rule");
+    wait(&desk, TTL);
+    let before = asked(&desk);
+    assert_eq!((desk.code("tool").await, asked(&desk)), (Code::NotFound, before), "a claim asks nobody");
+}
+
+async fn whoever_asked_under_other_settings_changes_nothing(bench: &Bench) {
+    let desk = desk(bench, json!({})).await;
+    let text = async |grant: &Grant<Read>| reach(grant, "tool").await.map(|found| found.size());
+    desk.upstream.says("/tool", "ETag: \"one\"\r\n", "one");
+    assert_eq!(desk.text("tool").await, "one");
+    wait(&desk, TTL);
+    let before = desk.grant().await;
+    desk.upstream.says("/tool", "ETag: \"other\"\r\n", "other");
+    set(&desk, json!({"allowOverwrite": false})).await;
+    assert_eq!(text(&before).await.expect("what is there"), 3);
+    set(&desk, json!({"allowOverwrite": true})).await;
+    let before = desk.grant().await;
+    desk.rule(minimum(24)).await.expect("a rule");
+    wait(&desk, TTL);
+    assert_eq!(text(&before).await.expect("what is there"), 3);
+    assert_eq!(versions(bench).await, 1);
 }
 
 async fn what_was_let_go_comes_as_it_is_by_now(bench: &Bench) {

@@ -87,16 +87,13 @@ impl Upstream {
     }
 }
 
-/// Whether who asks has what is answered with this head: by its tag, or else by its time.
+/// Whether who asks has what is answered with this head, by its tag.
 fn has(question: &str, head: &str) -> bool {
     let line = |text: &str, name: &str| {
         let found = text.lines().find(|line| line.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name)));
         found.map(|line| line[name.len()..].trim().to_owned())
     };
-    match line(question, "if-none-match:") {
-        Some(tag) => line(head, "etag:") == Some(tag),
-        None => line(question, "if-modified-since:").is_some_and(|time| line(head, "last-modified:") == Some(time)),
-    }
+    line(question, "if-none-match:").is_some_and(|tag| line(head, "etag:") == Some(tag))
 }
 
 async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
@@ -127,6 +124,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
                 state.lock().unwrap_or_else(PoisonError::into_inner).confirmed += 1;
                 ("304 Not Modified", (lines, Vec::new()))
             }
+            Some(Ok(found)) if found.0.starts_with("Location:") => ("302 Found", found),
             Some(Ok(found)) => ("200 OK", found),
             Some(Err(())) => ("503 Service Unavailable", Said::default()),
             None => ("404 Not Found", Said::default()),
