@@ -303,6 +303,41 @@ async fn who_may_know_is_told_why() -> Result<()> {
     ensure(upstream.total() == 0, "nobody is asked for what is kept")
 }
 
+/// An administrator puts a virtual repository into his own, and learns nothing of its members that he may not read.
+async fn nesting_tells_an_administrator_nothing() -> Result<()> {
+    let (site, upstream) = (site().await?, Upstream::start().await?);
+    let then = site.server.moment("clock").await?;
+    for ways in WAYS.iter().filter(|ways| ["npm", "oci"].contains(&ways.format)) {
+        let key = |word: &str| format!("{}-{word}", ways.format);
+        let (secret, own, up, inner, all) = (key("secret"), key("own"), key("up"), key("inner"), key("all"));
+        for repo in [&secret, &own] {
+            hosted(&site, repo, ways.format).await?;
+        }
+        remote(&site, &up, ways.format, &upstream.url(), json!({"missingSeconds": 3600})).await?;
+        put_together(&site, &inner, ways.format, &[&secret, &own], json!({})).await?;
+        put_together(&site, &all, ways.format, &[&own, &up], json!({})).await?;
+        of(ways.format, ways.publish(&site, &secret).await)?;
+        let claimed = ways.name.replace("sekrit", "claimed");
+        rules(&site, &secret, &json!([{"kind": "claim", "pattern": claimed}])).await?;
+        let mut scopes = vec![format!("repo:{all}:admin")];
+        scopes.extend([&own, &up, &inner].map(|key| format!("repo:{key}:read")));
+        let steward = site.person(&key("steward"), &Vec::from_iter(scopes.iter().map(String::as_str))).await?;
+        scopes.push(format!("repo:{secret}:read"));
+        let insider = site.person(&key("insider"), &Vec::from_iter(scopes.iter().map(String::as_str))).await?;
+        let mut questions = ways.questions(&all, &then);
+        questions.extend(ways.questions(&all, &then).iter().map(|question| question.replace("sekrit", "claimed")));
+        let before = all_seen(&steward, &questions).await?;
+        let nested = steward.patch(&format!("/v1/repos/{all}")).json(&json!({"memberRepos": [own, inner, up]}));
+        nested.send().await?.expect(&[200])?;
+        same(&format!("{}, nested", ways.format), &before, &all_seen(&steward, &questions).await?)?;
+        for (name, why) in [(ways.name, format!("is hosted in {secret}")), (&claimed, "from no upstream".to_owned())] {
+            let told = insider.get(&format!("/v1/repos/{all}/explain?name={name}")).send().await?.text();
+            ensure(told.contains(&why), format!("who may read it is told: {told}"))?;
+        }
+    }
+    Ok(())
+}
+
 /// What is here of an upstream, and told of by it, is hidden like what is nowhere once a member has or claims its name.
 async fn what_was_fetched_before_is_as_what_is_nowhere() -> Result<()> {
     let (site, upstream) = (site().await?, Upstream::start().await?);
@@ -354,6 +389,7 @@ async fn what_was_fetched_before_is_as_what_is_nowhere() -> Result<()> {
 both! {
     what_was_fetched_before_is_as_what_is_nowhere;
     members_are_shown_to_who_may_read_them;
+    nesting_tells_an_administrator_nothing;
     who_may_know_is_told_why;
     who_may_not_read_a_member_is_told_as_if_it_were_not_there;
 }

@@ -1,5 +1,7 @@
 //! Addresses: the base of a server, paths beneath it, and origins.
 
+use std::net::IpAddr;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 
@@ -38,6 +40,12 @@ pub(crate) fn under(base: &Url, target: &str) -> Result<Url, Error> {
     }
     let url = Url::parse(target).map_err(refused)?;
     if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(Error::Address("not a web address".into())) }
+}
+
+/// The address that a host is, however it was spelled (the URL parser reads `0x7f.1` and the like).
+pub(crate) fn literal(url: &Url) -> Option<IpAddr> {
+    let host = url.host_str()?;
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 /// Whether both have the same scheme, host and port.

@@ -3,27 +3,17 @@
 use std::time::Duration;
 
 use model::{Ambient, Secret};
-use reqwest::{Method, NoProxy, Proxy, Url};
+use reqwest::{Method, Proxy, Url};
 
 use crate::address;
 use crate::error::Error;
+use crate::proxies::Proxies;
 use crate::request::Request;
 use crate::retry::Retry;
 use crate::trust::Trust;
 
 /// What we call ourselves, unless told otherwise.
 pub(crate) const USER_AGENT: &str = concat!("artifortress/", env!("CARGO_PKG_VERSION"));
-
-/// Proxies between us and the servers; the values of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
-#[derive(Clone, Debug, Default)]
-pub struct Proxies {
-    /// For `http` addresses.
-    pub http: Option<String>,
-    /// For `https` addresses.
-    pub https: Option<String>,
-    /// Hosts and networks that are reached without a proxy.
-    pub except: Option<String>,
-}
 
 /// What a client needs to know.
 #[derive(Clone, Debug)]
@@ -151,34 +141,4 @@ pub(crate) fn builder(tls: rustls::ClientConfig, proxies: Vec<Proxy>, user_agent
 /// The client, or why there can be none.
 pub(crate) fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
     builder.build().map_err(|error| Error::Trust(format!("the client cannot be set up: {error}")))
-}
-
-/// This machine, as `NO_PROXY` has it.
-const HERE: &str = "localhost,127.0.0.0/8,::1";
-
-impl Proxies {
-    /// The same for servers elsewhere: what is on this machine is reached without a proxy.
-    fn for_others(&self) -> Self {
-        let except = self.except.as_ref().map_or(HERE.to_owned(), |except| format!("{except},{HERE}"));
-        Self { except: Some(except), ..self.clone() }
-    }
-
-    /// The proxies' hosts. As everywhere, an address without a scheme is one of `http`.
-    pub(crate) fn hosts(&self) -> Vec<String> {
-        let host = |text: &String| {
-            let whole = Url::parse(text).ok().filter(Url::has_host);
-            whole.or_else(|| Url::parse(&format!("http://{text}")).ok())?.host_str().map(str::to_owned)
-        };
-        self.http.iter().chain(&self.https).filter_map(host).collect()
-    }
-
-    /// As the library wants them.
-    pub(crate) fn read(&self) -> Result<Vec<Proxy>, Error> {
-        let except = self.except.as_deref().and_then(NoProxy::from_string);
-        let http = self.http.as_deref().map(Proxy::http);
-        let https = self.https.as_deref().map(Proxy::https);
-        let named = http.into_iter().chain(https);
-        let refused = |_| Error::Address("the proxy's address cannot be read".to_owned());
-        named.map(|proxy| proxy.map(|proxy| proxy.no_proxy(except.clone())).map_err(refused)).collect()
-    }
 }

@@ -10,6 +10,7 @@ mod client;
 mod error;
 #[cfg(test)]
 mod fake;
+mod proxies;
 mod redirect;
 mod request;
 mod retry;
@@ -21,8 +22,9 @@ mod upstream;
 
 pub use address::path;
 pub use answer::Answer;
-pub use client::{Client, Proxies, Settings};
+pub use client::{Client, Settings};
 pub use error::{Error, Problem};
+pub use proxies::Proxies;
 pub use request::Request;
 pub use reqwest::Method;
 pub use retry::Retry;

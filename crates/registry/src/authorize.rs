@@ -228,15 +228,16 @@ impl Grant<Read> {
 
     /// This repository as if it were the only member of a virtual one.
     pub(crate) fn by_itself(&self) -> Member {
-        Member { grant: self.clone(), readable: true }
+        Member { grant: self.clone(), readable: true, known: true }
     }
 
     /// A member of this virtual repository, for this caller.
     pub(crate) fn through(&self, seen: &SeenThrough) -> Member {
         let readable = self.call.may(&seen.member, Role::Read);
+        let known = readable || self.is_of_admin_over(&seen.member.key);
         let repo = Arc::clone(&seen.shown);
         let (call, instant) = (self.call.clone(), self.instant);
-        Member { grant: Grant { call, repo, instant, silent: false, access: PhantomData }, readable }
+        Member { grant: Grant { call, repo, instant, silent: false, access: PhantomData }, readable, known }
     }
 }
 
@@ -267,6 +268,7 @@ impl SeenThrough {
 pub struct Member {
     grant: Grant<Read>,
     readable: bool,
+    known: bool,
 }
 
 impl Member {
@@ -277,7 +279,12 @@ impl Member {
 
     /// The same, as if its upstream had nothing and nothing of it were here.
     pub(crate) fn silent(&self) -> Self {
-        Self { grant: Grant { silent: self.is_remote(), ..self.grant.clone() }, readable: self.readable }
+        Self { grant: Grant { silent: self.is_remote(), ..self.grant.clone() }, ..*self }
+    }
+
+    /// Whether the caller may know which names it has, where he may not read it either.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known
     }
 
     /// Its key.

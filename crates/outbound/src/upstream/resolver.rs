@@ -10,7 +10,8 @@ use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::failure::Failure;
-use super::walls::{CLOSED_ADDRESS, Walls, forbidden, literal};
+use super::walls::{CLOSED_ADDRESS, Walls, forbidden};
+use crate::address::literal;
 
 /// Asks for the addresses of a name.
 pub(crate) type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;

@@ -7,7 +7,7 @@ use model::Secret;
 
 use super::credentials::Credentials;
 use super::walls::Walls;
-use crate::client::Proxies;
+use crate::proxies::Proxies;
 use crate::trust::Trust;
 
 /// What reading from an upstream takes. Not printable: a proxy's address may hold a password.

@@ -6,6 +6,7 @@ use model::Network;
 use reqwest::Url;
 
 use super::failure::Failure;
+use crate::address::literal;
 
 const fn four(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Network {
     Network::v4(Ipv4Addr::new(a, b, c, d), prefix)
@@ -86,12 +87,6 @@ pub(crate) const CLOSED_ADDRESS: &str =
 /// Names the host alone.
 pub(crate) fn forbidden(url: &Url, why: &'static str) -> Failure {
     Failure::Forbidden { host: url.host_str().unwrap_or("an address without a host").to_owned(), why }
-}
-
-/// The address that a host is, however it was spelled (the URL parser reads `0x7f.1` and the like).
-pub(crate) fn literal(url: &Url) -> Option<IpAddr> {
-    let host = url.host_str()?;
-    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 /// The IPv4 address that is reached through a mapped or translated IPv6 one.

@@ -1,5 +1,6 @@
 //! Who is told why a name is kept from upstreams: who may read a repository that keeps it, and who administrates the one
-//! that he asks. To everybody else it is a name that does not exist.
+//! that he asks: of a virtual one, as far as it comes from the members in its own list. To everybody else it is a name that
+//! does not exist.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use model::{RepoKey, Role};
 use store::repositories::Repository;
 
 use super::judge::{Denial, Rules};
-use crate::authorize::Grant;
+use crate::authorize::{Grant, Read};
 use crate::call::Call;
 
 /// A repository whose claims hold elsewhere, too.
@@ -30,6 +31,11 @@ impl Claimant {
     pub(crate) fn is_known_to(&self, call: &Call) -> bool {
         call.may_on(&self.key, self.anonymous_read, Role::Read)
     }
+
+    /// The same of one whose claims hold in a virtual repository, that one itself among them.
+    pub(crate) fn is_known_through(&self, whole: &Grant<Read>) -> bool {
+        self.is_known_to(whole.call()) || whole.is_of_admin_over(&self.key)
+    }
 }
 
 /// The rules of a repository that claims names for a virtual one.
@@ -43,6 +49,12 @@ impl<A> Grant<A> {
     /// Whether the caller administrates the repository.
     pub(crate) fn is_of_admin(&self) -> bool {
         self.call().may(self.repo(), Role::Admin)
+    }
+
+    /// Whether the caller administrates this virtual repository, and the one of this key is in its list of members. What is
+    /// in a member is that one's: whoever might put it in the list would else learn what its members have.
+    pub(crate) fn is_of_admin_over(&self, key: &RepoKey) -> bool {
+        self.repo().members.contains(key) && self.is_of_admin()
     }
 
     /// Whether the caller may know of the rules that hold here: there are some of this repository, or somebody whom he

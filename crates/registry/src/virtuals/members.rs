@@ -47,6 +47,8 @@ pub(super) struct Hosting {
     shown: Option<usize>,
     /// The first before that.
     hidden: Option<usize>,
+    /// The first of those that he may know of all the same.
+    told: Option<usize>,
 }
 
 impl Hosting {
@@ -55,8 +57,14 @@ impl Hosting {
         if self.shown.is_some() {
             return;
         }
-        let first = if member.grant().is_some() { &mut self.shown } else { &mut self.hidden };
-        first.get_or_insert(place);
+        if member.grant().is_some() {
+            self.shown = Some(place);
+            return;
+        }
+        self.hidden.get_or_insert(place);
+        if member.is_known() {
+            self.told.get_or_insert(place);
+        }
     }
 
     fn is_any(self) -> bool {
@@ -149,16 +157,13 @@ impl Members {
 
     /// Whether a claim that the caller may know of keeps a name from every upstream.
     pub fn keep(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> bool {
-        let known = |claims: &Claims| claims.claimant.is_known_to(self.whole.call());
-        let mut claims = self.claims_of(&at).peekable();
-        claims.peek().is_some() && (self.whole.is_of_admin() || claims.any(known))
+        self.claims_of(&at).any(|claims| claims.claimant.is_known_through(&self.whole))
     }
 
     /// The first hosted member that has a package, as far as the caller may know of it.
     pub(crate) async fn host(&self, at: impl Fn(&Member) -> Option<PackageAt>) -> Result<Option<&Member>> {
         let hosting = self.hosting(&at).await?;
-        let known = hosting.hidden.filter(|_| self.whole.is_of_admin()).or(hosting.shown);
-        Ok(known.map(|place| &self.all[place]))
+        Ok(hosting.told.or(hosting.shown).map(|place| &self.all[place]))
     }
 
     fn kept(&self, at: &impl Fn(&Member) -> Option<PackageAt>, hosting: Hosting) -> Kept {
@@ -166,7 +171,7 @@ impl Members {
         if !hosted && self.claims_of(at).next().is_none() {
             return Kept::No;
         }
-        let known = hosted && (hosting.shown.is_some() || self.whole.is_of_admin());
+        let known = hosted && (hosting.shown.is_some() || hosting.told.is_some());
         if known || self.keep(at) { Kept::Known } else { Kept::Hidden }
     }
 

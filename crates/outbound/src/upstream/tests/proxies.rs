@@ -80,6 +80,20 @@ async fn what_goes_past_the_proxy_is_within_the_walls_too() {
     assert_eq!(inner.seen().len(), 1);
 }
 
+#[tokio::test]
+async fn an_exception_with_a_port_is_for_that_port_alone() {
+    let inner = Fake::start(|_, _: &Seen| answer(200, "", "there")).await;
+    let proxy = Fake::start(|_, _: &Seen| answer(200, "", "there")).await;
+    let except = Some(format!("other.test:80, inner.test:{}", inner.port));
+    let proxies = Proxies { http: Some(proxy.base.clone()), https: None, except };
+    let (base, walls) = (format!("http://inner.test:{}", inner.port), super::walls(&["127.0.0.1"]));
+    let upstream = through(UpstreamSettings { proxies, walls, ..UpstreamSettings::new(base) });
+    found(&upstream, "x").await;
+    assert_eq!((inner.seen().len(), proxy.seen().len()), (1, 0));
+    found(&upstream, "http://inner.test/x").await;
+    assert_eq!((inner.seen().len(), proxy.seen()[0].line.as_str()), (1, "GET http://inner.test/x HTTP/1.1\r\n"));
+}
+
 #[test]
 fn a_proxy_has_a_web_address_and_its_password_is_not_told() {
     for bad in ["socks5://user:secret@a", "ftp://secret", "secret", ""] {
