@@ -147,11 +147,16 @@ async fn seen(reader: &Persona, module: &str) -> Result<[bool; 4]> {
     Ok(seen)
 }
 
-/// The settings that our program prints, with the system's packages in place of the public repository.
+/// The settings that our program prints, with the system's packages in place of the public repository: a mirror of that
+/// one alone comes before a mirror of all.
 pub(crate) fn settings(desk: &Desk) -> Result<()> {
     let mirror = format!("<mirror><id>plugins</id><mirrorOf>central</mirrorOf><url>file://{PLUGINS}</url></mirror>");
     let printed = desk.config("maven", "settings.xml")?;
-    let settings = printed.replace("<profiles>", &format!("<mirrors>{mirror}</mirrors>\n<profiles>"));
+    let settings = if printed.contains("<mirrors>") {
+        printed.replace("<mirrors>", &format!("<mirrors>{mirror}"))
+    } else {
+        printed.replace("<profiles>", &format!("<mirrors>{mirror}</mirrors>\n<profiles>"))
+    };
     desk.write("settings.xml", settings).map(drop)
 }
 

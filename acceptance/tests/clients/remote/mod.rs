@@ -3,6 +3,7 @@
 
 mod ages;
 mod air_gap;
+mod alone;
 mod cargo;
 mod confusion;
 mod go;

@@ -4,7 +4,7 @@ use crate::{Place, Setup};
 
 pub(super) fn all(place: &Place<'_>) -> Vec<Setup> {
     let url = place.url();
-    let mut setups = vec![Setup::new(&["maven"], "~/.m2/settings.xml", settings(&url))];
+    let mut setups = vec![Setup::new(&["maven"], "~/.m2/settings.xml", settings(place))];
     if place.takes {
         setups.push(Setup::new(&["maven"], "pom.xml", distribution(&url)));
     }
@@ -12,12 +12,14 @@ pub(super) fn all(place: &Place<'_>) -> Vec<Setup> {
     setups
 }
 
-fn settings(url: &str) -> String {
+fn settings(place: &Place<'_>) -> String {
+    let url = place.url();
+    let alone = if place.proxies { mirror(&url) } else { String::new() };
     format!(
         r#"<settings>
   <servers>
     <server><id>ours</id><username>token</username><password>${{env.ARTIFORTRESS_TOKEN}}</password></server>
-  </servers>
+  </servers>{alone}
   <profiles>
     <profile>
       <id>ours</id>
@@ -34,6 +36,17 @@ fn settings(url: &str) -> String {
   </profiles>
   <activeProfiles><activeProfile>ours</activeProfile></activeProfiles>
 </settings>"#
+    )
+}
+
+/// What puts the repository in place of every other one: Maven asks a source of its own behind those that it is told of,
+/// and takes from there whatever is refused here.
+fn mirror(url: &str) -> String {
+    format!(
+        r#"
+  <mirrors>
+    <mirror><id>ours</id><mirrorOf>*</mirrorOf><url>{url}/</url></mirror>
+  </mirrors>"#
     )
 }
 
@@ -72,4 +85,20 @@ repositories {{
 }}{publishing}"#,
         place.url()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_others_packages_stands_in_for_every_repository() {
+        let local = Place::local("https://host", "libs");
+        assert!(!settings(&local).contains("mirror"));
+        let told = settings(&Place { proxies: true, ..local });
+        let mirror = "<mirror><id>ours</id><mirrorOf>*</mirrorOf><url>https://host/repository/libs/</url></mirror>";
+        assert!(told.contains(mirror) && told.contains("<server><id>ours</id>"), "{told}");
+        // The public source that is built in has no snapshots: the profile asks for them.
+        assert_eq!(told.replace(&super::mirror(&local.url()), ""), settings(&local));
+    }
 }
