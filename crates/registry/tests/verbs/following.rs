@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use model::{Code, PackageName, Timestamp, VersionName};
-use registry::{Admin, Error, Found, Grant, Need, NewWaiver, Promote, Reached, Read, RepoChange, Result};
+use model::{Code, Timestamp};
+use registry::{Admin, Error, Found, Grant, Need, Promote, Reached, Read, RepoChange, Result};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, code, content, path};
-use crate::ruled::{Desk, minimum};
+use crate::ruled::Desk;
 
 crate::both! {
     what_is_believed_is_not_asked_for_and_nothing_is_written;
@@ -23,43 +23,39 @@ crate::both! {
     what_is_gone_upstream_is_served_for_a_while;
     many_who_want_it_ask_once;
     what_was_withdrawn_stays_so_until_there_are_other_bytes;
-    what_is_too_young_is_as_if_it_had_not_changed;
-    a_waiver_is_about_one_version;
-    what_rules_keep_out_by_now_is_asked_for_all_the_same;
-    whoever_asked_under_other_settings_changes_nothing;
     what_was_let_go_comes_as_it_is_by_now;
     what_was_let_go_comes_also_where_nothing_is_believed;
     another_upstream_is_asked_for_everything;
     it_stays_as_it_is_when_it_may_change_no_more;
 }
 
-const MINUTE: u64 = 60;
+pub(crate) const MINUTE: u64 = 60;
 /// The metadata TTL, as it is by default.
-const TTL: u64 = 5 * MINUTE;
+pub(crate) const TTL: u64 = 5 * MINUTE;
 
-async fn set(desk: &Desk<'_>, settings: Value) {
+pub(crate) async fn set(desk: &Desk<'_>, settings: Value) {
     let settings = serde_json::from_value(settings).expect("settings");
     let change = RepoChange { settings: Some(settings), ..RepoChange::default() };
     desk.bench().grant::<Admin>(&desk.key).await.update_repository(change).await.expect("changed");
 }
 
 /// An upstream whose files may change.
-async fn desk<'b>(bench: &'b Bench, upstream: Value) -> Desk<'b> {
+pub(crate) async fn desk<'b>(bench: &'b Bench, upstream: Value) -> Desk<'b> {
     let desk = Desk::new(bench, "raw", json!([])).await;
     set(&desk, json!({"allowOverwrite": true, "upstream": upstream})).await;
     desk
 }
 
-fn wait(desk: &Desk<'_>, seconds: u64) {
+pub(crate) fn wait(desk: &Desk<'_>, seconds: u64) {
     desk.bench().clock.advance(Duration::from_secs(seconds));
 }
 
 /// How often a file was asked for.
-fn asked(desk: &Desk<'_>) -> usize {
+pub(crate) fn asked(desk: &Desk<'_>) -> usize {
     desk.upstream.asked().len()
 }
 
-async fn reach(grant: &Grant<Read>, name: &str) -> Result<Found> {
+pub(crate) async fn reach(grant: &Grant<Read>, name: &str) -> Result<Found> {
     match grant.reach(&path(name), Need::Bytes).await? {
         Reached::Here(found) => Ok(found),
         Reached::Coming(coming) => coming.whole().await,
@@ -71,7 +67,7 @@ async fn old_since(desk: &Desk<'_>, name: &str) -> Option<Timestamp> {
     reach(&desk.grant().await, name).await.expect("a file").stale_since()
 }
 
-async fn versions(bench: &Bench) -> u64 {
+pub(crate) async fn versions(bench: &Bench) -> u64 {
     bench.count("SELECT count(*) FROM versions").await
 }
 
@@ -301,85 +297,6 @@ async fn what_was_withdrawn_stays_so_until_there_are_other_bytes(bench: &Bench) 
     wait(&desk, TTL);
     assert_eq!(desk.text("tool").await, "poison");
     assert_eq!(versions(bench).await, 3);
-}
-
-async fn what_is_too_young_is_as_if_it_had_not_changed(bench: &Bench) {
-    let desk = desk(bench, json!({"staleHours": 1})).await;
-    desk.upstream.says("/tool", &desk.http_date(100), "one");
-    desk.rule(minimum(24)).await.expect("a rule");
-    assert_eq!(desk.text("tool").await, "one");
-    wait(&desk, TTL);
-    desk.upstream.says("/tool", &desk.http_date(0), "two");
-    assert_eq!(desk.text("tool").await, "one");
-    desk.later(23);
-    assert_eq!(desk.text("tool").await, "one");
-    desk.later(1);
-    assert_eq!(desk.text("tool").await, "two");
-}
-
-async fn a_waiver_is_about_one_version(bench: &Bench) {
-    let desk = desk(bench, json!({})).await;
-    desk.rule(minimum(24)).await.expect("a rule");
-    desk.upstream.says("/tool", &desk.http_date(0), "one");
-    assert_eq!(desk.code("tool").await, Code::PolicyDenied);
-    let waive = async |version: &str| {
-        let new = NewWaiver {
-            package: PackageName::parse("tool").expect("a name"),
-            version: Some(VersionName::parse(version).expect("a version")),
-            reason: "looked at".to_owned(),
-            until: desk.ago(0).plus(Duration::from_secs(7 * 24 * 60 * MINUTE)),
-        };
-        bench.grant::<Admin>(&desk.key).await.waive(new).await.expect("waived");
-    };
-    waive("1").await;
-    // What was refused just now is not asked for at once.
-    wait(&desk, 5);
-    assert_eq!(desk.text("tool").await, "one");
-    let other = content(3, 90_000);
-    wait(&desk, TTL);
-    desk.upstream.says("/tool", &desk.http_date(0), other.clone());
-    for _ in 0..2 {
-        assert_eq!((desk.text("tool").await.as_str(), versions(bench).await), ("one", 1));
-        wait(&desk, TTL);
-    }
-    waive("2").await;
-    assert!(desk.get("tool").await.expect("waived") == other && versions(bench).await == 2);
-}
-
-async fn what_rules_keep_out_by_now_is_asked_for_all_the_same(bench: &Bench) {
-    let desk = desk(bench, json!({})).await;
-    desk.upstream.says("/tool", &desk.http_date(1), "new");
-    assert_eq!(desk.text("tool").await, "new");
-    desk.rule(minimum(24)).await.expect("a rule");
-    let before = asked(&desk);
-    wait(&desk, TTL);
-    assert_eq!(desk.code("tool").await, Code::PolicyDenied);
-    assert_eq!((desk.code("tool").await, asked(&desk)), (Code::PolicyDenied, before + 1), "once in each while");
-    wait(&desk, TTL);
-    desk.upstream.says("/tool", &desk.http_date(100), "old");
-    assert_eq!((desk.text("tool").await.as_str(), versions(bench).await), ("old", 2));
-    desk.rule(json!([{"kind": "claim", "pattern": "tool"}])).await.expect("a rule");
-    wait(&desk, TTL);
-    let before = asked(&desk);
-    assert_eq!((desk.code("tool").await, asked(&desk)), (Code::NotFound, before), "a claim asks nobody");
-}
-
-async fn whoever_asked_under_other_settings_changes_nothing(bench: &Bench) {
-    let desk = desk(bench, json!({})).await;
-    let text = async |grant: &Grant<Read>| reach(grant, "tool").await.map(|found| found.size());
-    desk.upstream.says("/tool", "ETag: \"one\"\r\n", "one");
-    assert_eq!(desk.text("tool").await, "one");
-    wait(&desk, TTL);
-    let before = desk.grant().await;
-    desk.upstream.says("/tool", "ETag: \"other\"\r\n", "other");
-    set(&desk, json!({"allowOverwrite": false})).await;
-    assert_eq!(text(&before).await.expect("what is there"), 3);
-    set(&desk, json!({"allowOverwrite": true})).await;
-    let before = desk.grant().await;
-    desk.rule(minimum(24)).await.expect("a rule");
-    wait(&desk, TTL);
-    assert_eq!(text(&before).await.expect("what is there"), 3);
-    assert_eq!(versions(bench).await, 1);
 }
 
 async fn what_was_let_go_comes_as_it_is_by_now(bench: &Bench) {

@@ -11,6 +11,7 @@ mod evicting;
 mod explained;
 mod folders;
 mod following;
+mod following_rules;
 mod images;
 mod joining;
 mod lists;
