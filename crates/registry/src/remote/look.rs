@@ -313,14 +313,14 @@ impl Grant<Read> {
     /// Whether no good copy is left of an answer that was kept.
     pub(super) async fn is_damaged(&self, known: &Observation) -> Result<bool> {
         let Some(digest) = known.digest else { return Ok(false) };
-        let look = async |session: &mut store::Session<'_>| observations::copies(session, digest).await;
+        let look = async |session: &mut store::Session<'_>| store::blobs::copies(session, digest).await;
         Ok(self.store().read(look).await?.is_empty())
     }
 
     /// The bytes of an answer that was kept.
     pub(super) async fn body_of(&self, known: &Observation) -> Result<Option<Bytes>> {
         let Some(digest) = known.digest else { return Ok(None) };
-        let look = async |session: &mut store::Session<'_>| observations::copies(session, digest).await;
+        let look = async |session: &mut store::Session<'_>| store::blobs::copies(session, digest).await;
         let copies = self.store().read(look).await?;
         let copies =
             copies.into_iter().map(|copy| crate::copies::copy_of(copy, known.length)).collect::<Result<_>>()?;

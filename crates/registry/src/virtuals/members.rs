@@ -91,8 +91,9 @@ impl Grant<Read> {
     pub async fn deploy_target(&self) -> Result<RepoKey> {
         let none = || {
             let key = &self.repo().key;
-            let why =
-                format!("{key} is virtual and takes nothing: publish to one of its members, or have deployTo set");
+            let why = format!(
+                "{key} is virtual: publish to one of its members, or have deployTo name one that you may write to"
+            );
             Error::refuse(Code::Forbidden, why)
         };
         let shape = self.shape().await?;

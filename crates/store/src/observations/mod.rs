@@ -6,7 +6,6 @@ use model::{ObservationId, RepoId, Sha256Digest, Timestamp, VersionId};
 use serde_json::json;
 
 use crate::args;
-use crate::blobs::{Copy, copy_at, copy_columns};
 use crate::error::Result;
 use crate::events::{Act, On, record};
 use crate::session::{Session, Tx};
@@ -150,17 +149,6 @@ fn observation(row: &Row) -> Result<Observation> {
         seen_at: row.get(7)?,
         checked_at: row.get(8)?,
     })
-}
-
-/// The good copies of what an upstream answered, oldest first.
-pub async fn copies(session: &mut Session<'_>, digest: Sha256Digest) -> Result<Vec<Copy>> {
-    const SQL: &str = concat!(
-        "SELECT ",
-        copy_columns!(),
-        " FROM copies c LEFT JOIN inline_bytes i ON i.copy_id = c.id
-         WHERE c.digest = $1 AND c.state = 'good' ORDER BY c.created_at, c.id"
-    );
-    session.rows(SQL, args![digest]).await?.iter().filter_map(|row| copy_at(row, 0).transpose()).collect()
 }
 
 /// An immutable thing of an upstream was met with other bytes than ours: ours stay, and this is told.

@@ -62,7 +62,7 @@ async fn the_last_answer_holds(bench: &mut Bench) {
     assert_eq!((found.id, found.etag.as_deref(), found.length), (second, Some("\"2\""), 5));
     assert_eq!((found.changed_at, found.media_type.as_str()), (Some(Timestamp(7)), "text/plain"));
     let digest = found.digest.expect("bytes");
-    let copies = bench.store.read(async |session| observations::copies(session, digest).await).await.expect("a look");
+    let copies = bench.store.read(async |session| store::blobs::copies(session, digest).await).await.expect("a look");
     assert_eq!(copies.first().and_then(|copy| copy.bytes.clone()), Some(vec![2; 5]));
     let gone = observe(bench, repo, None).await.expect("kept");
     let found = holds(bench, repo).await.expect("an answer");
