@@ -3,7 +3,7 @@
 use acceptance::authority::Authority;
 use acceptance::http::Answer;
 use acceptance::proxy::Proxy;
-use acceptance::server::Plan;
+use acceptance::server::{Backing, Plan, Server};
 use acceptance::{Result, scratch};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -205,6 +205,27 @@ fn of_upstreams(proxy: &Proxy) -> Vec<String> {
     let mut seen = proxy.seen();
     seen.retain(|head| !head.contains("object_store"));
     seen
+}
+
+/// The bucket is behind the same proxies as upstreams, but for what `NO_PROXY` names.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_is_reached_through_the_usual_proxies() -> Result<()> {
+    for past in [None, Some("127.0.0.1")] {
+        let proxy = Proxy::start().await?;
+        let mut plan = Server::plan(Backing::Scaled).variable("HTTP_PROXY", format!("http://{}", proxy.address()));
+        if let Some(past) = past {
+            plan = plan.variable("NO_PROXY", past);
+        }
+        let site = started(plan).await?;
+        site.repository("files", json!({})).await?;
+        let bytes = noise(1, 300_000);
+        let put = site.admin.put("/repository/files/a").body(bytes.clone()).send().await?;
+        put.expect(&[201])?;
+        let got = site.admin.get("/repository/files/a").send().await?.expect(&[200])?;
+        let asked = proxy.seen().iter().any(|head| head.contains("object_store"));
+        ensure(got.body == bytes && asked == past.is_none(), format!("{past:?}: {:?}", proxy.seen()))?;
+    }
+    Ok(())
 }
 
 /// What may not be asked is not asked of a proxy either: addresses, names of them, links and redirects.

@@ -1,4 +1,4 @@
-//! How a bucket is reached. Nothing here is read from the environment.
+//! How a bucket is reached. Nothing here is read from the environment but the proxies on the way, by the client's library.
 
 use std::time::Duration;
 
