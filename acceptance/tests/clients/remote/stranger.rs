@@ -5,18 +5,22 @@ use std::process::Child;
 use std::time::Duration;
 
 use acceptance::environment::rounds;
+use acceptance::http::Http;
 use acceptance::ports::Port;
 use acceptance::server::Backing;
 use acceptance::{Result, Trouble, nursery};
 use rustix::process::Signal;
+use serde_json::json;
 
 use super::cargo::Cargo;
 use super::go::Go;
+use super::goods::Offer;
 use super::maven::Maven;
+use super::mirror::Mirror;
 use super::node::{BERRY, BUN, NPM, PNPM, YARN_1};
 use super::python::{PIP, POETRY, UV};
-use super::vendors::begin;
-use super::{Client, follow};
+use super::vendors::{ADA, begin, login, maven_proxy};
+use super::{Chooser as _, Client, follow};
 use crate::desk::{Deed, Desk};
 
 /// How long such a server may take to begin: they are large, and machines slow.
@@ -67,6 +71,26 @@ async fn cargo_of_ferro() -> Result<()> {
 #[tokio::test]
 async fn maven_of_maven_proxy() -> Result<()> {
     through_a_stranger(&Maven).await
+}
+
+/// Of what it does not have, maven-proxy makes up an index that lists nothing and is another group's.
+#[tokio::test]
+async fn an_index_that_is_made_up_hides_nothing() -> Result<()> {
+    let (desk, mirror) = (Desk::bare(Backing::Embedded, "maven").await?, Mirror::begin()?);
+    let (_stranger, place) = maven_proxy(&desk)?;
+    let url = format!("http://{place}/maven2");
+    Maven.offer(&desk, &mirror, "tooling", &[Offer { version: "1.0", when: "40 days ago" }])?;
+    desk.make("theirs", json!({"repoType": "remote", "upstreamUrl": url, "upstreamAuth": login()})).await?;
+    desk.make("up", json!({"repoType": "remote", "upstreamUrl": mirror.url()})).await?;
+    desk.make("maven", json!({"repoType": "virtual", "memberRepos": ["theirs", "up"]})).await?;
+    let get = |name: &str| desk.admin.get(&format!("/repository/maven/com/example/{name}/maven-metadata.xml")).send();
+    let index = get("tooling").await?.expect(&[200])?;
+    assert!(index.text().contains("<version>1.0</version>"), "{}", index.text());
+    get("nothing").await?.expect(&[404])?;
+    let made_up = Http::new(place).get("/maven2/com/example/nothing/maven-metadata.xml");
+    let made_up = made_up.basic(ADA[0], ADA[1]).send().await?.expect(&[200])?;
+    assert!(made_up.text().contains("<groupId>example</groupId>"), "{}", made_up.text());
+    Ok(())
 }
 
 #[tokio::test]

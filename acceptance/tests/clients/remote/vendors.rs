@@ -1,6 +1,7 @@
 //! Other vendors' servers, each filled as its own documentation says.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use acceptance::http::Http;
@@ -36,15 +37,20 @@ pub(super) async fn begin(client: &dyn Client, desk: &Desk) -> Result<(Source, J
         "npm" => verdaccio(desk).await?,
         "pypi" => devpi(desk).await?,
         "cargo" => ferro(desk)?,
-        "maven" => maven_proxy(desk)?,
+        "maven" => deployed(desk)?,
         "go" => txtar_goproxy(desk)?,
         format => return Err(Trouble::new(format!("nobody else serves {format} here"))),
     };
     let mut fields = json!({"repoType": "remote", "upstreamUrl": url});
     if client.format() == "maven" {
-        fields["upstreamAuth"] = json!({"kind": "basic", "user": ADA[0], "password": ADA[1]});
+        fields["upstreamAuth"] = login();
     }
     Ok((Source::Stranger(stranger), fields))
+}
+
+/// How a remote repository says who it is where [`ADA`] may do everything.
+pub(super) fn login() -> Json {
+    json!({"kind": "basic", "user": ADA[0], "password": ADA[1]})
 }
 
 async fn verdaccio(desk: &Desk) -> Result<(Stranger, String)> {
@@ -123,8 +129,22 @@ fn ferro(desk: &Desk) -> Result<(Stranger, String)> {
     Ok((stranger, format!("http://{place}")))
 }
 
-/// It lets in nobody without a password. Its own command would listen at every address of the machine.
-fn maven_proxy(desk: &Desk) -> Result<(Stranger, String)> {
+fn deployed(desk: &Desk) -> Result<(Stranger, String)> {
+    let (stranger, place) = maven_proxy(desk)?;
+    let url = format!("http://{place}/maven2");
+    let [user, password] = ADA;
+    let mirror = format!("<mirror><id>plugins</id><mirrorOf>central</mirrorOf><url>file://{PLUGINS}</url></mirror>");
+    let server = format!("<server><id>theirs</id><username>{user}</username><password>{password}</password></server>");
+    let settings = format!("<settings><mirrors>{mirror}</mirrors><servers>{server}</servers></settings>");
+    desk.write("settings.xml", settings)?;
+    build(desk)?;
+    let there = format!("-DaltDeploymentRepository=theirs::default::{url}");
+    mvn(desk, "", "build")?.args(["deploy", &there]).at(desk.home.join("build")).works()?;
+    Ok((stranger, url))
+}
+
+/// An empty one, which lets in nobody without a password. Its own command would listen at every address of the machine.
+pub(super) fn maven_proxy(desk: &Desk) -> Result<(Stranger, SocketAddr)> {
     let port = Port::claim()?;
     let (place, [user, password]) = (port.address(), ADA);
     let program = "from maven_proxy.proxy import app\nfrom maven_proxy.config import app_config\n\
@@ -134,15 +154,7 @@ fn maven_proxy(desk: &Desk) -> Result<(Stranger, String)> {
     let deed = desk.command(MAVEN_PROXY)?.args(["-c", program, "--port", &place.port().to_string()]);
     let deed = deed.args(["--local-repo-dir", &data.display().to_string(), "--remote-repos", "[]"]);
     let stranger = Stranger::begin(deed.args(["--auth-user", user, "--auth-password", password]), port)?;
-
-    let mirror = format!("<mirror><id>plugins</id><mirrorOf>central</mirrorOf><url>file://{PLUGINS}</url></mirror>");
-    let server = format!("<server><id>theirs</id><username>{user}</username><password>{password}</password></server>");
-    let settings = format!("<settings><mirrors>{mirror}</mirrors><servers>{server}</servers></settings>");
-    desk.write("settings.xml", settings)?;
-    build(desk)?;
-    let there = format!("-DaltDeploymentRepository=theirs::default::http://{place}/maven2");
-    mvn(desk, "", "build")?.args(["deploy", &there]).at(desk.home.join("build")).works()?;
-    Ok((stranger, format!("http://{place}/maven2")))
+    Ok((stranger, place))
 }
 
 /// It has a folder of modules: one folder each, whose name has path and version, with what is in the module.
