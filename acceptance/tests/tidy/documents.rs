@@ -127,6 +127,35 @@ fn every_seeded_defect_and_its_test_are_documented() -> Result<()> {
     keep(|file| file.starts_with("kit/seeded-defects.d/"), |file, text| undocumented(file, text, &page))
 }
 
+/// Every format has a line with a server that is installed for the tests.
+#[test]
+fn the_vendor_of_every_format_is_documented() -> Result<()> {
+    let tools = "test docker-registry docker-registry\ndevpi devpi-server 6.20.3";
+    let page = "| `oci` | crane | `docker-registry` |\n| `pypi` | pip | `devpy` |\n| `raw` | `curl` |";
+    assert_eq!(strangers(page, "oci", tools), ["docker-registry"]);
+    assert_eq!(strangers(page, "pypi", tools), Vec::<String>::new());
+    assert_eq!(strangers(page, "raw", tools), Vec::<String>::new());
+
+    let (page, tools) = (tree::text(HOW_WE_TEST)?, tree::text("kit/install-tools")?);
+    for format in ["cargo", "go", "maven", "npm", "oci", "pypi"] {
+        assert_eq!(
+            strangers(&page, format, &tools).len(),
+            1,
+            "{HOW_WE_TEST}: no server for {format} that is installed"
+        );
+    }
+    Ok(())
+}
+
+/// Other vendors' servers of a format that the page names and that are among the tools.
+fn strangers(page: &str, format: &str, tools: &str) -> Vec<String> {
+    let row = format!("| `{format}` |");
+    let named = page.lines().filter(|line| line.starts_with(&row)).filter_map(|line| line.rsplit('|').nth(1));
+    let named = named.map(|name| name.trim().trim_matches('`').to_owned());
+    let installed = |name: &String| tools.lines().any(|line| line.split_whitespace().any(|word| word == name));
+    named.filter(installed).collect()
+}
+
 #[test]
 fn the_readme_leads_to_the_page_of_every_format() -> Result<()> {
     let readme = tree::text("README.md")?;

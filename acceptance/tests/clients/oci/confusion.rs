@@ -9,7 +9,7 @@ use super::programs::{layout, sh};
 use super::sources::copy;
 use crate::desk::Desk;
 use crate::remote::mirror::Mirror;
-use crate::remote::stranger::{ADA, docker_registry};
+use crate::remote::vendors::{ADA, docker_registry};
 
 #[tokio::test]
 async fn clients_take_the_images_that_are_ours() -> Result<()> {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::programs::{layout, sh};
 use crate::desk::Desk;
-use crate::remote::stranger::{ADA, docker_registry};
+use crate::remote::vendors::{ADA, docker_registry};
 
 #[tokio::test]
 async fn images_as_of_then() -> Result<()> {

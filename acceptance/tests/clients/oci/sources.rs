@@ -10,8 +10,8 @@ use super::yard::{IMAGE, INDEX, header, sha256};
 use crate::desk::Desk;
 use crate::remote::Source;
 use crate::remote::mirror::Mirror;
-use crate::remote::stranger::{ADA, docker_registry};
 use crate::remote::together::Kind;
+use crate::remote::vendors::{ADA, docker_registry};
 
 /// A registry, as the programs push to it.
 pub(super) struct Place<'p> {

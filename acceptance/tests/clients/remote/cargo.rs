@@ -12,7 +12,7 @@ use crate::cargo::{application, cargo, library, set_up};
 use crate::desk::{Deed, Desk};
 
 /// Every crate, by its name, and what it needs.
-const CRATES: [(&str, Option<&str>); 2] = [("greeting_lib", None), ("Tool-Maker", Some("greeting_lib"))];
+pub(super) const CRATES: [(&str, Option<&str>); 2] = [("greeting_lib", None), ("Tool-Maker", Some("greeting_lib"))];
 
 pub(super) struct Cargo;
 
@@ -40,7 +40,7 @@ impl Client for Cargo {
         set_up(desk, "home")?;
         let publish = |(name, needs): (&str, Option<&str>)| -> Result<Deed> {
             source(desk, name, needs)?;
-            publish(desk, token, name)
+            publish(desk, "home", token, name)
         };
         CRATES.into_iter().map(publish).collect()
     }
@@ -108,7 +108,7 @@ impl Chooser for Cargo {
         set_up(desk, "home")?;
         let needs = if needy { needs("Tool-Maker") } else { String::new() };
         library(desk, name, version, &needs)?;
-        publish(desk, token, name)
+        publish(desk, "home", token, name)
     }
 
     fn offer(&self, desk: &Desk, mirror: &Mirror, name: &str, offers: &[Offer]) -> Result<()> {
@@ -145,12 +145,14 @@ impl Chooser for Cargo {
     }
 }
 
-fn publish(desk: &Desk, token: &str, name: &str) -> Result<Deed> {
-    let deed = cargo(desk, "home", token)?.args(["publish", "--registry", "ours", "--no-verify", "--allow-dirty"]);
+/// Publishes the crate in this folder, from this home.
+pub(super) fn publish(desk: &Desk, home: &str, token: &str, name: &str) -> Result<Deed> {
+    let deed = cargo(desk, home, token)?.args(["publish", "--registry", "ours", "--no-verify", "--allow-dirty"]);
     Ok(deed.at(desk.home.join(name)))
 }
 
-fn source(desk: &Desk, name: &str, needed: Option<&str>) -> Result<()> {
+/// Writes a crate into the folder of its name.
+pub(super) fn source(desk: &Desk, name: &str, needed: Option<&str>) -> Result<()> {
     library(desk, name, "0.1.0", &needed.map(needs).unwrap_or_default())
 }
 

@@ -15,7 +15,7 @@ use crate::desk::{Deed, Desk};
 use crate::go::{go, ours};
 
 /// Every module: its folder, its path and what it needs.
-const MODULES: [(&str, &str, &str); 2] = [
+pub(super) const MODULES: [(&str, &str, &str); 2] = [
     ("base", "example.com/Acme/base", ""),
     ("tool", "example.com/Acme/tool", "require example.com/Acme/base v1.0.0\n"),
 ];
@@ -176,11 +176,11 @@ impl Chooser for Go {
     }
 }
 
-fn go_mod(path: &str, needs: &str) -> String {
+pub(super) fn go_mod(path: &str, needs: &str) -> String {
     format!("module {path}\n\ngo 1.21\n\n{needs}")
 }
 
-fn text(folder: &str) -> String {
+pub(super) fn text(folder: &str) -> String {
     match folder {
         "base" => "package base\n\nconst Name = \"base\"\n".to_owned(),
         _ => "package tool\n\nimport \"example.com/Acme/base\"\n\nconst Name = \"tool on \" + base.Name\n".to_owned(),

@@ -19,6 +19,7 @@ mod raw;
 pub(crate) mod stranger;
 mod sumdb;
 pub(crate) mod together;
+pub(crate) mod vendors;
 
 use acceptance::server::Backing;
 use acceptance::{Result, Trouble};

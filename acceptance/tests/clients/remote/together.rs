@@ -11,7 +11,7 @@ use super::maven::Maven;
 use super::mirror::Mirror;
 use super::node::{BERRY, BUN, NPM, PNPM, YARN_1};
 use super::python::{PIP, POETRY, UV};
-use super::{Chooser, Client, Source, another, stranger};
+use super::{Chooser, Client, Source, another, vendors};
 use crate::desk::Desk;
 
 /// Whose packages the remote member has.
@@ -78,10 +78,13 @@ async fn go_of_a_static_mirror() -> Result<()> {
 }
 
 /// With those above, every client has every kind of upstream that there is for its format.
-const OTHERS: [(&dyn Chooser, Kind); 19] = [
+const OTHERS: [(&dyn Chooser, Kind); 22] = [
     (&Cargo, Kind::Static),
+    (&Cargo, Kind::Stranger),
     (&Go, Kind::Ours),
+    (&Go, Kind::Stranger),
     (&Maven, Kind::Ours),
+    (&Maven, Kind::Stranger),
     (&NPM, Kind::Static),
     (&NPM, Kind::Stranger),
     (&PNPM, Kind::Ours),
@@ -140,7 +143,7 @@ pub(super) async fn members(client: &dyn Client, kind: Kind, desk: &Desk) -> Res
     assemble(desk, client.is_mute(), &["own"]).await?;
     let (source, fields) = match kind {
         Kind::Ours => another(client).await?,
-        Kind::Stranger => stranger::begin(client, desk).await?,
+        Kind::Stranger => vendors::begin(client, desk).await?,
         Kind::Static => {
             let mirror = Mirror::begin()?;
             client.lay_out(desk, &mirror)?;

@@ -55,7 +55,7 @@ impl Told {
         let mut told = Self::default();
         xml::read(text, "the index", "metadata", &mut |path, value| told.take(path, value))
             .map_err(|_| Unreadable(format!("the index of {} is no metadata in XML", at.name)))?;
-        if !told.is_of(at) {
+        if !told.is_of(at) && !told.is_empty() {
             return Err(Unreadable(format!("the index of {} is that of another artifact", at.name)));
         }
         Ok(told)
@@ -64,6 +64,11 @@ impl Told {
     /// The newest build, as its time and number.
     pub(super) fn newest(&self) -> Option<String> {
         Some(format!("{}-{}", self.stamp.as_ref()?, self.number.as_ref()?))
+    }
+
+    /// Of what they do not have, some repositories make up an index that lists nothing, and name it wrongly.
+    fn is_empty(&self) -> bool {
+        self.versions.is_empty() && self.plugins.is_empty() && self.files.is_empty() && self.newest().is_none()
     }
 
     /// An index of plugins may name its group alone.

@@ -194,6 +194,29 @@ fn old_clients_tell_of_the_newest_build_alone() {
     assert!(long.is_ok_and(|known| known.is_some_and(|known| known.versions.is_empty())));
 }
 
+/// What names another artifact than the one that was asked for.
+const OF_ANOTHER: [&str; 4] = [
+    "<groupId>com.evil</groupId><artifactId>demo</artifactId>",
+    "<groupId>com.example</groupId><artifactId>other</artifactId>",
+    "<groupId>com.example.demo</groupId><artifactId>demo</artifactId>",
+    "<groupId>org.other</groupId>",
+];
+/// What tells of something.
+const LISTS: [&str; 4] = [
+    "<versioning><versions><version>1.0</version></versions></versioning>",
+    "<plugins><plugin><prefix>demo</prefix><artifactId>demo</artifactId></plugin></plugins>",
+    "<versioning><snapshotVersions><snapshotVersion><value>1.0</value></snapshotVersion></snapshotVersions></versioning>",
+    "<versioning><snapshot><timestamp>20260101.101011</timestamp><buildNumber>1</buildNumber></snapshot></versioning>",
+];
+
+#[test]
+fn an_index_that_lists_nothing_lists_nothing_whatever_it_names() {
+    for whose in OF_ANOTHER {
+        let known = read(Wanting::All, &format!("<metadata>{whose}<versioning/></metadata>"));
+        assert_eq!(known.map(|known| known.map(|known| known.versions.len())), Ok(Some(0)), "{whose}");
+    }
+}
+
 #[test]
 fn what_is_no_index_of_the_artifact_is_a_failure() {
     let bomb = "<!DOCTYPE metadata [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;\">]><metadata>&b;</metadata>";
@@ -208,10 +231,6 @@ fn what_is_no_index_of_the_artifact_is_a_failure() {
         "<html><body>Not found</body></html>",
         "<metadata>",
         "<metadata></metadata><metadata/>",
-        "<metadata><groupId>com.evil</groupId><artifactId>demo</artifactId></metadata>",
-        "<metadata><groupId>com.example</groupId><artifactId>other</artifactId></metadata>",
-        "<metadata><groupId>com.example.demo</groupId><artifactId>demo</artifactId></metadata>",
-        "<metadata><groupId>org.other</groupId></metadata>",
         "<metadata><artifactId>demo</artifactId><artifactId>other</artifactId></metadata>",
         "<metadata><artifactId>&x;</artifactId></metadata>",
         "<metadata><versioning></metadata></versioning>",
@@ -222,6 +241,11 @@ fn what_is_no_index_of_the_artifact_is_a_failure() {
         many.as_str(),
     ] {
         assert!(read(Wanting::All, bad).is_err(), "{}", bad.get(..100).unwrap_or(bad));
+    }
+    for whose in OF_ANOTHER {
+        for inside in LISTS {
+            assert!(read(Wanting::All, &format!("<metadata>{whose}{inside}</metadata>")).is_err(), "{whose}{inside}");
+        }
     }
     let other = metadata("<version>1.2-SNAPSHOT</version>");
     assert!(read(Wanting::Part(LINE), &other).is_err());
