@@ -20,6 +20,7 @@ mod mirrors;
 mod packages;
 mod packaging;
 mod parts;
+mod patterns;
 mod publishing;
 mod races;
 mod recovering;
