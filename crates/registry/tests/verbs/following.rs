@@ -63,7 +63,7 @@ pub(crate) async fn reach(grant: &Grant<Read>, name: &str) -> Result<Found> {
 }
 
 /// Since when it is old, where it is.
-async fn old_since(desk: &Desk<'_>, name: &str) -> Option<Timestamp> {
+pub(crate) async fn old_since(desk: &Desk<'_>, name: &str) -> Option<Timestamp> {
     reach(&desk.grant().await, name).await.expect("a file").stale_since()
 }
 

@@ -9,6 +9,7 @@ mod deployments;
 mod direct;
 mod evicting;
 mod explained;
+mod explained_withdrawn;
 mod folders;
 mod following;
 mod following_rules;
