@@ -109,6 +109,13 @@ pub trait Format: Send + Sync {
         self.normalise(name)
     }
 
+    /// Whether packages can be called so. What none can be called is neither published nor asked for.
+    fn is_name(&self, at: &PackageAt) -> bool;
+
+    /// Names as rules have them (`namespace:name` where there are namespaces), one of each kind: for people, and to
+    /// see which patterns a name can fit.
+    fn names(&self) -> &'static [&'static str];
+
     /// What the versions of a package have in common that count as one, if they are not told apart by their
     /// whole name: only one of them is ever published.
     fn twin(&self, _version: &VersionName) -> Option<String> {

@@ -128,9 +128,10 @@ async fn ruled(tour: &mut Tour<'_>) -> Result<()> {
     tour.call("PATCH /v1/repos/{repo}", &up, Sent::Json(offline)).await?;
     let said = tour.call("POST /v1/repos/{repo}/upstream/check", &up, Sent::Nothing).await?.json()?;
     ensure(said["problem"] == "offline", said.to_string())?;
-    for (name, verdict) in [("own-tool", "hide"), ("bad", "deny")] {
-        let said =
-            tour.call(&format!("GET /v1/repos/{{repo}}/explain?name={name}"), &up, Sent::Nothing).await?.json()?;
+    let file = "own-tool/-/own-tool-1.0.0.tgz";
+    let asked = [("name=own-tool", "hide"), ("name=bad", "deny")].map(|(asked, verdict)| (asked.to_owned(), verdict));
+    for (asked, verdict) in asked.into_iter().chain(["", "/"].map(|slash| (format!("path={slash}{file}"), "hide"))) {
+        let said = tour.call(&format!("GET /v1/repos/{{repo}}/explain?{asked}"), &up, Sent::Nothing).await?.json()?;
         ensure(said["verdict"] == verdict && said["rules"][0]["rule"]["kind"] == "claim", said.to_string())?;
     }
     Ok(())

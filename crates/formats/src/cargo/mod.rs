@@ -17,8 +17,8 @@ use serde_json::json;
 
 use crate::ranges::{Bare, semantic};
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Lockfile, Merging, Operation, ParseError, Place, Refused,
-    Setup, Site, Unreadable, Upstream, VersionFacts, VersionRange, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Lockfile, Merging, Operation, PackageAt, ParseError,
+    Place, Refused, Setup, Site, Unreadable, Upstream, VersionFacts, VersionRange, View,
 };
 
 /// The format of crates.
@@ -50,6 +50,14 @@ impl Format for Cargo {
     /// Index files have their names in lower case, and two names for `-` and `_`.
     fn as_written(&self, name: &PackageName) -> String {
         name.as_str().to_ascii_lowercase()
+    }
+
+    fn is_name(&self, at: &PackageAt) -> bool {
+        is_name(&at.name)
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["tool"]
     }
 
     fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {

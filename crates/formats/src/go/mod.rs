@@ -26,8 +26,8 @@ use version::Version;
 
 use crate::ranges::{Bare, semantic};
 use crate::{
-    Answer, Asked, Document, Format, Head, Lockfile, Merging, Operation, Packing, ParseError, Place, Refused, Setup,
-    Site, Unreadable, Upstream, VersionFacts, VersionHead, VersionRange, View,
+    Answer, Asked, Document, Format, Head, Lockfile, Merging, Operation, PackageAt, Packing, ParseError, Place,
+    Refused, Setup, Site, Unreadable, Upstream, VersionFacts, VersionHead, VersionRange, View,
 };
 
 /// The format of Go modules.
@@ -60,6 +60,14 @@ impl Format for Go {
     /// Paths that differ in case are two modules.
     fn normalise(&self, name: &PackageName) -> String {
         name.as_str().to_owned()
+    }
+
+    fn is_name(&self, at: &PackageAt) -> bool {
+        names::check_module(&at.name).is_ok()
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["example.com/team/tool", "gopkg.in/tool.v2"]
     }
 
     fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {

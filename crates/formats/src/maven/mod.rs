@@ -72,6 +72,14 @@ impl Format for Maven {
         range::range(text)
     }
 
+    fn is_name(&self, at: &PackageAt) -> bool {
+        !at.namespace.is_empty() && remote::folder(at).is_some()
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["com.example:tool"]
+    }
+
     fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {
         lockfile::read(name, bytes)
     }

@@ -102,7 +102,7 @@ fn ask(target: String) -> Ask {
 }
 
 /// The folder of an artifact; `None`: it cannot be one.
-fn folder(at: &PackageAt) -> Option<String> {
+pub(super) fn folder(at: &PackageAt) -> Option<String> {
     let parts = at.namespace.split('.').filter(|_| !at.namespace.is_empty()).chain([at.name.as_str()]);
     let parts: Vec<&str> = parts.collect();
     let folder = parts.iter().all(|part| is_id(part)).then(|| parts.join("/"))?;

@@ -26,8 +26,8 @@ use serde_json::json;
 
 use crate::ranges::{Bare, semantic};
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Lockfile, Logins, Merging, Operation, ParseError, Place,
-    Refused, Setup, Site, Tokens, Unreadable, Upstream, VersionFacts, VersionRange, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Lockfile, Logins, Merging, Operation, PackageAt,
+    ParseError, Place, Refused, Setup, Site, Tokens, Unreadable, Upstream, VersionFacts, VersionRange, View,
 };
 
 /// The format of npm packages.
@@ -73,6 +73,14 @@ impl Format for Npm {
     /// Public registries have names from before capitals were forbidden, beside others that differ in case alone.
     fn as_written(&self, name: &PackageName) -> String {
         name.as_str().to_owned()
+    }
+
+    fn is_name(&self, at: &PackageAt) -> bool {
+        names::is_name(&at.name)
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["tool", "@team/tool"]
     }
 
     fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {

@@ -18,7 +18,7 @@ mod token;
 
 use model::{EntryPath, NameError, PackageName, VersionName};
 
-use crate::{Asked, Format, Lockfile, Merging, Operation, ParseError, Place, Setup, Unreadable, Upstream};
+use crate::{Asked, Format, Lockfile, Merging, Operation, PackageAt, ParseError, Place, Setup, Unreadable, Upstream};
 
 pub use address::{Address, ImageAt, MOMENT_SHAPE, Query, Step};
 pub use answer::{About, Referrer, catalogue, referrers, refuse, tags, token as token_answer};
@@ -56,6 +56,14 @@ impl Format for Oci {
 
     fn setups(&self, place: &Place<'_>) -> Vec<Setup> {
         setup::all(place)
+    }
+
+    fn is_name(&self, at: &PackageAt) -> bool {
+        Name::parse(&at.name).is_some()
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["tool", "team/tool"]
     }
 
     fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {

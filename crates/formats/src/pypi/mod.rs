@@ -27,8 +27,8 @@ use names::{normal, release_of};
 use serde_json::json;
 
 use crate::{
-    Answer, Asked, Catalogue, Document, Format, Head, Listed, Lockfile, Merging, Operation, ParseError, Place, Refused,
-    Setup, Site, Unreadable, Upstream, VersionFacts, VersionRange, View,
+    Answer, Asked, Catalogue, Document, Format, Head, Listed, Lockfile, Merging, Operation, PackageAt, ParseError,
+    Place, Refused, Setup, Site, Unreadable, Upstream, VersionFacts, VersionRange, View,
 };
 
 /// The format of wheels and source distributions.
@@ -75,6 +75,14 @@ impl Format for Pypi {
 
     fn normalise(&self, name: &PackageName) -> String {
         normal(name.as_str())
+    }
+
+    fn is_name(&self, at: &PackageAt) -> bool {
+        names::is_name(&at.name)
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["tool"]
     }
 
     fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {

@@ -7,7 +7,9 @@ mod upstream;
 use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::address::decode;
-use crate::{Asked, Format, Lockfile, Merging, Method, Operation, ParseError, Place, Setup, Unreadable, Upstream};
+use crate::{
+    Asked, Format, Lockfile, Merging, Method, Operation, PackageAt, ParseError, Place, Setup, Unreadable, Upstream,
+};
 
 /// The format of plain files.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,14 @@ impl Format for Raw {
 
     fn takes_drafts(&self) -> bool {
         true
+    }
+
+    fn is_name(&self, at: &PackageAt) -> bool {
+        PackageName::parse(&at.name).is_ok()
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["tool.bin", "team/tool.bin"]
     }
 
     fn lockfile(&self, name: &str, bytes: &[u8]) -> Option<Result<Lockfile, Unreadable>> {

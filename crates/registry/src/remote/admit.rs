@@ -6,6 +6,7 @@ use formats::{Dated, Origin, PackageAt};
 use model::{Code, EntryPath, Sha256Digest, Timestamp};
 use serde_json::{Map, Value as Json};
 
+use super::Revision;
 use super::source::Wanted;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
@@ -107,6 +108,21 @@ impl<A> Grant<A> {
 }
 
 impl Grant<Read> {
+    /// Remembers when a file was published that was kept out: it is not here to say so.
+    pub(super) fn hear_time(&self, at: &PackageAt, path: &EntryPath, published_at: Timestamp) {
+        self.registry().inner.remotes.times.insert(self.heard_key(at, path), published_at);
+    }
+
+    /// The same, when it was last heard by this process.
+    pub(crate) fn time_heard(&self, at: &PackageAt, path: &EntryPath) -> Option<Timestamp> {
+        self.registry().inner.remotes.times.get(&self.heard_key(at, path))
+    }
+
+    /// No version begins with a slash.
+    fn heard_key(&self, at: &PackageAt, path: &EntryPath) -> (Revision, PackageAt, Box<str>) {
+        (self.revision(), at.clone(), format!("/{path}").into())
+    }
+
     /// Whether the upstream may be asked for anything of a package at all.
     pub(crate) async fn claim_on(&self, at: &PackageAt) -> Result<Option<Denial>> {
         let Some(rules) = self.rules().await? else { return Ok(None) };

@@ -193,16 +193,29 @@ impl Fetch {
             Heard::Same => return self.same(known.as_ref(), &standing, path).await,
         };
         let answer = self.answer(&reply);
+        let changed_at = reply.changed_at();
+        let here = known.as_ref().map(Found::digest);
+        // It may be what is here, under another time: whether that is too young is asked when the bytes are others.
+        let as_long =
+            known.as_ref().is_some_and(|found| reply.length() == Some(found.size()) && found.size() <= AT_ONCE);
         let is_short = known.is_some() && reply.length().is_none_or(|length| length <= AT_ONCE);
         let quiet = is_short || self.grant.has_withdrawn(path).await?;
-        let (staged, last, published_at) =
-            self.take(remote, reply, &wanted.declared, wanted.sums(), Some(&wanted), quiet).await?;
-        if let Err(error) = self.expect_sound(remote, path, &staged).await {
-            staged.discard(self.grant.registry());
-            return Err(error);
-        }
+        let judged = Some(&wanted).filter(|_| !as_long);
+        let (staged, last, _) = self.take(remote, reply, &wanted.declared, wanted.sums(), judged, quiet).await?;
+        let is_other = here != Some(staged.received.digest);
+        let checked = match self.expect_sound(remote, path, &staged).await {
+            Ok(()) if is_other => self.admitted(remote, &wanted, changed_at).await,
+            Ok(()) => Ok(changed_at),
+            Err(error) => Err(error),
+        };
+        let published_at = match checked {
+            Ok(published_at) => published_at,
+            Err(error) => {
+                staged.discard(self.grant.registry());
+                return Err(error);
+            }
+        };
         (wanted.published_at, wanted.unproven) = (published_at, true);
-        let here = known.as_ref().map(Found::digest);
         let digest = match known.filter(|found| found.digest() == staged.received.digest) {
             Some(found) => self.keep_same(&found, staged, answer, &standing).await?,
             None => self.publish_anew(wanted, staged, answer, here).await?,

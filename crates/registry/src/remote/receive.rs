@@ -88,7 +88,7 @@ impl Fetch {
     }
 
     /// When the file was published, as far as anybody tells; a denial where that is against the rules.
-    async fn admitted(
+    pub(super) async fn admitted(
         &self,
         remote: &Remote,
         wanted: &Wanted,
@@ -98,8 +98,11 @@ impl Fetch {
             Dated::File => wanted.published_at.or(changed_at),
             Dated::Index | Dated::Version => wanted.published_at,
         };
-        self.grant.expect_answered(wanted, published_at).await?;
-        Ok(published_at)
+        let admitted = self.grant.expect_answered(wanted, published_at).await;
+        if let (Err(_), Some(at)) = (&admitted, published_at) {
+            self.grant.hear_time(&wanted.package, &wanted.location, at);
+        }
+        admitted.map(|()| published_at)
     }
 
     async fn room(&self) -> Result<Room> {

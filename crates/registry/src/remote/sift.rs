@@ -131,6 +131,18 @@ impl Grant<Read> {
         Ok(sifted.why.iter().map(|(version, denial)| (version.clone(), denial.sentence.clone())).collect())
     }
 
+    /// The versions that an upstream tells of and readers do not find, and why, for people: those that the rules keep out, and
+    /// those that were withdrawn here.
+    pub(crate) async fn missing_of(&self, at: &PackageAt, name: &str, seen: &Seen) -> Result<Vec<(String, String)>> {
+        let mut missing: BTreeMap<_, _> = self.kept_out(at, seen).await?.into_iter().collect();
+        let withdrawn = self.kept(at).await?.into_iter().filter(|kept| !kept.shown);
+        for version in withdrawn.map(|kept| kept.version).filter(|version| seen.version(version).is_some()) {
+            let why = format!("{name} {version} was withdrawn from {}", self.repo().key);
+            missing.insert(version, why);
+        }
+        Ok(missing.into_iter().collect())
+    }
+
     /// The version and the time of a file that an index tells of.
     pub(crate) async fn listed_at(
         &self,

@@ -2,6 +2,7 @@
 
 mod denied;
 mod explain;
+mod fitting;
 mod judge;
 mod pattern;
 mod told;
@@ -15,6 +16,7 @@ use model::{RepoId, Timestamp};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use store::repositories::Repository;
+use url::Url;
 
 pub use explain::{Explanation, Judged, Question};
 pub(crate) use judge::{Denial, Rules, Subject, Verdict};
@@ -100,7 +102,8 @@ impl Rule {
         }
     }
 
-    fn check(&self, index: usize, format: &dyn Format) -> Result<()> {
+    /// Whether it can be kept: something can fit it. `host` is that of the upstream.
+    fn check(&self, index: usize, format: &dyn Format, host: Option<&str>) -> Result<()> {
         let faulty = |field: &str, why: &str| Err(Error::bad_request(format!("rules[{index}].{field} {why}")));
         if matches!(self, Self::MinimumAge { hours } if *hours > 24 * 3650) {
             return faulty("hours", "must be at most 87600");
@@ -115,6 +118,10 @@ impl Rule {
         }
         if pattern.is_some_and(|pattern| pattern.starts_with('/')) && names_by_digest(format) {
             return faulty("pattern", &format!("the format {} has names and no paths", format.key()));
+        }
+        let with_host = |pattern| fitting::with_host(host.filter(|_| names_by_digest(format))?, pattern);
+        if let Some(why) = pattern.and_then(|pattern| fitting::misfit(format, pattern).or_else(|| with_host(pattern))) {
+            return faulty("pattern", &why);
         }
         if versions.is_some() && names_by_digest(format) {
             return faulty("versions", &format!("the format {} has no ranges of versions", format.key()));
@@ -144,8 +151,9 @@ impl Grant<Admin> {
         }
         let format = format_of(self.repo())?;
         let remote = self.repo().kind == RepoKind::Remote;
+        let upstream = self.repo().upstream_url.as_deref().and_then(|url| Url::parse(url).ok());
         for (index, rule) in rules.iter().enumerate() {
-            rule.check(index, format)?;
+            rule.check(index, format, upstream.as_ref().and_then(Url::host_str))?;
             if !remote && !matches!(rule, Rule::Claim { .. }) {
                 let why =
                     format!("rules[{index}] decides over what comes from an upstream: set it on a remote repository");

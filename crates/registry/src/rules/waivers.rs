@@ -6,6 +6,7 @@ use model::{Code, PackageName, Timestamp, VersionName, WaiverId};
 pub use store::waivers::Waiver;
 use store::waivers::{EndWaiver, Waive, list};
 
+use super::fitting;
 use super::pattern::{name_of, package_named};
 use crate::authorize::{Admin, Grant};
 use crate::error::{Error, Result};
@@ -44,6 +45,9 @@ impl Grant<Admin> {
             return Err(Error::refuse(Code::Conflict, why));
         }
         let format = format_of(self.repo())?;
+        if let Some(why) = fitting::misnomer(format, &new.package) {
+            return faulty("package", &format!("package {why}"));
+        }
         let name = name_of(format, &package_named(format, &new.package));
         let denial = self.rules().await?.and_then(|rules| rules.judge_name(&name, act.at));
         if denial.is_some_and(|denial| denial.claimed) {

@@ -15,7 +15,7 @@ crate::both! {
     what_has_changed_is_the_next_version;
     a_file_is_confirmed_by_its_time_only_when_that_says_enough;
     an_older_file_is_followed_too;
-    a_tag_says_nothing_of_another_address;
+    a_tag_and_a_time_say_nothing_of_another_address;
     the_page_of_a_folder_is_no_file;
     without_anything_to_compare_the_bytes_are_compared;
     the_same_bytes_under_another_tag_are_no_version;
@@ -63,7 +63,7 @@ pub(crate) async fn reach(grant: &Grant<Read>, name: &str) -> Result<Found> {
 }
 
 /// Since when it is old, where it is.
-async fn old_since(desk: &Desk<'_>, name: &str) -> Option<Timestamp> {
+pub(crate) async fn old_since(desk: &Desk<'_>, name: &str) -> Option<Timestamp> {
     reach(&desk.grant().await, name).await.expect("a file").stale_since()
 }
 
@@ -157,17 +157,19 @@ async fn an_older_file_is_followed_too(bench: &Bench) {
     assert_eq!(versions(bench).await, 3);
 }
 
-async fn a_tag_says_nothing_of_another_address(bench: &Bench) {
+async fn a_tag_and_a_time_say_nothing_of_another_address(bench: &Bench) {
     let desk = desk(bench, json!({})).await;
-    for (number, text) in [(1, "one"), (2, "two")] {
-        desk.upstream.says("/latest", &format!("Location: /release/{number}\r\n"), "");
-        desk.upstream.says(&format!("/release/{number}"), "ETag: \"tag\"\r\n", text);
-        assert_eq!(desk.text("latest").await, text);
-        wait(&desk, TTL);
-        assert_eq!(desk.text("latest").await, text);
-        wait(&desk, TTL);
+    for (name, head) in [("latest", "ETag: \"tag\"\r\n".to_owned()), ("newest", desk.http_date(1))] {
+        for (number, text) in [(1, "one"), (2, "two")] {
+            desk.upstream.says(&format!("/{name}"), &format!("Location: /{name}/{number}\r\n"), "");
+            desk.upstream.says(&format!("/{name}/{number}"), &head, text);
+            assert_eq!(desk.text(name).await, text);
+            wait(&desk, TTL);
+            assert_eq!(desk.text(name).await, text);
+            wait(&desk, TTL);
+        }
     }
-    assert_eq!((versions(bench).await, desk.upstream.confirmed()), (2, 3));
+    assert_eq!((versions(bench).await, desk.upstream.confirmed()), (4, 3));
 }
 
 async fn the_page_of_a_folder_is_no_file(bench: &Bench) {

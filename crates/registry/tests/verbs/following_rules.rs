@@ -7,11 +7,12 @@ use registry::{Admin, Grant, NewWaiver, Read};
 use serde_json::json;
 
 use crate::bench::{Bench, content};
-use crate::following::{MINUTE, TTL, asked, desk, reach, set, versions, wait};
+use crate::following::{MINUTE, TTL, asked, desk, old_since, reach, set, versions, wait};
 use crate::ruled::minimum;
 
 crate::both! {
     what_is_too_young_is_as_if_it_had_not_changed;
+    what_was_only_touched_is_as_old_as_it_was;
     a_waiver_is_about_one_version;
     what_rules_keep_out_by_now_is_asked_for_all_the_same;
     whoever_asked_under_other_settings_changes_nothing;
@@ -29,6 +30,30 @@ async fn what_is_too_young_is_as_if_it_had_not_changed(bench: &Bench) {
     assert_eq!(desk.text("tool").await, "one");
     desk.later(1);
     assert_eq!(desk.text("tool").await, "two");
+}
+
+async fn what_was_only_touched_is_as_old_as_it_was(bench: &Bench) {
+    let desk = desk(bench, json!({})).await;
+    desk.upstream.says("/tool", &desk.http_date(100), "one");
+    desk.rule(minimum(24)).await.expect("a rule");
+    assert_eq!(desk.text("tool").await, "one");
+    for touched in [desk.http_date(0), format!("{}ETag: \"new\"\r\n", desk.http_date(0))] {
+        wait(&desk, TTL);
+        desk.upstream.says("/tool", &touched, "one");
+        let before = asked(&desk);
+        assert_eq!((old_since(&desk, "tool").await, asked(&desk)), (None, before + 1), "it was confirmed");
+    }
+    assert_eq!(versions(bench).await, 1);
+    // Others are judged by their time, whether they are as long or not.
+    let confirmed = bench.registry.ambient().now();
+    for other in ["two", "three"] {
+        wait(&desk, TTL);
+        desk.upstream.says("/tool", &desk.http_date(0), other);
+        assert_eq!((old_since(&desk, "tool").await, desk.text("tool").await.as_str()), (Some(confirmed), "one"));
+    }
+    assert_eq!(bench.count("SELECT count(*) FROM blobs").await, 1, "nothing is kept of them");
+    desk.later(25);
+    assert_eq!((desk.text("tool").await.as_str(), versions(bench).await), ("three", 2));
 }
 
 async fn a_waiver_is_about_one_version(bench: &Bench) {

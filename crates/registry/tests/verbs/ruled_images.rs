@@ -5,7 +5,7 @@ use std::time::Duration;
 use formats::oci::{ImageAt, location};
 use formats::{Named, PackageAt};
 use model::{Code, PackageName, RefName, Timestamp, VersionName};
-use registry::{Admin, Explanation, Need, NewWaiver, Question, Reached, RepoSettings, Result, Write};
+use registry::{Admin, Explanation, Need, NewWaiver, Promote, Question, Reached, RepoSettings, Result, Write};
 use serde_json::{Value, json};
 use sha2::Digest as _;
 
@@ -22,6 +22,7 @@ crate::both! {
     names_are_blocked_and_claimed_and_nothing_else_is;
     a_waiver_lifts_a_tag_or_a_digest;
     what_is_kept_out_is_not_mounted;
+    an_image_that_was_withdrawn_is_explained_by_its_tag_and_its_digest;
 }
 
 const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -201,6 +202,19 @@ async fn a_rule_that_comes_later_keeps_out_what_is_here(bench: &Bench) {
     assert!(sentence.contains("an evil image"), "{sentence}");
     assert_eq!(code(desk.grant().await.names_of_refs(&app(), "", 9).await), Code::PolicyDenied);
     assert_eq!(desk.upstream.asked().len(), asked, "nobody is asked for what is blocked");
+}
+
+async fn an_image_that_was_withdrawn_is_explained_by_its_tag_and_its_digest(bench: &Bench) {
+    let desk = Desk::new(bench, "oci", json!([{"kind": "block", "pattern": "other"}])).await;
+    let digest = has(&desk, "v1", "layer");
+    manifest(&desk, &digest).await.expect("let in");
+    let place = location(&ImageAt::of("up/app").expect("an image"), &digest).expect("a path");
+    bench.grant::<Promote>(&desk.key).await.withdraw(&place).await.expect("withdrawn");
+    assert_eq!(code(manifest(&desk, &digest).await), Code::Gone);
+    for (name, version) in [("app", Some("v1")), ("app:v1", None), ("app", Some(digest.to_string().as_str()))] {
+        let told = explained(&desk, name, version).await;
+        assert_eq!((told.verdict, told.withdrawn), ("deny", true), "{name} {version:?}: {}", told.detail);
+    }
 }
 
 async fn names_are_blocked_and_claimed_and_nothing_else_is(bench: &Bench) {

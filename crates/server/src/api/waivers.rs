@@ -20,7 +20,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .summary("What the rules say of a package, a version or a file, and who can waive it")
             .query("name", "a package's name, `group:artifact` where names have a namespace")
             .query("version", "one version of it; absent: all of them")
-            .query("path", "or the path of a file in the repository")
+            .query("path", "or the path of a file in the repository, perhaps after a slash")
             .answers::<ExplainView>(StatusCode::OK),
         get("/v1/repos/{repo}/waivers", Access::Repo(Role::Admin), list)
             .summary("Waivers, youngest first, those that have ended too")
@@ -53,13 +53,13 @@ struct ExplainView {
     /// When the upstream says that it was published; of an image, since when it is known here.
     #[schema(value_type = Option<String>)]
     published_at_utc: Option<Timestamp>,
-    /// `allow`, `deny`, or `hide`: as if the upstream had no such thing.
+    /// `allow`, `deny` (also of what was withdrawn), or `hide`: as if the upstream had no such thing.
     verdict: &'static str,
     detail: String,
     /// When the verdict may become another one by itself.
     #[schema(value_type = Option<String>)]
     until_utc: Option<Timestamp>,
-    /// Who can waive what keeps it out; null: nothing does, or it is claimed.
+    /// Who can waive what keeps it out, or restore what was withdrawn; null: nothing does, it is claimed, or nobody can.
     lifted_by: Option<String>,
     /// Every rule in its order, and what it says by itself.
     rules: Vec<JudgedView>,
@@ -110,7 +110,7 @@ async fn explain(Repo(grant): Repo<Read>, Query(query): Query<ExplainQuery>) -> 
     let question = match (query.name, query.path) {
         (Some(name), None) => Question::Package(package_name(&name)?, query.version),
         (None, Some(path)) if query.version.is_none() => {
-            let path = EntryPath::parse(&path);
+            let path = EntryPath::parse(path.strip_prefix('/').unwrap_or(&path));
             Question::Path(
                 path.map_err(|error| Problem::bad_request(error.to_string()).field("path", error.to_string()))?,
             )

@@ -1,6 +1,6 @@
 //! What is known of that which is asked about.
 
-use formats::{Dated, KnownVersion, Named, Origin, PackageAt};
+use formats::{Dated, Format, KnownVersion, Named, Origin, PackageAt};
 use model::{Code, EntryPath, PackageName, Timestamp, VersionName};
 
 use super::super::judge::Rules;
@@ -12,17 +12,21 @@ use crate::remote::{Which, subjects};
 use crate::versions::format_of;
 
 impl Grant<Read> {
+    /// A package that is one file is asked about as that file.
+    pub(super) fn about_file(&self, question: Question) -> Result<Question> {
+        let Question::Package(name, None) = &question else { return Ok(question) };
+        let (format, path) = (format_of(self.repo())?, EntryPath::parse(name.as_str())?);
+        let origin = format.upstream().and_then(|upstream| upstream.origin(&path));
+        let is_file =
+            matches!(origin, Some(Origin::Direct(direct)) if direct.package == PackageAt::named(name.as_str()));
+        Ok(if is_file { Question::Path(path) } else { question })
+    }
+
     pub(super) async fn case(&self, rules: &Rules, question: Question) -> Result<Case> {
-        let format = format_of(self.repo())?;
         match question {
             Question::Package(name, version) => {
-                // `name:tag`, as clients write it.
-                if let (None, Some((name, tag)), true) =
-                    (&version, name.as_str().rsplit_once(':'), names_by_digest(format))
-                {
-                    return self.case_of(rules, PackageAt::named(name), Some(tag.to_owned()));
-                }
-                self.case_of(rules, package_named(format, &name), version)
+                let (at, version) = meant(format_of(self.repo())?, &name, &version);
+                self.case_of(rules, at, version)
             }
             Question::Path(path) => self.case_of_path(rules, path).await,
         }
@@ -45,11 +49,15 @@ impl Grant<Read> {
                 case.version = Some(found.version_name().to_owned());
                 case.published_at = found.published_upstream();
             }
+            Err(error) if error.code() == Some(Code::Gone) => {}
             Err(error) if error.code() != Some(Code::NotFound) => return Err(error),
             _ if case.version.is_none() => {
                 (case.version, case.published_at) = self.listed_at(&case.at, &path).await?;
             }
-            _ => case.awaited = self.remote()?.format.dated() == Dated::File,
+            _ => {
+                case.published_at = self.time_heard(&case.at, &path).filter(|_| !case.hidden);
+                case.awaited = self.remote()?.format.dated() == Dated::File;
+            }
         }
         Ok(Case { path: Some(path), ..case })
     }
@@ -124,5 +132,13 @@ impl Grant<Read> {
             Err(error) if error.code() == Some(Code::NotFound) => Err(unknown()),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The package and the version that are meant: of an image also `name:tag`, as clients write it.
+pub(super) fn meant(format: &dyn Format, name: &PackageName, version: &Option<String>) -> (PackageAt, Option<String>) {
+    match (version, name.as_str().rsplit_once(':')) {
+        (None, Some((name, tag))) if names_by_digest(format) => (PackageAt::named(name), Some(tag.to_owned())),
+        _ => (package_named(format, name), version.clone()),
     }
 }

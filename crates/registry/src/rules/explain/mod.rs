@@ -3,6 +3,7 @@
 mod case;
 mod said;
 mod through;
+mod withdrawn;
 
 use formats::{Named, PackageAt};
 use model::{EntryPath, PackageName, RefName, Timestamp};
@@ -50,8 +51,10 @@ pub struct Explanation {
     pub detail: String,
     /// When the verdict may become another one by itself.
     pub until: Option<Timestamp>,
-    /// Who can waive what keeps it out, in words. `None`: nothing does, or nobody can.
+    /// Who can waive what keeps it out, or restore what was withdrawn, in words. `None`: nothing does, or nobody can.
     pub lifted_by: Option<String>,
+    /// Whether it was withdrawn here, so that no rule decides.
+    pub withdrawn: bool,
     /// The rules in their order; empty where there are none.
     pub rules: Vec<Judged>,
     /// Waivers in force for the package.
@@ -77,17 +80,22 @@ struct Case {
 impl Grant<Read> {
     /// Explains what the rules say, and asks the upstream for what it takes to know. 404: nobody knows such a thing.
     pub async fn explain(&self, question: Question) -> Result<Explanation> {
+        let question = self.about_file(question)?;
         if self.is_virtual() {
             return Box::pin(self.explain_through(question)).await;
         }
         let rules = self.rules().await?.filter(|rules| self.may_know_rules(rules));
-        let Some(rules) = rules else { return Ok(self.unruled(&question)) };
+        let Some(rules) = rules else { return self.unruled(&question).await };
         let mut case = self.case(&rules, question).await?;
         let name = name_of(format_of(self.repo())?, &case.at);
         let now = self.ambient().now();
         let by_digest = names_by_digest(format_of(self.repo())?);
         let certain = |denial: &Denial| denial.claimed || case.version.is_none() || by_digest;
         let denial = rules.judge_name(&name, now).and_then(|denial| self.known_denial(&rules, &name, denial));
+        let claimed = denial.as_ref().is_some_and(|denial| denial.claimed);
+        if !claimed && let Some(told) = self.explained_if_withdrawn(&rules, &name, &case, now).await? {
+            return Ok(told);
+        }
         if let Some(denial) = denial.filter(certain) {
             return Ok(self.explained_by_name(&rules, &name, &case, &Verdict::Deny(denial), now));
         }
@@ -100,25 +108,44 @@ impl Grant<Read> {
                 None => self.explain_all(&rules, &name, &case, now).await,
             };
         };
-        if let Some(named) = case.digest {
-            let tag = RefName::parse(&version).ok();
-            if case.hidden {
-                return self.explained_of_nobody(&rules, &name, &case, &named, now);
+        match (&case.digest, &case.path) {
+            (Some(_), _) => {}
+            (None, Some(_)) if case.hidden => {}
+            (None, Some(_)) => self.date_file(&mut case, &version).await?,
+            (None, None) => self.choose_file(&rules, &name, &mut case, now).await?,
+        }
+        // It was asked for by a tag, or in another spelling.
+        if let Some(told) = self.explained_if_withdrawn(&rules, &name, &case, now).await? {
+            return Ok(told);
+        }
+        match case.digest {
+            Some(named) => self.explain_digest(&rules, &name, &mut case, &named, now).await,
+            None => {
+                let verdict = match case.hidden {
+                    true => rules.judge_here(&case.subject(&name), now),
+                    false => rules.judge(&case.subject(&name), now),
+                };
+                Ok(self.explained(&rules, &name, &case, &verdict, now))
             }
-            let judged = self.judge_version(&rules, &case.at, &named, tag.as_ref()).await?;
-            case.published_at = judged.since;
-            return Ok(self.explained(&rules, &name, &case, &judged.verdict, now));
         }
-        match case.path {
-            Some(_) if case.hidden => {}
-            Some(_) => self.date_file(&mut case, &version).await?,
-            None => self.choose_file(&rules, &name, &mut case, now).await?,
+    }
+
+    /// What is said of an image.
+    async fn explain_digest(
+        &self,
+        rules: &Rules,
+        name: &str,
+        case: &mut Case,
+        named: &Named,
+        now: Timestamp,
+    ) -> Result<Explanation> {
+        if case.hidden {
+            return self.explained_of_nobody(rules, name, case, named, now);
         }
-        let verdict = match case.hidden {
-            true => rules.judge_here(&case.subject(&name), now),
-            false => rules.judge(&case.subject(&name), now),
-        };
-        Ok(self.explained(&rules, &name, &case, &verdict, now))
+        let tag = case.version.as_deref().and_then(|version| RefName::parse(version).ok());
+        let judged = self.judge_version(rules, &case.at, named, tag.as_ref()).await?;
+        case.published_at = judged.since;
+        Ok(self.explained(rules, name, case, &judged.verdict, now))
     }
 
     /// What is said of a digest that is known nowhere.
@@ -145,7 +172,7 @@ impl Grant<Read> {
                 let tags = self.tags_kept_out(&case.at).await?;
                 (tags.into_iter().map(|(tag, why)| (tag, why.sentence)).collect(), None)
             }
-            false => (self.kept_out(&case.at, &seen).await?, Some(seen.versions().len())),
+            false => (self.missing_of(&case.at, name, &seen).await?, Some(seen.versions().len())),
         };
         let allowed = Verdict::Allow { rule: None, until: None };
         let explained = self.explained_by_name(rules, name, case, &allowed, now);

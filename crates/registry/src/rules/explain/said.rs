@@ -4,22 +4,27 @@ use model::{RepoKey, Timestamp};
 
 use super::super::denied::lifted_by;
 use super::super::judge::{Rules, Verdict};
+
 use super::super::{Rule, names_by_digest};
 use super::{Case, Explanation, Judged, Question};
 use crate::authorize::{Grant, Read};
+use crate::error::Result;
 use crate::versions::format_of;
 
 /// Versions that are told of at most.
 const MOST: usize = 1000;
 
 impl Grant<Read> {
-    pub(super) fn unruled(&self, question: &Question) -> Explanation {
+    pub(super) async fn unruled(&self, question: &Question) -> Result<Explanation> {
+        if let Some(withdrawn) = self.standing_of(question).await?.withdrawn() {
+            return Ok(self.unruled_withdrawn(question, withdrawn));
+        }
         let key = &self.repo().key;
         let detail = match self.is_remote() {
             true => format!("no rules decide over what is read from {key}"),
             false => format!("what is read from {key} was published there: no rules decide over it"),
         };
-        unjudged(question, "allow", detail)
+        Ok(unjudged(question, "allow", detail))
     }
 
     /// What the rules say of one version or file.
@@ -91,6 +96,7 @@ impl Grant<Read> {
             until: verdict.until(),
             lifted_by: verdict.denial().filter(|denial| !denial.claimed).map(|_| lifted_by(key)),
             rules: each.into_iter().enumerate().map(judged).collect(),
+            withdrawn: false,
             waivers: rules.waivers_of(name, now),
             kept_out: Vec::new(),
         }
@@ -137,6 +143,7 @@ pub(super) fn unjudged(question: &Question, verdict: &'static str, detail: Strin
         detail,
         until: None,
         lifted_by: None,
+        withdrawn: false,
         rules: Vec::new(),
         waivers: Vec::new(),
         kept_out: Vec::new(),

@@ -1,10 +1,11 @@
 //! The same through a virtual repository: who answers for it explains.
 
 use formats::{Merging, Operation, PackageAt};
-use model::{Code, PackageName};
+use model::Code;
 
-use super::super::{names_by_digest, package_named};
+use super::case::meant;
 use super::said::unjudged;
+use super::withdrawn::Standing;
 use super::{Explanation, Question};
 use crate::authorize::{Grant, Member, Read};
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ impl Grant<Read> {
     pub(super) async fn explain_through(&self, question: Question) -> Result<Explanation> {
         let members = self.members().await?;
         let at = match &question {
-            Question::Package(name, _) => Some(self.package_asked_about(name)?),
+            Question::Package(name, version) => Some(meant(format_of(self.repo())?, name, version).0),
             Question::Path(path) => format_of(self.repo())?.package_of(&Operation::Fetch(path.clone())),
         };
         let answering = members.answering(|_| at.clone()).await?;
@@ -26,7 +27,10 @@ impl Grant<Read> {
         }
         match &at {
             Some(at) if members.merging == Merging::Owner => self.of_owner(&members, at, &remotes, question).await,
-            _ => first_of(&remotes, &question).await,
+            _ => match self.withdrawn_in_hosted(&members, &at, &question).await? {
+                Some(told) => Ok(told),
+                None => first_of(&remotes, &question).await,
+            },
         }
     }
 
@@ -51,6 +55,28 @@ impl Grant<Read> {
         Err(Error::not_found(&subject(&question)))
     }
 
+    /// What was withdrawn in the hosted member that answers for it.
+    async fn withdrawn_in_hosted(
+        &self,
+        members: &Members,
+        at: &Option<PackageAt>,
+        question: &Question,
+    ) -> Result<Option<Explanation>> {
+        let same = |_: &Member| at.clone();
+        let answering = match members.merging {
+            Merging::Owner => members.host(same).await?.into_iter().collect(),
+            Merging::Union => members.answering(same).await?,
+        };
+        for grant in answering.into_iter().filter(|member| !member.is_remote()).filter_map(Member::grant) {
+            match grant.standing_of(question).await? {
+                Standing::Unknown => {}
+                Standing::Here => return Ok(None),
+                Standing::Withdrawn(withdrawn) => return Ok(Some(grant.unruled_withdrawn(question, withdrawn))),
+            }
+        }
+        Ok(None)
+    }
+
     /// Why no upstream is asked.
     async fn asked_of_nobody(
         &self,
@@ -60,6 +86,9 @@ impl Grant<Read> {
     ) -> Result<Explanation> {
         let (key, what) = (&self.repo().key, subject(question));
         let same = |_: &Member| at.clone();
+        if let Some(told) = self.withdrawn_in_hosted(members, at, question).await? {
+            return Ok(told);
+        }
         if let Some(owner) = members.host(same).await? {
             let detail = format!(
                 "{what} is hosted in {}: no upstream is asked for it, and no rules decide over it",
@@ -73,15 +102,6 @@ impl Grant<Read> {
         };
         Ok(unjudged(question, "hide", detail))
     }
-
-    fn package_asked_about(&self, name: &PackageName) -> Result<PackageAt> {
-        let format = format_of(self.repo())?;
-        match name.as_str().rsplit_once(':') {
-            // `name:tag`, as clients write it.
-            Some((name, _)) if names_by_digest(format) => Ok(PackageAt::named(name)),
-            _ => Ok(package_named(format, name)),
-        }
-    }
 }
 
 /// Each file is that of the first who has it: one that lets it in explains, else the first that knows it.
@@ -89,7 +109,8 @@ async fn first_of(remotes: &[&Grant<Read>], question: &Question) -> Result<Expla
     let mut kept_out = None;
     for remote in remotes {
         match remote.explain(question.clone()).await {
-            Ok(said) if said.verdict == "allow" => return Ok(said),
+            // Of what was withdrawn nobody is asked who comes later.
+            Ok(said) if said.verdict == "allow" || said.withdrawn && kept_out.is_none() => return Ok(said),
             Ok(said) => kept_out = kept_out.or(Some(said)),
             Err(error) if error.code() == Some(Code::NotFound) => {}
             Err(error) => return Err(error),
