@@ -6,7 +6,7 @@ use model::{Code, PackageName, Timestamp, VersionName, WaiverId};
 pub use store::waivers::Waiver;
 use store::waivers::{EndWaiver, Waive, list};
 
-use super::pattern::{name_of, package_named};
+use super::pattern::{name_of, package_given};
 use crate::authorize::{Admin, Grant};
 use crate::error::{Error, Result};
 use crate::versions::format_of;
@@ -44,7 +44,7 @@ impl Grant<Admin> {
             return Err(Error::refuse(Code::Conflict, why));
         }
         let format = format_of(self.repo())?;
-        let name = name_of(format, &package_named(format, &new.package));
+        let name = name_of(format, &package_given(format, &new.package)?);
         let denial = self.rules().await?.and_then(|rules| rules.judge_name(&name, act.at));
         if denial.is_some_and(|denial| denial.claimed) {
             let why = format!("{name} is claimed in {}: a waiver does not lift that", self.repo().key);

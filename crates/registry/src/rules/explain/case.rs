@@ -4,7 +4,7 @@ use formats::{Dated, KnownVersion, Named, Origin, PackageAt};
 use model::{Code, EntryPath, PackageName, Timestamp, VersionName};
 
 use super::super::judge::Rules;
-use super::super::{name_of, names_by_digest, package_named};
+use super::super::{name_of, names_by_digest, package_given};
 use super::{Case, Question};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
@@ -12,18 +12,25 @@ use crate::remote::{Which, subjects};
 use crate::versions::format_of;
 
 impl Grant<Read> {
+    /// `name:tag` and `group:artifact:version`, as clients write them, are a name and a version.
+    pub(super) fn spelled(&self, question: Question) -> Result<Question> {
+        let format = format_of(self.repo())?;
+        let both = |short: &str| names_by_digest(format) || (format.has_namespaces() && short.contains(':'));
+        match &question {
+            Question::Package(name, None) => match name.as_str().rsplit_once(':') {
+                Some((short, last)) if both(short) => {
+                    Ok(Question::Package(PackageName::parse(short)?, Some(last.to_owned())))
+                }
+                _ => Ok(question),
+            },
+            _ => Ok(question),
+        }
+    }
+
     pub(super) async fn case(&self, rules: &Rules, question: Question) -> Result<Case> {
         let format = format_of(self.repo())?;
         match question {
-            Question::Package(name, version) => {
-                // `name:tag`, as clients write it.
-                if let (None, Some((name, tag)), true) =
-                    (&version, name.as_str().rsplit_once(':'), names_by_digest(format))
-                {
-                    return self.case_of(rules, PackageAt::named(name), Some(tag.to_owned()));
-                }
-                self.case_of(rules, package_named(format, &name), version)
-            }
+            Question::Package(name, version) => self.case_of(rules, package_given(format, &name)?, version),
             Question::Path(path) => self.case_of_path(rules, path).await,
         }
     }

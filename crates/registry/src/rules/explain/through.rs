@@ -1,9 +1,9 @@
 //! The same through a virtual repository: who answers for it explains.
 
 use formats::{Merging, Operation, PackageAt};
-use model::{Code, PackageName};
+use model::Code;
 
-use super::super::{names_by_digest, package_named};
+use super::super::package_given;
 use super::said::unjudged;
 use super::{Explanation, Question};
 use crate::authorize::{Grant, Member, Read};
@@ -15,7 +15,7 @@ impl Grant<Read> {
     pub(super) async fn explain_through(&self, question: Question) -> Result<Explanation> {
         let members = self.members().await?;
         let at = match &question {
-            Question::Package(name, _) => Some(self.package_asked_about(name)?),
+            Question::Package(name, _) => Some(package_given(format_of(self.repo())?, name)?),
             Question::Path(path) => format_of(self.repo())?.package_of(&Operation::Fetch(path.clone())),
         };
         let answering = members.answering(|_| at.clone()).await?;
@@ -72,15 +72,6 @@ impl Grant<Read> {
             false => format!("no upstream is asked for {what} through {key}"),
         };
         Ok(unjudged(question, "hide", detail))
-    }
-
-    fn package_asked_about(&self, name: &PackageName) -> Result<PackageAt> {
-        let format = format_of(self.repo())?;
-        match name.as_str().rsplit_once(':') {
-            // `name:tag`, as clients write it.
-            Some((name, _)) if names_by_digest(format) => Ok(PackageAt::named(name)),
-            _ => Ok(package_named(format, name)),
-        }
     }
 }
 
