@@ -9,6 +9,7 @@ mod files;
 mod identity;
 mod input;
 mod moments;
+mod names;
 mod operations;
 mod pages;
 mod remotes;

@@ -3,6 +3,9 @@
 
 use crate::Ask;
 
+/// Where nobody has anything: a name that nobody can have (RFC 2606).
+pub(crate) const NOWHERE: &str = "artifortress.invalid/check";
+
 /// Bytes of an answer that are looked at.
 pub const LONGEST_SIGN: usize = 64 << 10;
 
@@ -12,6 +15,17 @@ pub struct Signs {
     pub what: &'static str,
     /// What is asked, one after the other, until one answer decides.
     pub probes: Vec<Probe>,
+    /// Where no upstream has anything: whoever has something there has it everywhere, and has proven nothing.
+    pub nowhere: Option<Ask>,
+    /// Whether it is none where another format's protocol is spoken at its address.
+    pub is_alone: bool,
+}
+
+impl Signs {
+    /// What speaks a protocol of its own.
+    pub(crate) fn of_protocol(what: &'static str, probes: Vec<Probe>) -> Self {
+        Self { what, probes, nowhere: Some(Ask { target: NOWHERE.to_owned(), accept: "" }), is_alone: true }
+    }
 }
 
 /// A question, and who judges its answer.
@@ -22,6 +36,8 @@ pub struct Probe {
     pub judge: fn(&Sign<'_>) -> Verdict,
     /// Whether 403 says nothing: some servers of files answer so where there is no file.
     pub of_file: bool,
+    /// Whether to be refused, with 401 or 403, is an answer.
+    pub of_rights: bool,
 }
 
 /// An answer, as far as it is looked at.
@@ -35,6 +51,8 @@ pub struct Sign<'a> {
     pub api_version: Option<&'a str>,
     /// The beginning of the body, at most [`LONGEST_SIGN`].
     pub body: &'a [u8],
+    /// The status of the answer before.
+    pub before: Option<u16>,
 }
 
 /// What follows from an answer; a sentence without its subject and its full stop.
@@ -42,6 +60,10 @@ pub struct Sign<'a> {
 pub enum Verdict {
     /// The protocol is spoken.
     Proof(&'static str),
+    /// It is spoken, but the address may be another one's.
+    Part(&'static str),
+    /// It is spoken beneath.
+    Beneath(&'static str),
     /// It is not.
     Wrong(&'static str),
     /// It is not, unless a later answer shows it.
@@ -53,12 +75,17 @@ pub enum Verdict {
 impl Probe {
     /// A question for any media type.
     pub(crate) fn new(target: impl Into<String>, judge: fn(&Sign<'_>) -> Verdict) -> Self {
-        Self { ask: Ask { target: target.into(), accept: "" }, judge, of_file: false }
+        Self { ask: Ask { target: target.into(), accept: "" }, judge, of_file: false, of_rights: false }
     }
 
     /// The same, asked of a server of files.
     pub(crate) fn of_file(self) -> Self {
         Self { of_file: true, ..self }
+    }
+
+    /// The same, where a refusal tells something.
+    pub(crate) fn of_rights(self) -> Self {
+        Self { of_rights: true, ..self }
     }
 }
 
@@ -101,6 +128,17 @@ pub(crate) fn files(_: &Sign<'_>) -> Verdict {
     Verdict::Open("a server of files need not say what they are; whether the path is right shows with the first file")
 }
 
+/// Where no file need be, a page for people shows a site that has one for every address.
+pub(crate) fn no_file(sign: &Sign<'_>) -> Verdict {
+    match sign.is_site() {
+        true => Verdict::Wrong(PAGES),
+        false => files(sign),
+    }
+}
+
+/// Who has a page for every address.
+const PAGES: &str = "it answers with a page for people where no file need be";
+
 /// Whether an address ends where repository managers name the repository.
 pub fn lacks_repository(address: &str) -> bool {
     let ends = ["/artifactory", "/api/npm", "/api/pypi", "/api/go", "/api/cargo", "/repository", "/repositories"];
@@ -113,7 +151,7 @@ pub(crate) mod tests {
 
     /// A 200 with this body.
     pub(crate) fn found<'a>(media_type: &'a str, body: &'a str) -> Sign<'a> {
-        Sign { status: 200, media_type, api_version: None, body: body.as_bytes() }
+        Sign { status: 200, media_type, api_version: None, body: body.as_bytes(), before: None }
     }
 
     /// The same with another status.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::engines::both;
 use crate::shape::ask;
-use crate::site::{Site, ensure, plan};
+use crate::site::{Site, ensure, plan, program};
 
 const URL: &str = "https://packages.example/raw";
 /// What must be nowhere but in the request that gives it.
@@ -136,6 +136,32 @@ async fn what_makes_no_sense_is_refused_with_its_field() -> Result<()> {
     Ok(())
 }
 
+/// What the API calls by its names, a command explains with its flags.
+async fn a_refusal_is_said_in_flags_too() -> Result<()> {
+    let site = Site::here().await?;
+    make(&site, "up", json!({"upstreamAuth": basic()})).await?.expect(&[201])?;
+    site.repository("libs", json!({})).await?;
+    site.admin.put("/repository/libs/a.txt").body("a").send().await?.expect(&[201])?;
+    let proxy = "upstream={\"proxy\": \"http://proxy.example\"}";
+    let cases: [(&[&str], &[&str]); 5] = [
+        (
+            &["update", "up", "--upstream-url", "https://e.example"],
+            &["upstreamUrl is --upstream-url", "--no-upstream-auth"],
+        ),
+        (&["update", "up", "--setting", proxy], &["settings.upstream.proxy is --setting", "--upstream-token-file"]),
+        (&["update", "libs", "--member", "up"], &["memberRepos is --member"]),
+        (&["delete", "libs"], &["mode=tombstone is --tombstone"]),
+        (&["create", "v", "--type", "virtual"], &["memberRepos is --member"]),
+    ];
+    for (words, flags) in cases {
+        let done = program(&site.server, site.admin.token(), &[&["admin", "repos"], words].concat())?;
+        let said = String::from_utf8_lossy(&done.stderr);
+        ensure(done.status.code() == Some(1), format!("{words:?}: {said}"))?;
+        ensure(flags.iter().all(|flag| said.contains(flag)), format!("{words:?}: {said}"))?;
+    }
+    Ok(())
+}
+
 /// Every client's own way to publish, and that of the API.
 async fn nobody_publishes_to_a_remote_repository() -> Result<()> {
     let site = Site::here().await?;
@@ -245,5 +271,6 @@ async fn another_master_key_is_said_and_stops_nobody_else() -> Result<()> {
 both! {
     a_remote_repository_is_made_read_and_changed;
     what_makes_no_sense_is_refused_with_its_field;
+    a_refusal_is_said_in_flags_too;
     nobody_publishes_to_a_remote_repository;
 }

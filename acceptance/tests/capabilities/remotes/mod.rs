@@ -3,6 +3,7 @@
 mod ahead;
 mod blocked;
 mod bounds;
+mod checked;
 mod checks;
 mod control;
 mod crowd;

@@ -24,7 +24,7 @@ pub struct Explain {
     #[arg(value_parser = repo_key)]
     repo: RepoKey,
 
-    /// A package, as in `tool`, `@scope/tool` or `group:artifact`, perhaps with `@VERSION` (an image also with `:TAG`); or a path after a slash
+    /// A package, as in `tool`, `@scope/tool` or `group:artifact`, perhaps with `@VERSION` (an image also with `:TAG`, of Maven `group:artifact:VERSION`); or a path after a slash
     name: String,
 }
 

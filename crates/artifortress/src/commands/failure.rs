@@ -2,6 +2,7 @@
 
 use outbound::{Error, Problem};
 
+use super::words::in_flags;
 use crate::config::ConfigError;
 use crate::console::Console;
 
@@ -108,6 +109,7 @@ fn from_problem(problem: &Problem) -> Failure {
     let mut failure = Failure { exit, ..Failure::new(problem.to_string()) };
     let correlation = problem.correlation_id.as_deref().map_or(String::new(), |id| format!(", correlation id {id}"));
     failure.more.push(format!("code {} ({}){correlation}", problem.code, problem.status));
+    failure.more.extend(in_flags(&failure.message));
     if let Some(explain) = &problem.explain {
         failure.more.push(format!("explained: {explain}"));
     }

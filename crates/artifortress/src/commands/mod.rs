@@ -14,6 +14,7 @@ mod progress;
 mod table;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use clap::{Parser, Subcommand};
 

@@ -45,7 +45,7 @@ impl Upstream for Cargo {
     }
 
     fn signs(&self, _: &str) -> Signs {
-        Signs { what: "a sparse index of Cargo", probes: vec![Probe::new("config.json", configuration)] }
+        Signs::of_protocol("a sparse index of Cargo", vec![Probe::new("config.json", configuration)])
     }
 
     fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
@@ -66,8 +66,8 @@ fn configuration(sign: &Sign<'_>) -> Verdict {
     match sign.is_found() {
         true if sign.object().is_some_and(downloads) => Verdict::Proof("its config.json says where crates are"),
         true if sign.is_page() => Verdict::Wrong("it answers /config.json with a page for people"),
-        true => Verdict::Wrong("its config.json does not say where crates are"),
-        false => Verdict::Wrong("it has no /config.json, which every sparse index has; an index in Git cannot be read"),
+        true => Verdict::Doubt("its config.json does not say where crates are"),
+        false => Verdict::Doubt("it has no /config.json, which every sparse index has; an index in Git cannot be read"),
     }
 }
 

@@ -16,6 +16,7 @@ use super::names::{check_module, check_pair, escape, unescape};
 use super::publish::Manifest;
 use super::version::Version;
 use super::{Go, MOD, ZIP, location, rank, sumdb};
+use crate::signs::NOWHERE;
 use crate::{
     Ask, Asked, Dated, Direct, Known, KnownFile, KnownVersion, Origin, PackageAt, Probe, Relay, Said, Sign, Signs,
     StagedFile, Sums, Unreadable, Upstream, Verdict, Wanting, strict,
@@ -25,8 +26,6 @@ use crate::{
 pub(super) const LATEST: &str = "latest";
 /// Versions of a module at most: the largest have some thousands.
 const MOST: usize = 50_000;
-/// A module that nobody can have (RFC 2606).
-const NOWHERE: &str = "artifortress.invalid/check";
 /// What is not known of a proxy that does not speak like one.
 const SILENT: &str = "it does not say of a module that nobody has that there is none, as proxies that are folders of files; \
                       whether the path is right shows with the first module";
@@ -56,7 +55,8 @@ impl Upstream for Go {
 
     fn signs(&self, _: &str) -> Signs {
         let probes = vec![Probe::new(format!("{NOWHERE}/@v/list"), unknown), Probe::new("", root)];
-        Signs { what: "a module proxy", probes }
+        let nowhere = Some(ask(&format!("{NOWHERE}/@v/v0.0.0.info")));
+        Signs { nowhere, ..Signs::of_protocol("a module proxy", probes) }
     }
 
     fn relay(&self, asked: &Asked<'_>) -> Option<Relay> {
@@ -138,7 +138,7 @@ fn unknown(sign: &Sign<'_>) -> Verdict {
 
 fn root(sign: &Sign<'_>) -> Verdict {
     match sign.is_site() {
-        true => Verdict::Wrong("it does not speak of modules, and its root is a page for people"),
+        true => Verdict::Doubt("it does not speak of modules, and its root is a page for people"),
         false => Verdict::Open(SILENT),
     }
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use crate::{Place, Setup};
 
 pub(super) fn all(place: &Place<'_>) -> Vec<Setup> {
-    let mut env = format!("GOPROXY={}\nGONOSUMDB={}", place.url(), unsummed(place.own));
+    let names = unsummed(place.own);
+    let advice =
+        if names == EXAMPLE { "# example.com: put what your own modules begin with in its place\n" } else { "" };
+    let mut env = format!("GOPROXY={}\n{advice}GONOSUMDB={names}", place.url());
     if !place.is_encrypted() {
         // Whoever has a token would wonder why it is not sent.
         env.insert_str(0, "# without TLS the go command sends no token: let everybody read, or use TLS\n");
@@ -13,6 +16,9 @@ pub(super) fn all(place: &Place<'_>) -> Vec<Setup> {
     let netrc = format!("machine {} login any password $TOKEN", place.authority());
     vec![Setup::new(&["go"], "~/.config/go/env", env), Setup::new(&["go"], "~/.netrc", netrc)]
 }
+
+/// What stands for names that are not known.
+const EXAMPLE: &str = "example.com";
 
 /// What the modules begin with that no checksum database knows; an example where none are known. The go command takes
 /// each for a whole path and for the beginning of longer ones, and a `*` for what has no slash.
@@ -22,7 +28,7 @@ fn unsummed(own: &[String]) -> String {
     let all: BTreeSet<&str> = own.iter().map(|name| name.strip_suffix("/*").unwrap_or(name)).filter(sound).collect();
     let covered = |name: &str| name.match_indices('/').any(|(end, _)| all.contains(&name[..end]));
     let names: Vec<&str> = all.iter().copied().filter(|name| !covered(name)).collect();
-    if names.is_empty() { "example.com".to_owned() } else { names.join(",") }
+    if names.is_empty() { EXAMPLE.to_owned() } else { names.join(",") }
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Upstream for Maven {
     fn signs(&self, _: &str) -> Signs {
         let probes = vec![Probe::new(".meta/prefixes.txt", prefixes), Probe::new("", crate::signs::files)];
         let probes = probes.into_iter().map(Probe::of_file).collect();
-        Signs { what: "a Maven repository", probes }
+        Signs::of_protocol("a Maven repository", probes)
     }
 
     /// Indexes tell of no times but those that builds of snapshots have in their names.
@@ -91,8 +91,8 @@ impl Upstream for Maven {
 fn prefixes(sign: &Sign<'_>) -> Verdict {
     match sign.is_found() {
         true if sign.text().starts_with("## repository-prefixes/") => Verdict::Proof("it lists its groups"),
-        true if sign.is_page() => Verdict::Wrong("it answers with a page for people where no file need be"),
-        _ => crate::signs::files(sign),
+        true if !sign.is_page() => Verdict::Doubt("what it has at .meta/prefixes.txt is no list of groups"),
+        _ => crate::signs::no_file(sign),
     }
 }
 

@@ -17,6 +17,7 @@ use super::object::{Object, text};
 use super::{Npm, body, publish};
 use crate::address::decode;
 use crate::links::Links;
+use crate::signs::NOWHERE;
 use crate::{
     Ask, Asked, Known, KnownFile, KnownVersion, Origin, PackageAt, Probe, Relay, Said, Sign, Signs, Unreadable,
     Upstream, Verdict, Wanting, strict,
@@ -74,7 +75,8 @@ impl Upstream for Npm {
 
     fn signs(&self, _: &str) -> Signs {
         let probes = vec![Probe::new("-/ping", ping), Probe::new("", root)];
-        Signs { what: "an npm registry", probes }
+        let nowhere = Some(Ask { target: format!("-/{NOWHERE}"), accept: "" });
+        Signs { nowhere, ..Signs::of_protocol("an npm registry", probes) }
     }
 
     fn newest<'v>(&self, versions: &[&'v str]) -> Option<&'v str> {
@@ -121,7 +123,7 @@ fn ping(sign: &Sign<'_>) -> Verdict {
 
 fn root(sign: &Sign<'_>) -> Verdict {
     match sign.is_site() {
-        true => Verdict::Wrong("it has no /-/ping, and its root is a page for people"),
+        true => Verdict::Doubt("it has no /-/ping, and its root is a page for people"),
         false => Verdict::Open(NO_PING),
     }
 }

@@ -11,6 +11,7 @@ use super::lockfile::USUAL;
 use super::manifest::{Held, INDEX, Kept, LONGEST, Manifest};
 use super::publish::{Own, files_of, place};
 use super::{Name, Oci, parts};
+use crate::signs::NOWHERE;
 use crate::{
     Ask, Contents, Known, KnownVersion, Named, Origin, PackageAt, Parts, Portion, Probe, Release, ReleaseFile, Said,
     Sign, Signs, Source, Unreadable, Upstream, Verdict, Wanting,
@@ -78,8 +79,17 @@ impl Upstream for Oci {
     fn signs(&self, base: &str) -> Signs {
         let host = base.find("://").map_or(0, |at| at + 3);
         let root = base[host..].find("/v2/").map_or(base, |at| &base[..host + at + "/v2/".len()]);
-        let judge = if root == base { registry } else { registry_of_many };
-        Signs { what: "an image registry", probes: vec![Probe::new(root, judge)] }
+        let nobodys = |root: &str| format!("{root}{NOWHERE}/manifests/none");
+        let probes = match root == base {
+            true => vec![Probe::new(root, registry)],
+            false => vec![
+                Probe::new(root, registry_of_many),
+                Probe::new(nobodys(root), nobody).of_rights(),
+                Probe::new(nobodys(base), beneath).of_rights(),
+            ],
+        };
+        let nowhere = Some(Ask { target: nobodys(root), accept: "" });
+        Signs { what: "an image registry", probes, nowhere, is_alone: false }
     }
 
     fn digest_header(&self, ask: &Ask) -> Option<&'static str> {
@@ -114,10 +124,27 @@ fn registry(sign: &Sign<'_>) -> Verdict {
 /// What stands in front of names is not seen.
 fn registry_of_many(sign: &Sign<'_>) -> Verdict {
     match registry(sign) {
-        Verdict::Proof(_) => Verdict::Proof(
-            "it answers /v2/ as one; whether the path in front of the names is right shows with the first image",
+        Verdict::Proof(_) => Verdict::Part(
+            "but nothing shows that the path of the address is right, which stands in front of every image's name: try \
+             an image, or leave the path away. Of another Artifortress it is the key of a repository, without /repository",
         ),
         other => other,
+    }
+}
+
+/// What is said of names that nobody has.
+fn nobody(sign: &Sign<'_>) -> Verdict {
+    match sign.is_found() {
+        true => Verdict::Wrong("it has an image that nobody has"),
+        false => Verdict::Open("it knows no image that nobody has"),
+    }
+}
+
+/// Who may not know of what is elsewhere, and is told that there is no such image here, may look here.
+fn beneath(sign: &Sign<'_>) -> Verdict {
+    match (sign.before, sign.status) {
+        (Some(401 | 403), 404) => Verdict::Proof("it knows the path of the address"),
+        _ => nobody(sign),
     }
 }
 

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Raw;
 use crate::operation::PackageAt;
-use crate::signs::{Probe, Signs, files};
+use crate::signs::{NOWHERE, Probe, Signs, files, no_file};
 use crate::upstream::{Ask, Dated, Direct, Known, Origin, Said, Unreadable, Upstream, Wanting};
 
 /// What a path holds as it is: letters, digits, `-._~` and its slashes.
@@ -24,7 +24,8 @@ impl Upstream for Raw {
     }
 
     fn signs(&self, _: &str) -> Signs {
-        Signs { what: "the folder that is meant", probes: vec![Probe::new("", files).of_file()] }
+        let probes = vec![Probe::new("", files).of_file(), Probe::new(NOWHERE, no_file).of_file()];
+        Signs { what: "the folder that is meant", probes, nowhere: None, is_alone: false }
     }
 
     fn dated(&self) -> Dated {

@@ -50,7 +50,7 @@ enum Entrance {
     /// Somebody is trying.
     Probing(Timestamp),
     /// It may be asked.
-    Let { probe: bool },
+    Let { probe: bool, early: bool },
 }
 
 /// Leave to ask; to be settled with what came of it. Dropped unsettled, it says nothing.
@@ -58,6 +58,8 @@ pub(crate) struct Admission<'a> {
     breakers: &'a Breakers,
     origin: String,
     probe: bool,
+    /// A probe before its time: when it fails, the pause is what it was.
+    early: bool,
 }
 
 impl Breakers {
@@ -66,34 +68,36 @@ impl Breakers {
     }
 
     /// Whether `origin` may be asked now: an open breaker lets nobody through, a lapsed one a single probe, for which the
-    /// others wait a little.
-    pub(crate) async fn admit(&self, origin: String) -> Result<Admission<'_>, Failure> {
+    /// others wait a little. Who asks `anyway` is that probe also while the breaker is open.
+    pub(crate) async fn admit(&self, origin: String, anyway: bool) -> Result<Admission<'_>, Failure> {
         let late = Instant::now() + PATIENCE;
         loop {
             let mut probed = pin!(self.probed.notified());
             // From here on no end of a probe is missed.
             probed.as_mut().enable();
-            match self.enter(&origin) {
+            match self.enter(&origin, anyway) {
                 Entrance::Open(until) => return Err(Failure::Open { origin, until }),
                 Entrance::Probing(until) if timeout_at(late, probed).await.is_err() => {
                     return Err(Failure::Open { origin, until });
                 }
                 Entrance::Probing(_) => {}
-                Entrance::Let { probe } => return Ok(Admission { breakers: self, origin, probe }),
+                Entrance::Let { probe, early } => return Ok(Admission { breakers: self, origin, probe, early }),
             }
         }
     }
 
-    fn enter(&self, origin: &str) -> Entrance {
+    fn enter(&self, origin: &str, anyway: bool) -> Entrance {
         let now = self.ambient.now();
         let mut troubled = self.lock();
-        let Some(trouble) = troubled.get_mut(origin) else { return Entrance::Let { probe: false } };
+        let Some(trouble) = troubled.get_mut(origin) else {
+            return Entrance::Let { probe: false, early: false };
+        };
         match trouble.until {
-            Some(until) if until > now => Entrance::Open(until),
-            Some(_) if trouble.probing => Entrance::Probing(now),
+            Some(until) if until > now && !anyway => Entrance::Open(until),
+            Some(until) if trouble.probing => Entrance::Probing(until.max(now)),
             until => {
                 trouble.probing = until.is_some();
-                Entrance::Let { probe: trouble.probing }
+                Entrance::Let { probe: trouble.probing, early: until.is_some_and(|until| until > now) }
             }
         }
     }
@@ -140,6 +144,9 @@ impl Admission<'_> {
 
     /// It failed; `after` is how long it wants to be left alone, if it said so.
     pub(crate) fn failed(self, after: Option<Duration>) {
+        if self.early {
+            return;
+        }
         let mut troubled = self.breakers.lock();
         if troubled.len() >= ORIGINS && !troubled.contains_key(&self.origin) {
             let least = troubled.iter().min_by_key(|(_, trouble)| trouble.until).map(|(origin, _)| origin.clone());
@@ -178,7 +185,7 @@ mod tests {
     }
 
     async fn admit(breakers: &Breakers) -> Admission<'_> {
-        breakers.admit(HERE.to_owned()).await.unwrap_or_else(|open| panic!("{open}"))
+        breakers.admit(HERE.to_owned(), false).await.unwrap_or_else(|open| panic!("{open}"))
     }
 
     async fn fail(breakers: &Breakers, times: usize) {
@@ -200,8 +207,8 @@ mod tests {
         fail(&breakers, 4).await;
         admit(&breakers).await.succeeded();
         fail(&breakers, 5).await;
-        assert!(matches!(breakers.admit(HERE.to_owned()).await, Err(Failure::Open { .. })));
-        assert!(breakers.admit("https://b.example".to_owned()).await.is_ok(), "another origin");
+        assert!(matches!(breakers.admit(HERE.to_owned(), false).await, Err(Failure::Open { .. })));
+        assert!(breakers.admit("https://b.example".to_owned(), false).await.is_ok(), "another origin");
     }
 
     #[tokio::test(start_paused = true)]
@@ -210,7 +217,7 @@ mod tests {
         fail(&breakers, 5).await;
         clock.advance(Duration::from_secs(5));
         let (probe, start) = (admit(&breakers).await, Instant::now());
-        assert!(breakers.admit(HERE.to_owned()).await.is_err());
+        assert!(breakers.admit(HERE.to_owned(), false).await.is_err());
         assert_eq!(start.elapsed(), PATIENCE);
         let (next, ()) = tokio::join!(admit(&breakers), async { drop(probe) });
         assert!(next.probe, "the first one found nothing out");
@@ -221,8 +228,24 @@ mod tests {
         fail(&breakers, 5).await;
         clock.advance(Duration::from_secs(5));
         let (probe, start) = (admit(&breakers).await, Instant::now());
-        let (other, ()) = tokio::join!(breakers.admit(HERE.to_owned()), async { probe.failed(None) });
+        let (other, ()) = tokio::join!(breakers.admit(HERE.to_owned(), false), async { probe.failed(None) });
         assert!(matches!(other, Err(Failure::Open { .. })) && start.elapsed().is_zero());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_anyway_is_the_probe_of_an_open_breaker() {
+        let (breakers, _) = breakers();
+        let anyway = || async { breakers.admit(HERE.to_owned(), true).await.unwrap_or_else(|open| panic!("{open}")) };
+        fail(&breakers, 5).await;
+        let before = pause(&breakers, Timestamp(0));
+        let early = anyway().await;
+        assert!(early.probe && breakers.admit(HERE.to_owned(), true).await.is_err(), "one at a time");
+        early.failed(None);
+        assert_eq!(pause(&breakers, Timestamp(0)), before, "asking in vain prolongs nothing");
+        anyway().await.failed(Some(Duration::from_secs(200)));
+        assert_eq!(pause(&breakers, Timestamp(0)), before);
+        anyway().await.succeeded();
+        assert!(!admit(&breakers).await.probe, "the breaker is closed");
     }
 
     #[tokio::test]
@@ -269,7 +292,7 @@ mod tests {
     async fn what_is_remembered_is_bounded() {
         let (breakers, _) = breakers();
         for number in 0..2 * ORIGINS {
-            let admission = breakers.admit(format!("https://{number}.example")).await;
+            let admission = breakers.admit(format!("https://{number}.example"), false).await;
             admission.unwrap_or_else(|open| panic!("{open}")).failed(None);
         }
         assert_eq!(breakers.lock().len(), ORIGINS);

@@ -30,7 +30,7 @@ impl Inner {
         shown: Option<HeaderValue>,
     ) -> Result<Response, Failure> {
         self.checked(url).await?;
-        let admission = self.breakers.admit(origin(url)).await?;
+        let admission = self.breakers.admit(origin(url), call.anyway).await?;
         self.gate.pace().await?;
         let response = match self.send(call, url, shown).await {
             Ok(response) => response,
@@ -58,19 +58,21 @@ impl Inner {
         seconds.or_else(|| Some(http_date(text)?.since(self.ambient.now())))
     }
 
-    /// The token that `challenge` from `challenger` asks for; `rejected` is one that was just refused.
+    /// The token that `challenge` from `challenger` asks for; `rejected` is one that was just refused; `anyway`:
+    /// also while the breaker is open.
     pub(crate) async fn token(
         &self,
         challenger: &Url,
         challenge: Challenge,
         rejected: Option<&Secret<String>>,
+        anyway: bool,
     ) -> Result<Secret<String>, Failure> {
         let purpose = Purpose { origin: origin(challenger), challenge: challenge.clone() };
-        let fetch = self.fetch_token(challenger, &challenge);
+        let fetch = self.fetch_token(challenger, &challenge, anyway);
         self.tokens.get(purpose, rejected, self.ambient.now(), fetch).await
     }
 
-    async fn fetch_token(&self, challenger: &Url, challenge: &Challenge) -> Result<Token, Failure> {
+    async fn fetch_token(&self, challenger: &Url, challenge: &Challenge, anyway: bool) -> Result<Token, Failure> {
         let broken = |why: &str| Failure::Broken(format!("{} {why}", origin(challenger)));
         // A realm that is no address is a word for people: there is no token to be had, and what was refused is refused.
         let Ok(mut realm) = Url::parse(&challenge.realm) else {
@@ -84,7 +86,7 @@ impl Inner {
                 realm.query_pairs_mut().append_pair(name, value);
             }
         }
-        let call = Call { method: Method::GET, headers: HeaderMap::new() };
+        let call = Call { method: Method::GET, headers: HeaderMap::new(), anyway };
         let response = self.exchange(&call, &realm, self.bound.to_realm(&realm, challenger)).await?;
         let (status, after) = (response.status().as_u16(), self.after(&response));
         if status != 200 {

@@ -62,6 +62,8 @@ struct Inner {
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
+    /// Whether an open breaker is tried.
+    pub(crate) anyway: bool,
 }
 
 impl Upstream {
@@ -185,7 +187,7 @@ impl Inner {
         let wanted = response.headers().get_all("www-authenticate").iter().filter_map(|value| value.to_str().ok());
         let Some(challenge) = Challenge::read(wanted) else { return Ok(response) };
         drop(response);
-        let token = self.token(url, challenge, held.as_ref()).await?;
+        let token = self.token(url, challenge, held.as_ref(), call.anyway).await?;
         self.exchange(call, url, Some(crate::request::bearer(&token)?)).await
     }
 }
@@ -207,7 +209,7 @@ fn call(question: &Question<'_>) -> Result<Call, Failure> {
     set(ACCEPT_ENCODING, coding)?;
     set(ACCEPT, if question.accept.is_empty() { "*/*" } else { question.accept })?;
     question.etag.map_or(Ok(()), |etag| set(IF_NONE_MATCH, etag))?;
-    Ok(Call { method: if question.head { Method::HEAD } else { Method::GET }, headers })
+    Ok(Call { method: if question.head { Method::HEAD } else { Method::GET }, headers, anyway: false })
 }
 
 /// The one proxy of an upstream.

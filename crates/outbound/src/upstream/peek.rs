@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::Url;
 
 use super::reply::Terms;
-use super::{Failure, Found, Question, Upstream, call};
+use super::{Call, Failure, Found, Question, Upstream, call};
 use crate::request::origin;
 
 /// The beginning of an answer.
@@ -23,13 +23,13 @@ pub struct Peeked {
 }
 
 impl Upstream {
-    /// Asks for the beginning of an answer and some of its headers.
+    /// Asks for the beginning of an answer and some of its headers: for real, also while the breaker is open, of which
+    /// it is the probe then.
     pub async fn peek(&self, question: Question<'_>, headers: &[&str]) -> Result<Peeked, Failure> {
         let own = &*self.0;
         let url = own.target(question.target)?;
-        own.breakers.check(&origin(&url))?;
         let place = own.gate.enter().await?;
-        let (response, url) = own.follow(&call(&question)?, url).await?;
+        let (response, url) = own.follow(&Call { anyway: true, ..call(&question)? }, url).await?;
         let status = response.status().as_u16();
         if !matches!(status, 200..=299 | 400 | 402 | 404..=406 | 408..=428 | 430..=499) {
             return Err(Failure::status(origin(&url), status, own.after(&response)));

@@ -19,7 +19,7 @@ use super::track::Track;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
-use crate::rules::package_named;
+use crate::rules::package_given;
 use crate::versions::format_of;
 
 /// An index in an index, what belongs to an image, what belongs to that: so far at most.
@@ -69,7 +69,7 @@ impl Grant<Read> {
             let why = format!("{name} comes whole: none of its files can be named");
             return Err(Error::refuse(Code::Unprocessable, why));
         }
-        let at = package_named(format_of(self.repo())?, name);
+        let at = package_given(format_of(self.repo())?, name)?;
         self.expect_name_admitted(&at, None, || self.unknown(&at.name)).await?;
         let every = version.as_deref() == Some(EVERY);
         let remote = self.remote()?;

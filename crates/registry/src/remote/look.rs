@@ -103,10 +103,14 @@ impl Remotes {
     }
 }
 
+/// Whether credentials are set, and which were refused, is for administrators alone.
+const ASK_WHY: &str = " (administrators are told more by `artifortress admin repos check`)";
+
 /// What the caller is told of a failed upstream: also when to come again, which some clients do five times without a word.
 /// Whoever comes while it is left alone is answered without it.
 pub(super) fn failed(upstream: Option<&outbound::Upstream>, failure: &Failure) -> Error {
-    let refusal = Refusal::new(Code::ServiceUnavailable, format!("the upstream cannot be read: {failure}"));
+    let more = if matches!(failure, Failure::Refused { status: 401 | 403, .. }) { ASK_WHY } else { "" };
+    let refusal = Refusal::new(Code::ServiceUnavailable, format!("the upstream cannot be read: {failure}{more}"));
     let wait = upstream.and_then(|upstream| upstream.wait(failure)).unwrap_or_default();
     Error::Refused(refusal.retry_after(wait.clamp(REST, LONGEST_REST)))
 }

@@ -14,7 +14,7 @@ use super::source::OFTEN;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
-use crate::rules::package_named;
+use crate::rules::package_given;
 use crate::versions::format_of;
 
 /// Things under way at once for one request.
@@ -159,7 +159,7 @@ impl Grant<Read> {
     }
 
     async fn plan_package(&self, name: &PackageName, version: Option<&str>, names: &[String]) -> Result<Plan> {
-        let at = package_named(format_of(self.repo())?, name);
+        let at = package_given(format_of(self.repo())?, name)?;
         self.refuse_by_name(&at, None).await?;
         let versions = self.versions_wished(&at, name, version).await?;
         if self.remote()?.format.dated() == Dated::Version {

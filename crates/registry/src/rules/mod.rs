@@ -20,7 +20,7 @@ use url::Url;
 
 pub use explain::{Explanation, Judged, Question};
 pub(crate) use judge::{Denial, Rules, Subject, Verdict};
-pub(crate) use pattern::{name_of, package_named};
+pub(crate) use pattern::{name_of, package_given};
 pub(crate) use told::{Claimant, Claims};
 pub use waivers::{NewWaiver, Waiver};
 

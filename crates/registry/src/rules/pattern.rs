@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use formats::{Format, PackageAt};
 use model::PackageName;
 
+use crate::error::{Error, Result};
+
 /// What a rule is about. `*` stands for any characters, also none and also slashes. One that begins with a slash is
 /// for paths of files in the repository; every other is for names of packages as clients write them, with
 /// `group:artifact` where names have a namespace. Spellings that are one name are one here too.
@@ -62,6 +64,16 @@ pub(crate) fn package_named(format: &dyn Format, name: &PackageName) -> PackageA
         Some((namespace, name)) => PackageAt { namespace: namespace.to_owned(), name: name.to_owned() },
         None => PackageAt::named(format.as_written(name)),
     }
+}
+
+/// The same of a name that somebody gives. 400 where it lacks its namespace, or says more than a name.
+pub(crate) fn package_given(format: &dyn Format, name: &PackageName) -> Result<PackageAt> {
+    let at = package_named(format, name);
+    if format.has_namespaces() && (at.namespace.is_empty() || at.name.is_empty() || at.name.contains(':')) {
+        let why = format!("'{name}' names no package: those of the format {} are named group:artifact", format.key());
+        return Err(Error::bad_request(why));
+    }
+    Ok(at)
 }
 
 /// The name, or the pattern, in the one spelling of the format.

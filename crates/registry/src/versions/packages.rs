@@ -9,6 +9,7 @@ use super::draft::format_of;
 use super::expect_not_gone;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
+use crate::rules::package_given;
 
 /// Refs of one version that a list shows at most.
 const NAMED: u32 = 20;
@@ -24,6 +25,23 @@ pub struct Listed {
     pub refs: Vec<String>,
     /// The marks in force.
     pub marks: Vec<MarkKind>,
+}
+
+impl<A> Grant<A> {
+    /// The namespace and the name of the package that is meant: `group:artifact` says both, where names have a namespace.
+    /// 400 where one is missing, or the two do not agree.
+    pub fn package_meant(&self, namespace: String, name: PackageName) -> Result<(String, PackageName)> {
+        let format = format_of(self.repo())?;
+        if !format.has_namespaces() || !(namespace.is_empty() || name.as_str().contains(':')) {
+            return Ok((namespace, name));
+        }
+        let at = package_given(format, &name)?;
+        if !namespace.is_empty() && namespace != at.namespace {
+            let why = format!("'{name}' names another namespace than '{namespace}'");
+            return Err(Error::bad_field("namespace", why));
+        }
+        Ok((at.namespace, PackageName::parse(&at.name)?))
+    }
 }
 
 impl Grant<Read> {

@@ -30,14 +30,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers::<Page<PackageView>>(StatusCode::OK),
         get("/v1/repos/{repo}/packages/versions", READ, versions)
             .summary("Versions of a package, youngest first")
-            .query("package", "its name")
-            .query("namespace", "its namespace, where the format has them")
+            .query("package", "its name, `group:artifact` where names have a namespace")
+            .query("namespace", "its namespace, where the name is without it")
             .pages()
             .answers::<Page<ListedView>>(StatusCode::OK),
         get("/v1/repos/{repo}/packages/versions/resolve", READ, resolve)
             .summary("The version with exactly this name")
-            .query("name", "the package's name")
-            .query("namespace", "its namespace, where the format has them")
+            .query("name", "the package's name, `group:artifact` where names have a namespace")
+            .query("namespace", "its namespace, where the name is without it")
             .query("version", "the version's name")
             .answers::<VersionView>(StatusCode::OK),
         get("/v1/repos/{repo}/search/packages", READ, search_here)
@@ -178,7 +178,8 @@ async fn versions(
     let parse =
         |text: String| text.parse::<VersionId>().map_err(|_| Problem::bad_request("this is not a cursor of ours"));
     let before = paging.after()?.map(parse).transpose()?;
-    let found = grant.versions(&query.namespace, &package_name(&query.package)?, before, limit + 1).await?;
+    let (namespace, name) = grant.package_meant(query.namespace, package_name(&query.package)?)?;
+    let found = grant.versions(&namespace, &name, before, limit + 1).await?;
     Ok(Answer(Page::cut(found, limit, |listed| listed.version.id.to_string(), ListedView::of)))
 }
 
@@ -199,7 +200,8 @@ struct ResolveQuery {
 async fn resolve(Repo(grant): Repo<Read>, Query(query): Query<ResolveQuery>) -> Result<Answer<VersionView>, Problem> {
     let version = VersionName::parse(&query.version)
         .map_err(|error| Problem::bad_request(error.to_string()).field("version", error.to_string()))?;
-    let (repo, found) = grant.resolve(&query.namespace, &package_name(&query.name)?, &version).await?;
+    let (namespace, name) = grant.package_meant(query.namespace, package_name(&query.name)?)?;
+    let (repo, found) = grant.resolve(&namespace, &name, &version).await?;
     Ok(Answer(VersionView::lying_in(repo, found)))
 }
 

@@ -19,7 +19,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         get("/v1/repos/{repo}/refs", Access::Repo(Role::Read), list)
             .summary("The refs of a package")
             .query("package", "its name")
-            .query("namespace", "its namespace, where the format has them")
+            .query("namespace", "its namespace, where the name is without it")
             .pages()
             .answers::<Page<RefView>>(StatusCode::OK),
         put("/v1/repos/{repo}/refs", Access::Repo(Role::Write), set)
@@ -29,14 +29,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         delete("/v1/repos/{repo}/refs", Access::Repo(Role::Write), end)
             .summary("Remove a ref, compared with where it points now; its history stays")
             .query("package", "its name")
-            .query("namespace", "its namespace, where the format has them")
+            .query("namespace", "its namespace, where the name is without it")
             .query("name", "the ref's name")
             .query("expectedVersionId", "where it must point now; absent: wherever")
             .answers_nothing(StatusCode::NO_CONTENT),
         get("/v1/repos/{repo}/refs/history", Access::Repo(Role::Read), history)
             .summary("Where a ref pointed, youngest first")
             .query("package", "its name")
-            .query("namespace", "its namespace, where the format has them")
+            .query("namespace", "its namespace, where the name is without it")
             .query("name", "the ref's name")
             .pages()
             .answers::<Page<RefView>>(StatusCode::OK),
@@ -87,7 +87,8 @@ async fn list(Repo(grant): Repo<Read>, Query(query): Query<RefsQuery>) -> Result
     let paging = Paging::new(query.limit, query.cursor);
     let limit = paging.limit()?;
     let after = paging.after()?.unwrap_or_default();
-    let found = grant.refs(&query.namespace, &package_name(&query.package)?, &after, limit + 1).await?;
+    let (namespace, package) = grant.package_meant(query.namespace, package_name(&query.package)?)?;
+    let found = grant.refs(&namespace, &package, &after, limit + 1).await?;
     Ok(Answer(Page::cut(found, limit, |found| found.name.clone(), RefView::of)))
 }
 
@@ -130,8 +131,9 @@ struct EndQuery {
 }
 
 async fn end(Repo(grant): Repo<Write>, Query(query): Query<EndQuery>) -> Result<StatusCode, Problem> {
-    let (package, name) = (package_name(&query.package)?, ref_name(&query.name)?);
-    grant.end_ref(&query.namespace, &package, name, query.expected_version_id).await?;
+    let (namespace, package) = grant.package_meant(query.namespace, package_name(&query.package)?)?;
+    let name = ref_name(&query.name)?;
+    grant.end_ref(&namespace, &package, name, query.expected_version_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -155,7 +157,8 @@ async fn history(Repo(grant): Repo<Read>, Query(query): Query<HistoryQuery>) -> 
     let limit = paging.limit()?;
     let parse = |text: String| text.parse::<RefId>().map_err(|_| Problem::bad_request("this is not a cursor of ours"));
     let before = paging.after()?.map(parse).transpose()?;
-    let (package, name) = (package_name(&query.package)?, ref_name(&query.name)?);
-    let found = grant.ref_history(&query.namespace, &package, &name, before, limit + 1).await?;
+    let (namespace, package) = grant.package_meant(query.namespace, package_name(&query.package)?)?;
+    let name = ref_name(&query.name)?;
+    let found = grant.ref_history(&namespace, &package, &name, before, limit + 1).await?;
     Ok(Answer(Page::cut(found, limit, |found| found.id.to_string(), RefView::of)))
 }

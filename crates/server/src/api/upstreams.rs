@@ -193,12 +193,13 @@ async fn prefetch(Repo(grant): Repo<Read>, Json(body): Json<PrefetchBody>) -> Re
 struct CheckView {
     /// Whether it answered, and neither with a refusal nor as something else than an upstream of the format.
     reachable: bool,
-    /// Whether its answers show that the format's protocol is spoken there. Servers of files show nothing.
+    /// Whether its answers show that the format's protocol is spoken at this address. Servers of files show nothing.
     proven: bool,
     /// What is wrong: `forbidden_address` (our own walls), `name`, `connection`, `tls`, `timeout`, `credentials` (401 and
-    /// 403), `wrong_path`, `refused`, `failing` (5xx), `broken`, `busy`, `left_alone` (it failed too often), `offline`.
+    /// 403), `wrong_path`, `refused`, `failing` (5xx), `broken`, `busy`, `left_alone` (it failed too often, and somebody else
+    /// tries it just now), `offline`.
     problem: Option<&'static str>,
-    /// The status of its last answer.
+    /// The status of the answer that decided.
     status: Option<u16>,
     /// What it was asked, and what came back. No package is named that anybody has.
     asked: Vec<String>,

@@ -28,7 +28,7 @@ pub(super) enum Repos {
         /// The new repository's key
         #[arg(value_parser = repo_key)]
         key: RepoKey,
-        /// The format of its packages
+        /// The format of its packages: raw, cargo, go, maven, npm, oci or pypi
         #[arg(long, default_value = "raw")]
         format: String,
         /// local: hosted here; remote: read from --upstream-url as it is asked for; virtual: made of its --member
@@ -48,7 +48,7 @@ pub(super) enum Repos {
         #[arg(long, conflicts_with_all = ["upstream_user", "upstream_token_file", "upstream_realm"])]
         no_upstream_auth: bool,
     },
-    /// Ask the upstream of a remote one for something short, and say what is wrong
+    /// Ask the upstream of a remote one for something short, and say what is wrong: address, credentials, way there
     Check {
         /// The repository
         #[arg(value_parser = repo_key)]
@@ -59,7 +59,7 @@ pub(super) enum Repos {
         /// The repository
         #[arg(value_parser = repo_key)]
         key: RepoKey,
-        /// Tombstone what is in it
+        /// Also one that is not empty: what is in it is withdrawn
         #[arg(long)]
         tombstone: bool,
         #[command(flatten)]
@@ -76,12 +76,13 @@ pub(super) struct Properties {
     /// Whether anyone may read it without logging in
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     anonymous_read: Option<bool>,
-    /// A setting as name=value, the value in JSON or plain text, a list as `v*,release-*`; repeat it
+    /// A setting as name=value, the value in JSON or plain text, a list as `v*,release-*`; repeat it. Of a remote one as in
+    /// `upstream={"indexSeconds": 60}`, of a virtual one where to publish: `virtual={"deployTo": "KEY"}`
     #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(String, Value)>,
     #[command(flatten)]
     upstream: Upstream,
-    /// A member of a virtual repository; repeat it, in the order in which they are asked. Named once, all are to be named
+    /// A member of a virtual repository; repeat it, in the order in which they are asked. A change names all of them
     #[arg(long = "member", value_name = "KEY", value_parser = repo_key)]
     members: Vec<RepoKey>,
 }
@@ -133,7 +134,8 @@ impl Repos {
                 body.insert("repoType".to_owned(), json!(kind));
                 properties.add_to(&mut body, &desk.context.environment)?;
                 let call = desk.client.post("/v1/repos").json(&Value::Object(body)).once();
-                desk.perform(call, &format!("repository {key} is made")).await
+                let next = if kind == "remote" { format!("; try its upstream: artifortress admin repos check {key}") } else { String::new() };
+                desk.perform(call, &format!("repository {key} is made{next}")).await
             }
             Self::Update { key, properties, no_upstream_auth } => {
                 let mut body = Map::new();

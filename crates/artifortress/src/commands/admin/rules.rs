@@ -25,7 +25,7 @@ pub(super) enum Rules {
         /// The repository
         #[arg(value_parser = repo_key)]
         repo: RepoKey,
-        /// A file with a JSON list of rules
+        /// A file with a JSON list of rules, as in `[{"kind": "claim", "pattern": "@acme/*"}]`
         file: PathBuf,
     },
 }

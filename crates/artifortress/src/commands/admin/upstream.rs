@@ -17,7 +17,9 @@ const TOKEN: &str = "ARTIFORTRESS_UPSTREAM_TOKEN";
 /// Where a remote repository reads from, and who we are there.
 #[derive(Args, Debug)]
 pub(super) struct Upstream {
-    /// The address that a remote repository reads from
+    /// The address that a remote repository reads from, as the format's clients are told of it: a registry (npm, oci), a simple
+    /// index with `/simple` (pypi), the root of a sparse index without `sparse+` (cargo), a module proxy (go), the root of a Maven
+    /// repository, a folder (raw)
     #[arg(long, value_name = "URL")]
     upstream_url: Option<String>,
     /// Who we are there; the password comes from --upstream-password-file or ARTIFORTRESS_UPSTREAM_PASSWORD

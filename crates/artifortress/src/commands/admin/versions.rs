@@ -73,9 +73,9 @@ pub(super) struct InRepo {
     /// The repository
     #[arg(value_parser = repo_key)]
     pub(super) repo: RepoKey,
-    /// The package's name
+    /// The package's name; `group:artifact` for Maven
     pub(super) package: String,
-    /// The package's namespace, where the format has them
+    /// The package's namespace, where the name is given without it
     #[arg(long)]
     pub(super) namespace: Option<String>,
 }

@@ -22,12 +22,19 @@ use super::failure::Failure;
 use super::push::repo_key;
 use crate::Context;
 use formats::go::{Go, tiles};
+use formats::raw::Raw;
 use origins::Origins;
 use records::Database;
 
 /// What is said to those who name no database.
 const NO_RECORDS: &str =
     "no records of a checksum database come along (--sumdb): builds ask for none where their go.sum is complete";
+
+/// What people write between a name and its version elsewhere.
+const NOT_IN_NAMES: [char; 10] = [':', '=', ' ', '<', '>', '^', '~', '!', ',', ';'];
+/// What names must be that have a namespace.
+const NO_COORDINATE: &str =
+    "names nothing: it must be group:artifact, or with a version group:artifact:version[:type[:classifier]]";
 
 /// Fill a remote repository with what lockfiles name, so that it is there without the upstream
 ///
@@ -46,7 +53,7 @@ pub struct Mirror {
     #[arg(long = "lockfile", value_name = "FILE")]
     lockfiles: Vec<PathBuf>,
 
-    /// A package, perhaps with @VERSION (an image with :TAG or @DIGEST), without what it needs; the newest version where
+    /// A package, perhaps with @VERSION (an image with :TAG or @DIGEST, of Maven group:artifact:VERSION), without what it needs; the newest version where
     /// none is named (of an image `latest`); repeat it
     #[arg(long = "name", value_name = "NAME[@VERSION]")]
     names: Vec<String>,
@@ -187,14 +194,19 @@ impl Mirror {
                 all.passed.extend(file.passed);
                 continue;
             }
-            let (name, version) = named(name);
-            // Of these nothing tells of the files but the layout.
-            if let (true, Some(version)) = (format.has_namespaces(), version) {
-                let coordinate = format!("{name}:{version}");
+            if let Some(coordinate) = coordinate(format, name)? {
+                // Of these nothing tells of the files but the layout.
                 let read = format.lockfile("coordinate.txt", coordinate.as_bytes());
                 let file = read.unwrap_or_else(|| Ok(Lockfile::default()));
-                all.wanted.extend(file.map_err(|why| Failure::usage(format!("{coordinate}: {why}")))?.wanted);
+                let file = file.map_err(|_| Failure::usage(format!("'{name}' {NO_COORDINATE}")))?;
+                all.wanted.extend(file.wanted);
+                all.passed.extend(file.passed);
                 continue;
+            }
+            let (name, version) = named(name);
+            if format.key() != Raw.key() && name.contains(NOT_IN_NAMES) && !format.has_namespaces() {
+                let why = format!("'{name}' names no package of the format {}: a version stands behind an @", format.key());
+                return Err(Failure::usage(why));
             }
             let version = version.map(str::to_owned).or_else(|| self.all_versions.then(|| "*".to_owned()));
             all.wanted.push(alone(Thing::Package { name: name.to_owned(), version }));
@@ -210,6 +222,19 @@ impl Mirror {
             *version = self.all_versions.then(|| "*".to_owned());
         }
         Ok(locked)
+    }
+}
+
+/// What names one version, where names have a namespace; `None`: a package.
+fn coordinate(format: &dyn Format, text: &str) -> Result<Option<String>, Failure> {
+    if !format.has_namespaces() {
+        return Ok(None);
+    }
+    match (named(text), text.matches(':').count()) {
+        ((_, None), 1) => Ok(None),
+        ((name, Some(version)), 1) => Ok(Some(format!("{name}:{version}"))),
+        ((_, None), 2..) => Ok(Some(text.to_owned())),
+        _ => Err(Failure::usage(format!("'{text}' {NO_COORDINATE}"))),
     }
 }
 

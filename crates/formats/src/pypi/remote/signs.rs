@@ -7,21 +7,23 @@ const FOLDER: &str = "it lists packages without saying that it is a simple index
 const SILENT: &str =
     "it lists no packages, which not every index does; whether the path is right shows with the first package";
 
-/// The list of all packages; where it is not, it may be beneath.
+/// The list of all packages; but not what lists them above the place where each of them is.
 pub(super) fn of(base: &str) -> Signs {
     let probe =
         |target: &str, judge| Probe { ask: Ask { target: target.to_owned(), accept: ACCEPT }, ..Probe::new("", judge) };
-    let mut probes = vec![probe("", own)];
+    let mut probes = Vec::new();
     // Else it would be asked for a package of that name.
-    if !base.trim_end_matches('/').ends_with("/simple") {
-        probes.push(probe("simple/", beneath));
+    if !base.trim_end_matches('/').ends_with("simple") {
+        probes.extend([probe("simple/", beneath), probe("+simple/", beneath_plus)]);
     }
-    Signs { what: "a simple index of Python", probes }
+    probes.push(probe("", own));
+    Signs::of_protocol("a simple index of Python", probes)
 }
 
 fn own(sign: &Sign<'_>) -> Verdict {
     match sign.is_found() {
         true if is_index(sign) => Verdict::Proof("it lists packages"),
+        true if is_package(sign) => Verdict::Doubt("it lists the files of one package: the index is above it"),
         true if is_folder(sign) => Verdict::Open(FOLDER),
         true if sign.is_page() => Verdict::Doubt("its root is a page for people, and no list of packages"),
         true => Verdict::Doubt("its root is neither a page nor JSON that lists packages"),
@@ -30,8 +32,16 @@ fn own(sign: &Sign<'_>) -> Verdict {
 }
 
 fn beneath(sign: &Sign<'_>) -> Verdict {
+    within(sign, "the one above it: add /simple to the address")
+}
+
+fn beneath_plus(sign: &Sign<'_>) -> Verdict {
+    within(sign, "the one above it: add /+simple to the address")
+}
+
+fn within(sign: &Sign<'_>, advice: &'static str) -> Verdict {
     match sign.is_found() && is_index(sign) {
-        true => Verdict::Wrong("the index is beneath it: add /simple to the address"),
+        true => Verdict::Beneath(advice),
         false => Verdict::Open(SILENT),
     }
 }
@@ -50,6 +60,13 @@ fn is_index(sign: &Sign<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether it is what the index has of one package.
+fn is_package(sign: &Sign<'_>) -> bool {
+    let text = sign.text();
+    let files = text.contains("\"api-version\"") && text.contains("\"files\"") && !text.contains("\"projects\"");
+    files || (sign.is_page() && ["#sha256=", ".whl\"", ".tar.gz\""].iter().any(|part| text.contains(part)))
 }
 
 /// Whether it is nothing but links.
@@ -73,7 +90,7 @@ mod tests {
             ("text/html", "<!DOCTYPE html><title>Simple Index</title><a href=\"/simple/a/\">a</a>"),
         ] {
             assert!(matches!(own(&found(kind, body)), Verdict::Proof(_)), "{body}");
-            assert!(matches!(beneath(&found(kind, body)), Verdict::Wrong(_)), "{body}");
+            assert!(matches!(beneath(&found(kind, body)), Verdict::Beneath(_)), "{body}");
         }
     }
 
@@ -86,6 +103,12 @@ mod tests {
         assert_eq!(own(&said(404, "text/html", "")), Verdict::Open(SILENT));
         let project = r#"<meta name="pypi:repository-version" content="1.0"><a href="x.whl#sha256=0f">x.whl</a>"#;
         assert!(matches!(beneath(&found("text/html", project)), Verdict::Open(_)), "the project simple");
-        assert_eq!((of("https://x.example/simple/").probes.len(), of("https://x.example/").probes.len()), (1, 2));
+        for page in [project, r#"{"meta": {"api-version": "1.1"}, "files": [{"filename": "x.whl"}]}"#] {
+            let kind = if page.starts_with('<') { "text/html" } else { "application/json" };
+            assert!(matches!(own(&found(kind, page)), Verdict::Doubt(why) if why.contains("above it")), "{page}");
+        }
+        let asked = |base| of(base).probes.iter().map(|probe| probe.ask.target.clone()).collect::<Vec<_>>();
+        assert_eq!(asked("https://x.example/simple/"), [""]);
+        assert_eq!(asked("https://x.example/"), ["simple/", "+simple/", ""]);
     }
 }

@@ -1,10 +1,10 @@
 //! What is known of that which is asked about.
 
-use formats::{Dated, Format, KnownVersion, Named, Origin, PackageAt};
+use formats::{Dated, KnownVersion, Named, Origin, PackageAt};
 use model::{Code, EntryPath, PackageName, Timestamp, VersionName};
 
 use super::super::judge::Rules;
-use super::super::{name_of, names_by_digest, package_named};
+use super::super::{name_of, names_by_digest, package_given};
 use super::{Case, Question};
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
@@ -15,18 +15,33 @@ impl Grant<Read> {
     /// A package that is one file is asked about as that file.
     pub(super) fn about_file(&self, question: Question) -> Result<Question> {
         let Question::Package(name, None) = &question else { return Ok(question) };
-        let (format, path) = (format_of(self.repo())?, EntryPath::parse(name.as_str())?);
+        let Ok(path) = EntryPath::parse(name.as_str()) else { return Ok(question) };
+        let format = format_of(self.repo())?;
         let origin = format.upstream().and_then(|upstream| upstream.origin(&path));
         let is_file =
             matches!(origin, Some(Origin::Direct(direct)) if direct.package == PackageAt::named(name.as_str()));
         Ok(if is_file { Question::Path(path) } else { question })
     }
 
+    /// `name:tag` and `group:artifact:version`, as clients write them, are a name and a version.
+    pub(super) fn spelled(&self, question: Question) -> Result<Question> {
+        let format = format_of(self.repo())?;
+        let both = |short: &str| names_by_digest(format) || (format.has_namespaces() && short.contains(':'));
+        match &question {
+            Question::Package(name, None) => match name.as_str().rsplit_once(':') {
+                Some((short, last)) if both(short) => {
+                    Ok(Question::Package(PackageName::parse(short)?, Some(last.to_owned())))
+                }
+                _ => Ok(question),
+            },
+            _ => Ok(question),
+        }
+    }
+
     pub(super) async fn case(&self, rules: &Rules, question: Question) -> Result<Case> {
         match question {
             Question::Package(name, version) => {
-                let (at, version) = meant(format_of(self.repo())?, &name, &version);
-                self.case_of(rules, at, version)
+                self.case_of(rules, package_given(format_of(self.repo())?, &name)?, version)
             }
             Question::Path(path) => self.case_of_path(rules, path).await,
         }
@@ -132,13 +147,5 @@ impl Grant<Read> {
             Err(error) if error.code() == Some(Code::NotFound) => Err(unknown()),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// The package and the version that are meant: of an image also `name:tag`, as clients write it.
-pub(super) fn meant(format: &dyn Format, name: &PackageName, version: &Option<String>) -> (PackageAt, Option<String>) {
-    match (version, name.as_str().rsplit_once(':')) {
-        (None, Some((name, tag))) if names_by_digest(format) => (PackageAt::named(name), Some(tag.to_owned())),
-        _ => (package_named(format, name), version.clone()),
     }
 }

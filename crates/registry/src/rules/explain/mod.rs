@@ -80,7 +80,7 @@ struct Case {
 impl Grant<Read> {
     /// Explains what the rules say, and asks the upstream for what it takes to know. 404: nobody knows such a thing.
     pub async fn explain(&self, question: Question) -> Result<Explanation> {
-        let question = self.about_file(question)?;
+        let question = self.spelled(self.about_file(question)?)?;
         if self.is_virtual() {
             return Box::pin(self.explain_through(question)).await;
         }

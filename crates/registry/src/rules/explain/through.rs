@@ -3,7 +3,7 @@
 use formats::{Merging, Operation, PackageAt};
 use model::Code;
 
-use super::case::meant;
+use super::super::package_given;
 use super::said::unjudged;
 use super::withdrawn::Standing;
 use super::{Explanation, Question};
@@ -16,7 +16,7 @@ impl Grant<Read> {
     pub(super) async fn explain_through(&self, question: Question) -> Result<Explanation> {
         let members = self.members().await?;
         let at = match &question {
-            Question::Package(name, version) => Some(meant(format_of(self.repo())?, name, version).0),
+            Question::Package(name, _) => Some(package_given(format_of(self.repo())?, name)?),
             Question::Path(path) => format_of(self.repo())?.package_of(&Operation::Fetch(path.clone())),
         };
         let answering = members.answering(|_| at.clone()).await?;

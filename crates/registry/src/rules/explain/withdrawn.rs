@@ -5,7 +5,7 @@ use model::state::VersionState;
 use model::{EntryPath, PackageName, RefName, Timestamp, VersionId};
 
 use super::super::judge::{Rules, Verdict};
-use super::super::names_by_digest;
+use super::super::{names_by_digest, package_given};
 use super::said::unjudged;
 use super::{Case, Explanation, Question};
 use crate::authorize::{Grant, Read};
@@ -68,10 +68,10 @@ impl Grant<Read> {
     pub(super) async fn standing_of(&self, question: &Question) -> Result<Standing> {
         match question {
             Question::Path(path) => self.file_standing(path).await,
-            Question::Package(name, version) => match super::case::meant(format_of(self.repo())?, name, version) {
-                (at, Some(version)) => self.version_standing(&at, &version).await,
-                (_, None) => Ok(Standing::Unknown),
-            },
+            Question::Package(name, Some(version)) => {
+                self.version_standing(&package_given(format_of(self.repo())?, name)?, version).await
+            }
+            Question::Package(_, None) => Ok(Standing::Unknown),
         }
     }
 
