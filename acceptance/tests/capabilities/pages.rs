@@ -90,7 +90,7 @@ async fn no_page_makes_the_console_complain() -> Result<()> {
     site.repository("libs", json!({"anonymousRead": true})).await?;
     ask(site.admin.put("/repository/libs/a/b%20c").body("x")).await?.expect(&[201])?;
     let mut browser = Browser::open()?;
-    for page in ["/", "/v1/docs", "/repository/libs", "/repository/libs/", "/repository/libs/a/"] {
+    for page in ["/", "/v1/docs", "/repository/", "/repository/libs", "/repository/libs/", "/repository/libs/a/"] {
         browser.visit(&format!("http://{}{page}", site.server.address()?))?;
         let styled = browser.value("getComputedStyle(document.querySelector('main')).maxWidth")?;
         ensure(styled == "960px", format!("{page} has no style: {styled}"))?;

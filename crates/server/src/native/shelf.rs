@@ -8,7 +8,7 @@ use http::{HeaderValue, header};
 use registry::{Grant, Package, Read};
 use serde::Deserialize;
 
-use super::list::framed;
+use super::frame::{Frame, time};
 use crate::api::packages::{pair, written};
 use crate::api::page::{Page, Paging};
 use crate::edge::Query;
@@ -42,9 +42,11 @@ pub(super) async fn show(grant: &Grant<Read>, parts: &Parts) -> Result<Response,
         escape(&repo.format),
         escape(repo.key.as_str())
     );
-    let columns = ["Package", "Latest version", "Published"];
-    let title = format!("{}/", repo.key);
-    let mut response = framed(&title, columns, &page.items.concat(), page.next_cursor.as_deref(), &note);
+    let columns = &["Package", "Latest version", "Published"];
+    let (title, rows) = (format!("{}/", repo.key), page.items.concat());
+    let next = page.next_cursor.as_ref().map(|cursor| format!("cursor={cursor}"));
+    let up = ("../", "Repositories");
+    let mut response = Frame { title: &title, up, note: &note, columns, rows: &rows, next }.page();
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     Ok(response)
 }
@@ -52,7 +54,7 @@ pub(super) async fn show(grant: &Grant<Read>, parts: &Parts) -> Result<Response,
 fn row(package: Package) -> String {
     let mut row = String::new();
     let (version, at) = match &package.latest {
-        Some(latest) => (latest.version.as_str(), latest.published_at.to_string()),
+        Some(latest) => (latest.version.as_str(), time(latest.published_at)),
         None => ("", String::new()),
     };
     let namespace = Some(&package.at.namespace).filter(|namespace| !namespace.is_empty());
