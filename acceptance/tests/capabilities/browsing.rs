@@ -222,7 +222,7 @@ async fn a_browser_sees_the_packages_of_every_repository() -> Result<()> {
 }
 
 /// The smallest image there is, with a tag.
-async fn push(site: &Site, name: &str) -> Result<String> {
+pub(crate) async fn push(site: &Site, name: &str) -> Result<String> {
     let config = "{}";
     let digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
     let at = format!("/v2/oci/{name}");

@@ -71,8 +71,17 @@ pub(super) fn linked(name: &str) -> String {
 
 /// A moment for people, to the second.
 pub(super) fn time(at: Timestamp) -> String {
-    let shown = at.to_seconds().replace('T', " ").replace('Z', "");
-    format!("<time datetime=\"{at}\">{shown} UTC</time>")
+    let shown = at.to_seconds().replace('T', "</span> <span>").replace('Z', " UTC");
+    format!("<time datetime=\"{at}\"><span>{shown}</span></time>")
+}
+
+/// When something was published where it comes from; where that is not known, since when it is here.
+pub(super) fn published(told_at: Option<Timestamp>, here_since: Option<Timestamp>) -> String {
+    match (told_at, here_since) {
+        (Some(at), _) => time(at),
+        (None, Some(since)) => format!("<span class=\"about\">fetched</span> {}", time(since)),
+        (None, None) => String::new(),
+    }
 }
 
 /// A length for people; to the byte where somebody points at it.
@@ -109,7 +118,7 @@ mod tests {
         }
         assert_eq!(
             time(Timestamp(1_500_000)),
-            "<time datetime=\"1970-01-01T00:00:01.500000Z\">1970-01-01 00:00:01 UTC</time>"
+            "<time datetime=\"1970-01-01T00:00:01.500000Z\"><span>1970-01-01</span> <span>00:00:01 UTC</span></time>"
         );
     }
 }

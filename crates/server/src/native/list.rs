@@ -10,7 +10,7 @@ use model::{EntryPath, Sha256Digest, Timestamp};
 use registry::{Child, ChildKind, Grant, Read};
 use serde::{Deserialize, Serialize};
 
-use super::frame::{Frame, is_wanted, linked, size, time};
+use super::frame::{Frame, is_wanted, linked, published, size};
 use crate::api::page::{Page, Paging};
 use crate::edge::Query;
 use crate::problem::Problem;
@@ -36,6 +36,9 @@ struct ChildView {
     sha256: Option<Sha256Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     modified_at: Option<Timestamp>,
+    /// When it was published where it comes from.
+    #[serde(skip)]
+    told_at: Option<Timestamp>,
 }
 
 /// Answers with what is in `folder`.
@@ -65,6 +68,7 @@ fn view(child: Child) -> ChildView {
         size: child.size,
         sha256: child.sha256,
         modified_at: child.modified_at,
+        told_at: child.told_at,
     }
 }
 
@@ -75,7 +79,7 @@ fn page_of_folder(grant: &Grant<Read>, folder: Option<&EntryPath>, page: &Page<C
         let slash = if child.kind == "folder" { "/" } else { "" };
         let (link, name) = (linked(&child.name), escape(&child.name));
         let size = child.size.map(size).unwrap_or_default();
-        let at = child.modified_at.map(time).unwrap_or_default();
+        let at = published(child.told_at, child.modified_at);
         let _ = writeln!(
             rows,
             "<tr><td><a href=\"./{link}{slash}\">{name}{slash}</a></td><td>{size}</td><td>{at}</td></tr>"
