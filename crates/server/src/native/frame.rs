@@ -94,8 +94,8 @@ pub(super) fn size(bytes: u64) -> String {
     }
     let word = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"][unit];
     match unit {
-        0 => format!("{bytes} B"),
-        _ => format!("<span title=\"{bytes} bytes\">{}.{} {word}</span>", tenths / 10, tenths % 10),
+        0 => format!("<span class=\"size\">{bytes} B</span>"),
+        _ => format!("<span class=\"size\" title=\"{bytes} bytes\">{}.{} {word}</span>", tenths / 10, tenths % 10),
     }
 }
 

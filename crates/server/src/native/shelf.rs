@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, header};
 use model::VersionId;
-use model::state::VersionState;
+use model::state::{RepoKind, VersionState};
 use registry::{Grant, Listed, OnShelf, Read};
 use serde::Deserialize;
 
@@ -107,7 +107,9 @@ async fn versions(grant: &Grant<Read>, namespace: &str, package: &str, paging: &
     let found = grant.versions(namespace, &package_name(package)?, before, limit + 1).await?;
     let title = found.first().map_or(package, |one| &one.version.at.display_name).to_owned();
     let page = Page::cut(found, limit, |one| one.version.id.to_string(), |one| version_row(&one));
-    let columns = &["Version", "Tags and marks", "Published", "Size"];
+    // Of what comes from elsewhere, what was fetched of it.
+    let size = if grant.repo().kind == RepoKind::Local { "Size" } else { "Size here" };
+    let columns = &["Version", "Tags and marks", "Published", size];
     let next = page.next_cursor.as_ref().map(|cursor| format!("{}&amp;cursor={cursor}", of(namespace, package)));
     let (key, rows) = (&grant.repo().key, page.items.concat());
     Ok(Frame { title: &title, up: ("./", key.as_str()), note: "", columns, rows: &rows, next }.page())
