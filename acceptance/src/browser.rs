@@ -89,6 +89,12 @@ impl Browser {
         }
     }
 
+    /// Has the window this many pixels wide.
+    pub fn resize(&mut self, width: u32) -> Result<()> {
+        let size = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
+        self.ask("Emulation.setDeviceMetricsOverride", size).map(drop)
+    }
+
     /// Waits until `expression` is true on the page.
     pub fn until(&mut self, expression: &str) -> Result<()> {
         let start = Instant::now();

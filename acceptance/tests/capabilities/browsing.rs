@@ -71,7 +71,7 @@ async fn pages_load_everything_from_us() -> Result<()> {
     let http = site.server.http()?;
     let open = json!({"repoKey": "crates", "format": "cargo", "anonymousRead": true});
     ask(site.admin.post("/v1/repos").json(&open)).await?.expect(&[201])?;
-    for page in ["/", "/v1/docs", "/repository/libs/", "/repository/libs/a/", "/repository/crates/"] {
+    for page in ["/", "/v1/docs", "/repository/", "/repository/libs/", "/repository/libs/a/", "/repository/crates/"] {
         let answer = ask(http.get(page).header("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"))
             .await?
             .expect(&[200])?;
@@ -81,7 +81,7 @@ async fn pages_load_everything_from_us() -> Result<()> {
         for attribute in ["src=\"", "href=\""] {
             for (at, _) in html.match_indices(attribute) {
                 let target = html[at + attribute.len()..].split('"').next().unwrap_or_default();
-                let ours = target.starts_with('/') && !target.starts_with("//") || target.starts_with('.');
+                let ours = target.starts_with('/') && !target.starts_with("//") || target.starts_with(['.', '?']);
                 ensure(ours, format!("{page} names {target}"))?;
                 if target.starts_with("/assets/") {
                     let kind = ask(http.get(target))
@@ -147,6 +147,46 @@ async fn the_root_answers_browsers_and_programs() -> Result<()> {
     Ok(())
 }
 
+/// The way to the repositories begins at `/`. Whoever has no token sees those that need none; where there are none, and where
+/// he wants to, he is asked for one.
+#[tokio::test]
+async fn a_browser_finds_the_repositories() -> Result<()> {
+    let site = Site::embedded().await?;
+    let (http, accept) = (site.server.http()?, "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
+    let welcome = ask(http.get("/").header("Accept", accept)).await?.expect(&[200])?.text();
+    ensure(welcome.contains("href=\"/repository/\""), "the welcome leads there")?;
+    let slash = ask(http.get("/repository?format=html")).await?.expect(&[308])?;
+    ensure(slash.header("location") == Some("repository/?format=html"), "and so does the address without its slash")?;
+    let stranger = site.person("stranger", &["repo:elsewhere:read"]).await?;
+    for at in ["/repository/", "/repository/?login=yes"] {
+        let refused = ask(http.get(at).header("Accept", accept)).await?.expect(&[401])?;
+        ensure(refused.header("www-authenticate").is_some_and(|asked| asked.contains("Basic")), "browsers ask then")?;
+        let empty = ask(stranger.get(at).header("Accept", accept)).await?.expect(&[200])?.text();
+        ensure(empty.contains("no repository that your token may read"), empty)?;
+        let empty = ask(stranger.get(at)).await?.expect(&[200])?.json()?;
+        ensure(empty == json!({"items": []}), empty.to_string())?;
+    }
+    site.repository("inner", json!({})).await?;
+    site.repository("open", json!({"anonymousRead": true, "description": "<b>for all</b>"})).await?;
+    let shown = ask(http.get("/repository/").header("Accept", accept)).await?.expect(&[200])?;
+    ensure(shown.header("vary").is_some_and(|vary| vary.contains("Accept")), "caches know")?;
+    let shown = shown.text();
+    ensure(shown.contains("&lt;b&gt;for all") && !shown.contains("<b>"), format!("descriptions are text: {shown}"))?;
+    ensure(shown.contains("href=\"?login=yes\"") && !shown.contains("inner"), shown)?;
+    ask(http.get("/repository/?login=yes").header("Accept", accept)).await?.expect(&[401])?;
+    let all = ask(site.admin.get("/repository/?login=yes").header("Accept", accept)).await?.expect(&[200])?.text();
+    ensure(all.contains("href=\"./inner/\"") && all.contains("href=\"./open/\""), all)?;
+    let told = ask(site.admin.get("/repository/")).await?.expect(&[200])?.json()?;
+    let open = json!({"name": "open", "path": "open", "kind": "repository", "format": "raw", "repoType": "local",
+        "description": "<b>for all</b>"});
+    ensure(told["items"][1] == open, told.to_string())?;
+    for method in ["PUT", "POST", "DELETE", "PATCH"] {
+        ask(site.admin.request(method, "/repository/")).await?.expect(&[405])?;
+    }
+    ask(site.admin.get("/repository/?format=xml")).await?.expect(&[400])?;
+    ask(site.admin.get("/repository/?typo=1")).await?.expect(&[400]).map(drop)
+}
+
 /// Whoever opens a repository with a browser sees what is in it; programs see what the format has there: nothing.
 #[tokio::test]
 async fn a_browser_sees_the_packages_of_every_repository() -> Result<()> {
@@ -182,7 +222,7 @@ async fn a_browser_sees_the_packages_of_every_repository() -> Result<()> {
 }
 
 /// The smallest image there is, with a tag.
-async fn push(site: &Site, name: &str) -> Result<String> {
+pub(crate) async fn push(site: &Site, name: &str) -> Result<String> {
     let config = "{}";
     let digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
     let at = format!("/v2/oci/{name}");

@@ -82,8 +82,6 @@ async fn a_path_that_is_not_in_the_table_is_404() -> Result<()> {
         "/health/",
         "/health/live/",
         "/health/detail",
-        "/repository",
-        "/repository/",
         "/repositories/libs/a",
         "/Repository/libs/a",
         "/assets",

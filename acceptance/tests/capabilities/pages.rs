@@ -90,7 +90,7 @@ async fn no_page_makes_the_console_complain() -> Result<()> {
     site.repository("libs", json!({"anonymousRead": true})).await?;
     ask(site.admin.put("/repository/libs/a/b%20c").body("x")).await?.expect(&[201])?;
     let mut browser = Browser::open()?;
-    for page in ["/", "/v1/docs", "/repository/libs", "/repository/libs/", "/repository/libs/a/"] {
+    for page in ["/", "/v1/docs", "/repository/", "/repository/libs", "/repository/libs/", "/repository/libs/a/"] {
         browser.visit(&format!("http://{}{page}", site.server.address()?))?;
         let styled = browser.value("getComputedStyle(document.querySelector('main')).maxWidth")?;
         ensure(styled == "960px", format!("{page} has no style: {styled}"))?;
@@ -102,6 +102,39 @@ async fn no_page_makes_the_console_complain() -> Result<()> {
     ensure(browser.complaints()?.iter().any(|one| one.contains("Content Security Policy")), "and the console says so")?;
     browser.value("console.error('a mistake')")?;
     ensure(browser.complaints()?.iter().any(|one| one.contains("a mistake")), "and whatever else goes wrong")
+}
+
+/// Whatever names are like, nothing is wider than the window, and every link is reached with the keyboard in the order of
+/// the page.
+#[tokio::test]
+async fn pages_fit_every_window_and_the_keyboard() -> Result<()> {
+    let site = Site::embedded().await?;
+    site.repository("libs", json!({"anonymousRead": true, "description": "d".repeat(300)})).await?;
+    let long = "long".repeat(40);
+    ask(site.admin.put(&format!("/repository/libs/{long}/{long}.bin")).body("x")).await?.expect(&[201])?;
+    let open = json!({"repoKey": "oci", "format": "oci", "anonymousRead": true});
+    ask(site.admin.post("/v1/repos").json(&open)).await?.expect(&[201])?;
+    let name = format!("team/{}", "long".repeat(20));
+    crate::browsing::push(&site, &name).await?;
+    let mut browser = Browser::open()?;
+    let of = format!("/repository/oci/?package={}", name.replace('/', "%2F"));
+    let folder = format!("/repository/libs/{long}/");
+    for page in ["/", "/v1/docs", "/repository/", "/repository/libs/", &folder, "/repository/oci/", &of] {
+        browser.visit(&format!("http://{}{page}", site.server.address()?))?;
+        // The page of the API is filled when it is there.
+        browser.until("!document.body.textContent.includes('Loading')")?;
+        for width in [360, 800, 1400] {
+            browser.resize(width)?;
+            let wide = browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth")?;
+            ensure(wide == 0, format!("{page} is {wide} pixels wider than a window of {width}"))?;
+        }
+        let kept = "[...document.querySelectorAll('a, input, summary, button')].every((one) => one.tabIndex === 0)";
+        ensure(browser.value(kept)? == true, format!("{page}: something is not reached, or out of its order"))?;
+        let parts = "[...document.querySelectorAll('main, h1')].map((one) => one.tagName).join()";
+        ensure(browser.value(parts)? == "MAIN,H1", format!("{page} has one heading in its one main part"))?;
+        silent(&mut browser, page)?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

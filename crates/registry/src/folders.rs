@@ -4,6 +4,7 @@ use model::{Code, EntryPath, Sha256Digest, Timestamp};
 
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
+use crate::remote::published_upstream;
 
 /// What a child of a folder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +28,10 @@ pub struct Child {
     pub size: Option<u64>,
     /// The digest of a file.
     pub sha256: Option<Sha256Digest>,
-    /// When a file was published.
+    /// When a file was published here.
     pub modified_at: Option<Timestamp>,
+    /// When a file was published where it comes from, where that is known.
+    pub told_at: Option<Timestamp>,
 }
 
 impl Child {
@@ -78,18 +81,23 @@ impl Grant<Read> {
         match folder.filter(|_| children.is_empty() && after.is_none()) {
             Some(folder) if held => Err(Error::refuse(Code::Gone, format!("everything in {folder} was withdrawn"))),
             Some(folder) => Err(self.unknown(&format!("the folder {folder}"))),
-            None => Ok(children.into_iter().map(|child| shown(name, child)).collect()),
+            None => Ok(children.into_iter().map(|child| shown(name, child, self.is_remote())).collect()),
         }
     }
 }
 
-fn shown(folder: &str, child: store::folders::Child) -> Child {
+fn shown(folder: &str, child: store::folders::Child, is_remote: bool) -> Child {
     let path = if folder.is_empty() { child.name.clone() } else { format!("{folder}/{}", child.name) };
+    let told_at = child.file.as_ref().and_then(|file| match is_remote {
+        true => published_upstream(file.attributes.as_deref()?),
+        false => Some(file.modified_at),
+    });
     let kind = if child.file.is_some() { ChildKind::File } else { ChildKind::Folder };
     Child {
         name: child.name,
         path,
         kind,
+        told_at,
         size: child.file.as_ref().map(|file| file.size),
         sha256: child.file.as_ref().map(|file| file.digest),
         modified_at: child.file.as_ref().map(|file| file.modified_at),

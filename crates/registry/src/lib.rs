@@ -105,7 +105,7 @@ pub use upstreams::{
     Eviction, Origin, RemoteSettings, Sealed, ShownAuth, UpstreamAuth, UpstreamLogin, UpstreamOf, UpstreamSettings,
     UpstreamUrl,
 };
-pub use versions::{DeclaredEntry, Listed, NewDraft, SearchCursor, SearchFound, SearchQuery, VersionView};
+pub use versions::{DeclaredEntry, Listed, NewDraft, OnShelf, SearchCursor, SearchFound, SearchQuery, VersionView};
 pub use virtuals::{Members, VirtualSettings};
 pub use watch::Watch;
 pub use worker::{Worker, WorkerSettings};

@@ -26,6 +26,8 @@ pub fn routes(app: App) -> Router {
     api::router(&app)
         .route("/assets/{name}", get(ui::asset))
         .route("/login/{repository}/{until}/{code}", get(ui::login::ask).post(ui::login::confirm))
+        .route("/repository", get(native::repositories::add_slash))
+        .route("/repository/", get(native::repositories::list))
         .route("/repository/{*path}", any(native::serve))
         .route("/v2", any(native::oci::serve))
         .route("/v2/", any(native::oci::serve))

@@ -32,6 +32,8 @@ pub struct File {
     pub size: u64,
     /// When it was published.
     pub modified_at: Timestamp,
+    /// What the format keeps of it, JSON.
+    pub attributes: Option<String>,
 }
 
 impl Child {
@@ -50,7 +52,8 @@ struct Place {
 }
 
 fn place(row: &Row) -> Result<Place> {
-    let file = File { digest: row.get(2)?, size: row.get(3)?, modified_at: row.get(4)? };
+    let (digest, size, modified_at, attributes) = (row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
+    let file = File { digest, size, modified_at, attributes };
     Ok(Place { path: row.get(0)?, published: row.get(1)?, file })
 }
 
@@ -143,7 +146,7 @@ macro_rules! and_ever {
 macro_rules! places {
     ($($at:literal)?) => {
         concat!(
-            "SELECT l.path, ", shown!("v" $(, $at)?), ", e.digest, e.size, e.added_at FROM locations l
+            "SELECT l.path, ", shown!("v" $(, $at)?), ", e.digest, e.size, e.added_at, e.attributes FROM locations l
          JOIN versions v ON v.id = ", answering!($($at)?), "
          JOIN entries e ON e.version_id = v.id AND e.path = l.entry_path
          WHERE l.repo_id = $1 AND l.path >= $2 AND l.path < $3", and_ever!($($at)?), " ORDER BY l.path LIMIT $4"

@@ -13,6 +13,7 @@ mod failure;
 mod follows;
 mod lies;
 mod links;
+mod listings;
 mod made_up;
 mod members;
 mod mended;

@@ -10,9 +10,9 @@ use acceptance::{Result, Trouble};
 
 use crate::shape::ask;
 use crate::site::{Site, ensure};
-use model::{Access, Target, Verdict, verdict};
+use model::{Access, Role, Target, Verdict, verdict};
 use people::{People, Principal};
-use table::Row;
+use table::{LIST, Row};
 
 /// What nobody may do in the walk, because it ends the walk; the tests of identity do it.
 const ENDING: [&str; 1] = ["/v1/admin/auth/pats/revoke-all"];
@@ -78,6 +78,46 @@ fn judge(row: &Row, target: Target, expected: Verdict, answer: &Answer) -> Resul
             ensure(row.method == "HEAD" || names_repository, "it says more than that the repository was not found")
         }
     }
+}
+
+/// Whoever may read a repository finds it in the list of them, and nobody else finds its key there: neither in the page, nor
+/// in the document, nor by going on behind any key.
+#[tokio::test]
+async fn the_list_of_repositories_has_what_may_be_read() -> Result<()> {
+    let site = Site::embedded().await?;
+    let people = People::gather(&site).await?;
+    for principal in people.all().filter(|principal| principal.valid || principal.anonymous) {
+        let (mut readable, mut hidden) = (Vec::new(), Vec::new());
+        for target in Target::ALL {
+            let reads = verdict(Access::Repo(Role::Read), principal, target) == Verdict::Allowed;
+            if reads { readable.push(target.key()) } else { hidden.push(target.key()) }
+        }
+        readable.sort_unstable();
+        let told = async |query: &str| -> Result<Answer> {
+            let request = principal.dress(site.server.http()?.get(&format!("{LIST}{query}")));
+            ask(request).await?.expect(&[200])
+        };
+        let document = told("").await?.json()?;
+        let listed: Vec<_> = document["items"].as_array().into_iter().flatten().collect();
+        let names: Vec<_> = listed.iter().filter_map(|one| one["name"].as_str()).collect();
+        ensure(names == readable, format!("{}: {document}", principal.name))?;
+        let page = told("?format=html").await?.text();
+        ensure(readable.iter().all(|key| page.contains(&format!("href=\"./{key}/\""))), &page)?;
+        let (mut seen, mut next) = (Vec::new(), "?limit=1".to_owned());
+        loop {
+            let page = told(&next).await?.json()?;
+            seen.extend(page["items"][0]["name"].as_str().map(str::to_owned));
+            let Some(cursor) = page["nextCursor"].as_str() else { break };
+            next = format!("?limit=1&cursor={cursor}");
+        }
+        ensure(seen == readable, format!("{}: {seen:?}", principal.name))?;
+        for key in hidden {
+            let told = format!("{document}{page}");
+            // The word stands in no other place of either.
+            ensure(!told.contains(key), format!("{} learns of {key}: {told}", principal.name))?;
+        }
+    }
+    Ok(())
 }
 
 /// A private repository, one that never was, and one that is retired: nobody without read can tell them apart.

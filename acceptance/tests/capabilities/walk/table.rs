@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use super::model::{Access, Role, Target};
 
+/// Where the repositories are listed.
+pub(crate) const LIST: &str = "/repository/";
+
 /// A route and a method.
 pub(crate) struct Row {
     pub(crate) method: String,
@@ -40,11 +43,12 @@ impl Row {
         Row { method: method.to_uppercase(), template: template.to_string(), access, succeeds }
     }
 
-    /// The repositories that make a difference.
+    /// The repositories that make a difference. The list of them is read by whoever may read one, as that one is.
     pub(crate) fn targets(&self) -> Vec<Target> {
-        match self.template.contains("{repo}") {
-            true => Target::ALL.to_vec(),
-            false => vec![Target::Private],
+        match self.template.as_str() {
+            LIST => vec![Target::Public],
+            template if template.contains("{repo}") => Target::ALL.to_vec(),
+            _ => vec![Target::Private],
         }
     }
 
@@ -98,6 +102,8 @@ pub(crate) async fn rows(http: &Http) -> Result<Vec<Row>> {
     }
     let (read, write, promote) = (Access::Repo(Role::Read), Access::Repo(Role::Write), Access::Repo(Role::Promote));
     rows.extend([
+        Row::new("GET", LIST, read, true),
+        Row::new("HEAD", LIST, read, true),
         Row::new("GET", "/repository/{repo}/kept.txt", read, true),
         Row::new("HEAD", "/repository/{repo}/kept.txt", read, true),
         Row::new("GET", "/repository/{repo}/missing.txt", read, false),

@@ -207,18 +207,43 @@ impl Grant<Read> {
     /// The tags that are known to stand for what is kept out, and why.
     pub(crate) async fn tags_kept_out(&self, at: &PackageAt) -> Result<Vec<(String, Denial)>> {
         let Some(rules) = self.rules().await? else { return Ok(Vec::new()) };
-        let (repo, beginning) = (self.repo_id(), manifests_of(at));
-        let look = async |session: &mut store::Session<'_>| observations::beneath(session, repo, &beginning).await;
         let mut out = Vec::new();
-        for (target, digest) in self.store().read(look).await? {
-            let tag = target.strip_prefix(&beginning).and_then(|rest| RefName::parse(rest.strip_prefix('/')?).ok());
-            let Some(tag) = tag else { continue };
-            let judged = self.judge_here(&rules, at, &Named::Sha256(digest), Some(&tag), 0).await?;
-            if let Verdict::Deny(denial) = judged.verdict {
+        for (tag, named) in self.tags_here(at).await? {
+            if let Verdict::Deny(denial) = self.judge_here(&rules, at, &named, Some(&tag), 0).await?.verdict {
                 out.push((tag.to_string(), denial));
             }
         }
         Ok(out)
+    }
+
+    /// The tags that were asked for and are let through, with the names of the versions that they stand for: of all, or of
+    /// `only` this one.
+    pub(crate) async fn tags_let_through(&self, at: &PackageAt, only: Option<&str>) -> Result<Vec<(String, String)>> {
+        let rules = self.rules().await?;
+        let mut shown = Vec::new();
+        for (tag, named) in self.tags_here(at).await? {
+            let version = named.to_string();
+            if only.is_some_and(|only| only != version) {
+                continue;
+            }
+            let denied = match &rules {
+                Some(rules) => self.judge_here(rules, at, &named, Some(&tag), 0).await?.verdict.denial().is_some(),
+                None => false,
+            };
+            if !denied {
+                shown.push((tag.to_string(), version));
+            }
+        }
+        Ok(shown)
+    }
+
+    /// The tags that were asked for, with the versions that they stand for.
+    async fn tags_here(&self, at: &PackageAt) -> Result<Vec<(RefName, Named)>> {
+        let (repo, beginning) = (self.repo_id(), manifests_of(at));
+        let look = async |session: &mut store::Session<'_>| observations::beneath(session, repo, &beginning).await;
+        let found = self.store().read(look).await?.into_iter();
+        let tag = |target: &str| RefName::parse(target.strip_prefix(&beginning)?.strip_prefix('/')?).ok();
+        Ok(found.filter_map(|(target, digest)| Some((tag(&target)?, Named::Sha256(digest)))).collect())
     }
 
     /// The refusal, with what may be had instead.

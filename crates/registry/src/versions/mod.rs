@@ -7,6 +7,7 @@ mod packages;
 mod publish;
 mod refs;
 mod search;
+mod shelf;
 mod withdraw;
 
 use model::state::VersionState;
@@ -21,6 +22,7 @@ pub use draft::{DeclaredEntry, NewDraft};
 pub use look::VersionView;
 pub use packages::Listed;
 pub use search::{Found as SearchFound, Query as SearchQuery, SearchCursor};
+pub use shelf::OnShelf;
 
 impl<A> Grant<A> {
     /// Whether the caller may know of drafts.

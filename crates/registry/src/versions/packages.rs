@@ -1,7 +1,10 @@
 //! Packages of a repository and their versions by name.
 
+use std::collections::BTreeMap;
+
+use formats::PackageAt;
 use model::state::{MarkKind, VersionState};
-use model::{PackageId, PackageName, RepoKey, VersionId, VersionName};
+use model::{PackageId, PackageName, RepoKey, Timestamp, VersionId, VersionName};
 use store::packages::{Beside, Package};
 use store::versions::Version;
 
@@ -9,10 +12,14 @@ use super::draft::format_of;
 use super::expect_not_gone;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
-use crate::rules::package_given;
+use crate::remote::Youngest;
+use crate::rules::{names_by_digest, package_given};
 
 /// Refs of one version that a list shows at most.
-const NAMED: u32 = 20;
+pub(super) const NAMED: u32 = 20;
+
+/// Versions that are looked at in one go where rules may keep out most of them.
+const LOOKED_AT: u32 = 200;
 
 /// A version in a list.
 #[derive(Clone, Debug)]
@@ -25,6 +32,19 @@ pub struct Listed {
     pub refs: Vec<String>,
     /// The marks in force.
     pub marks: Vec<MarkKind>,
+    /// The length of its files together, in bytes.
+    pub size: u64,
+    /// When it was published where it comes from; `None`: that is not known here.
+    pub told_at: Option<Timestamp>,
+}
+
+/// What is known of the versions of a package that come from elsewhere.
+struct Elsewhere {
+    ruled: bool,
+    /// Those that the rules let through.
+    kept: BTreeMap<VersionId, Youngest>,
+    /// Tags that are no refs here, and what they stand for.
+    tags: Vec<(String, String)>,
 }
 
 impl<A> Grant<A> {
@@ -46,13 +66,13 @@ impl<A> Grant<A> {
 
 impl Grant<Read> {
     /// Packages whose normalised name begins with `prefix`, in the order of (name, namespace), after
-    /// the given one. Those with a published version; for writers those with a draft too.
+    /// the given one. Those with a published version; for writers those with a draft too. Nothing that rules keep out.
     pub async fn packages(&self, prefix: &str, after: (&str, &str), limit: u32) -> Result<Vec<Package>> {
         if prefix.contains('\0') || after.0.contains('\0') || after.1.contains('\0') {
             return Err(Error::bad_request("a name holds no NUL"));
         }
-        if self.is_virtual() {
-            return self.packages_of_members(prefix, after, limit).await;
+        if self.is_virtual() || self.is_ruled() {
+            return self.packages_shown(prefix, after, limit).await;
         }
         let drafts = self.sees_drafts() && self.instant().is_none();
         let beside = if drafts { Beside::Drafts } else { Beside::Nothing };
@@ -60,7 +80,7 @@ impl Grant<Read> {
     }
 
     /// The versions of a package, youngest first, those begun before `before`; withdrawn ones with
-    /// their state. 404 when there is no such package, or none that the caller may know of.
+    /// their state, and nothing that rules keep out. 404 when there is no such package, or none that the caller may know of.
     pub async fn versions(
         &self,
         namespace: &str,
@@ -71,19 +91,60 @@ impl Grant<Read> {
         if self.is_virtual() {
             return self.versions_of_members(namespace, name, before, limit).await;
         }
-        let (package, drafts, repo) = (self.find_package(namespace, name).await?, self.sees_drafts(), &self.repo().key);
+        let package = self.find_package(namespace, name).await?;
+        let at = PackageAt { namespace: namespace.to_owned(), name: self.counted(name)? };
+        let elsewhere = if self.is_remote() { Some(self.elsewhere(&at).await?) } else { None };
+        let listed = match elsewhere {
+            Some(elsewhere) => self.page_shown(package, before, limit, &elsewhere).await?,
+            None => self.page_of_versions(package, before, limit).await?,
+        };
+        if listed.is_empty() && before.is_none() {
+            return Err(Error::not_found(&format!("the package {name}")));
+        }
+        Ok(listed)
+    }
+
+    /// As many as are wanted of those that the rules let through.
+    async fn page_shown(
+        &self,
+        package: PackageId,
+        mut before: Option<VersionId>,
+        limit: u32,
+        elsewhere: &Elsewhere,
+    ) -> Result<Vec<Listed>> {
+        let (wanted, each) = (limit as usize, if elsewhere.ruled { limit.max(LOOKED_AT) } else { limit });
+        let mut listed = Vec::new();
+        loop {
+            let page = self.page_of_versions(package, before, each).await?;
+            let is_last = page.len() < each as usize;
+            before = page.last().map(|last| last.version.id).or(before);
+            listed.extend(page.into_iter().filter_map(|one| elsewhere.shown(one)));
+            if is_last || listed.len() >= wanted {
+                listed.truncate(wanted);
+                return Ok(listed);
+            }
+        }
+    }
+
+    async fn page_of_versions(&self, package: PackageId, before: Option<VersionId>, limit: u32) -> Result<Vec<Listed>> {
+        let (drafts, repo) = (self.sees_drafts(), &self.repo().key);
         let look = async |session: &mut store::Session<'_>| {
             let found = store::versions::list(session, package, before, drafts, limit).await?;
             let (Some(first), Some(last)) = (found.first(), found.last()) else { return Ok(Vec::new()) };
             let all = (last.id, first.id);
             let (refs, marks) = store::versions::names_and_marks(session, package, all, NAMED).await?;
-            Ok(found.into_iter().map(|version| listed(repo, version, &refs, &marks)).collect())
+            let sizes = store::versions::sizes(session, package, all).await?;
+            Ok(found.into_iter().map(|version| listed(repo, version, &refs, &marks, &sizes)).collect())
         };
-        let found: Vec<Listed> = self.store().snapshot(look).await?;
-        if found.is_empty() && before.is_none() {
-            return Err(Error::not_found(&format!("the package {name}")));
-        }
-        Ok(found)
+        Ok(self.store().snapshot(look).await?)
+    }
+
+    async fn elsewhere(&self, at: &PackageAt) -> Result<Elsewhere> {
+        let tags = match names_by_digest(format_of(self.repo())?) {
+            true => self.tags_let_through(at, None).await?,
+            false => Vec::new(),
+        };
+        Ok(Elsewhere { ruled: self.is_ruled(), kept: self.let_through(at).await?, tags })
     }
 
     /// The version with exactly this name, and the repository that it is in: of a virtual one, the member. 404 when there
@@ -128,8 +189,28 @@ impl Grant<Read> {
     }
 }
 
-fn listed(repo: &RepoKey, version: Version, refs: &[(VersionId, String)], marks: &[(VersionId, MarkKind)]) -> Listed {
+impl Elsewhere {
+    /// `None`: the rules keep it out. Withdrawn ones are shown, as nobody gets them.
+    fn shown(&self, one: Listed) -> Option<Listed> {
+        let kept = self.kept.get(&one.version.id);
+        if self.ruled && kept.is_none() && one.version.state == VersionState::Published {
+            return None;
+        }
+        let tags = self.tags.iter().filter(|(_, named)| *named == one.version.version).map(|(tag, _)| tag.clone());
+        let refs = one.refs.iter().cloned().chain(tags).take(NAMED as usize).collect();
+        Some(Listed { refs, told_at: kept.and_then(|kept| kept.published_at), ..one })
+    }
+}
+
+fn listed(
+    repo: &RepoKey,
+    version: Version,
+    refs: &[(VersionId, String)],
+    marks: &[(VersionId, MarkKind)],
+    sizes: &[(VersionId, u64)],
+) -> Listed {
     let refs = refs.iter().filter(|(id, _)| *id == version.id).map(|(_, name)| name.clone()).collect();
     let marks = marks.iter().filter(|(id, _)| *id == version.id).map(|(_, kind)| *kind).collect();
-    Listed { repo: repo.clone(), version, refs, marks }
+    let size = sizes.iter().find(|(id, _)| *id == version.id).map_or(0, |(_, size)| *size);
+    Listed { repo: repo.clone(), refs, marks, size, told_at: version.published_at, version }
 }

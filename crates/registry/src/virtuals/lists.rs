@@ -10,6 +10,7 @@ use super::walk::Walk;
 use crate::authorize::{Grant, Read};
 use crate::error::Result;
 use crate::packaging::{List, Shown};
+use crate::remote::Youngest;
 use crate::versions::format_of;
 
 impl Grant<Read> {
@@ -44,20 +45,33 @@ impl Grant<Read> {
     /// more.
     pub(crate) async fn names_of_members(&self, after: &str, limit: u32) -> Result<(Vec<String>, Option<String>)> {
         let after = behind(after);
-        let found = self.packages_of_members("", (&after.0, &after.1), limit).await?;
+        let found = self.packages_shown("", (&after.0, &after.1), limit).await?;
         let names: Vec<String> = found.into_iter().map(|package| package.at.name).collect();
         let next = names.last().filter(|_| names.len() == limit as usize).cloned();
         Ok((names, next))
     }
 
-    /// As [`Grant::packages`], over the members: each package as the member tells whose it is, without drafts.
-    pub(crate) async fn packages_of_members(
+    /// As [`Grant::packages`], of what readers see: of a virtual repository each package as the member tells whose it is;
+    /// without drafts.
+    pub(crate) async fn packages_shown(&self, prefix: &str, after: (&str, &str), limit: u32) -> Result<Vec<Package>> {
+        let shown = self.youngest_shown(prefix, after, limit, false).await?;
+        let package = |(_, package, youngest): (Self, Package, Youngest)| {
+            let (id, version) = (youngest.id, youngest.version);
+            Package { latest: Some(Latest { id, version, published_at: youngest.here_since }), ..package }
+        };
+        Ok(shown.into_iter().map(package).collect())
+    }
+
+    /// The same with the youngest version of each and the repository that has it. `timed`: when it was published where it
+    /// comes from counts.
+    pub(crate) async fn youngest_shown(
         &self,
         prefix: &str,
         after: (&str, &str),
         limit: u32,
-    ) -> Result<Vec<Package>> {
-        let members = self.members().await?;
+        timed: bool,
+    ) -> Result<Vec<(Self, Package, Youngest)>> {
+        let members = if self.is_virtual() { self.members().await? } else { Members::only(self)? };
         let mut walk = Walk::new(&members, prefix, (after.0.to_owned(), after.1.to_owned()));
         let mut packages = Vec::new();
         while let Some(page) = walk.next().await? {
@@ -66,11 +80,10 @@ impl Grant<Read> {
                     return Ok(packages);
                 }
                 for (grant, package) in owned.by {
-                    let Some(youngest) = grant.youngest(&package, false).await? else { continue };
-                    let (id, version) = (youngest.id, youngest.version);
-                    let latest = Some(Latest { id, version, published_at: youngest.here_since });
-                    packages.push(Package { latest, ..package });
-                    break;
+                    if let Some(youngest) = grant.youngest(&package, timed).await? {
+                        packages.push((grant.clone(), package, youngest));
+                        break;
+                    }
                 }
             }
         }

@@ -183,7 +183,7 @@ async fn versions(
     Ok(Answer(Page::cut(found, limit, |listed| listed.version.id.to_string(), ListedView::of)))
 }
 
-pub(super) fn package_name(text: &str) -> Result<PackageName, Problem> {
+pub(crate) fn package_name(text: &str) -> Result<PackageName, Problem> {
     PackageName::parse(text)
         .map_err(|error| Problem::bad_request(error.to_string()).field("package", error.to_string()))
 }

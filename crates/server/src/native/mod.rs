@@ -9,6 +9,7 @@ mod coming;
 mod declared;
 mod documents;
 mod fetch;
+mod frame;
 mod list;
 mod login;
 mod map;
@@ -17,6 +18,7 @@ pub(crate) mod oci;
 mod receive;
 mod refused;
 mod relay;
+pub(crate) mod repositories;
 mod shelf;
 mod store_file;
 mod stream;
@@ -231,10 +233,19 @@ fn add_slash(grant: &Grant<Read>, moment: Option<&map::Moment<'_>>, parts: &Part
         let refused = Problem::method_not_allowed("a repository can only be listed; files go below it");
         return Err(refused.allow(HeaderValue::from_static("GET, HEAD")));
     }
-    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let query = query_of(parts);
     // A colon in the first segment would stand for a scheme.
     let key = &grant.repo().key;
     let there = moment.map_or(format!("{key}/{query}"), |moment| format!("./{key}@{}/{query}", moment.written));
+    found_at(there)
+}
+
+/// With its question mark.
+fn query_of(parts: &Parts) -> String {
+    parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default()
+}
+
+fn found_at(there: String) -> Result<Response, Problem> {
     let there = HeaderValue::try_from(there);
     let there = there.map_err(|_| Problem::bad_request("the query cannot be kept in a redirect"))?;
     let headers = [(header::LOCATION, there), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];

@@ -133,6 +133,19 @@ pub async fn names_and_marks(
     Ok((refs, marks))
 }
 
+/// The lengths in bytes of the files of some versions of a package together: of all versions whose ids lie between the two,
+/// both included; those without a file left out.
+pub async fn sizes(
+    session: &mut Session<'_>,
+    package: PackageId,
+    (oldest, youngest): (VersionId, VersionId),
+) -> Result<Vec<(VersionId, u64)>> {
+    let sql = "SELECT v.id, CAST(sum(e.size) AS BIGINT) FROM versions v JOIN entries e ON e.version_id = v.id
+         WHERE v.package_id = $1 AND v.id >= $2 AND v.id <= $3 GROUP BY v.id";
+    let rows = session.rows(sql, args![package, oldest, youngest]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
 /// Locks the version. 404 when `repo` has none with this id.
 pub(crate) async fn lock(tx: &mut Tx<'_>, repo: RepoId, id: VersionId) -> Result<Version> {
     const SQL: &str = version_from!("WHERE v.id = $1 AND v.repo_id = $2 FOR UPDATE OF v");
