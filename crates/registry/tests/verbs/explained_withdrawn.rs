@@ -12,6 +12,7 @@ crate::both! {
     what_was_withdrawn_of_an_upstream_is_denied;
     what_was_withdrawn_is_denied_without_rules_too;
     who_is_withdrawn_in_a_hosted_member_is_denied_through_a_virtual_one;
+    who_refuses_first_explains_through_a_virtual_one;
     a_file_that_a_rule_kept_out_is_explained_with_the_time_that_was_heard;
 }
 
@@ -22,7 +23,7 @@ fn version(name: &str, version: &str) -> Question {
 }
 
 fn said(told: &Explanation) -> (&str, Option<&str>, bool) {
-    (told.verdict, told.lifted_by.as_deref(), told.withdrawn)
+    (told.verdict, told.lifted_by.as_deref(), told.is_refused)
 }
 
 const GONE: (&str, Option<&str>, bool) = ("deny", Some("whoever may promote in up"), true);
@@ -125,7 +126,7 @@ async fn who_is_withdrawn_in_a_hosted_member_is_denied_through_a_virtual_one(ben
     promote.withdraw(&path("a")).await.expect("withdrawn");
     let told = all.explain(Question::Path(path("a"))).await.expect("explained");
     assert_eq!(
-        (told.verdict, told.withdrawn, told.lifted_by.as_deref()),
+        (told.verdict, told.is_refused, told.lifted_by.as_deref()),
         ("deny", true, Some("whoever may promote in own"))
     );
     let told = all.explain(Question::Path(path("b"))).await.expect("explained");
@@ -134,7 +135,22 @@ async fn who_is_withdrawn_in_a_hosted_member_is_denied_through_a_virtual_one(ben
     desk.upstream.says("/c", &desk.http_date(9), "theirs");
     withdraw(&desk, "c").await;
     let told = all.explain(Question::Path(path("c"))).await.expect("explained");
-    assert_eq!((told.verdict, told.withdrawn), ("deny", true));
+    assert_eq!((told.verdict, told.is_refused), ("deny", true));
+}
+
+async fn who_refuses_first_explains_through_a_virtual_one(bench: &Bench) {
+    let strict = Desk::new(bench, "raw", minimum(72)).await;
+    let lax = Desk::at(bench, "raw", "lax", json!([{"kind": "block", "pattern": "none"}])).await;
+    let all = virtual_of(bench, "raw", &[&strict.key, &lax.key]).await;
+    let explain = async || all.explain(Question::Path(path("a"))).await.expect("explained");
+    lax.upstream.says("/a", &lax.http_date(1), "theirs");
+    assert_eq!(lax.code("b").await, Code::NotFound);
+    lax.text("a").await;
+    assert_eq!(explain().await.verdict, "allow", "nobody knows whether the first has it");
+    strict.upstream.says("/a", &strict.http_date(1), "young");
+    assert_eq!(strict.code("a").await, Code::PolicyDenied);
+    let told = explain().await;
+    assert_eq!((told.verdict, told.is_refused), ("deny", true), "{}", told.detail);
 }
 
 async fn a_file_that_a_rule_kept_out_is_explained_with_the_time_that_was_heard(bench: &Bench) {

@@ -213,7 +213,7 @@ async fn an_image_that_was_withdrawn_is_explained_by_its_tag_and_its_digest(benc
     assert_eq!(code(manifest(&desk, &digest).await), Code::Gone);
     for (name, version) in [("app", Some("v1")), ("app:v1", None), ("app", Some(digest.to_string().as_str()))] {
         let told = explained(&desk, name, version).await;
-        assert_eq!((told.verdict, told.withdrawn), ("deny", true), "{name} {version:?}: {}", told.detail);
+        assert_eq!((told.verdict, told.is_refused), ("deny", true), "{name} {version:?}: {}", told.detail);
     }
 }
 

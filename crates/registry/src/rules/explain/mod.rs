@@ -53,8 +53,8 @@ pub struct Explanation {
     pub until: Option<Timestamp>,
     /// Who can waive what keeps it out, or restore what was withdrawn, in words. `None`: nothing does, or nobody can.
     pub lifted_by: Option<String>,
-    /// Whether it was withdrawn here, so that no rule decides.
-    pub withdrawn: bool,
+    /// Whether who asks for it here is refused: then nobody else is asked through a virtual repository.
+    pub is_refused: bool,
     /// The rules in their order; empty where there are none.
     pub rules: Vec<Judged>,
     /// Waivers in force for the package.

@@ -3,7 +3,7 @@
 use model::{RepoKey, Timestamp};
 
 use super::super::denied::lifted_by;
-use super::super::judge::{Rules, Verdict};
+use super::super::judge::{Denial, Rules, Verdict};
 
 use super::super::{Rule, names_by_digest};
 use super::{Case, Explanation, Judged, Question};
@@ -65,6 +65,8 @@ impl Grant<Read> {
             Verdict::Allow { rule, .. } => *rule,
             Verdict::Deny(denial) => denial.rule,
         };
+        // Nobody knows yet whether it is too young, or there at all.
+        let is_awaited = |denial: &Denial| denial.undated && case.awaited;
         let detail = match verdict {
             Verdict::Allow { until: Some(until), .. } => format!("a waiver lets it in until {}", until.to_seconds()),
             Verdict::Allow { rule: Some(rule), .. } => let_in(key, each.get(*rule).map(|(rule, _)| *rule)),
@@ -75,7 +77,7 @@ impl Grant<Read> {
                 format!("an image that {key} lets in has it")
             }
             Verdict::Allow { .. } => format!("no rule of {key} keeps it out"),
-            Verdict::Deny(denial) if denial.undated && case.awaited => {
+            Verdict::Deny(denial) if is_awaited(denial) => {
                 format!(
                     "{key} has not fetched it yet, and its upstream tells the time with the file: it is judged when somebody asks for it"
                 )
@@ -96,7 +98,8 @@ impl Grant<Read> {
             until: verdict.until(),
             lifted_by: verdict.denial().filter(|denial| !denial.claimed).map(|_| lifted_by(key)),
             rules: each.into_iter().enumerate().map(judged).collect(),
-            withdrawn: false,
+            is_refused: case.version.is_some()
+                && verdict.denial().is_some_and(|denial| !denial.claimed && !is_awaited(denial)),
             waivers: rules.waivers_of(name, now),
             kept_out: Vec::new(),
         }
@@ -143,7 +146,7 @@ pub(super) fn unjudged(question: &Question, verdict: &'static str, detail: Strin
         detail,
         until: None,
         lifted_by: None,
-        withdrawn: false,
+        is_refused: false,
         rules: Vec::new(),
         waivers: Vec::new(),
         kept_out: Vec::new(),

@@ -104,13 +104,13 @@ impl Grant<Read> {
     }
 }
 
-/// Each file is that of the first who has it: one that lets it in explains, else the first that knows it.
+/// Each file is that of the first who has it, and who refuses it is not passed over: the first who lets it in or refuses it
+/// explains, else the first who knows it.
 async fn first_of(remotes: &[&Grant<Read>], question: &Question) -> Result<Explanation> {
     let mut kept_out = None;
     for remote in remotes {
         match remote.explain(question.clone()).await {
-            // Of what was withdrawn nobody is asked who comes later.
-            Ok(said) if said.verdict == "allow" || said.withdrawn && kept_out.is_none() => return Ok(said),
+            Ok(said) if said.verdict == "allow" || said.is_refused => return Ok(said),
             Ok(said) => kept_out = kept_out.or(Some(said)),
             Err(error) if error.code() == Some(Code::NotFound) => {}
             Err(error) => return Err(error),

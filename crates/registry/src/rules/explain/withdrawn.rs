@@ -128,7 +128,7 @@ impl Grant<Read> {
             ),
             None => (what, None),
         };
-        Explanation { version: Some(name), verdict: "deny", detail, until: None, lifted_by, withdrawn: true, ..told }
+        Explanation { version: Some(name), verdict: "deny", detail, until: None, lifted_by, is_refused: true, ..told }
     }
 
     /// The same, where no rules decide.
