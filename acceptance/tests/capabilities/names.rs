@@ -74,7 +74,7 @@ async fn a_coordinate_names_a_version_of_an_upstream() -> Result<()> {
     expect(&site, 0, "1.0.0", &["explain", "maven-up", "org.example:mtool:1.0.0"])?;
     expect(&site, 1, "named group:artifact", &["explain", "maven-up", "mtool"])?;
     let give = |name: &'static str| ["admin", "waivers", "give", "maven-up", name, "--reason", "r"];
-    expect(&site, 1, "named group:artifact", &give("mtool"))?;
-    expect(&site, 1, "named group:artifact", &give("org.example:mtool:1.0.0"))?;
+    expect(&site, 1, "are such as com.example:tool", &give("mtool"))?;
+    expect(&site, 1, "Was org.example:mtool meant?", &give("org.example:mtool:1.0.0"))?;
     expect(&site, 0, "is let into", &give("org.example:mtool"))
 }
