@@ -21,6 +21,11 @@ pub trait Upstream: Send + Sync {
         true
     }
 
+    /// Whether a package has nothing but what its index lists: one that lists nothing then says that there is none.
+    fn lists_all(&self) -> bool {
+        true
+    }
+
     /// What the answers to [`Upstream::asks`] say, each at the place of its question; `None` among them: the
     /// upstream has no such thing. `None` in return: it knows no such package, or no such version of it.
     fn read(&self, at: &PackageAt, wanted: Wanting<'_>, said: &[Option<Said<'_>>])
@@ -248,6 +253,11 @@ pub struct Known {
 }
 
 impl Known {
+    /// Whether it tells of nothing.
+    pub fn is_empty(&self) -> bool {
+        self.versions.is_empty() && self.refs.is_empty() && self.around.is_empty()
+    }
+
     /// About how much memory it takes, in bytes.
     pub fn occupied(&self) -> u64 {
         let pairs = |pairs: &[(String, String)]| {

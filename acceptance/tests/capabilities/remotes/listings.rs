@@ -104,6 +104,14 @@ async fn what_rules_keep_out_is_in_no_list_and_on_no_page() -> Result<()> {
         let found: Vec<_> = found.iter().filter(|key| *key != "own").collect();
         ensure(found == everywhere, format!("a search under {rules}: {found:?}"))?;
     }
+    // What another repository claims is listed nowhere else.
+    site.rules("own", json!([{"kind": "claim", "pattern": "demo"}])).await?;
+    for key in ["up", "all"] {
+        expect_listed(&site, key, &[], &[]).await?;
+    }
+    let found = all(&site, "/v1/search?q=demo&format=npm", "repoKey").await?;
+    ensure(found == ["own"], format!("a search for what is claimed: {found:?}"))?;
+    site.rules("own", json!([])).await?;
     // Whoever withdraws it finds it all the same.
     site.rules("up", json!([{"kind": "block", "pattern": "demo"}])).await?;
     let exact = "/v1/repos/up/packages/versions/resolve?name=demo&version=0.2.0";

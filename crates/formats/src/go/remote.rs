@@ -63,6 +63,11 @@ impl Upstream for Go {
         sumdb::relay(asked)
     }
 
+    /// A module without tagged versions has others.
+    fn lists_all(&self) -> bool {
+        false
+    }
+
     fn read(
         &self,
         at: &PackageAt,

@@ -48,6 +48,11 @@ impl Upstream for Oci {
         }
     }
 
+    /// An image without tags has digests.
+    fn lists_all(&self) -> bool {
+        false
+    }
+
     fn read(&self, _: &PackageAt, wanted: Wanting<'_>, said: &[Option<Said<'_>>]) -> Result<Option<Known>, Unreadable> {
         let [Some(said)] = said else { return Ok(None) };
         match wanted {

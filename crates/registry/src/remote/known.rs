@@ -65,15 +65,6 @@ pub(super) type LookKey = (Revision, PackageAt, Which);
 /// What was read: the answers, and which part was wanted of which package.
 pub(super) type ReadKey = (Arc<[ObservationId]>, PackageAt, Which);
 
-#[derive(Clone)]
-pub(super) struct Weight;
-
-impl quick_cache::Weighter<ReadKey, (u64, Arc<Known>)> for Weight {
-    fn weight(&self, _: &ReadKey, (occupied, _): &(u64, Arc<Known>)) -> u64 {
-        300 + occupied
-    }
-}
-
 /// An answer with its bytes.
 struct Body {
     bytes: Bytes,
@@ -153,6 +144,7 @@ impl Grant<Read> {
         }
         let answers: Arc<[ObservationId]> = answers.into();
         let read = remotes.read.get(&(Arc::clone(&answers), at.clone(), which.clone()));
+        let read = read.filter(|(_, known)| stale_since.is_none() || !remote.tells_of_nothing(which, Some(known)));
         Ok(read.map(|(_, known)| Arc::new(Seen { answers, known, changed_at, stale_since })))
     }
 
@@ -210,7 +202,9 @@ impl Grant<Read> {
             }
         };
         // That there was nothing is not said of an upstream that may have it by now.
-        if let (None, Some(error)) = (&known, heard.iter().find_map(Heard::stale)) {
+        if let (true, Some(error)) =
+            (remote.tells_of_nothing(which, known.as_deref()), heard.iter().find_map(Heard::stale))
+        {
             return Err(error.clone());
         }
         if let (Which::Part(subject), Some(known)) = (which, &known)

@@ -70,7 +70,7 @@ use crate::upstreams::UpstreamSettings;
 use crate::versions::format_of;
 use fill::Fills;
 use flights::{Flights, Wanted};
-use known::{LookKey, ReadKey, Seen, Weight};
+use known::{LookKey, ReadKey, Seen};
 use listed::{Lists, ListsKey};
 use look::{Heard, Lately};
 use overlay::Here;
@@ -120,6 +120,16 @@ impl Weighter<LastKey, Arc<LastSifted>> for Rows {
     }
 }
 
+/// Weighs by bytes.
+#[derive(Clone)]
+struct Size;
+
+impl Weighter<ReadKey, (u64, Arc<Known>)> for Size {
+    fn weight(&self, _: &ReadKey, (occupied, _): &(u64, Arc<Known>)) -> u64 {
+        300 + occupied
+    }
+}
+
 /// A repository as it was at one revision.
 type Revision = (RepoId, u64);
 /// What is here: of which package, beside which answers, in which state.
@@ -130,7 +140,7 @@ pub(crate) struct Remotes {
     upstreams: Cache<Revision, Arc<Remote>>,
     outlooks: Cache<(RepoId, Box<str>), Arc<Observation>>,
     lately: Cache<(Revision, Box<str>), (Timestamp, Lately)>,
-    read: Cache<ReadKey, (u64, Arc<Known>), Weight>,
+    read: Cache<ReadKey, (u64, Arc<Known>), Size>,
     here: Cache<HereKey, Arc<Here>, Rows>,
     sifted: Cache<SiftKey, Arc<Sifted>, Rows>,
     lists: Cache<ListsKey, Arc<Lists>, Rows>,
@@ -151,7 +161,7 @@ impl Remotes {
             upstreams: Cache::new(UPSTREAMS),
             outlooks: Cache::new(ANSWERS),
             lately: Cache::new(ANSWERS),
-            read: Cache::with_weighter(100, bytes, Weight),
+            read: Cache::with_weighter(100, bytes, Size),
             here: Cache::with_weighter(FEW, ROWS, Rows),
             sifted: Cache::with_weighter(FEW, ROWS, Rows),
             lists: Cache::with_weighter(FEW, ROWS, Rows),
@@ -212,6 +222,11 @@ impl Remote {
 
     fn with_longest(&self, longest: u64) -> Self {
         Self { longest, ..self.clone() }
+    }
+
+    /// Whether what was read tells of no such package.
+    fn tells_of_nothing(&self, which: &Which, known: Option<&Known>) -> bool {
+        known.is_none_or(|known| *which == Which::All && self.format.lists_all() && known.is_empty())
     }
 
     /// Whether an answer holds without asking.

@@ -71,12 +71,19 @@ impl Grant<Read> {
         if prefix.contains('\0') || after.0.contains('\0') || after.1.contains('\0') {
             return Err(Error::bad_request("a name holds no NUL"));
         }
-        if self.is_virtual() || self.is_ruled() {
-            return self.packages_shown(prefix, after, limit).await;
+        let drafts = self.sees_drafts() && self.instant().is_none() && !self.is_virtual() && !self.is_ruled();
+        match drafts {
+            true => self.page_of_all(prefix, after, Beside::Drafts, limit).await,
+            false => self.packages_read(prefix, after, limit).await,
         }
-        let drafts = self.sees_drafts() && self.instant().is_none();
-        let beside = if drafts { Beside::Drafts } else { Beside::Nothing };
-        self.page_of_all(prefix, after, beside, limit).await
+    }
+
+    /// The same, as readers see it.
+    pub(super) async fn packages_read(&self, prefix: &str, after: (&str, &str), limit: u32) -> Result<Vec<Package>> {
+        match self.is_virtual() || self.is_ruled() {
+            true => self.packages_shown(prefix, after, limit).await,
+            false => self.page_of_all(prefix, after, Beside::Nothing, limit).await,
+        }
     }
 
     /// The versions of a package, youngest first, those begun before `before`; withdrawn ones with

@@ -13,7 +13,6 @@ use crate::authorize::Read;
 use crate::call::Call;
 use crate::error::{Error, Result};
 use crate::repositories::KnownRepository;
-use crate::rules::is_ruled;
 
 /// Repositories that one call looks into, at most; the cursor goes on from there.
 const REPOSITORIES: usize = 200;
@@ -86,9 +85,11 @@ impl Call {
     ) -> Result<Option<SearchCursor>> {
         let (id, prefix, limit) = (repo.id, query.prefix.as_str(), room.saturating_add(1));
         let start = (after.0.as_str(), after.1.as_str());
-        let mut packages = match repo.kind == RepoKind::Virtual || is_ruled(repo) {
-            true => self.authorize::<Read>(&repo.key).await?.packages_shown(prefix, start, limit).await?,
-            false => {
+        let mut packages = match repo.kind {
+            RepoKind::Virtual | RepoKind::Remote => {
+                self.authorize::<Read>(&repo.key).await?.packages_read(prefix, start, limit).await?
+            }
+            RepoKind::Local => {
                 let look = async |session: &mut store::Session<'_>| {
                     store::packages::list(session, id, prefix, start, Beside::Nothing, limit, When::Now).await
                 };

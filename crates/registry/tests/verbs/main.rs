@@ -18,6 +18,7 @@ mod joining;
 mod lists;
 mod logins;
 mod mirrors;
+mod nothing;
 mod packages;
 mod packaging;
 mod parts;
