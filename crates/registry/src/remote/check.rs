@@ -1,5 +1,7 @@
 //! Whether an upstream can be asked, and is what the repository takes it for: tried by asking it.
 
+use std::time::Duration;
+
 use formats::{Ask, LONGEST_SIGN, Probe, Sign, Signs, Verdict, lacks_repository};
 use model::Code;
 use outbound::{Failure, Peeked, Question};
@@ -30,6 +32,8 @@ pub struct Checked {
     pub detail: String,
 }
 
+/// How long other formats are tried for, all together.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// What a folder answers in place of a file, or says of itself.
 const FORBIDDEN: u16 = 403;
 /// There is something.
@@ -156,9 +160,9 @@ impl<'a> Trial<'a> {
     /// What it is, where its answers show that it is another format's.
     async fn other(&mut self, own: &str) -> Option<&'static str> {
         let status = self.seen.status;
-        let found = self.another(own).await;
+        let found = tokio::time::timeout(PATIENCE, self.another(own)).await;
         self.seen.status = status;
-        found
+        found.ok().flatten()
     }
 
     async fn another(&mut self, own: &str) -> Option<&'static str> {
