@@ -253,11 +253,6 @@ pub struct Known {
 }
 
 impl Known {
-    /// Whether it tells of nothing.
-    pub fn is_empty(&self) -> bool {
-        self.versions.is_empty() && self.refs.is_empty() && self.around.is_empty()
-    }
-
     /// About how much memory it takes, in bytes.
     pub fn occupied(&self) -> u64 {
         let pairs = |pairs: &[(String, String)]| {

@@ -226,7 +226,8 @@ impl Remote {
 
     /// Whether what was read tells of no such package.
     fn tells_of_nothing(&self, which: &Which, known: Option<&Known>) -> bool {
-        known.is_none_or(|known| *which == Which::All && self.format.lists_all() && known.is_empty())
+        let is_empty = |known: &Known| known.versions.is_empty() && known.refs.is_empty() && known.around.is_empty();
+        known.is_none_or(|known| *which == Which::All && self.format.lists_all() && is_empty(known))
     }
 
     /// Whether an answer holds without asking.
