@@ -30,7 +30,40 @@ pub(super) fn in_flags(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::in_flags;
+    use clap::CommandFactory;
+
+    use super::{WORDS, in_flags};
+    use crate::commands::Cli;
+
+    /// Every flag below a command, as people write it.
+    fn flags(command: &clap::Command) -> Vec<String> {
+        let own = command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?)));
+        own.chain(command.get_subcommands().flat_map(flags)).collect()
+    }
+
+    #[test]
+    fn every_flag_that_is_named_is_there() {
+        let known = flags(&Cli::command());
+        let named = WORDS.iter().flat_map(|(_, words)| words.split([' ', ')'])).filter(|word| word.starts_with("--"));
+        let missing: Vec<_> = named
+            .map(|word| word.split('=').next().unwrap_or(word).trim_end_matches(','))
+            .filter(|word| !known.iter().any(|flag| flag == word))
+            .collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn the_help_names_every_format() {
+        let mut create = Cli::command();
+        for name in ["admin", "repos", "create"] {
+            create = create.find_subcommand(name).expect("a command").clone();
+        }
+        let format = create.get_arguments().find(|arg| arg.get_long() == Some("format")).expect("a flag");
+        let help = format.get_help().expect("its help").to_string();
+        let missing: Vec<_> =
+            formats::ALL.iter().map(|format| format.key()).filter(|key| !help.contains(&format!(" {key}"))).collect();
+        assert!(missing.is_empty(), "{missing:?}: {help}");
+    }
 
     #[test]
     fn names_of_the_api_are_explained_with_flags() {

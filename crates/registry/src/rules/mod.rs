@@ -15,7 +15,6 @@ use model::state::RepoKind;
 use model::{RepoId, Timestamp};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
-use store::repositories::Repository;
 use url::Url;
 
 pub use explain::{Explanation, Judged, Question};
@@ -165,15 +164,11 @@ impl Grant<Admin> {
     }
 }
 
-/// Whether rules decide over what is read from a repository: one whose packages come from elsewhere.
-pub(crate) fn is_ruled(repo: &Repository) -> bool {
-    repo.kind == RepoKind::Remote && (repo.rules != NONE || !repo.hosted_rules.is_empty())
-}
-
 impl<A> Grant<A> {
     /// Whether rules decide over what is read here: those of a repository whose packages come from elsewhere.
     pub fn is_ruled(&self) -> bool {
-        is_ruled(self.repo()) || self.is_silent()
+        let repo = self.repo();
+        repo.kind == RepoKind::Remote && (repo.rules != NONE || !repo.hosted_rules.is_empty()) || self.is_silent()
     }
 
     /// The rules that decide here, where they were read since the configuration last changed. Costs nothing.

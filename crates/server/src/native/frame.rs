@@ -60,8 +60,13 @@ pub(super) fn is_wanted(format: Option<&str>, parts: &Parts) -> Result<bool, Pro
         Some("json") => Ok(false),
         Some("html") => Ok(true),
         Some(_) => Err(Problem::bad_request("format is json or html").field("format", "json or html")),
-        None => Ok(text(parts, &header::ACCEPT).is_some_and(|accept| accept.contains("text/html"))),
+        None => Ok(is_for_browser(parts)),
     }
+}
+
+/// Whether a browser asks.
+pub(super) fn is_for_browser(parts: &Parts) -> bool {
+    text(parts, &header::ACCEPT).is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// A name as a segment of a link or a value in its query.

@@ -11,7 +11,7 @@ use model::state::{RepoKind, VersionState};
 use registry::{Grant, Listed, OnShelf, Read};
 use serde::Deserialize;
 
-use super::frame::{Frame, linked, published, size};
+use super::frame::{Frame, is_for_browser, linked, published, size};
 use crate::api::packages::{package_name, pair, written};
 use crate::api::page::{Page, Paging};
 use crate::edge::Query;
@@ -35,7 +35,7 @@ struct ShelfQuery {
 /// Whether a browser asks for the repository itself.
 pub(super) fn is_asked_for(parts: &Parts, rest: &str) -> bool {
     let reads = matches!(parts.method, http::Method::GET | http::Method::HEAD);
-    reads && rest.is_empty() && super::text(parts, &header::ACCEPT).is_some_and(|accept| accept.contains("text/html"))
+    reads && rest.is_empty() && is_for_browser(parts)
 }
 
 /// The packages with their youngest versions, or the versions of one.

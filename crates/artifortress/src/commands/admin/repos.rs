@@ -134,8 +134,11 @@ impl Repos {
                 body.insert("repoType".to_owned(), json!(kind));
                 properties.add_to(&mut body, &desk.context.environment)?;
                 let call = desk.client.post("/v1/repos").json(&Value::Object(body)).once();
-                let next = if kind == "remote" { format!("; try its upstream: artifortress admin repos check {key}") } else { String::new() };
-                desk.perform(call, &format!("repository {key} is made{next}")).await
+                let made = match kind.as_str() {
+                    "remote" => format!("repository {key} is made; try its upstream: artifortress admin repos check {key}"),
+                    _ => format!("repository {key} is made"),
+                };
+                desk.perform(call, &made).await
             }
             Self::Update { key, properties, no_upstream_auth } => {
                 let mut body = Map::new();

@@ -10,7 +10,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use formats::{Format, Gap, LONGEST_LOCKFILE, Locked, Lockfile, Platform, Thing};
+use formats::{Format, Gap, LONGEST_LOCKFILE, Locked, Lockfile, PackageAt, Platform, Thing};
 use model::RepoKey;
 use outbound::Client;
 use serde::Deserialize;
@@ -22,7 +22,6 @@ use super::failure::Failure;
 use super::push::repo_key;
 use crate::Context;
 use formats::go::{Go, tiles};
-use formats::raw::Raw;
 use origins::Origins;
 use records::Database;
 
@@ -30,8 +29,6 @@ use records::Database;
 const NO_RECORDS: &str =
     "no records of a checksum database come along (--sumdb): builds ask for none where their go.sum is complete";
 
-/// What people write between a name and its version elsewhere.
-const NOT_IN_NAMES: [char; 10] = [':', '=', ' ', '<', '>', '^', '~', '!', ',', ';'];
 /// What names must be that have a namespace.
 const NO_COORDINATE: &str =
     "names nothing: it must be group:artifact, or with a version group:artifact:version[:type[:classifier]]";
@@ -204,7 +201,7 @@ impl Mirror {
                 continue;
             }
             let (name, version) = named(name);
-            if format.key() != Raw.key() && name.contains(NOT_IN_NAMES) && !format.has_namespaces() {
+            if !format.has_namespaces() && !format.is_name(&PackageAt::named(name)) {
                 let why = format!("'{name}' names no package of the format {}: a version stands behind an @", format.key());
                 return Err(Failure::usage(why));
             }
