@@ -13,6 +13,11 @@ fn environment() -> Environment {
     std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
 }
 
+/// Short-lived values of requests are most of what is allocated, on all workers at once: with this allocator a small read
+/// costs an eighth less CPU than with the system's (`docs/benchmarks.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let context = Context { environment: environment(), ambient: Ambient::system(), console: Console::process() };
     // One provider for everything that speaks TLS; a second call can only find it installed.

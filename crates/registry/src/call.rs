@@ -127,12 +127,12 @@ impl Call {
         }
     }
 
-    /// What every write of this call carries: a fresh event id, now, and who.
     /// Whether it is this subject who calls.
     pub(crate) fn is_of(&self, subject: &str) -> bool {
         matches!(&self.caller, Caller::Known(identity) if identity.subject.as_str() == subject)
     }
 
+    /// What every write of this call carries: a fresh event id, now, and who.
     pub(crate) fn act(&self) -> Act {
         let actor = match &self.caller {
             Caller::Known(identity) => identity.subject.to_string(),

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use formats::Sums;
@@ -16,6 +16,7 @@ use crate::content::{Content, lost};
 use crate::copies::{CopyOf, copy_of};
 use crate::error::{Error, Result};
 use crate::hot;
+use crate::noted::Note;
 use crate::registry::Registry;
 use crate::remote::{Again, is_unproven, published_upstream};
 
@@ -49,16 +50,6 @@ pub(crate) struct Entry {
     /// Whether its bytes were let go and come from the upstream again.
     let_go: bool,
     note: Note,
-}
-
-/// What somebody noted about an entry.
-#[derive(Default)]
-struct Note(OnceLock<Arc<dyn Any + Send + Sync>>);
-
-impl std::fmt::Debug for Note {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.get().is_some() { "Note" } else { "no note" })
-    }
 }
 
 impl Grant<Read> {
@@ -243,8 +234,7 @@ impl Found {
     /// What `make` makes of this file, made once for as long as its entry is remembered. Meant for one caller: another
     /// type than the first one's is made each time. At most a few hundred bytes.
     pub fn noted<T: Any + Send + Sync>(&self, make: impl Fn() -> T) -> Arc<T> {
-        let note = self.entry.note.0.get_or_init(|| Arc::new(make()));
-        Arc::clone(note).downcast().unwrap_or_else(|_| Arc::new(make()))
+        self.entry.note.get_or_make(make)
     }
 
     /// An address of the object store that serves these bytes for a short while, where an operator

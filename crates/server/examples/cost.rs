@@ -28,7 +28,7 @@ async fn main() -> std::io::Result<()> {
     let ambient = Ambient::system();
     let metrics = Metrics::new(&ambient, &BuildInfo { version: "0", commit: "none" });
     let edge = Edge::new(EdgeConfig { listen, ..EdgeConfig::default() }, ambient, metrics);
-    let app = if mode == "bare" { app } else { layers(&edge, app) };
+    let app = if mode == "bare" { app.into() } else { layers(&edge, app) };
     Listener::bind(edge)?.serve(app, std::future::pending()).await;
     Ok(())
 }

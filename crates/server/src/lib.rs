@@ -11,29 +11,26 @@ mod ui;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{any, get};
+use axum::routing::get;
 
 pub use app::App;
+pub use edge::Routes;
 pub use problem::{Code, Explain, FieldError, Problem};
 
-/// A set of routes, for those who serve it and need not know the framework.
-pub type Routes = Router;
-
 /// Every route of the public listener. Put [`edge::layers`] around it.
-pub fn routes(app: App) -> Router {
+pub fn routes(app: App) -> Routes {
     let health = ops::health_routes(Arc::clone(&app.readiness));
-    api::router(&app)
+    let (native, images) = (app.clone(), app.clone());
+    let router = api::router(&app)
         .route("/assets/{name}", get(ui::asset))
         .route("/login/{repository}/{until}/{code}", get(ui::login::ask).post(ui::login::confirm))
         .route("/repository", get(native::repositories::add_slash))
         .route("/repository/", get(native::repositories::list))
-        .route("/repository/{*path}", any(native::serve))
-        .route("/v2", any(native::oci::serve))
-        .route("/v2/", any(native::oci::serve))
-        .route("/v2/{*path}", any(native::oci::serve))
         .with_state(app)
         .merge(health)
         .fallback(async || Problem::not_found("there is nothing at this address"))
-        .method_not_allowed_fallback(async || Problem::method_not_allowed("this method is not possible here"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed("this method is not possible here"));
+    Routes::from(router)
+        .straight("/repository/{*path}", native::leads_here, move |request| native::serve(native.clone(), request))
+        .straight("/v2/{*path}", native::oci::leads_here, move |request| native::oci::serve(images.clone(), request))
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use registry::Registry;
+use server::App;
 use server::edge::rate::{RateLimiter, RateLimits};
-use server::edge::{Edge, EdgeConfig, Limits, Listener, Timeouts, TlsFiles, layers};
+use server::edge::{Edge, EdgeConfig, Limits, Listener, Served, Timeouts, TlsFiles, layers};
 use server::ops::{BuildInfo, Metrics, Readiness, ops_routes};
-use server::{App, Routes};
 use tokio_util::sync::CancellationToken;
 
 use super::health;
@@ -18,8 +18,8 @@ use crate::config::Config;
 
 /// Bound sockets, ready to serve.
 pub(crate) struct Listening {
-    clients: (Listener, Routes),
-    operators: Option<(Listener, Routes)>,
+    clients: (Listener, Served),
+    operators: Option<(Listener, Served)>,
     readiness: Arc<Readiness>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn listen(config: &Config, registry: &Registry) -> Result<Listening, 
 }
 
 /// Binds only the operators' listener, if there is to be one.
-pub(super) fn operators_only(config: &Config, registry: &Registry) -> Result<Option<(Listener, Routes)>, Failure> {
+pub(super) fn operators_only(config: &Config, registry: &Registry) -> Result<Option<(Listener, Served)>, Failure> {
     operators(config, registry, metrics(registry), &readiness(registry))
 }
 
@@ -55,7 +55,7 @@ fn operators(
     registry: &Registry,
     metrics: Metrics,
     readiness: &Arc<Readiness>,
-) -> Result<Option<(Listener, Routes)>, Failure> {
+) -> Result<Option<(Listener, Served)>, Failure> {
     let Some(address) = config.server.ops_listen else { return Ok(None) };
     let plain = EdgeConfig { tls: None, ..edge_config(config, address) };
     let edge = Edge::new(plain, registry.ambient().clone(), metrics.clone());

@@ -88,7 +88,7 @@ fn search(asked: &Asked<'_>) -> Result<Operation, ParseError> {
 /// Where the index file of a crate is: lower case, in folders by its first letters.
 pub(super) fn index_path(name: &str) -> String {
     let name = name.to_ascii_lowercase();
-    format!("{}/{name}", folder(&name))
+    [folder(&name).as_str(), "/", &name].concat()
 }
 
 /// The folder for a crate, by the first letters of its name.
@@ -96,10 +96,10 @@ pub(super) fn folder(name: &str) -> String {
     match name.as_bytes() {
         [_] => "1".to_owned(),
         [_, _] => "2".to_owned(),
-        [a, _, _] => format!("3/{}", char::from(*a)),
+        [a, _, _] => String::from_iter(['3', '/', char::from(*a)]),
         [a, b, c, d, ..] => {
             let [a, b, c, d] = [*a, *b, *c, *d].map(char::from);
-            format!("{a}{b}/{c}{d}")
+            String::from_iter([a, b, '/', c, d])
         }
         [] => String::new(),
     }

@@ -72,12 +72,12 @@ pub(super) fn tag(text: &str) -> Result<RefName, Refusal> {
 
 /// Where a file of a package is.
 pub(super) fn place(name: &str, file: &str) -> Result<EntryPath, NameError> {
-    EntryPath::parse(&format!("{name}/-/{file}"))
+    EntryPath::parse(&[name, "/-/", file].concat())
 }
 
 /// The name of the archive of a version.
 pub(super) fn archive(name: &str, version: &str) -> String {
-    format!("{}-{version}.tgz", normal(base(name)))
+    [&normal(base(name)), "-", version, ".tgz"].concat()
 }
 
 /// The version whose archive is called so.

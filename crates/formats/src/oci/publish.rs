@@ -155,7 +155,7 @@ pub fn location(at: &ImageAt, named: &Named) -> Result<EntryPath, NameError> {
 }
 
 pub(super) fn place(name: &str, named: &Named) -> Result<EntryPath, NameError> {
-    EntryPath::parse(&format!("{name}/manifests/{}/{}", named.algorithm(), named.hex()))
+    EntryPath::parse(&[name, "/manifests/", named.algorithm(), "/", &named.hex()].concat())
 }
 
 fn malformed(error: NameError) -> Refusal {

@@ -1,5 +1,6 @@
 //! Documents in memory: made at most once for each state of their package, compressed at most once.
 
+use std::any::Any;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -13,6 +14,8 @@ use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 use store::Stamp;
 use tokio::sync::Semaphore;
+
+use crate::noted::Note;
 
 /// Shorter documents are not compressed: it would not save a packet.
 const WORTH_COMPRESSING: usize = 1200;
@@ -36,6 +39,7 @@ pub struct Shown {
     changed_at: Option<Timestamp>,
     stale_since: Option<Timestamp>,
     gzip: Arc<OnceLock<Option<Bytes>>>,
+    note: Note,
     /// By the number of their algorithm.
     pub(super) sums: Arc<[OnceLock<String>; 5]>,
 }
@@ -51,6 +55,7 @@ impl Shown {
             changed_at,
             stale_since: None,
             gzip: Arc::default(),
+            note: Note::default(),
             sums: Arc::default(),
         }
     }
@@ -78,12 +83,19 @@ impl Shown {
     /// The same, made from answers of an upstream that could not be asked again since then.
     pub(crate) fn stale(&self, since: Timestamp) -> Self {
         let (gzip, sums) = (Arc::clone(&self.gzip), Arc::clone(&self.sums));
-        Self { body: self.body.clone(), stale_since: Some(since), gzip, sums, ..*self }
+        let note = Note::default();
+        Self { body: self.body.clone(), stale_since: Some(since), gzip, note, sums, ..*self }
     }
 
     /// Since when the upstream cannot be asked whether it still holds.
     pub fn stale_since(&self) -> Option<Timestamp> {
         self.stale_since
+    }
+
+    /// What `make` makes of this document, made once for as long as it is remembered; as of a file, see
+    /// [`crate::Found::noted`].
+    pub fn noted<T: Any + Send + Sync>(&self, make: impl Fn() -> T) -> Arc<T> {
+        self.note.get_or_make(make)
     }
 
     /// Its bytes compressed with gzip, where that is worth it. Long ones are compressed off the async workers.

@@ -1,7 +1,5 @@
 //! Whether the rules let a file through that is asked for by its path: here already, or still at the upstream.
 
-use std::sync::Arc;
-
 use formats::{Dated, Origin, PackageAt};
 use model::{Code, EntryPath, Sha256Digest, Timestamp};
 use serde_json::{Map, Value as Json};
@@ -92,9 +90,11 @@ impl<A> Grant<A> {
 
     /// Whether a waiver that ends may be what lets a file through.
     pub fn may_rest_on_waiver(&self, found: &Found) -> bool {
-        let version = (!self.names_by_digest()).then(|| found.version_name());
-        let waives = |rules: Arc<Rules>| rules.may_waive(version, self.ambient().now());
-        self.is_ruled() && self.rules_remembered().is_none_or(waives)
+        self.is_ruled()
+            && self.rules_remembered().is_none_or(|rules| {
+                let version = (!self.names_by_digest()).then(|| found.version_name());
+                rules.may_waive(version, self.ambient().now())
+            })
     }
 
     /// Whether versions are named by their bytes: what is asked for may be part of several.

@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::Edge;
 use super::door::{Connection, Door};
 use super::phase::Phase;
+use super::served::Served;
 use super::socket::Socket;
 use super::tls::Tls;
 use super::wire::Wire;
@@ -35,7 +35,7 @@ pub struct Listener {
 }
 
 /// Binds and serves `app` until `shutdown` is ready and what is in flight is done or out of time.
-pub async fn serve(edge: Arc<Edge>, app: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn serve(edge: Arc<Edge>, app: impl Into<Served>, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     Listener::bind(edge)?.serve(app, shutdown).await;
     Ok(())
 }
@@ -58,12 +58,12 @@ impl Listener {
 
     /// Serves until `shutdown` is ready; then refuses new connections, closes idle ones, finishes what is
     /// in flight within the drain time and cuts what is left. Never fails: faults of accepting pass.
-    pub async fn serve(self, app: Router, shutdown: impl Future<Output = ()>) {
+    pub async fn serve(self, app: impl Into<Served>, shutdown: impl Future<Output = ()>) {
         let Self { edge, socket, tls } = self;
         let phase = Phase::default();
         let tasks = TaskTracker::new();
         let reload = tls.clone().map(|tls| tokio::spawn(tls.watch()));
-        let host = Arc::new(Host { builder: builder(&edge), edge, app, tls, phase: phase.clone() });
+        let host = Arc::new(Host { builder: builder(&edge), edge, app: app.into(), tls, phase: phase.clone() });
         let mut shutdown = pin!(shutdown);
         tokio::select! {
             () = &mut shutdown => {}
@@ -87,7 +87,7 @@ impl Listener {
 /// What every connection of a listener needs.
 struct Host {
     edge: Arc<Edge>,
-    app: Router,
+    app: Served,
     tls: Option<Tls>,
     phase: Phase,
     builder: auto::Builder<TokioExecutor>,

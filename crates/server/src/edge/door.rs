@@ -9,20 +9,18 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::routing::future::RouteFuture;
 use bytes::Bytes;
 use http::{Request, Response, Version, header};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tower::Service;
 
 use super::Edge;
 use super::body::RequestBody;
 use super::pace::{Pace, Paces};
 use super::pieces::{Piece, Pieces};
+use super::served::{Served, Serving};
 
 /// The wire could not tell how many lengths the head had.
 const UNKNOWN: u8 = u8::MAX;
@@ -133,7 +131,7 @@ pub(crate) enum Framing {
 /// The routes as one connection sees them.
 pub(crate) struct Door {
     pub(crate) edge: Arc<Edge>,
-    pub(crate) app: Router,
+    pub(crate) app: Served,
     pub(crate) connection: Arc<Connection>,
 }
 
@@ -157,7 +155,7 @@ impl hyper::service::Service<Request<Incoming>> for Door {
         } else {
             Body::new(RequestBody::new(incoming, connection.clone(), self.edge.config.timeouts.body_idle))
         };
-        let route = self.app.clone().call(Request::from_parts(parts, body));
+        let route = self.app.call(Request::from_parts(parts, body));
         Answering { route, flight: Some(flight) }
     }
 }
@@ -184,7 +182,7 @@ pin_project! {
     /// An answer in the making.
     pub(crate) struct Answering {
         #[pin]
-        route: RouteFuture<Infallible>,
+        route: Serving,
         flight: Option<Flight>,
     }
 }

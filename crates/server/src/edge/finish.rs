@@ -10,8 +10,9 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::response::IntoResponse;
-use http::header::CONNECTION;
+use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderValue, Response, StatusCode};
+use http_body::Body as _;
 use pin_project_lite::pin_project;
 
 use super::answer::{self, Record, RouteTemplate};
@@ -91,7 +92,7 @@ impl Finish {
             record.refined = Some(self.edge.metrics.series(record.series.method, route));
         }
         if self.head {
-            return response;
+            return without_body(response);
         }
         response.map(|body| answer::measure(record, body))
     }
@@ -103,6 +104,15 @@ impl Finish {
         tracing::error!(correlation_id = correlation, panic = text, "a handler panicked");
         Problem::internal_error("something went wrong; the log has more under this correlation id").into_response()
     }
+}
+
+/// The answer to HEAD: the length of the body stays.
+fn without_body(mut response: Response<Body>) -> Response<Body> {
+    let body = std::mem::take(response.body_mut());
+    if let Some(length) = body.size_hint().exact().filter(|_| !response.headers().contains_key(CONTENT_LENGTH)) {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response
 }
 
 /// The client's next bytes on such a connection would not be a request.

@@ -7,7 +7,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 use std::task::{self, Poll};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
 use axum::response::IntoResponse;
@@ -24,27 +23,31 @@ use super::{Edge, bare, cors, forwarded};
 use crate::ops::{RouteSeries, UNMATCHED, method_label};
 use crate::problem::Problem;
 
-/// Puts the edge around all routes of `app`, its fallbacks included. Call it last.
-pub fn layers(edge: &Arc<Edge>, app: Router) -> Router {
-    app.layer(Edging(edge.clone()))
-}
-
+/// Puts the edge around each route of a router.
 #[derive(Clone)]
-struct Edging(Arc<Edge>);
+pub(super) struct Edging(pub(super) Arc<Edge>);
 
 impl<S> Layer<S> for Edging {
     type Service = Edged<S>;
 
     fn layer(&self, inner: S) -> Edged<S> {
-        Edged { inner, edge: self.0.clone(), series: Arc::new(OnceLock::new()) }
+        Edged { inner, around: Around::new(self.0.clone(), None) }
     }
 }
 
-/// The service. `series` remembers the counters of the one route and method that it nearly always serves.
+/// The service.
 #[derive(Clone)]
-struct Edged<S> {
+pub(super) struct Edged<S> {
     inner: S,
+    around: Around,
+}
+
+/// What is around one route. `series` remembers the counters of the one method with which it is nearly always asked.
+#[derive(Clone)]
+pub(super) struct Around {
     edge: Arc<Edge>,
+    /// `None`: the router says which one it is.
+    route: Option<&'static str>,
     series: Arc<OnceLock<Arc<RouteSeries>>>,
 }
 
@@ -60,7 +63,18 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        self.around.answer(request, |request| self.inner.call(request))
+    }
+}
+
+impl Around {
+    pub(super) fn new(edge: Arc<Edge>, route: Option<&'static str>) -> Self {
+        Self { edge, route, series: Arc::new(OnceLock::new()) }
+    }
+
+    /// The answer of `route`, with all that holds for every answer.
+    pub(super) fn answer<F>(&self, mut request: Request<Body>, route: impl FnOnce(Request<Body>) -> F) -> Answer<F> {
         let edge = self.edge.clone();
         let (correlation, echo) = edge.ids.of(request.headers());
         let context = context(&edge, &request, correlation);
@@ -78,16 +92,15 @@ where
             Some(response) => Work::Ready { response: Some(response) },
             None => {
                 request.extensions_mut().insert(context);
-                Work::Route { future: self.inner.call(request) }
+                Work::Route { future: route(request) }
             }
         };
         Answer { work, finish }
     }
-}
 
-impl<S> Edged<S> {
     fn series(&self, request: &Request<Body>) -> Arc<RouteSeries> {
-        let route = request.extensions().get::<MatchedPath>().map_or(UNMATCHED, MatchedPath::as_str);
+        let routed = || request.extensions().get::<MatchedPath>().map_or(UNMATCHED, MatchedPath::as_str);
+        let route = self.route.unwrap_or_else(routed);
         let method = method_label(request.method());
         let known = self.series.get_or_init(|| self.edge.metrics.series(method, route));
         if *known.route == *route && known.method == method {

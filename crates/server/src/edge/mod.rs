@@ -29,6 +29,7 @@ pub(crate) mod query;
 pub mod range;
 pub mod rate;
 mod scan;
+mod served;
 mod socket;
 mod tls;
 mod wire;
@@ -45,10 +46,10 @@ pub use config::{EdgeConfig, Forwarding, Http2Limits, Limits, Timeouts, TlsFiles
 pub use context::Context;
 pub use door::Connection;
 pub use json::{Json, NoBody};
-pub use layers::layers;
 pub use path::Path;
 pub use pieces::Piece;
 pub use query::Query;
+pub use served::{Routes, Served, layers};
 
 use crate::ops::Metrics;
 

@@ -18,6 +18,9 @@ use crate::problem::Problem;
 /// When the upstream last said that what is shown holds; only where that should have been asked again.
 const STALE: HeaderName = HeaderName::from_static("x-artifortress-stale-since");
 
+/// Room for all header fields of an answer: growing on the way costs more than they do.
+pub(super) const FIELDS: usize = 20;
+
 /// Where a repository is for the client of this request.
 pub(super) struct Place {
     base: String,
@@ -49,10 +52,9 @@ impl Place {
 /// its own.
 pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts) -> Result<Response, Problem> {
     let packed = if takes_gzip(parts) { shown.gzip().await } else { None };
-    let coding = if packed.is_some() { "-gzip" } else { "" };
-    let tag = EntityTag::strong(format!("{}{coding}", shown.digest().hex()));
-    let tag = tag.ok_or_else(|| Problem::internal_error("a digest is no tag"))?;
-    let current = Current { tag: Some(&tag), modified: None };
+    let fields = shown.noted(|| Fields::of(shown));
+    let (tag, etag) = if packed.is_some() { &fields.packed } else { &fields.plain };
+    let current = Current { tag: tag.as_ref(), modified: None };
     let mut response = match evaluate(&parts.method, &parts.headers, current) {
         Outcome::Failed => {
             return Err(Problem::precondition_failed("the index is not in the state that the request names"));
@@ -63,9 +65,9 @@ pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts)
         }
     };
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, tag.header());
-    if let Some(changed_at) = shown.changed_at() {
-        headers.insert(header::LAST_MODIFIED, http_date(changed_at));
+    headers.insert(header::ETAG, etag.clone());
+    if let Some(modified) = &fields.modified {
+        headers.insert(header::LAST_MODIFIED, modified.clone());
     }
     // What members have depends on who asks.
     let public = grant.repo().anonymous_read && !grant.is_virtual();
@@ -74,6 +76,30 @@ pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts)
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     tell_age(&mut response, shown.stale_since());
     Ok(response)
+}
+
+/// What every answer says of the index.
+struct Fields {
+    plain: (Option<EntityTag>, HeaderValue),
+    /// Of its compressed form, which has a tag of its own.
+    packed: (Option<EntityTag>, HeaderValue),
+    modified: Option<HeaderValue>,
+}
+
+impl Fields {
+    fn of(shown: &Shown) -> Self {
+        let digest = shown.digest().hex();
+        let both = |text: String| {
+            let tag = EntityTag::strong(text);
+            let value = tag.as_ref().map_or(HeaderValue::from_static("\"\""), EntityTag::header);
+            (tag, value)
+        };
+        Self {
+            packed: both(format!("{digest}-gzip")),
+            plain: both(digest),
+            modified: shown.changed_at().map(http_date),
+        }
+    }
 }
 
 /// Says of what an upstream answered before it failed that it may be old (RFC 7234, section 5.5.1), and since when.
@@ -91,6 +117,7 @@ fn whole(body: bytes::Bytes, media_type: &'static str, packed: bool, parts: &Par
     let body = if parts.method == http::Method::HEAD { Body::empty() } else { Body::from(body) };
     let mut response = Response::new(body);
     let headers = response.headers_mut();
+    headers.reserve(FIELDS);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     if packed {

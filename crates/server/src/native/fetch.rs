@@ -48,15 +48,11 @@ pub(super) fn need(parts: &Parts) -> Need {
 /// Answers with a file that was found.
 pub(super) async fn show(grant: &Grant<Read>, found: &Found, parts: &Parts) -> Result<Response, Problem> {
     let cache = caching(grant, found)?;
-    let name = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
-    let kind = name.unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    let mut response = respond(grant, found, parts, kind, cache).await?;
+    let fields = found.noted(|| Fields::of(found));
+    let mut response = respond(grant, found, parts, fields.kind.clone(), cache).await?;
     documents::tell_age(&mut response, found.stale_since());
-    // Some clients ask for no checksum file where these are.
-    for (name, algorithm) in [(SHA1, Algorithm::Sha1), (MD5, Algorithm::Md5)] {
-        if let Some(sum) = found.sums().hex(algorithm).filter(|_| response.status().is_success()) {
-            response.headers_mut().insert(name, text(sum));
-        }
+    if response.status().is_success() {
+        response.headers_mut().extend(fields.sums.iter().cloned());
     }
     Ok(response)
 }
@@ -150,15 +146,22 @@ struct Fields {
     tag: Option<EntityTag>,
     etag: HeaderValue,
     modified: HeaderValue,
+    kind: HeaderValue,
     checksum: HeaderValue,
     repr_digest: HeaderValue,
+    /// Some clients ask for no checksum file where these are.
+    sums: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Fields {
     fn of(found: &Found) -> Self {
         let digest = found.digest();
         let tag = EntityTag::strong(digest.hex());
+        let kind = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
+        let sum = |name, algorithm| Some((name, text(found.sums().hex(algorithm)?)));
         Self {
+            kind: kind.unwrap_or(HeaderValue::from_static("application/octet-stream")),
+            sums: [sum(SHA1, Algorithm::Sha1), sum(MD5, Algorithm::Md5)].into_iter().flatten().collect(),
             etag: tag.as_ref().map_or(HeaderValue::from_static("\"\""), EntityTag::header),
             tag,
             modified: http_date(found.modified_at()),
@@ -207,6 +210,7 @@ async fn content(grant: &Grant<Read>, found: &Found, parts: &Parts, current: Cur
         stream::body(grant, found, range, parts).await?
     };
     let mut response = Response::new(body);
+    response.headers_mut().reserve(documents::FIELDS);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     if let Some(range) = selection.content_range(size) {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;

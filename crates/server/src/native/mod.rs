@@ -31,7 +31,7 @@ pub(crate) use fetch::respond;
 pub(crate) use login::bounded;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use documents::Place;
 use formats::{Asked, Format, Method, Operation, ParseError};
@@ -46,8 +46,13 @@ use crate::app::{App, Asking, presented_token};
 use crate::edge::Context;
 use crate::problem::Problem;
 
+/// Whether a path is that of a repository or of something in one.
+pub(crate) fn leads_here(path: &str) -> bool {
+    path.strip_prefix("/repository/").is_some_and(|rest| !rest.is_empty())
+}
+
 /// Answers everything under `/repository/`.
-pub(crate) async fn serve(State(app): State<App>, request: Request) -> Response {
+pub(crate) async fn serve(app: App, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     if let Some(login) = login::of(&parts) {
         let format = Some(login.format);

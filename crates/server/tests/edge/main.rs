@@ -11,4 +11,5 @@ mod limits;
 mod metrics;
 mod protocols;
 mod rig;
+mod straight;
 mod tls;

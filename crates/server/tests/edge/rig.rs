@@ -4,9 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use model::Ambient;
-use server::edge::{Edge, EdgeConfig, Listener, layers};
+use server::edge::{Edge, EdgeConfig, Listener, Routes, layers};
 use server::ops::{BuildInfo, Metrics};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -31,7 +30,7 @@ impl Rig {
         Self::serving(super::app::routes(), change)
     }
 
-    pub(crate) fn serving(app: Router, change: impl FnOnce(&mut EdgeConfig)) -> Self {
+    pub(crate) fn serving(app: impl Into<Routes>, change: impl FnOnce(&mut EdgeConfig)) -> Self {
         let mut config = EdgeConfig { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..EdgeConfig::default() };
         change(&mut config);
         let ambient = Ambient::system();
@@ -90,8 +89,8 @@ impl<S: AsyncRead + AsyncWriteExt + Unpin> Client<S> {
         self.stream.flush().await.unwrap();
     }
 
-    /// Reads one answer with a length or chunks.
-    pub(crate) async fn reply(&mut self) -> Reply {
+    /// Reads the head of one answer.
+    pub(crate) async fn head(&mut self) -> Reply {
         let end = loop {
             if let Some(at) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at + 4;
@@ -99,7 +98,12 @@ impl<S: AsyncRead + AsyncWriteExt + Unpin> Client<S> {
             assert!(self.more().await, "closed before an answer: {:?}", String::from_utf8_lossy(&self.read));
         };
         let head = String::from_utf8(self.read.drain(..end).collect()).unwrap();
-        let mut reply = Reply { head, body: Vec::new() };
+        Reply { head, body: Vec::new() }
+    }
+
+    /// Reads one answer with a length or chunks.
+    pub(crate) async fn reply(&mut self) -> Reply {
+        let mut reply = self.head().await;
         if reply.header("transfer-encoding").is_some() {
             while !self.read.ends_with(b"0\r\n\r\n") {
                 assert!(self.more().await);

@@ -11,7 +11,7 @@ mod uploads;
 mod virtuals;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::response::Response;
 use formats::oci::{Address, ImageAt, MOMENT_SHAPE, NOBODY, Query, Reference, Step};
 use formats::{Answer, Named, ParseError};
@@ -42,8 +42,13 @@ struct Wanted<'r> {
     parts: &'r Parts,
 }
 
+/// Whether a path is one of container clients.
+pub(crate) fn leads_here(path: &str) -> bool {
+    path.strip_prefix("/v2").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Answers everything under `/v2`.
-pub(crate) async fn serve(State(app): State<App>, request: Request) -> Response {
+pub(crate) async fn serve(app: App, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let asked = asked(parts.uri.path());
     let nobody = drop_nobody(&mut parts);
