@@ -37,27 +37,25 @@ pub(super) fn json(version: &VersionFacts, site: &Site<'_>) -> Option<Vec<u8>> {
     (!files.is_empty() && !version.head.unlisted).then(|| files.join(",").into_bytes())
 }
 
+/// What is not so is left out. So is the name that `core-metadata` had before (PEP 714): pip 23.0, which Debian 12 has, ends
+/// with an exception where that is an object.
 fn file_json(version: &VersionFacts, file: &FileFacts, kept: &Kept, site: &Site<'_>) -> String {
-    let yanked = why_yanked(version, file);
-    let metadata = match kept.metadata.as_deref() {
-        Some("") => Json::Bool(true),
-        Some(sha256) => json!({"sha256": sha256}),
-        None => Json::Bool(false),
-    };
-    let provenance = kept.attested.then(|| format!("{}/{}.provenance", site.base, quoted(&file.location)));
-    let mut shown = json!({
-        "filename": file.path, "url": relative(file), "hashes": hashes(file),
-        "requires-python": kept.requires_python,
-        "yanked": yanked.map_or(Json::Bool(false), |why| if why.is_empty() { Json::Bool(true) } else { json!(why) }),
-        "core-metadata": metadata, "dist-info-metadata": metadata, "gpg-sig": kept.signed, "provenance": provenance,
-    });
-    if let (Some(fields), Some(size)) = (shown.as_object_mut(), file.size) {
-        fields.insert("size".to_owned(), json!(size));
-    }
-    if let (Some(fields), Some(at)) = (shown.as_object_mut(), file.added_at) {
-        fields.insert("upload-time".to_owned(), json!(at));
-    }
-    shown.to_string()
+    let or_true = |text: &str, told: Json| if text.is_empty() { Json::Bool(true) } else { told };
+    let provenance = || json!(format!("{}/{}.provenance", site.base, quoted(&file.location)));
+    let fields = [
+        ("filename", Some(json!(file.path))),
+        ("url", Some(json!(relative(file)))),
+        ("hashes", Some(hashes(file))),
+        ("requires-python", kept.requires_python.as_ref().map(|versions| json!(versions))),
+        ("yanked", why_yanked(version, file).map(|why| or_true(why, json!(why)))),
+        ("core-metadata", kept.metadata.as_ref().map(|sha256| or_true(sha256, json!({"sha256": sha256})))),
+        ("gpg-sig", kept.signed.then_some(Json::Bool(true))),
+        ("provenance", kept.attested.then(provenance)),
+        ("size", file.size.map(|size| json!(size))),
+        ("upload-time", file.added_at.map(|at| json!(at))),
+    ];
+    let told = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Json::Object(told.collect()).to_string()
 }
 
 /// Why a file is yanked: itself, or its whole version.
@@ -99,7 +97,6 @@ fn anchor(version: &VersionFacts, file: &FileFacts, kept: &Kept, site: &Site<'_>
     if let Some(sha256) = &kept.metadata {
         let told = if sha256.is_empty() { "true".to_owned() } else { format!("sha256={sha256}") };
         add("data-core-metadata", &told);
-        add("data-dist-info-metadata", &told);
     }
     if let Some(why) = why_yanked(version, file) {
         add("data-yanked", why);

@@ -68,9 +68,9 @@ fn the_index_tells_of_archives_and_not_of_what_belongs_to_them() {
     let file = &index["files"][0];
     assert_eq!(file["url"], "../../packages/demo/1.0%2Ba/demo-1.0%2Ba-py3-none-any.whl");
     assert_eq!(file["upload-time"], "1970-01-01T00:00:01.500000Z");
-    assert_eq!((&file["size"], &file["yanked"]), (&42.into(), &false.into()));
+    assert_eq!((&file["size"], file.get("yanked")), (&42.into(), None));
     assert_eq!(file["core-metadata"]["sha256"], "00ff");
-    assert_eq!(file["dist-info-metadata"]["sha256"], "00ff");
+    assert_eq!(file.get("dist-info-metadata"), None, "pip 23.0 fails at it");
     assert_eq!(
         file["provenance"],
         "https://host/repository/libs/packages/demo/1.0%2Ba/demo-1.0%2Ba-py3-none-any.whl.provenance"
@@ -85,7 +85,6 @@ fn html_carries_the_same_and_nothing_that_breaks_out() {
         "href=\"../../packages/demo/1.0/demo-1.0-py3-none-any.whl#sha256=0707",
         "data-requires-python=\"&gt;=3.8,&lt;4\"",
         "data-core-metadata=\"sha256=00ff\"",
-        "data-dist-info-metadata=\"sha256=00ff\"",
         "data-yanked=\"bad &quot;&gt;&lt;script&gt;\"",
     ] {
         assert!(page.contains(part), "{part}: {page}");
