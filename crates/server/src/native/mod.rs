@@ -142,10 +142,11 @@ async fn perform(
     if readable.is_virtual() && virtuals::concerns_members(&operation) {
         return Box::pin(virtuals::perform(app, readable, format, operation, parts, rest, body)).await;
     }
-    match is_read(&operation) {
-        true => read(readable, &operation, &Place::of(readable, parts)?, parts).await,
+    match &operation {
+        Operation::Fetch(path) => fetch::fetch(readable, path, parts).await,
+        other if is_read(other) => read(readable, other, &Place::of(readable, parts)?, parts).await,
         // All that it may wait for would be part of every read, and moved with it.
-        false => Box::pin(perform_any(app, readable, format, operation, parts, body)).await,
+        _ => Box::pin(perform_any(app, readable, format, operation, parts, body)).await,
     }
 }
 
