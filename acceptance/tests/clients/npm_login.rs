@@ -88,6 +88,9 @@ async fn a_login_begun_here_is_confirmed_there_and_fetched_once() -> Result<()> 
         Ok((path(&begun.string("/loginUrl")?)?, path(&begun.string("/doneUrl")?)?))
     };
     let ask = async |http: &Http, done: &str| http.get(done).header("User-Agent", NPM).send().await;
+    // Older ones begin so wherever they run: refused, they ask for a name and a password.
+    let older = one.post("/repository/npm/-/v1/login").header("User-Agent", "npm/8.5.1 node/v12.22.9 linux x64");
+    older.json(&json!({})).send().await?.expect(&[401])?;
     // Not every client says its name.
     let nameless = one.post("/repository/npm/-/v1/login").send().await?.expect(&[200])?;
     one.get(&path(&nameless.string("/doneUrl")?)?).send().await?.expect(&[202])?;

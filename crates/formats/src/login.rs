@@ -30,6 +30,10 @@ pub trait Logins: Sync {
     /// The step that a request is, if it is one.
     fn step(&self, asked: &Asked<'_>) -> Option<LoginStep>;
 
+    /// Whether a client that calls itself so means it when it begins a login in a browser. Who does not is refused, and
+    /// asks for a name and a password.
+    fn has_browser(&self, user_agent: &str) -> bool;
+
     /// What the body of [`LoginStep::Password`] hands in.
     fn read(&self, body: &[u8]) -> Option<Login>;
 

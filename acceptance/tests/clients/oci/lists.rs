@@ -130,7 +130,14 @@ pub(super) async fn the_catalogue_shows_what_the_caller_may_read(yard: &Yard) ->
     let rita = yard.person("rita", &["repo:oci:read"]).await?;
     let hers = texts(&rita.get("/v2/_catalog").send().await?.expect(&[200])?, "/repositories")?;
     assert!(hers.contains(&first) && hers.contains(&public) && !hers.contains(&second), "{hers:?}");
-    let anybody = texts(&yard.server.http()?.get("/v2/_catalog").send().await?.expect(&[200])?, "/repositories")?;
+    // Most clients show their credentials only where they are asked for: an empty list would be believed.
+    let nobody = yard.server.http()?;
+    let asked = nobody.get("/v2/_catalog").send().await?.expect(&[401])?;
+    let challenge = asked.header("www-authenticate").unwrap_or_default();
+    assert!(challenge.contains("scope=\"registry:catalog:*\""), "{challenge}");
+    let token = nobody.get("/v2/token?scope=registry:catalog:*").send().await?.expect(&[200])?.string("/token")?;
+    let shows = nobody.get("/v2/_catalog").header("Authorization", &format!("Bearer {token}"));
+    let anybody = texts(&shows.send().await?.expect(&[200])?, "/repositories")?;
     assert!(anybody.contains(&public) && !anybody.contains(&first), "{anybody:?}");
     let (mut at, mut seen) = ("/v2/_catalog?n=1".to_owned(), Vec::new());
     loop {

@@ -23,8 +23,8 @@ use std::sync::Arc;
 use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::{
-    Around, Asked, Document, Format, Head, Lockfile, Merging, Operation, PackageAt, ParseError, Place, Setup, Site,
-    Unreadable, Upstream, VersionFacts, VersionRange, View,
+    Answer, Around, Asked, Document, Format, Head, Lockfile, Merging, Operation, PackageAt, ParseError, Place, Refused,
+    Setup, Site, Unreadable, Upstream, VersionFacts, VersionRange, View,
 };
 
 /// The format of Maven, Gradle and whoever else speaks to such repositories.
@@ -121,6 +121,12 @@ impl Format for Maven {
 
     fn tells_by_reason(&self) -> bool {
         true
+    }
+
+    /// From 3.9.11 on Maven reads problem documents, and takes a `404` that is one for a transfer that failed: no snapshot
+    /// could be deployed for the first time. It looks for nothing else behind a `410`.
+    fn refuse(&self, refused: &Refused<'_>) -> Option<Answer> {
+        matches!(refused.status, 404 | 410).then(|| Answer::text(refused.status, format!("{}\n", refused.detail)))
     }
 
     fn is_spoken_by(&self, user_agent: &str) -> bool {

@@ -34,6 +34,12 @@ impl Logins for Npm {
         }
     }
 
+    /// npm 8 and older begins so wherever it runs, and ends where no browser can be opened.
+    fn has_browser(&self, user_agent: &str) -> bool {
+        let version = user_agent.strip_prefix("npm/").and_then(|rest| rest.split('.').next());
+        version.and_then(|major| major.parse::<u32>().ok()).is_none_or(|major| major > 8)
+    }
+
     fn read(&self, body: &[u8]) -> Option<Login> {
         let sent: Sent = serde_json::from_value(strict::read(body).ok()?).ok()?;
         Some(Login { name: normal(&sent.name), token: Secret::new(sent.password) })

@@ -5,7 +5,7 @@
 
 use model::{RepoKey, Role};
 
-use super::{ImageAt, Step};
+use super::{Address, ImageAt, Step};
 use crate::Method;
 
 /// The token of nobody: it opens what everybody may read.
@@ -57,22 +57,21 @@ fn roles(action: &str) -> &'static [Role] {
 
 /// How a client is told where tokens are: `base` is our address, `asked` what it wanted, `from` the image
 /// that it wants to take a blob from.
-pub fn challenge(
-    base: &str,
-    asked: Option<(&ImageAt, &Step, Method)>,
-    from: Option<&ImageAt>,
-    insufficient: bool,
-) -> String {
+pub fn challenge(base: &str, asked: Option<(&Address, Method)>, from: Option<&ImageAt>, insufficient: bool) -> String {
     let service = base.split_once("://").map_or(base, |(_, host)| host);
     let mut text = format!("Bearer realm=\"{base}/v2/token\",service=\"{service}\"");
-    if let Some((at, step, method)) = asked {
-        let actions = match (step, method) {
-            (_, Method::Get | Method::Head) if !matches!(step, Step::Upload(_)) => "pull",
-            (Step::Manifest(_) | Step::Blob(_), Method::Delete) => "pull,push,delete",
-            _ => "pull,push",
-        };
-        let from = from.map(|from| format!(" repository:{from}:pull")).unwrap_or_default();
-        text.push_str(&format!(",scope=\"repository:{at}:{actions}{from}\""));
+    match asked {
+        Some((Address::Image(at, step), method)) => {
+            let actions = match (step, method) {
+                (_, Method::Get | Method::Head) if !matches!(step, Step::Upload(_)) => "pull",
+                (Step::Manifest(_) | Step::Blob(_), Method::Delete) => "pull,push,delete",
+                _ => "pull,push",
+            };
+            let from = from.map(|from| format!(" repository:{from}:pull")).unwrap_or_default();
+            text.push_str(&format!(",scope=\"repository:{at}:{actions}{from}\""));
+        }
+        Some((Address::Catalogue, _)) => text.push_str(",scope=\"registry:catalog:*\""),
+        Some((Address::Token, _)) | None => {}
     }
     if insufficient {
         text.push_str(",error=\"insufficient_scope\"");
@@ -119,15 +118,17 @@ mod tests {
     #[test]
     fn the_challenge_says_where_for_whom_and_for_what() {
         let at = ImageAt::of("k/a").expect("an image");
-        let step = Step::Manifest("v1".to_owned());
+        let image = Address::Image(at, Step::Manifest("v1".to_owned()));
         assert_eq!(
-            challenge("https://h:1", Some((&at, &step, Method::Put)), None, false),
+            challenge("https://h:1", Some((&image, Method::Put)), None, false),
             r#"Bearer realm="https://h:1/v2/token",service="h:1",scope="repository:k/a:pull,push""#
         );
         assert!(
-            challenge("https://h", Some((&at, &step, Method::Get)), None, true)
+            challenge("https://h", Some((&image, Method::Get)), None, true)
                 .ends_with(":pull\",error=\"insufficient_scope\"")
         );
+        let catalogue = challenge("https://h", Some((&Address::Catalogue, Method::Get)), None, false);
+        assert!(catalogue.ends_with(",scope=\"registry:catalog:*\""), "{catalogue}");
         assert_eq!(challenge("https://h", None, None, false), r#"Bearer realm="https://h/v2/token",service="h""#);
     }
 }

@@ -56,7 +56,9 @@ pub(super) struct Form {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
+    /// Perhaps before an empty line.
     Start,
+    FirstDelimiter,
     BehindDelimiter,
     Head,
     Body,
@@ -88,7 +90,8 @@ impl Form {
     /// Takes what it can; whether there may be more.
     fn step(&mut self, out: &mut Vec<Part>) -> Result<bool, Refusal> {
         match self.at {
-            At::Start => self.start(),
+            At::Start => Ok(self.empty_line()),
+            At::FirstDelimiter => self.first_delimiter(),
             At::BehindDelimiter => self.behind_delimiter(),
             At::Head => self.head(out),
             At::Body => Ok(self.body(out)),
@@ -99,7 +102,16 @@ impl Form {
         }
     }
 
-    fn start(&mut self) -> Result<bool, Refusal> {
+    /// `setup.py upload` puts one before the first delimiter (RFC 2046, section 5.1.1: a preamble, here of nothing).
+    fn empty_line(&mut self) -> bool {
+        match self.held.get(2..4) {
+            None => false,
+            Some(b"\r\n") => self.pass(2, At::FirstDelimiter),
+            Some(_) => self.pass(0, At::FirstDelimiter),
+        }
+    }
+
+    fn first_delimiter(&mut self) -> Result<bool, Refusal> {
         let there = self.held.len().min(self.delimiter.len());
         if self.held.get(..there) != self.delimiter.get(..there) {
             return Err(malformed("the form does not begin with its boundary"));

@@ -129,7 +129,10 @@ fn read(path: &str, text: &str) -> Result<Option<(&'static str, Vec<u8>)>, Refus
         contradiction(format!("the digest of {path} in RECORD is neither sha256, sha384 nor sha512 in base64"))
     };
     let (word, value) = text.split_once('=').ok_or_else(odd)?;
-    let known = [("sha256", 32), ("sha384", 48), ("sha512", 64)].into_iter().find(|(known, _)| *known == word);
+    // Python 2.7 on OpenSSL 3 calls it SHA256.
+    let known = [("sha256", 32), ("sha384", 48), ("sha512", 64)]
+        .into_iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(word));
     let (word, length) = known.ok_or_else(odd)?;
     let digest = URL_SAFE_NO_PAD.decode(value.trim_end_matches('=')).map_err(|_| odd())?;
     if digest.len() == length { Ok(Some((word, digest))) } else { Err(odd()) }

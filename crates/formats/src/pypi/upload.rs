@@ -239,7 +239,11 @@ impl Upload {
             tags.sort_unstable();
             tags
         };
+        // `setup.py upload` names the interpreter that built the wheel, which says nothing of those that it is for.
+        let is_interpreter = |text: &str| text.split('.').all(|part| part.parse::<u8>().is_ok());
+        let of_wheel = matches!(file.kind, Kind::Wheel { .. });
         match self.field("pyversion")? {
+            Some(stated) if of_wheel && is_interpreter(stated) => Ok(()),
             Some(stated) if tags(stated) != tags(file.kind.python()) => {
                 let (stated, known) = (stated.escape_debug(), file.kind.python());
                 Err(contradiction(format!("the form says pyversion {stated}, {} is for {known}", file.text)))

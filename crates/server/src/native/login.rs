@@ -35,11 +35,13 @@ pub(super) struct LoggingIn {
 pub(super) fn of(parts: &Parts) -> Option<LoggingIn> {
     let address = map::address(parts.uri.path()).filter(|address| address.moment.is_none())?;
     let asked = asked(parts, address.rest)?;
+    let client = text(parts, &header::USER_AGENT).unwrap_or_default();
     let in_format = |format: &'static dyn Format| {
         let logins = format.logins()?;
-        Some(LoggingIn { format, logins, step: logins.step(&asked)? })
+        let step = logins.step(&asked)?;
+        (!matches!(step, LoginStep::Begin) || logins.has_browser(client)).then_some(LoggingIn { format, logins, step })
     };
-    match formats::by_client(text(parts, &header::USER_AGENT).unwrap_or_default()) {
+    match formats::by_client(client) {
         Some(format) => in_format(format),
         None => formats::ALL.into_iter().find_map(in_format).filter(|login| match &login.step {
             LoginStep::Ask(name) => name.expose().rsplit('/').next().is_some_and(TokenSecret::looks_like),

@@ -13,6 +13,10 @@ fn a_login_is_a_name_and_a_token_or_a_yes_in_a_browser() {
         assert_eq!(step(Method::Get, rest), None);
     }
     assert_eq!(step(Method::Post, "-/v1/login"), Some(LoginStep::Begin));
+    let browsers = ["npm/9.2.0 node/v18", "npm/11.19.1 node/v20", "pnpm/10.1.0 npm/? node/v20", "yarn/4.5.0", ""];
+    assert!(browsers.iter().all(|agent| Npm.has_browser(agent)));
+    let none = ["npm/5.8.0 node/v10", "npm/6.14.18 node/v14.21.3 linux x64", "npm/8.19.4 node/v16 workspaces/false"];
+    assert!(!none.iter().any(|agent| Npm.has_browser(agent)));
     assert!(step(Method::Put, "-/user/token/x").is_none() && step(Method::Put, "tool").is_none());
     let login = Logins::read(&Npm, br#"{"_id":"org.couchdb.user:Me","name":"Me","password":"p","type":"user"}"#)
         .expect("a login");

@@ -127,6 +127,8 @@ fn hostile_wheels_are_refused_by_name() {
         record.1 = change(String::from_utf8(record.1.clone()).expect("text")).into_bytes();
         members
     };
+    let shouted = with_record(&|text| text.replacen("sha256=", "SHA256=", 1));
+    publish(&FIELDS, FILE, &zipped(&shouted)).expect("as Python 2.7 on OpenSSL 3 writes it");
     let cases = [
         ("no folder", renamed(".dist-info", ".other"), "no .dist-info folder"),
         ("two folders", wheel_of(METADATA, &[second]), "one .dist-info folder"),

@@ -45,15 +45,30 @@ fn fields_come_in_any_order() {
 }
 
 #[test]
+fn what_setup_py_sends_is_taken() {
+    let wheel = sound_wheel();
+    // An empty line before the form, and the interpreter that built the wheel.
+    let sent = form(&fields(&[("pyversion", "3.6")]), FILE, &wheel);
+    for cut in [1, 2, 3, 7, sent.len()] {
+        let body = [b"\r\n", sent.as_slice()].concat();
+        let pieces: Vec<&[u8]> = body.chunks(cut).collect();
+        assert_eq!(take(&mut Upload::new(BOUNDARY), &pieces).expect("a body"), wheel, "cut at {cut}");
+    }
+    publish(&fields(&[("pyversion", "3.6")]), FILE, &wheel).expect("a plan");
+    publish(&fields(&[("pyversion", "cp36")]), FILE, &wheel).expect_err("a tag that is not the file's");
+}
+
+#[test]
 fn what_is_no_form_is_refused_by_name() {
     let whole = form(&FIELDS, FILE, b"content");
     let text = String::from_utf8(whole.clone()).expect("text");
     let with = |from: &str, to: &str| text.replacen(from, to, 1).into_bytes();
-    let cases: [(&str, Vec<u8>, &str); 13] = [
+    let cases: [(&str, Vec<u8>, &str); 14] = [
         ("nothing", Vec::new(), "ends before"),
         ("cut", whole[..whole.len() - 10].to_vec(), "ends before"),
         ("another boundary", with("--xYz-1", "--other"), "does not begin"),
         ("text before", [b"hello\r\n", whole.as_slice()].concat(), "does not begin"),
+        ("two lines before", [b"\r\n\r\n", whole.as_slice()].concat(), "does not begin"),
         ("text behind", [whole.as_slice(), b"hello"].concat(), "goes on after"),
         ("a boundary that goes on", with("--xYz-1\r\n", "--xYz-12\r\n"), "goes on"),
         ("no disposition", with("Content-Disposition: form-data; name=\"name\"", "X: y"), "no Content-Disposition"),

@@ -69,11 +69,8 @@ pub(crate) async fn serve(app: App, request: Request) -> Response {
 }
 
 fn respond(answer: Result<Response, Refused>, asked: &Asked, parts: &Parts) -> Response {
-    let at = match asked {
-        Asked::At(Address::Image(at, step)) => Some((at, step)),
-        _ => None,
-    };
-    answer.unwrap_or_else(|refused| refused.respond(at, parts))
+    let address = if let Asked::At(address) = asked { Some(address) } else { None };
+    answer.unwrap_or_else(|refused| refused.respond(address, parts))
 }
 
 fn asked(path: &str) -> Asked {
@@ -103,10 +100,7 @@ async fn answer(call: &Call, asked: &Asked, nobody: bool, parts: &Parts, body: B
     match asked {
         Asked::Ping => {
             only(parts, &[Method::GET, Method::HEAD], "GET, HEAD")?;
-            // Clients show their credentials only to who refuses first.
-            if matches!(call.caller(), Caller::Anonymous) && !nobody {
-                return Err(Problem::unauthorized("this needs a token").into());
-            }
+            expect_token(call, nobody)?;
             Ok(say(Answer {
                 headers: vec![("docker-distribution-api-version", "registry/2.0".to_owned())],
                 ..Answer::json(&json!({}))
@@ -114,6 +108,7 @@ async fn answer(call: &Call, asked: &Asked, nobody: bool, parts: &Parts, body: B
         }
         Asked::At(Address::Catalogue) => {
             only(parts, &[Method::GET, Method::HEAD], "GET, HEAD")?;
+            expect_token(call, nobody)?;
             lists::catalogue(call, &query.map_err(malformed)?).await
         }
         Asked::At(Address::Image(at, step)) => {
@@ -137,6 +132,14 @@ async fn answer(call: &Call, asked: &Asked, nobody: bool, parts: &Parts, body: B
             };
             Err(Refused::about(About::Name, problem))
         }
+    }
+}
+
+/// Clients show their credentials only to who refuses first; who has none gets the token of nobody.
+fn expect_token(call: &Call, nobody: bool) -> Result<(), Problem> {
+    match call.caller() {
+        Caller::Anonymous if !nobody => Err(Problem::unauthorized("this needs a token")),
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Refusals as container clients understand them, and the challenge that tells them where tokens are.
 
 use axum::response::Response;
-use formats::oci::{ImageAt, Query, Step, challenge, refuse};
+use formats::oci::{Address, ImageAt, Query, challenge, refuse};
 use formats::{Method, Refused as Told};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
@@ -41,16 +41,20 @@ impl Refused {
         Some(self.problem.code())
     }
 
-    /// The answer to a request for a step of an image.
-    pub(super) fn respond(self, asked: Option<(&ImageAt, &Step)>, parts: &Parts) -> Response {
+    /// The answer to a request for what is at an address.
+    pub(super) fn respond(self, asked: Option<&Address>, parts: &Parts) -> Response {
+        let image = match asked {
+            Some(Address::Image(at, step)) => Some((at, step)),
+            _ => None,
+        };
         let writes = matches!(parts.method, http::Method::PUT | http::Method::POST | http::Method::PATCH);
-        let about = self.about.clone().or(asked.map(|(_, step)| About::of(step, writes)));
+        let about = self.about.clone().or(image.map(|(_, step)| About::of(step, writes)));
         // A token of ours that cannot do what is asked may have been made for less: the client gets
         // another one, if there is one.
         let forbidden = self.problem.status() == StatusCode::FORBIDDEN;
         let insufficient = forbidden && shows_bearer(parts) && self.problem.reason() != Some(Reason::NotLocal);
         // Who asks for the past knows that there was something: that it is gone is no absence.
-        let gone = self.problem.status() == StatusCode::GONE && asked.is_some_and(|(at, _)| at.moment.is_some());
+        let gone = self.problem.status() == StatusCode::GONE && image.is_some_and(|(at, _)| at.moment.is_some());
         let mut response = self.answer(&about.unwrap_or(About::Name));
         if gone {
             *response.status_mut() = StatusCode::GONE;
@@ -60,7 +64,7 @@ impl Refused {
         }
         if response.status() == StatusCode::UNAUTHORIZED {
             let base = parts.extensions.get::<Context>().map(Context::base_url).unwrap_or_default();
-            let asked = asked.map(|(at, step)| (at, step, method(&parts.method)));
+            let asked = asked.map(|address| (address, method(&parts.method)));
             // Who shows a token is told of the image alone: podman reads one scope there and complains about two, and a
             // source that cannot be read is a miss, never this refusal.
             let from = if insufficient { None } else { from(parts) };
