@@ -136,7 +136,7 @@ pub(super) async fn the_catalogue_shows_what_the_caller_may_read(yard: &Yard) ->
     let challenge = asked.header("www-authenticate").unwrap_or_default();
     assert!(challenge.contains("scope=\"registry:catalog:*\""), "{challenge}");
     let token = nobody.get("/v2/token?scope=registry:catalog:*").send().await?.expect(&[200])?.string("/token")?;
-    let shows = nobody.get("/v2/_catalog").header("Authorization", &format!("Bearer {token}"));
+    let shows = nobody.get("/v2/_catalog").header("Authorization", format!("Bearer {token}"));
     let anybody = texts(&shows.send().await?.expect(&[200])?, "/repositories")?;
     assert!(anybody.contains(&public) && !anybody.contains(&first), "{anybody:?}");
     let (mut at, mut seen) = ("/v2/_catalog?n=1".to_owned(), Vec::new());
