@@ -130,7 +130,9 @@ impl Upstream for Go {
 /// What a proxy says of a module that nobody has: a text for the go command to show, or an empty list.
 fn unknown(sign: &Sign<'_>) -> Verdict {
     let text = sign.text().trim();
-    let told = text.contains(NOWHERE) || text.starts_with("not found: ");
+    // Who repeats the whole address may be any server.
+    let named = text.contains(NOWHERE) && !text.contains("/@v/");
+    let told = named || text.starts_with("not found: ");
     match sign.status {
         200 if sign.is_page() => Verdict::Wrong("it has a page for people where a list of versions would be"),
         200 if text.is_empty() => Verdict::Proof("of a module that nobody has it lists no versions"),

@@ -124,9 +124,9 @@ impl Format for Maven {
     }
 
     /// From 3.9.11 on Maven reads problem documents, and takes a `404` that is one for a transfer that failed: no snapshot
-    /// could be deployed for the first time. It looks for nothing else behind a `410`.
+    /// could be deployed for the first time.
     fn refuse(&self, refused: &Refused<'_>) -> Option<Answer> {
-        matches!(refused.status, 404 | 410).then(|| Answer::text(refused.status, format!("{}\n", refused.detail)))
+        (refused.status == 404).then(|| Answer::text(refused.status, format!("{}\n", refused.detail)))
     }
 
     fn is_spoken_by(&self, user_agent: &str) -> bool {
