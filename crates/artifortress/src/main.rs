@@ -14,7 +14,7 @@ fn environment() -> Environment {
 }
 
 /// Short-lived values of requests are most of what is allocated, on all workers at once: with this allocator a small read
-/// costs an eighth less CPU than with the system's (`docs/benchmarks.md`).
+/// costs an eighth less CPU than with the system's (`docs/decisions/0020-small-reads-go-a-short-way.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -37,8 +37,8 @@ pub(super) fn json(version: &VersionFacts, site: &Site<'_>) -> Option<Vec<u8>> {
     (!files.is_empty() && !version.head.unlisted).then(|| files.join(",").into_bytes())
 }
 
-/// What is not so is left out. So is the name that `core-metadata` had before (PEP 714): pip 23.0, which Debian 12 has, ends
-/// with an exception where that is an object.
+/// What is not so is left out. So is the name that `core-metadata` had before (PEP 714): pip 22.3 to 23.1, among them that of
+/// Debian 12, ends with an exception where it is there and no text.
 fn file_json(version: &VersionFacts, file: &FileFacts, kept: &Kept, site: &Site<'_>) -> String {
     let or_true = |text: &str, told: Json| if text.is_empty() { Json::Bool(true) } else { told };
     let provenance = || json!(format!("{}/{}.provenance", site.base, quoted(&file.location)));

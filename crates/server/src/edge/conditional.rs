@@ -1,7 +1,7 @@
 //! Conditional requests (RFC 9110 §13) as pure functions over headers and what is there.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use model::Timestamp;
+use model::{Sha256Digest, Timestamp};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A validator: opaque text, strong (byte for byte) or weak.
@@ -30,6 +30,11 @@ impl EntityTag {
     pub fn header(&self) -> HeaderValue {
         let prefix = if self.weak { "W/" } else { "" };
         HeaderValue::try_from(format!("{prefix}\"{}\"", self.opaque)).unwrap_or(HeaderValue::from_static("\"\""))
+    }
+
+    /// A strong tag of the bytes with this digest; `coding` tells their coded forms apart, e.g. `-gzip`.
+    pub(crate) fn of_digest(digest: Sha256Digest, coding: &'static str) -> Self {
+        Self { weak: false, opaque: digest.hex() + coding }
     }
 
     fn matches(&self, text: &str, comparison: Comparison) -> bool {

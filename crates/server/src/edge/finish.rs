@@ -106,10 +106,12 @@ impl Finish {
     }
 }
 
-/// The answer to HEAD: the length of the body stays.
+/// The answer to HEAD: the length of the body stays, where the answer to GET would have one (RFC 9110, section 8.6).
 fn without_body(mut response: Response<Body>) -> Response<Body> {
     let body = std::mem::take(response.body_mut());
-    if let Some(length) = body.size_hint().exact().filter(|_| !response.headers().contains_key(CONTENT_LENGTH)) {
+    let never = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let told = never || response.headers().contains_key(CONTENT_LENGTH);
+    if let Some(length) = body.size_hint().exact().filter(|_| !told) {
         response.headers_mut().insert(CONTENT_LENGTH, length.into());
     }
     response

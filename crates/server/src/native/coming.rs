@@ -54,8 +54,8 @@ pub(super) fn stream(grant: &Grant<Read>, coming: Coming, parts: &Parts) -> Resp
     if let Some(length) = length {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
-    if let Some(tag) = digest.and_then(|digest| EntityTag::strong(digest.hex())) {
-        headers.insert(header::ETAG, tag.header());
+    if let Some(digest) = digest {
+        headers.insert(header::ETAG, EntityTag::of_digest(digest, "").header());
     }
     response
 }

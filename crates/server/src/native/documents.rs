@@ -54,7 +54,7 @@ pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts)
     let packed = if takes_gzip(parts) { shown.gzip().await } else { None };
     let fields = shown.noted(|| Fields::of(shown));
     let (tag, etag) = if packed.is_some() { &fields.packed } else { &fields.plain };
-    let current = Current { tag: tag.as_ref(), modified: None };
+    let current = Current { tag: Some(tag), modified: None };
     let mut response = match evaluate(&parts.method, &parts.headers, current) {
         Outcome::Failed => {
             return Err(Problem::precondition_failed("the index is not in the state that the request names"));
@@ -80,25 +80,20 @@ pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts)
 
 /// What every answer says of the index.
 struct Fields {
-    plain: (Option<EntityTag>, HeaderValue),
+    plain: (EntityTag, HeaderValue),
     /// Of its compressed form, which has a tag of its own.
-    packed: (Option<EntityTag>, HeaderValue),
+    packed: (EntityTag, HeaderValue),
     modified: Option<HeaderValue>,
 }
 
 impl Fields {
     fn of(shown: &Shown) -> Self {
-        let digest = shown.digest().hex();
-        let both = |text: String| {
-            let tag = EntityTag::strong(text);
-            let value = tag.as_ref().map_or(HeaderValue::from_static("\"\""), EntityTag::header);
+        let tagged = |coding| {
+            let tag = EntityTag::of_digest(shown.digest(), coding);
+            let value = tag.header();
             (tag, value)
         };
-        Self {
-            packed: both(format!("{digest}-gzip")),
-            plain: both(digest),
-            modified: shown.changed_at().map(http_date),
-        }
+        Self { plain: tagged(""), packed: tagged("-gzip"), modified: shown.changed_at().map(http_date) }
     }
 }
 

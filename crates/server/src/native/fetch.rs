@@ -57,6 +57,11 @@ pub(super) async fn show(grant: &Grant<Read>, found: &Found, parts: &Parts) -> R
     Ok(response)
 }
 
+/// Its media type; where none is known, bytes.
+pub(super) fn kind(found: &Found) -> HeaderValue {
+    found.noted(|| Fields::of(found)).kind.clone()
+}
+
 /// How long a file of the repository may be kept, and by whom.
 pub(super) fn caching(grant: &Grant<Read>, found: &Found) -> Result<HeaderValue, Problem> {
     if found.is_gathered() {
@@ -143,7 +148,7 @@ fn proceeds(found: &Found, parts: &Parts) -> bool {
 
 /// What every answer says of the file.
 struct Fields {
-    tag: Option<EntityTag>,
+    tag: EntityTag,
     etag: HeaderValue,
     modified: HeaderValue,
     kind: HeaderValue,
@@ -156,13 +161,13 @@ struct Fields {
 impl Fields {
     fn of(found: &Found) -> Self {
         let digest = found.digest();
-        let tag = EntityTag::strong(digest.hex());
+        let tag = EntityTag::of_digest(digest, "");
         let kind = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
         let sum = |name, algorithm| Some((name, text(found.sums().hex(algorithm)?)));
         Self {
             kind: kind.unwrap_or(HeaderValue::from_static("application/octet-stream")),
             sums: [sum(SHA1, Algorithm::Sha1), sum(MD5, Algorithm::Md5)].into_iter().flatten().collect(),
-            etag: tag.as_ref().map_or(HeaderValue::from_static("\"\""), EntityTag::header),
+            etag: tag.header(),
             tag,
             modified: http_date(found.modified_at()),
             checksum: text(digest.hex()),
@@ -171,7 +176,7 @@ impl Fields {
     }
 
     fn current(&self, found: &Found) -> Current<'_> {
-        Current { tag: self.tag.as_ref(), modified: Some(found.modified_at()) }
+        Current { tag: Some(&self.tag), modified: Some(found.modified_at()) }
     }
 }
 

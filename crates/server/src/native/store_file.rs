@@ -45,9 +45,7 @@ pub(super) async fn store(
     let view = StoredView { path, size_bytes: stored.size, sha256: stored.digest, version_id: stored.version };
     let mut response = (status, Answer(view)).into_response();
     let headers = response.headers_mut();
-    if let Some(tag) = EntityTag::strong(stored.digest.hex()) {
-        headers.insert(header::ETAG, tag.header());
-    }
+    headers.insert(header::ETAG, EntityTag::of_digest(stored.digest, "").header());
     if let Ok(location) = HeaderValue::from_str(parts.uri.path()) {
         headers.insert(header::LOCATION, location);
     }

@@ -67,6 +67,17 @@ impl Rig {
         client.reply().await
     }
 
+    /// Asserts that a panic of the handler at `path` is a problem that says nothing of it, and that its connection goes on.
+    pub(crate) async fn outlives(&self, path: &str) {
+        let mut client = self.connect().await;
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        let reply = client.reply().await;
+        reply.is_problem(500, "internal_error");
+        assert!(!reply.text().contains("own fault"));
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(client.reply().await.text(), "hello");
+    }
+
     /// `GET` with extra header lines, each ending in CR LF.
     pub(crate) async fn get(&self, path: &str, headers: &str) -> Reply {
         self.ask(format!("GET {path} HTTP/1.1\r\nHost: a.example\r\n{headers}\r\n")).await

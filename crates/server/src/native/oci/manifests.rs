@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use registry::{Call, Found, Grant, Read, Write};
 
 use super::super::documents::tell_age;
-use super::super::fetch::{need, respond_ourselves};
+use super::super::fetch::{kind, need, respond_ourselves};
 use super::super::{moment, receive, text};
 use super::{About, Refused, Wanted, bare, malformed, not_possible, reference};
 use crate::problem::Problem;
@@ -82,11 +82,9 @@ pub(super) async fn respond(
         (Reference::Digest(_), true) => "public, max-age=31536000, immutable",
         (Reference::Digest(_), false) => "private, max-age=31536000, immutable",
     };
-    let kind = found.media_type().and_then(|kind| HeaderValue::from_str(kind).ok());
-    let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let cache = if grant.may_rest_on_waiver(found) { "private, no-cache" } else { cache };
     let cache = moment::kept(grant).unwrap_or(HeaderValue::from_static(cache));
-    let mut response = respond_ourselves(grant, found, parts, kind, cache).await?;
+    let mut response = respond_ourselves(grant, found, parts, kind(found), cache).await?;
     named_so(&mut response, named);
     Ok(response)
 }
