@@ -1,7 +1,7 @@
 //! Maven: deploy a build of several modules, resolve it, deploy snapshots, withdraw. Its plugins come from the packages
-//! of the system, so that no other repository is asked.
+//! of the system, those of newer ones from where `kit/install-tools` put them, so that no other repository is asked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use acceptance::Result;
 use acceptance::server::{Backing, Persona, binary};
@@ -15,32 +15,81 @@ const GUIDE: &str = "docs/formats/maven.md";
 /// Where the system's packages put Maven's own plugins.
 pub(crate) const PLUGINS: &str = "/usr/share/maven-repo";
 
+/// One of the Mavens, and what it is asked to do.
+struct Program {
+    path: PathBuf,
+    /// A repository of its plugins.
+    plugins: PathBuf,
+    deploy: String,
+    get: String,
+    list: String,
+    /// What it says of a release that was withdrawn.
+    withdrawn: &'static str,
+}
+
+impl Program {
+    fn of_the_system() -> Program {
+        let list = "org.apache.maven.plugins:maven-dependency-plugin:2.8:list".to_owned();
+        let withdrawn = "Could not find artifact com.example:core:jar:2.0 in ours";
+        Program { path: "mvn".into(), plugins: PLUGINS.into(), deploy: DEPLOY.into(), get: GET.into(), list, withdrawn }
+    }
+
+    /// From 3.9.11 on, another transport reads what a server says of its errors.
+    fn newer(version: &str) -> Program {
+        let home = Path::new("/opt/clients/maven").join(version);
+        let plugin = |rest: &str| format!("org.apache.maven.plugins:maven-{rest}");
+        Program {
+            path: home.join("bin/mvn"),
+            plugins: home.join("plugins"),
+            deploy: plugin("deploy-plugin:3.1.4:deploy-file"),
+            get: plugin("dependency-plugin:3.8.1:get"),
+            list: plugin("dependency-plugin:3.8.1:list"),
+            withdrawn: "core-2.0.pom was withdrawn",
+        }
+    }
+
+    fn run(&self, desk: &Desk, token: &str, local: &str) -> Result<Deed> {
+        mvn_at(&self.path, desk, token, local)
+    }
+}
+
 #[tokio::test]
 async fn artifacts_on_sqlite_and_disk() -> Result<()> {
-    follow(Backing::Embedded, false).await
+    follow(Backing::Embedded, false, &Program::of_the_system()).await
 }
 
 #[tokio::test]
 async fn deployments_that_appear_at_once() -> Result<()> {
-    follow(Backing::Embedded, true).await
+    follow(Backing::Embedded, true, &Program::of_the_system()).await
 }
 
 #[tokio::test]
 async fn artifacts_on_postgresql_and_s3() -> Result<()> {
-    follow(Backing::Scaled, false).await
+    follow(Backing::Scaled, false, &Program::of_the_system()).await
 }
 
-async fn follow(backing: Backing, atomic: bool) -> Result<()> {
+#[tokio::test]
+async fn artifacts_of_maven_3_9() -> Result<()> {
+    follow(Backing::Embedded, false, &Program::newer("3.9.16")).await
+}
+
+#[tokio::test]
+async fn artifacts_of_maven_4() -> Result<()> {
+    follow(Backing::Embedded, false, &Program::newer("4.0.0-rc-6")).await
+}
+
+async fn follow(backing: Backing, atomic: bool, program: &Program) -> Result<()> {
     let mut desk = Desk::open(backing, "maven").await?;
     if atomic {
         at_once(&desk)?;
     }
     let token = desk.admin.token().to_owned();
     let reader = desk.token("rita", &["repo:maven:read"]).await?;
-    settings(&desk)?;
+    settings_with(&desk, &program.plugins)?;
     let (admin, reader, stranger) = (token.as_str(), reader.as_str(), "not-a-token");
     build(&desk)?;
-    let deploy = || -> Result<Deed> { Ok(mvn(&desk, admin, "build")?.args(["deploy"]).at(desk.home.join("build"))) };
+    let deploy =
+        || -> Result<Deed> { Ok(program.run(&desk, admin, "build")?.args(["deploy"]).at(desk.home.join("build"))) };
     if atomic {
         watched(&desk, deploy()?, reader).await?
     } else {
@@ -54,7 +103,8 @@ async fn follow(backing: Backing, atomic: bool) -> Result<()> {
     let put = |who: &str, version: &str, name: &str| -> Result<Deed> {
         let named =
             [format!("-Durl={}/", desk.url()?), format!("-Dversion={version}"), format!("-Dfile={}", file(name))];
-        let deed = mvn(&desk, who, "build")?.args([DEPLOY, "-DrepositoryId=ours", "-DgroupId=com.example"]);
+        let deed = program.run(&desk, who, "build")?.args([program.deploy.as_str(), "-DrepositoryId=ours"]);
+        let deed = deed.args(["-DgroupId=com.example"]);
         Ok(deed.args(["-DartifactId=core", "-Dpackaging=jar"]).args(named.iter().map(String::as_str)))
     };
     put(admin, "1.0", "other.jar")?.fails_saying(&["409", "core-1.0.jar already exists"])?;
@@ -63,7 +113,7 @@ async fn follow(backing: Backing, atomic: bool) -> Result<()> {
 
     let get = |who: &str, local: &str, what: &str| -> Result<Deed> {
         let asked = [format!("-Dartifact=com.example:{what}"), format!("-DremoteRepositories=ours::::{}", desk.url()?)];
-        Ok(mvn(&desk, who, local)?.args([GET]).args(asked.iter().map(String::as_str)))
+        Ok(program.run(&desk, who, local)?.args([program.get.as_str()]).args(asked.iter().map(String::as_str)))
     };
     get(reader, "clean", "app:1.0")?.works()?;
     let core = desk.home.join("clean/com/example/core/1.0/core-1.0.jar");
@@ -71,7 +121,7 @@ async fn follow(backing: Backing, atomic: bool) -> Result<()> {
     get(reader, "clean", "nothing:1.0")?.fails_saying(&["Could not find artifact com.example:nothing"])?;
     get(stranger, "stranger", "app:1.0")?.fails_saying(&["401", "the token is unknown"])?;
     if backing == Backing::Embedded {
-        changing(&desk, reader, &put, &get).await?;
+        changing(&desk, program, reader, &put, &get).await?;
     }
 
     // With nobody to ask.
@@ -91,7 +141,7 @@ fn at_once(desk: &Desk) -> Result<()> {
 type Act<'a> = dyn Fn(&str, &str, &str) -> Result<Deed> + 'a;
 
 /// Snapshots, of which the youngest is taken; and releases that are withdrawn.
-async fn changing(desk: &Desk, reader: &str, put: &Act<'_>, get: &Act<'_>) -> Result<()> {
+async fn changing(desk: &Desk, program: &Program, reader: &str, put: &Act<'_>, get: &Act<'_>) -> Result<()> {
     let admin = desk.admin.token();
     for (number, content) in [("1", "first"), ("2", "second")] {
         desk.write("snapshot.jar", content)?;
@@ -108,8 +158,7 @@ async fn changing(desk: &Desk, reader: &str, put: &Act<'_>, get: &Act<'_>) -> Re
     put(admin, "2.0", "other.jar")?.works()?;
     range(desk)?;
     let resolve = || -> Result<String> {
-        let deed =
-            mvn(desk, reader, "clean")?.args(["-U", "org.apache.maven.plugins:maven-dependency-plugin:2.8:list"]);
+        let deed = program.run(desk, reader, "clean")?.args(["-U", program.list.as_str()]);
         deed.at(desk.home.join("range")).works()
     };
     let listed = resolve()?;
@@ -117,7 +166,7 @@ async fn changing(desk: &Desk, reader: &str, put: &Act<'_>, get: &Act<'_>) -> Re
     desk.admin.delete("/repository/maven/com/example/core/2.0/").send().await?.expect(&[204])?;
     let listed = resolve()?;
     assert!(listed.contains("com.example:core:jar:1.0"), "{listed}");
-    get(reader, "stranger", "core:2.0")?.fails_saying(&["Could not find artifact com.example:core:jar:2.0 in ours"])?;
+    get(reader, "stranger", "core:2.0")?.fails_saying(&[program.withdrawn])?;
     put(admin, "2.0", "other.jar")?.fails_saying(&["409", "was tombstoned: its name is never used again"]).map(drop)
 }
 
@@ -147,10 +196,15 @@ async fn seen(reader: &Persona, module: &str) -> Result<[bool; 4]> {
     Ok(seen)
 }
 
-/// The settings that our program prints, with the system's packages in place of the public repository: a mirror of that
-/// one alone comes before a mirror of all.
+/// The settings that our program prints, with a folder of plugins in place of all that is elsewhere, also of what
+/// plugins name; the mirror that comes first is taken.
 pub(crate) fn settings(desk: &Desk) -> Result<()> {
-    let mirror = format!("<mirror><id>plugins</id><mirrorOf>central</mirrorOf><url>file://{PLUGINS}</url></mirror>");
+    settings_with(desk, Path::new(PLUGINS))
+}
+
+fn settings_with(desk: &Desk, plugins: &Path) -> Result<()> {
+    let url = format!("file://{}", plugins.display());
+    let mirror = format!("<mirror><id>plugins</id><mirrorOf>external:*</mirrorOf><url>{url}</url></mirror>");
     let printed = desk.config("maven", "settings.xml")?;
     let settings = if printed.contains("<mirrors>") {
         printed.replace("<mirrors>", &format!("<mirrors>{mirror}"))
@@ -162,8 +216,12 @@ pub(crate) fn settings(desk: &Desk) -> Result<()> {
 
 /// Maven with this token and a local repository of its own.
 pub(crate) fn mvn(desk: &Desk, token: &str, local: &str) -> Result<Deed> {
+    mvn_at(Path::new("mvn"), desk, token, local)
+}
+
+fn mvn_at(program: &Path, desk: &Desk, token: &str, local: &str) -> Result<Deed> {
     let (settings, local) = (desk.home.join("settings.xml"), desk.home.join(local).display().to_string());
-    let deed = desk.command(Path::new("mvn"))?.env("MAVEN_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
+    let deed = desk.command(program)?.env("MAVEN_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
     let options = [format!("-Dmaven.repo.local={local}"), settings.display().to_string()];
     let [local, settings] = &options;
     Ok(deed.env("ARTIFORTRESS_TOKEN", token).args(["-B", "-s", settings, local]))

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use acceptance::Result;
+use acceptance::{Result, environment};
 use serde_json::{Value as Json, json};
 
 use crate::desk::{Deed, Desk};
@@ -20,11 +20,17 @@ pub(crate) fn set_up(desk: &Desk, home: &str, yarn_1: bool) -> Result<()> {
     desk.write(&format!("{home}/.yarnrc.yml"), desk.config("yarn", ".yarnrc.yml")? + quiet).map(drop)
 }
 
-/// A client with a home of its own and this token. `berry` is Yarn since version 2.
+/// A client with a home of its own and this token. `berry` is Yarn since version 2; `npm-8` is npm of that version.
 pub(crate) fn client(desk: &Desk, home: &str, token: &str, name: &str) -> Result<Deed> {
-    let program = if name == "berry" { "yarn" } else { name };
-    let program = PathBuf::from(format!("{CLIENTS}/{name}/node_modules/.bin/{program}"));
-    let deed = desk.command(program)?.env("HOME", desk.home.join(home)).env("NPM_TOKEN", token);
+    let program = match name {
+        "berry" => "yarn",
+        name => name.split('-').next().unwrap_or(name),
+    };
+    // Older ones have a Node of their own beside them.
+    let folder = format!("{CLIENTS}/{name}/node_modules/.bin");
+    let path = format!("{folder}:{}", environment::require("PATH")?);
+    let deed = desk.command(PathBuf::from(folder).join(program))?.env("PATH", path);
+    let deed = deed.env("HOME", desk.home.join(home)).env("NPM_TOKEN", token);
     // Run by root, Yarn 1 has its cache beside the homes of all.
     Ok(if name == "yarn" { deed.env("YARN_CACHE_FOLDER", desk.home.join(home).join("cache")) } else { deed })
 }

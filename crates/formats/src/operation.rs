@@ -39,6 +39,8 @@ pub struct Asked<'r> {
     pub method: Method,
     /// The path after the repository, still percent-encoded, without its leading slash.
     pub rest: &'r str,
+    /// The whole path, still percent-encoded, of which `rest` is the end.
+    pub path: &'r str,
     /// The query, still percent-encoded, without its question mark.
     pub query: &'r str,
     /// `Accept`.
@@ -54,7 +56,7 @@ pub struct Asked<'r> {
 impl<'r> Asked<'r> {
     /// A request that says nothing beyond its address.
     pub fn plain(method: Method, rest: &'r str) -> Self {
-        Self { method, rest, query: "", accept: "", content_type: "", as_written: false }
+        Self { method, rest, path: rest, query: "", accept: "", content_type: "", as_written: false }
     }
 }
 

@@ -14,7 +14,7 @@ const SEARCHED: (u32, u32) = (20, 250);
 const SKIPPED: u32 = 5000;
 
 pub(super) fn parse(asked: &Asked<'_>) -> Result<Operation, ParseError> {
-    let path = decode(&plain(asked.rest))?;
+    let path = decode(&plain(once(asked)))?;
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
         ["-", rest @ ..] => service(asked, rest),
@@ -22,6 +22,13 @@ pub(super) fn parse(asked: &Asked<'_>) -> Result<Operation, ParseError> {
         [name, rest @ ..] => package(asked, name, rest),
         [] => Err(ParseError::Unknown),
     }
+}
+
+/// npm 6, and pnpm that calls it, take the path of an archive that is withdrawn for one below the registry's address.
+fn once<'r>(asked: &Asked<'r>) -> &'r str {
+    let before = asked.path.strip_suffix(asked.rest).map_or("", |before| before.trim_start_matches('/'));
+    let again = asked.rest.strip_prefix(before).filter(|_| asked.method == Method::Delete);
+    again.unwrap_or(asked.rest)
 }
 
 /// The address with the slash of a scoped name written plainly: clients write `@scope%2fname`, as one

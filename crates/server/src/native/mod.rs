@@ -272,6 +272,7 @@ fn asked<'p>(parts: &'p Parts, rest: &'p str) -> Option<Asked<'p>> {
     Some(Asked {
         method,
         rest,
+        path: parts.uri.path(),
         query: parts.uri.query().unwrap_or_default(),
         accept: text(parts, &header::ACCEPT).unwrap_or_default(),
         content_type: text(parts, &header::CONTENT_TYPE).unwrap_or_default(),

@@ -122,6 +122,20 @@ fn methods_are_the_registrys() {
 }
 
 #[test]
+fn an_archive_is_withdrawn_also_at_an_address_that_is_there_twice() {
+    let at = |method, key: &str, rest| {
+        let path = format!("/repository/{key}/{rest}");
+        Npm.parse(&Asked { path: &path, ..Asked::plain(method, rest) }).map(|operation| format!("{operation:?}"))
+    };
+    let withdrawn = operation(Method::Delete, "@acme/tool/-/tool-1.0.0.tgz/-rev/1");
+    assert!(withdrawn.is_ok(), "{withdrawn:?}");
+    let twice = "repository/npm/@acme/tool/-/tool-1.0.0.tgz/-rev/1";
+    assert_eq!(at(Method::Delete, "npm", twice), withdrawn);
+    assert_eq!(at(Method::Delete, "other", twice), Err(ParseError::Unknown), "it is another repository's");
+    assert!(at(Method::Put, "npm", twice).is_err());
+}
+
+#[test]
 fn the_short_packument_is_for_those_who_prefer_it() {
     for (accept, short) in [
         ("application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*", true),
