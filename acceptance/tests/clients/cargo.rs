@@ -50,6 +50,11 @@ async fn follow(backing: Backing) -> Result<()> {
 
     let found = cargo(&desk, "home", &token)?.args(["search", "--registry", "ours", "greeting"]).works()?;
     assert!(found.contains("greeting_lib = \"0.1.0\""), "{found}");
+    // A fix of an older one, published later, is not what is found.
+    library(&desk, "greeting_lib", "0.0.9", "")?;
+    publish(&token)?.works()?;
+    let found = cargo(&desk, "home", &token)?.args(["search", "--registry", "ours", "greeting"]).works()?;
+    assert!(found.contains("greeting_lib = \"0.1.0\""), "{found}");
 
     cargo(&desk, "home", &token)?.args(["yank", "--registry", "ours", "greeting_lib@0.1.0"]).works()?;
     application(&desk, "late", "greeting_lib = { version = \"0.1\", registry = \"ours\" }")?;

@@ -76,7 +76,8 @@ async fn follow(backing: Backing, npm: Npm) -> Result<()> {
     tags(&run, &desk, &token)?;
     untagged(&run, &desk, &token).await?;
     let found = run(&token, &["search", "@acme/", "--json"])?.works()?;
-    assert!(found.contains("\"@acme/tool\""), "{found}");
+    let found: Json = serde_json::from_str(&found)?;
+    assert_eq!((&found[0]["name"], &found[0]["version"]), (&json!("@acme/tool"), &json!("1.0.0")), "of latest");
     for args in [npm.access, &["owner", "add", "bob", "@acme/tool"]] {
         run(&token, args)?.fails_saying(&["not offered here", "bindings of the repository"])?;
     }

@@ -183,7 +183,12 @@ pub trait Format: Send + Sync {
         None
     }
 
-    /// Whether a list of packages needs the metadata of their youngest versions.
+    /// The version of a package that a list with metadata shows; `None`: the youngest.
+    fn current(&self, _head: &Head) -> Option<String> {
+        None
+    }
+
+    /// Whether a list of packages needs the metadata of the version that it shows of each.
     fn lists_manifests(&self, _view: View) -> bool {
         false
     }

@@ -1,9 +1,10 @@
 //! Lines of the index, and what a search finds.
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
-use crate::{Listed, VersionFacts};
+use crate::{Head, Listed, VersionFacts};
 
 /// What is kept of a version: the line of the index without what changes later, and what searches show.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,6 +47,13 @@ pub(super) fn line(version: &VersionFacts) -> Option<Vec<u8>> {
 /// The description.
 pub(super) fn brief(manifest: &str) -> Option<String> {
     serde_json::from_str::<Described>(manifest).ok()?.description
+}
+
+/// The greatest version that is not yanked.
+pub(super) fn greatest(head: &Head) -> Option<String> {
+    let offered = head.versions.iter().filter(|one| one.yanked.is_none());
+    let known = offered.filter_map(|one| Some((Version::parse(&one.version).ok()?, &one.version)));
+    known.max().map(|(_, version)| version.clone())
 }
 
 /// A crate in the answer to a search.

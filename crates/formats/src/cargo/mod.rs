@@ -97,6 +97,10 @@ impl Format for Cargo {
         Some(Document { media_type: "application/json", body })
     }
 
+    fn current(&self, head: &Head) -> Option<String> {
+        index::greatest(head)
+    }
+
     fn lists_manifests(&self, view: View) -> bool {
         view == SEARCH
     }

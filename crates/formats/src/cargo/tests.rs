@@ -33,6 +33,35 @@ fn twins_are_one_crate() {
 }
 
 #[test]
+fn a_search_shows_the_greatest_that_is_not_yanked() {
+    let one = |version: &str, yanked: Option<&str>| VersionHead {
+        id: model::VersionId(Default::default()),
+        version: version.to_owned(),
+        published_at: Some(Timestamp(0)),
+        changed_at: Timestamp(0),
+        yanked: yanked.map(str::to_owned),
+        deprecated: None,
+        unlisted: false,
+    };
+    let current = |versions: &[VersionHead]| {
+        let (name, display) = ("a".to_owned(), "a".to_owned());
+        let (namespace, refs, around) = (String::new(), Vec::new(), Vec::new());
+        Cargo.current(&crate::Head {
+            namespace,
+            name,
+            display,
+            generation: 1,
+            versions: versions.to_vec(),
+            refs,
+            around,
+        })
+    };
+    let versions = [one("0.10.0", None), one("1.0.0", Some("broken")), one("0.9.1", None)];
+    assert_eq!(current(&versions).as_deref(), Some("0.10.0"));
+    assert_eq!(current(&versions[1..2]), None);
+}
+
+#[test]
 fn methods_are_the_registrys() {
     assert_eq!(operation(Method::Put, "config.json"), Err(ParseError::Method("GET, HEAD")));
     assert_eq!(operation(Method::Get, "api/v1/crates/new"), Err(ParseError::Method("PUT")));

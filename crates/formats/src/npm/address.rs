@@ -41,7 +41,7 @@ pub(super) fn plain(rest: &str) -> Cow<'_, str> {
         let slash = segment.find("%2f").or_else(|| segment.find("%2F")).filter(|_| is_scope)?;
         Some(start + slash)
     };
-    let starts = ["", "-/package/", "-/npm/v1/attestations/"];
+    let starts = ["", "-/package/", "-/npm/v1/attestations/", "-/stage/package/"];
     let found =
         starts.into_iter().filter(|start| rest.starts_with(start)).filter_map(|start| scoped(start.len())).next();
     match found.and_then(|slash| Some((rest.get(..slash)?, rest.get(slash + 3..)?))) {
@@ -125,6 +125,7 @@ fn service(asked: &Asked<'_>, rest: &[&str]) -> Result<Operation, ParseError> {
         ["package", _, "access" | "collaborators" | "visibility" | "trust"]
         | ["package", _, _, "access" | "collaborators" | "visibility" | "trust"]
         | ["v1", "login"]
+        | ["stage" | "_view", ..]
         | ["npm", "v1", ..]
         | ["user" | "org" | "team", ..] => Ok(Operation::Say(NOT_OFFERED)),
         _ => Err(ParseError::Unknown),

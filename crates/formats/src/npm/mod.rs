@@ -138,6 +138,10 @@ impl Format for Npm {
         Some(Document { media_type: "application/json", body })
     }
 
+    fn current(&self, head: &Head) -> Option<String> {
+        packument::current(head)
+    }
+
     fn lists_manifests(&self, view: View) -> bool {
         view == SEARCH
     }
@@ -162,8 +166,8 @@ impl Format for Npm {
                 Some(Answer::json(&json!({"actions": [], "advisories": {}, "muted": [], "metadata": metadata})))
             }
             (NOT_OFFERED, _) => {
-                let why = "profiles, organisations, teams, owners, access settings, trusted publishers and registry keys are \
-                    not offered here: who may do what is decided by the bindings of the repository and by tokens, \
+                let why = "profiles, organisations, teams, owners, access settings, stars, staging, trusted publishers and \
+                    registry keys are not offered here: who may do what is decided by the bindings of the repository and by tokens, \
                     which are managed through /v1";
                 Some(Answer { status: 404, ..Answer::json(&json!({"error": why, "code": "not_found"})) })
             }

@@ -114,6 +114,13 @@ impl Form {
     fn first_delimiter(&mut self) -> Result<bool, Refusal> {
         let there = self.held.len().min(self.delimiter.len());
         if self.held.get(..there) != self.delimiter.get(..there) {
+            // After the line end that stands here in place of the one before the delimiter.
+            if self.held.get(2) == Some(&b'\n') {
+                return Err(malformed(
+                    "the form has line ends of its own, as `setup.py register` and `upload_docs` send it: a project needs \
+                     no registering, and documentation is not kept here",
+                ));
+            }
             return Err(malformed("the form does not begin with its boundary"));
         }
         Ok(self.pass(self.delimiter.len(), At::BehindDelimiter))

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use formats::{Catalogue, Format, Listed, PackageAt, Site};
+use formats::{Catalogue, Format, Listed, PackageAt, Site, VersionHead};
+use model::VersionId;
 use store::packages::{Beside, Package};
 
 use super::documents::{DocumentKey, Of, Shown};
@@ -83,6 +84,18 @@ impl Grant<Read> {
         Ok(self.store().read(look).await?)
     }
 
+    /// The version of a package that a list with metadata shows: which one, the format says.
+    async fn current(&self, format: &dyn Format, package: &Package) -> Result<Option<VersionHead>> {
+        if package.latest.is_none() {
+            return Ok(None);
+        }
+        let head =
+            if self.is_remote() { self.head_kept(&package.at).await? } else { self.head(package.id, None).await? };
+        let named = format.current(&head);
+        let found = named.and_then(|named| head.versions.iter().find(|one| one.version == named));
+        Ok(found.or(head.versions.last()).cloned())
+    }
+
     /// The youngest version of a package that readers see; `None`: there is none. `timed`: when it was published counts.
     pub(crate) async fn youngest(&self, package: &Package, timed: bool) -> Result<Option<Youngest>> {
         let Some(latest) = &package.latest else { return Ok(None) };
@@ -116,7 +129,12 @@ impl<'a> List<'a> {
     /// Adds a package of a repository, where the list has room. Returns whether readers see any of it.
     pub(crate) async fn take(&mut self, grant: &Grant<Read>, package: Package) -> Result<bool> {
         let manifests = self.format.lists_manifests(self.asked.view);
-        let Some(youngest) = grant.youngest(&package, manifests).await? else { return Ok(false) };
+        let current = if manifests {
+            grant.current(self.format, &package).await?
+        } else {
+            grant.youngest(&package, false).await?.map(Youngest::head)
+        };
+        let Some(current) = current else { return Ok(false) };
         if self.skip > 0 {
             self.skip -= 1;
             return Ok(true);
@@ -125,20 +143,20 @@ impl<'a> List<'a> {
             self.more = true;
             return Ok(true);
         }
-        let brief = if manifests { self.brief(grant, &youngest).await? } else { None };
+        let brief = if manifests { self.brief(grant, current.id).await? } else { None };
         self.packages.push(Listed {
             namespace: package.at.namespace,
             name: package.at.name,
             display: package.at.display_name,
-            version: youngest.version,
-            published_at: youngest.published_at,
+            version: current.version,
+            published_at: current.published_at,
             brief,
         });
         Ok(true)
     }
 
-    async fn brief(&self, grant: &Grant<Read>, youngest: &Youngest) -> Result<Option<String>> {
-        let look = async |session: &mut store::Session<'_>| store::manifests::find(session, youngest.id).await;
+    async fn brief(&self, grant: &Grant<Read>, version: VersionId) -> Result<Option<String>> {
+        let look = async |session: &mut store::Session<'_>| store::manifests::find(session, version).await;
         let found = grant.store().read(look).await?.and_then(|manifest| self.format.brief(&manifest.body));
         Ok(found.filter(|brief| brief.len() <= BRIEF))
     }

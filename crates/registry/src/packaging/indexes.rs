@@ -211,7 +211,7 @@ impl Grant<Read> {
     }
 
     /// The package with its published versions; with `only`, the version of this name or ref.
-    async fn head(&self, package: PackageId, only: Option<&str>) -> Result<Head> {
+    pub(super) async fn head(&self, package: PackageId, only: Option<&str>) -> Result<Head> {
         let when = self.when();
         let look = async |session: &mut store::Session<'_>| {
             let names = facts::names(session, package).await?;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use formats::PackageAt;
+use formats::{Head, PackageAt, VersionHead};
 use model::{Timestamp, VersionId};
 use store::observations::Kept;
+use store::packages::Coordinate;
 
 use super::published_upstream;
 use crate::authorize::{Grant, Read};
@@ -23,7 +24,31 @@ pub(crate) struct Youngest {
     pub(crate) published_at: Option<Timestamp>,
 }
 
+impl Youngest {
+    /// As it stands in an index, as far as lists need that.
+    pub(crate) fn head(self) -> VersionHead {
+        VersionHead {
+            id: self.id,
+            version: self.version,
+            published_at: self.published_at,
+            changed_at: self.here_since,
+            yanked: None,
+            deprecated: None,
+            unlisted: false,
+        }
+    }
+}
+
 impl Grant<Read> {
+    /// The package with the versions of [`Grant::let_through`], in the order of their publishing.
+    pub(crate) async fn head_kept(&self, at: &Coordinate) -> Result<Head> {
+        let (namespace, name, display) = (at.namespace.clone(), at.name.clone(), at.display_name.clone());
+        let at = PackageAt { namespace: namespace.clone(), name: name.clone() };
+        let mut versions: Vec<_> = self.let_through(&at).await?.into_values().map(Youngest::head).collect();
+        versions.sort_by_key(|version| (version.published_at, version.id));
+        Ok(Head { namespace, name, display, generation: 0, versions, refs: Vec::new(), around: Vec::new() })
+    }
+
     /// The version of a package of an upstream that was published last, of [`Grant::let_through`].
     pub(crate) async fn youngest_kept(&self, at: &PackageAt) -> Result<Option<Youngest>> {
         let versions = self.let_through(at).await?;

@@ -107,6 +107,17 @@ fn names_of_prototypes_and_files_are_no_packages() {
 }
 
 #[test]
+fn what_the_public_registry_offers_beside_packages_is_told_apart_from_nothing() {
+    let not_offered = operation(Method::Get, "-/package/tool/access");
+    assert!(not_offered.as_ref().is_ok_and(|found| found.starts_with("Say")), "{not_offered:?}");
+    for rest in ["-/stage", "-/stage/package/tool", "-/stage/package/@acme%2ftool", "-/_view/starredByUser", "-/org/x"]
+    {
+        assert_eq!(operation(Method::Get, rest), not_offered, "{rest}");
+        assert_eq!(operation(Method::Post, rest), not_offered, "{rest}");
+    }
+}
+
+#[test]
 fn methods_are_the_registrys() {
     for (method, rest, allowed) in [
         (Method::Post, "tool", "GET, HEAD, PUT"),

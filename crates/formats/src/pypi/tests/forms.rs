@@ -2,6 +2,7 @@
 
 use model::Code;
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 use super::super::form::boundary;
 use super::*;
@@ -56,6 +57,10 @@ fn what_setup_py_sends_is_taken() {
     }
     publish(&fields(&[("pyversion", "3.6")]), FILE, &wheel).expect("a plan");
     publish(&fields(&[("pyversion", "cp36")]), FILE, &wheel).expect_err("a tag that is not the file's");
+    // Since Python 3.9 another digest under the name of one, beside that which counts.
+    let (long, sum) = ("ab".repeat(64), model::Sha256Digest(Sha256::digest(&wheel).into()).hex());
+    publish(&fields(&[("blake2_256_digest", &long), ("sha256_digest", &sum)]), FILE, &wheel).expect("a plan");
+    publish(&fields(&[("blake2_256_digest", &long)]), FILE, &wheel).expect_err("nothing that can be checked");
 }
 
 #[test]
@@ -63,11 +68,12 @@ fn what_is_no_form_is_refused_by_name() {
     let whole = form(&FIELDS, FILE, b"content");
     let text = String::from_utf8(whole.clone()).expect("text");
     let with = |from: &str, to: &str| text.replacen(from, to, 1).into_bytes();
-    let cases: [(&str, Vec<u8>, &str); 14] = [
+    let cases: [(&str, Vec<u8>, &str); 15] = [
         ("nothing", Vec::new(), "ends before"),
         ("cut", whole[..whole.len() - 10].to_vec(), "ends before"),
         ("another boundary", with("--xYz-1", "--other"), "does not begin"),
         ("text before", [b"hello\r\n", whole.as_slice()].concat(), "does not begin"),
+        ("what `setup.py register` sends", b"\n--xYz-1\nContent-Disposition: form-data".to_vec(), "no registering"),
         ("two lines before", [b"\r\n\r\n", whole.as_slice()].concat(), "does not begin"),
         ("text behind", [whole.as_slice(), b"hello"].concat(), "goes on after"),
         ("a boundary that goes on", with("--xYz-1\r\n", "--xYz-12\r\n"), "goes on"),
