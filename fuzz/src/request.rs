@@ -25,6 +25,7 @@ pub(crate) fn run(format: &dyn Format, bytes: &[u8]) -> bool {
     let asked = Asked {
         method: text.method,
         rest: text.rest,
+        path: text.rest,
         query: text.query,
         accept: text.accept,
         content_type: text.content_type,

@@ -7,6 +7,7 @@ use acceptance::server::{Backing, Persona};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::desk::Desk;
 use crate::node::{client, library, set_up};
@@ -51,6 +52,43 @@ async fn documents_are_whole_or_short_and_sent_once() -> Result<()> {
     desk.admin.get(&at("__proto__")).send().await?.expect(&[404])?;
     desk.admin.get(&at("constructor")).send().await?.expect(&[404])?;
     Ok(())
+}
+
+/// The kernel sends long ones without copying them, from a file in memory.
+#[tokio::test]
+async fn long_documents_arrive_as_they_are_tagged() -> Result<()> {
+    let (desk, token) = published().await?;
+    let words: Vec<_> = (0..40_000).map(|number| format!("word-{number}")).collect();
+    library(&desk, "long", "long", "1.0.0", json!({"keywords": words}))?;
+    client(&desk, "home", &token, "npm")?.args(["publish"]).at(desk.home.join("long")).works()?;
+    let head = format!("Host: {}\r\nAuthorization: Bearer {token}\r\n", desk.server.address()?);
+    let ask = |path: &str, more: &str| format!("GET /repository/npm/{path} HTTP/1.1\r\n{head}{more}\r\n");
+    let (long, packed) = (ask("long", ""), ask("long", "Accept-Encoding: gzip\r\n"));
+    let whole = desk.admin.get("/repository/npm/long").send().await?.expect(&[200])?;
+    assert!(whole.body.len() > 400_000, "{}", whole.body.len());
+    let asked = [long.as_str(), &ask("@acme%2ftool", ""), &long, &packed, &long, &ask("none", ""), &long].concat();
+    let mut connection = desk.server.http()?.connect().await?;
+    connection.write_raw(asked.as_bytes()).await?;
+    for (number, status) in [200, 200, 200, 200, 200, 404, 200].into_iter().enumerate() {
+        let answer = connection.read_answer(false).await?.expect(&[status])?;
+        let tag = answer.header("etag").unwrap_or_default().trim_matches('"').to_owned();
+        match number {
+            0 | 2 | 4 | 6 => assert!(answer.body == whole.body && tag == digest(&answer.body), "number {number}"),
+            3 => assert!(tag.ends_with("-gzip") && answer.body.len() < whole.body.len() / 2),
+            _ => assert!(answer.body.len() < 10_000),
+        }
+    }
+    // Changed meanwhile, for whoever asks then.
+    client(&desk, "home", &token, "npm")?.args(["deprecate", "long@1.0.0", "too long"]).works()?;
+    connection.write_raw(long.as_bytes()).await?;
+    let changed = connection.read_answer(false).await?.expect(&[200])?;
+    assert_eq!(changed.json()?["versions"]["1.0.0"]["deprecated"], "too long");
+    assert_eq!(changed.header("etag"), Some(format!("\"{}\"", digest(&changed.body)).as_str()));
+    Ok(())
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 use std::io::Write as _;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -22,6 +23,9 @@ const WORTH_COMPRESSING: usize = 1200;
 
 /// Up to this length compressing is cheaper than handing it over.
 const AT_ONCE: usize = 64 << 10;
+
+/// Documents of these lengths, in bytes, are worth a copy that can be sent without copying.
+const KEPT_TWICE: RangeInclusive<usize> = (64 << 10)..=(2 << 20);
 
 /// How many documents the memory is laid out for: so few that it is not divided, as a part would be too small for a
 /// long one. There may be more of them.
@@ -68,6 +72,11 @@ impl Shown {
     /// Its bytes.
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// Whether those who show it may keep its bytes a second time, in [`Shown::noted`]: their memory is counted.
+    pub fn may_be_kept_twice(&self) -> bool {
+        KEPT_TWICE.contains(&self.body.len())
     }
 
     /// The SHA-256 of its bytes.
@@ -184,7 +193,8 @@ pub(crate) struct Weight;
 impl quick_cache::Weighter<DocumentKey, Arc<Shown>> for Weight {
     fn weight(&self, key: &DocumentKey, shown: &Arc<Shown>) -> u64 {
         // The compressed form comes later; a quarter is about what it takes.
-        (200 + key.base.len() + key.only.len() + shown.body.len() * 5 / 4) as u64
+        let again = if shown.may_be_kept_twice() { shown.body.len() } else { 0 };
+        (200 + key.base.len() + key.only.len() + shown.body.len() * 5 / 4 + again) as u64
     }
 }
 

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Edge;
 use super::door::{Connection, Door};
+use super::pages::Outgoing;
 use super::phase::Phase;
 use super::served::Served;
 use super::socket::Socket;
@@ -159,8 +160,9 @@ impl Backoff {
 impl Host {
     async fn attend(&self, stream: TcpStream, peer: SocketAddr) {
         let _ = stream.set_nodelay(true);
-        let stream = Socket::new(stream);
-        let Some(tls) = &self.tls else { return self.converse(stream, peer, false).await };
+        let outgoing = Arc::<Outgoing>::default();
+        let stream = Socket::new(stream, Arc::clone(&outgoing));
+        let Some(tls) = &self.tls else { return self.converse(stream, Connection::plain(peer, outgoing)).await };
         let handshake = timeout(self.edge.config.timeouts.handshake, tls.acceptor.accept(stream));
         let mut shaken = None;
         let greeting = Box::pin(async {
@@ -172,15 +174,15 @@ impl Host {
         });
         self.phase.through(greeting, |_| {}).await;
         if let Some(stream) = shaken {
-            Box::pin(self.converse(stream, peer, true)).await;
+            Box::pin(self.converse(stream, Connection::over_tls(peer))).await;
         }
     }
 
-    async fn converse<S>(&self, stream: S, peer: SocketAddr, tls: bool)
+    async fn converse<S>(&self, stream: S, connection: Connection)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let connection = Arc::new(Connection::new(peer, tls));
+        let connection = Arc::new(connection);
         let wire = Wire::new(stream, self.edge.clone(), connection.clone());
         let door = Door { edge: self.edge.clone(), app: self.app.clone(), connection };
         let talk = Box::pin(self.builder.serve_connection(TokioIo::new(wire), door));

@@ -19,6 +19,7 @@ use pin_project_lite::pin_project;
 use super::Edge;
 use super::body::RequestBody;
 use super::pace::{Pace, Paces};
+use super::pages::Outgoing;
 use super::pieces::{Piece, Pieces};
 use super::served::{Served, Serving};
 
@@ -39,10 +40,21 @@ pub struct Connection {
     lengths: AtomicU8,
     paces: Paces,
     pieces: Pieces,
+    /// Of a socket that is written as it is.
+    outgoing: Option<Arc<Outgoing>>,
 }
 
 impl Connection {
-    pub(crate) fn new(peer: SocketAddr, tls: bool) -> Self {
+    /// Without TLS: what `outgoing` is told of, the socket may send otherwise.
+    pub(crate) fn plain(peer: SocketAddr, outgoing: Arc<Outgoing>) -> Self {
+        Self { outgoing: Some(outgoing), ..Self::new(peer, false) }
+    }
+
+    pub(crate) fn over_tls(peer: SocketAddr) -> Self {
+        Self::new(peer, true)
+    }
+
+    fn new(peer: SocketAddr, tls: bool) -> Self {
         Self {
             peer,
             tls,
@@ -53,7 +65,13 @@ impl Connection {
             lengths: AtomicU8::new(UNKNOWN),
             paces: Paces::new(),
             pieces: Pieces::default(),
+            outgoing: None,
         }
+    }
+
+    /// Where its answers can be sent as pages: one at a time, and not in frames.
+    pub(crate) fn outgoing(&self) -> Option<&Outgoing> {
+        self.outgoing.as_deref().filter(|_| !self.http2())
     }
 
     /// Requests taken up so far (wrapping).

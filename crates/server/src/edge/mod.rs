@@ -22,6 +22,7 @@ mod headers;
 mod json;
 mod layers;
 mod pace;
+mod pages;
 mod path;
 mod phase;
 mod pieces;
@@ -46,6 +47,7 @@ pub use config::{EdgeConfig, Forwarding, Http2Limits, Limits, Timeouts, TlsFiles
 pub use context::Context;
 pub use door::Connection;
 pub use json::{Json, NoBody};
+pub(crate) use pages::Pages;
 pub use path::Path;
 pub use pieces::Piece;
 pub use query::Query;

@@ -1,6 +1,6 @@
 //! Indexes and short answers: tags, conditions, compression.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -12,7 +12,7 @@ use registry::{Caller, Grant, Read, Shown};
 
 use super::{moment, text};
 use crate::edge::conditional::{Current, EntityTag, Outcome, evaluate, http_date};
-use crate::edge::{Context, Verbatim};
+use crate::edge::{Connection, Context, Pages, Verbatim};
 use crate::problem::Problem;
 
 /// When the upstream last said that what is shown holds; only where that should have been asked again.
@@ -61,6 +61,9 @@ pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts)
         }
         Outcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
         Outcome::Proceed => {
+            if packed.is_none() {
+                send_as_pages(shown, &fields, parts);
+            }
             whole(packed.as_ref().unwrap_or(shown.body()).clone(), shown.media_type(), packed.is_some(), parts)
         }
     };
@@ -84,6 +87,19 @@ struct Fields {
     /// Of its compressed form, which has a tag of its own.
     packed: (EntityTag, HeaderValue),
     modified: Option<HeaderValue>,
+    /// Of the plain form, from when it is first sent so.
+    pages: OnceLock<Option<Arc<Pages>>>,
+}
+
+/// A long index is not copied for each of those who read it, where its connection can do without.
+fn send_as_pages(shown: &Shown, fields: &Fields, parts: &Parts) {
+    let sent = shown.may_be_kept_twice() && parts.method == http::Method::GET;
+    let connection = parts.extensions.get::<Arc<Connection>>().filter(|_| sent);
+    if let Some(outgoing) = connection.and_then(|connection| connection.outgoing())
+        && let Some(pages) = fields.pages.get_or_init(|| Pages::of(shown.body()))
+    {
+        outgoing.begin(Arc::clone(pages));
+    }
 }
 
 impl Fields {
@@ -93,7 +109,12 @@ impl Fields {
             let value = tag.header();
             (tag, value)
         };
-        Self { plain: tagged(""), packed: tagged("-gzip"), modified: shown.changed_at().map(http_date) }
+        Self {
+            plain: tagged(""),
+            packed: tagged("-gzip"),
+            modified: shown.changed_at().map(http_date),
+            pages: OnceLock::new(),
+        }
     }
 }
 
