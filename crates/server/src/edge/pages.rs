@@ -78,7 +78,7 @@ impl Outgoing {
             [head, body] => (&**head, &**body),
             _ => return None,
         };
-        let pages = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let pages = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|_| !body.is_empty())?;
         let offset = pages.offset_of(body)?;
         Some(Part { head, pages, offset, length: body.len() })
     }
@@ -111,6 +111,7 @@ mod tests {
         assert_eq!(offset(&[&bytes]), Some((0, 0, LENGTH)));
         assert_eq!(offset(&[&bytes[7..9]]), Some((0, 7, 2)));
         assert_eq!(offset(&[b"head", &bytes[100..]]), Some((4, 100, LENGTH - 100)));
+        assert_eq!(offset(&[b"head", &bytes[LENGTH..]]), None, "nothing follows the head");
         assert_eq!(offset(&[&other]), None);
         assert_eq!(offset(&[&bytes, &other]), None);
         assert_eq!(offset(&[b"a", b"b", &bytes]), None);
