@@ -2,8 +2,8 @@
 
 use std::io::Read as _;
 
-use acceptance::Result;
 use acceptance::server::{Backing, Persona};
+use acceptance::{Result, Trouble};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
@@ -78,6 +78,10 @@ async fn long_documents_arrive_as_they_are_tagged() -> Result<()> {
             _ => assert!(answer.body.len() < 10_000),
         }
     }
+    let pid = desk.server.pid("serve").ok_or_else(|| Trouble::new("nothing serves"))?;
+    let open =
+        std::fs::read_dir(format!("/proc/{pid}/fd"))?.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    assert!(open.into_iter().any(|file| file.starts_with("/memfd:answer (deleted)")), "it was copied");
     // Changed meanwhile, for whoever asks then.
     client(&desk, "home", &token, "npm")?.args(["deprecate", "long@1.0.0", "too long"]).works()?;
     connection.write_raw(long.as_bytes()).await?;

@@ -173,18 +173,13 @@ pub trait Format: Send + Sync {
         None
     }
 
-    /// The version that this ref is then.
+    /// The version that this ref is then, and that searches show of a package; `None`: they show the youngest.
     fn stands_for(&self, _head: &Head) -> Option<String> {
         None
     }
 
     /// A list of packages. `more`: the list was cut.
     fn catalogue(&self, _asked: &Catalogue, _packages: &[Listed], _more: bool, _site: &Site<'_>) -> Option<Document> {
-        None
-    }
-
-    /// The version of a package that a list with metadata shows; `None`: the youngest.
-    fn current(&self, _head: &Head) -> Option<String> {
         None
     }
 

@@ -97,7 +97,7 @@ impl Format for Cargo {
         Some(Document { media_type: "application/json", body })
     }
 
-    fn current(&self, head: &Head) -> Option<String> {
+    fn stands_for(&self, head: &Head) -> Option<String> {
         index::greatest(head)
     }
 

@@ -46,7 +46,7 @@ fn a_search_shows_the_greatest_that_is_not_yanked() {
     let current = |versions: &[VersionHead]| {
         let (name, display) = ("a".to_owned(), "a".to_owned());
         let (namespace, refs, around) = (String::new(), Vec::new(), Vec::new());
-        Cargo.current(&crate::Head {
+        Cargo.stands_for(&crate::Head {
             namespace,
             name,
             display,

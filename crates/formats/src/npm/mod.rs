@@ -138,10 +138,6 @@ impl Format for Npm {
         Some(Document { media_type: "application/json", body })
     }
 
-    fn current(&self, head: &Head) -> Option<String> {
-        packument::current(head)
-    }
-
     fn lists_manifests(&self, view: View) -> bool {
         view == SEARCH
     }

@@ -126,11 +126,6 @@ pub(super) fn latest(head: &Head) -> Option<String> {
     highest(head.versions.iter().filter(|one| !one.unlisted).map(|one| one.version.as_str())).map(str::to_owned)
 }
 
-/// The version that [`LATEST`] is.
-pub(super) fn current(head: &Head) -> Option<String> {
-    Some(tags(head).get(LATEST)?.as_str()?.to_owned())
-}
-
 /// A packument from the versions that were rendered.
 pub(super) fn packument(view: View, head: &Head, versions: &[Option<Arc<[u8]>>]) -> Option<Document> {
     let shown = || head.versions.iter().zip(versions).filter_map(|(one, text)| Some((one, text.as_ref()?)));

@@ -84,14 +84,21 @@ impl Grant<Read> {
         Ok(self.store().read(look).await?)
     }
 
-    /// The version of a package that a list with metadata shows: which one, the format says.
+    /// The version of a package that a list with metadata shows: that of the standing ref where it was set, so that the others
+    /// need not be read; else which one, the format says.
     async fn current(&self, format: &dyn Format, package: &Package) -> Result<Option<VersionHead>> {
         if package.latest.is_none() {
             return Ok(None);
         }
+        if let Some(name) = format.standing_ref().filter(|_| !self.is_remote()) {
+            let set = self.head(package.id, Some(name)).await?.versions.into_iter().find(|one| !one.unlisted);
+            if set.is_some() {
+                return Ok(set);
+            }
+        }
         let head =
             if self.is_remote() { self.head_kept(&package.at).await? } else { self.head(package.id, None).await? };
-        let named = format.current(&head);
+        let named = format.stands_for(&head);
         let found = named.and_then(|named| head.versions.iter().find(|one| one.version == named));
         Ok(found.or(head.versions.last()).cloned())
     }

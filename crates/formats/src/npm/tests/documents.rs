@@ -133,21 +133,6 @@ fn what_is_unlisted_is_not_there() {
 }
 
 #[test]
-fn a_search_shows_what_an_install_takes() {
-    let current = |versions: &[VersionHead], refs: &[(&str, &str)]| {
-        let refs = refs.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect();
-        let (namespace, name, display) = (String::new(), "tool".to_owned(), "tool".to_owned());
-        let versions = versions.to_vec();
-        Npm.current(&Head { around: Vec::new(), namespace, name, display, generation: 9, versions, refs })
-    };
-    let versions = [head("2.0.0", 1), head("1.0.1", 2), head("3.0.0-rc.1", 3)];
-    assert_eq!(current(&versions, &[]).as_deref(), Some("2.0.0"));
-    assert_eq!(current(&versions, &[("latest", "1.0.1"), ("next", "3.0.0-rc.1")]).as_deref(), Some("1.0.1"));
-    assert_eq!(current(&versions, &[("latest", "9.0.0")]).as_deref(), Some("2.0.0"));
-    assert_eq!(current(&[VersionHead { unlisted: true, ..head("1.0.0", 1) }], &[]), None);
-}
-
-#[test]
 fn provenance_is_kept_as_it_came() {
     let statement = base64(br#"{"predicateType":"https://slsa.dev/provenance/v1"}"#);
     let bundle = format!(r#"{{"mediaType":"m",  "dsseEnvelope":{{"payload":"{statement}"}}}}"#);
