@@ -9,6 +9,7 @@ mod desk;
 mod go;
 mod maven;
 mod maven_atomic;
+mod maven_builds;
 mod maven_wire;
 mod moments;
 mod node;

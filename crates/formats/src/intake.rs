@@ -6,8 +6,10 @@
 //! async workers.
 
 use std::io::{Read, Seek};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use model::line::Line;
 use model::{EntryPath, RefName, Refusal, Sha256Digest, VersionName};
 
 use crate::change::Change;
@@ -34,6 +36,12 @@ pub trait Intake: Send + Sync + std::fmt::Debug {
     /// The version to which the body belongs, where the address says so: while it comes, a version that is
     /// being gathered waits.
     fn belongs_to(&self) -> Option<(&PackageAt, &str)> {
+        None
+    }
+
+    /// The line to which the body belongs, where the address does not say to which build. Its claim is then of a file of any
+    /// of them. Its release has one file, and the names of that and of the version give way to those of the build.
+    fn line(&self) -> Option<Arc<dyn Line>> {
         None
     }
 

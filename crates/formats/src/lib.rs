@@ -146,6 +146,11 @@ pub trait Format: Send + Sync {
         false
     }
 
+    /// The address of the file that this one stands for by the index of its line; see [`Operation::Newest`].
+    fn newest(&self, _address: &str, _index: &[u8]) -> Option<String> {
+        None
+    }
+
     /// What the index of a package tells of others.
     fn around(&self, _package: &PackageAt) -> Option<Around> {
         None

@@ -19,7 +19,10 @@ impl dyn Format + '_ {
     /// The package that an operation reads; `None`: it reads none, or a file that belongs to none.
     pub fn package_of(&self, operation: &Operation) -> Option<PackageAt> {
         match operation {
-            Operation::Index(at, _) | Operation::Part(at, ..) | Operation::Version(at, ..) => Some(at.clone()),
+            Operation::Index(at, _)
+            | Operation::Part(at, ..)
+            | Operation::Newest(at, ..)
+            | Operation::Version(at, ..) => Some(at.clone()),
             Operation::Checksum(of, _) => self.package_of(of),
             Operation::Fetch(path) => match self.upstream()?.origin(path)? {
                 Origin::Listed(at) => Some(at),

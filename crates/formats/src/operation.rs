@@ -110,6 +110,9 @@ pub enum Operation {
     Index(PackageAt, View),
     /// The index of those versions of a package that belong to a part; see [`crate::Format::belongs`].
     Part(PackageAt, String, View),
+    /// The file, or its checksum, that the address stands for by the index of this part: another one after every build.
+    /// See [`crate::Format::newest`].
+    Newest(PackageAt, String, View),
     /// The checksum of what `Fetch`, `Index` or `Part` answers with, as text.
     Checksum(Box<Operation>, Algorithm),
     /// What is said of one version, by its name or by that of a ref.
@@ -140,6 +143,7 @@ impl Operation {
             | Self::List(_)
             | Self::Index(..)
             | Self::Part(..)
+            | Self::Newest(..)
             | Self::Checksum(..)
             | Self::Version(..)
             | Self::Catalogue(_)

@@ -7,6 +7,7 @@ pub mod ambient;
 pub mod digest;
 pub mod ids;
 pub mod json;
+pub mod line;
 pub mod names;
 pub mod network;
 pub mod refusal;

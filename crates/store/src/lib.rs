@@ -27,6 +27,7 @@ pub mod hosted_rules;
 pub mod idempotency;
 pub mod jobs;
 pub mod leases;
+pub mod lines;
 mod lite;
 pub mod locations;
 pub mod logins;

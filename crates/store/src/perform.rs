@@ -1,5 +1,8 @@
 //! What one request asks for: a release, and changes to what was published. All of it or nothing.
 
+use std::sync::Arc;
+
+use model::line::Line;
 use model::{Code, Reason, Refusal, RepoId, VersionId};
 
 use crate::args;
@@ -10,7 +13,7 @@ use crate::releases::PublishRelease;
 use crate::session::Tx;
 use crate::store::Write;
 use crate::tombstones::PutTombstone;
-use crate::versions;
+use crate::{lines, versions};
 
 /// Does all that one request asks for in one transaction.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +22,8 @@ pub struct Perform {
     pub seen: Option<Seen>,
     /// What is published first.
     pub release: Option<PublishRelease>,
+    /// The line of which the release is a build's, whichever that is then.
+    pub line: Option<Arc<dyn Line>>,
     /// What changes then, in this order. Each has an act of its own; the id of the release's version, where
     /// it is named, stands for the version that the release actuals.
     pub changes: Vec<Change>,
@@ -58,9 +63,13 @@ impl Write for Perform {
         if let Some(seen) = &self.seen {
             seen.check(tx).await?;
         }
-        let released = match &self.release {
-            Some(release) => Some((release.id, release.apply(tx).await?.version)),
-            None => None,
+        let released = match (&self.release, &self.line) {
+            (Some(release), None) => Some((release.id, release.apply(tx).await?.version)),
+            (Some(release), Some(line)) => {
+                lines::publish(tx, release, &**line).await?;
+                None
+            }
+            (None, _) => None,
         };
         for change in &self.changes {
             change.apply(tx, released).await?;

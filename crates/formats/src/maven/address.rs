@@ -2,6 +2,7 @@
 
 use model::EntryPath;
 
+use super::builds::Builds;
 use super::deposit::{Checksum, File, Ignored};
 use super::layout::{METADATA, Stored, check_version, checksum, line};
 use super::{ARTIFACT, BUILDS};
@@ -28,7 +29,15 @@ fn read(path: &str) -> Result<Operation, ParseError> {
     let (of, algorithm) = checksum(path);
     let operation = match index(of) {
         Some(found) => found?,
-        None => Operation::Fetch(EntryPath::parse(of)?),
+        None => {
+            let location = EntryPath::parse(of)?;
+            match Stored::parse(of).ok().filter(Stored::is_of_any_build) {
+                Some(Stored { group, artifact, base, .. }) => {
+                    return Ok(Operation::Newest(PackageAt { namespace: group, name: artifact }, base, BUILDS));
+                }
+                None => Operation::Fetch(location),
+            }
+        }
     };
     Ok(match algorithm {
         Some(algorithm) => Operation::Checksum(Box::new(operation), algorithm),
@@ -73,14 +82,19 @@ fn put(path: &str) -> Result<Operation, ParseError> {
     }
     let stored = Stored::parse(of).map_err(ParseError::Query)?;
     Ok(Operation::Receive(match algorithm {
-        Some(algorithm) => Box::new(Checksum::new(EntryPath::parse(of)?, algorithm)),
+        Some(algorithm) => Box::new(Checksum::new(EntryPath::parse(of)?, Builds::of(&stored), algorithm)),
         None => Box::new(File::new(stored)),
     }))
 }
 
 /// A release is withdrawn by its folder, a build of a snapshot by any of its files.
 fn withdraw(path: &str) -> Result<Operation, ParseError> {
-    if let Ok(Stored { group, artifact, base, build, .. }) = Stored::parse(path) {
+    if let Ok(stored) = Stored::parse(path) {
+        let any = stored.is_of_any_build();
+        let Stored { group, artifact, base, build, .. } = stored;
+        if any {
+            return Err(one_by_one(&base));
+        }
         if build == base {
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
             return Err(ParseError::Query(format!("a release is withdrawn whole, by its folder: {folder}/")));
@@ -93,13 +107,16 @@ fn withdraw(path: &str) -> Result<Operation, ParseError> {
     let [group @ .., artifact, version] = folders.as_slice() else { return Err(ParseError::Method("GET, HEAD, PUT")) };
     let plain = !group.is_empty() && group.iter().all(|part| !part.contains('.'));
     if plain && line(version).is_some() {
-        let why = format!("builds of {version} are withdrawn one by one, each by one of its files");
-        return Err(ParseError::Query(why));
+        return Err(one_by_one(version));
     }
     if !plain || check_version(version).is_err() {
         return Err(ParseError::Method("GET, HEAD, PUT"));
     }
     Ok(withdrawing(group.join("."), (*artifact).to_owned(), (*version).to_owned()))
+}
+
+fn one_by_one(line: &str) -> ParseError {
+    ParseError::Query(format!("builds of {line} are withdrawn one by one, each by one of its files"))
 }
 
 fn withdrawing(namespace: String, name: String, version: String) -> Operation {

@@ -1,12 +1,15 @@
 //! What clients put: files, checksums of files, and indexes that we make ourselves.
 
 use std::io::Read as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use model::digest::unhex;
+use model::line::Line;
 use model::{Code, EntryPath, RefName, Refusal, VersionName};
 use serde_json::{Map, Value as Json, json};
 
+use super::builds::Builds;
 use super::layout::{Stored, base_of};
 use super::{PLUGIN, module, plugin, pom};
 use crate::{
@@ -63,6 +66,10 @@ impl Intake for File {
         Some((&self.package, &self.stored.build))
     }
 
+    fn line(&self) -> Option<Arc<dyn Line>> {
+        Builds::of(&self.stored).map(|builds| Arc::new(builds) as Arc<dyn Line>)
+    }
+
     fn plan(self: Box<Self>, files: &mut [StagedFile]) -> Result<Plan, Refusal> {
         let [staged] = files else { return Err(malformed("there must be one file")) };
         let stored = self.stored;
@@ -70,10 +77,9 @@ impl Intake for File {
         let mut attributes = staged.sums.attributes();
         attributes.extend(seen.attributes);
         let named = |error: model::NameError| malformed(error.to_string());
-        let folder = format!("{}/{}/{}", stored.group.replace('.', "/"), stored.artifact, stored.base);
         let file = ReleaseFile {
             path: EntryPath::parse(&stored.name).map_err(named)?,
-            location: EntryPath::parse(&format!("{folder}/{}", stored.name)).map_err(named)?,
+            location: EntryPath::parse(&stored.location_in(&stored.build)).map_err(named)?,
             source: Source::Staged(0),
             media_type: Some(media_type(&stored.extension).to_owned()),
             attributes: Some(Json::Object(attributes).to_string()),
@@ -159,14 +165,16 @@ fn media_type(extension: &str) -> &'static str {
 #[derive(Debug)]
 pub(super) struct Checksum {
     location: EntryPath,
+    /// Where the name of the file does not say of which build it is.
+    builds: Option<Builds>,
     algorithm: Algorithm,
     text: Vec<u8>,
     digest: Vec<u8>,
 }
 
 impl Checksum {
-    pub(super) fn new(location: EntryPath, algorithm: Algorithm) -> Self {
-        Self { location, algorithm, text: Vec::new(), digest: Vec::new() }
+    pub(super) fn new(location: EntryPath, builds: Option<Builds>, algorithm: Algorithm) -> Self {
+        Self { location, builds, algorithm, text: Vec::new(), digest: Vec::new() }
     }
 }
 
@@ -191,6 +199,10 @@ impl Intake for Checksum {
     fn claim(&self) -> Option<Claim> {
         let Self { location, algorithm, digest, .. } = self;
         Some(Claim { location: location.clone(), algorithm: *algorithm, digest: digest.clone() })
+    }
+
+    fn line(&self) -> Option<Arc<dyn Line>> {
+        self.builds.clone().map(|builds| Arc::new(builds) as Arc<dyn Line>)
     }
 
     fn plan(self: Box<Self>, _: &mut [StagedFile]) -> Result<Plan, Refusal> {

@@ -22,7 +22,7 @@ pub(super) struct Stored {
     pub(super) artifact: String,
     /// The version as the folder and the POM have it: `1.0` or `1.1-SNAPSHOT`.
     pub(super) base: String,
-    /// The version as the file has it: `1.0` or `1.1-20260101.120000-1`.
+    /// The version as the file has it: `1.0`, `1.1-20260101.120000-1`, or `1.1-SNAPSHOT` where the file says of no build.
     pub(super) build: String,
     pub(super) classifier: String,
     pub(super) extension: String,
@@ -108,6 +108,23 @@ impl Stored {
         })
     }
 
+    /// Whether the file is one of a snapshot and says of no build: its name is that of another file after every build.
+    pub(super) fn is_of_any_build(&self) -> bool {
+        self.build == self.base && line(&self.base).is_some()
+    }
+
+    /// The name of the same file of this build.
+    pub(super) fn name_in(&self, build: &str) -> String {
+        let Self { artifact, classifier, extension, .. } = self;
+        let dash = if classifier.is_empty() { "" } else { "-" };
+        format!("{artifact}-{build}{dash}{classifier}.{extension}")
+    }
+
+    /// Where the same file of this build lies.
+    pub(super) fn location_in(&self, build: &str) -> String {
+        format!("{}/{}/{}/{}", self.group.replace('.', "/"), self.artifact, self.base, self.name_in(build))
+    }
+
     /// The version that the file's name has, and what follows it there.
     fn build<'n>(artifact: &str, version: &str, name: &'n str) -> Result<(String, &'n str), String> {
         let wrong = |want: &str| format!("{} does not begin with {artifact}-{want}", name.escape_debug());
@@ -117,12 +134,8 @@ impl Stored {
             let tail = rest.strip_prefix(version).filter(|tail| tail.starts_with(['.', '-']));
             return tail.map(|tail| (version.to_owned(), tail)).ok_or_else(|| wrong(version));
         };
-        if rest.strip_prefix(version).is_some_and(|tail| tail.starts_with(['.', '-'])) {
-            return Err(format!(
-                "{} would change with every build: snapshots are stored under the time and number of their build, \
-                 as Maven 3, Maven 4 and Gradle deploy them",
-                name.escape_debug()
-            ));
+        if let Some(tail) = rest.strip_prefix(version).filter(|tail| tail.starts_with(['.', '-'])) {
+            return Ok((version.to_owned(), tail));
         }
         let want = || wrong(&format!("{front}yyyyMMdd.HHmmss-n"));
         let behind = rest.strip_prefix(front).ok_or_else(want)?;

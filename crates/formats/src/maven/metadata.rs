@@ -120,7 +120,7 @@ pub(super) fn snapshots<B: AsRef<[u8]>>(head: &Head, kinds: &[Option<B>]) -> Opt
 }
 
 /// `yyyyMMddHHmmss` of a time that is written with more signs.
-fn digits(time: &str) -> String {
+pub(super) fn digits(time: &str) -> String {
     time.chars().filter(char::is_ascii_digit).collect()
 }
 

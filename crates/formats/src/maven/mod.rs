@@ -3,6 +3,7 @@
 //! Sources: the Maven repository layout and metadata model, the POM reference, Gradle's module metadata.
 
 mod address;
+mod builds;
 mod deposit;
 mod layout;
 mod lockfile;
@@ -109,6 +110,10 @@ impl Format for Maven {
             group => format!("{group}.{}", package.name),
         };
         Some(Around { namespace, refs: PLUGIN })
+    }
+
+    fn newest(&self, address: &str, index: &[u8]) -> Option<String> {
+        builds::newest(address, index)
     }
 
     fn assemble(&self, view: View, head: &Head, kinds: &[Option<Arc<[u8]>>], _: &Site<'_>) -> Option<Document> {

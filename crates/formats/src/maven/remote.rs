@@ -73,7 +73,7 @@ impl Upstream for Maven {
     }
 
     fn origin(&self, path: &EntryPath) -> Option<Origin> {
-        let stored = Stored::parse(path.as_str()).ok()?;
+        let stored = Stored::parse(path.as_str()).ok().filter(|stored| !stored.is_of_any_build())?;
         let beside = |algorithm: Algorithm| (algorithm, ask(format!("{path}.{}", algorithm.word())));
         Some(Origin::Direct(Box::new(Direct {
             ask: ask(path.to_string()),
@@ -169,7 +169,7 @@ fn file_of(at: &PackageAt, folder: &str, file: &File) -> Option<KnownFile> {
     let classifier = file.classifier.as_deref().map(|classifier| format!("-{classifier}")).unwrap_or_default();
     let name = format!("{}-{build}{classifier}.{extension}", at.name);
     let target = format!("{folder}/{name}");
-    Stored::parse(&target).ok()?;
+    Stored::parse(&target).ok().filter(|stored| !stored.is_of_any_build())?;
     Some(KnownFile {
         path: EntryPath::parse(&name).ok()?,
         location: EntryPath::parse(&target).ok()?,

@@ -4,12 +4,16 @@
 use formats::{Algorithm, Claim};
 use model::Code;
 use model::digest::hex;
+use model::line::Line;
 
 use super::documents::Shown;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
 use crate::fetch::Found;
 use crate::hasher::Hasher;
+
+/// With the files of so many builds a checksum is compared that does not say of which build it is.
+const COMPARED: usize = 10;
 
 /// The checksum of some bytes, in hex.
 pub(super) fn checksum_of(bytes: &[u8], algorithm: Algorithm) -> String {
@@ -44,6 +48,26 @@ impl Found {
 }
 
 impl Grant<Read> {
+    /// The same of a file of one of the youngest builds of a line: others may have come since the file did.
+    pub(super) async fn check_claim_of_build(&self, claim: Claim, line: &dyn Line) -> Result<()> {
+        let repo = self.repo_id();
+        let names = self.store().read(async |session| store::lines::names(session, repo, line).await).await?;
+        let mut wrong = None;
+        for name in names.iter().take(COMPARED) {
+            let of_build = Claim { location: line.built(name)?.location, ..claim.clone() };
+            match self.check_claim(&of_build).await {
+                Err(error) if error.code() == Some(Code::Unprocessable) => wrong = wrong.or(Some(error)),
+                // It has no such file, or was withdrawn.
+                Err(error) if matches!(error.code(), Some(Code::Conflict | Code::Gone)) => {}
+                checked => return checked,
+            }
+        }
+        match wrong {
+            Some(error) => Err(error),
+            None => self.check_claim(&claim).await,
+        }
+    }
+
     /// Refuses what is said of a file that is not there (409), or that is something else (422).
     pub(super) async fn check_claim(&self, claim: &Claim) -> Result<()> {
         let Claim { location, algorithm, digest } = claim;

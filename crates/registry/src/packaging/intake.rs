@@ -1,7 +1,10 @@
 //! A body is taken in: decoded as it comes, its files staged, then looked at off the async workers.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use formats::{Answer, Intake, Piece, Plan, StagedFile};
+use model::line::Line;
 
 use super::bytes::reading;
 use super::deployments::Pulse;
@@ -22,6 +25,8 @@ pub struct Receiving {
 pub struct Taken {
     pub(super) grant: Grant<Write>,
     pub(super) plan: Plan,
+    /// The line of which its file is a build's, whichever that is then.
+    pub(super) line: Option<Arc<dyn Line>>,
     pub(super) staged: StagedFiles,
 }
 
@@ -64,11 +69,12 @@ impl Receiving {
 
     /// The body has ended: verifies and understands it.
     pub async fn end(mut self) -> Result<Taken> {
-        let plan = self.understand().await?;
-        Ok(Taken { grant: self.grant, plan, staged: self.staged })
+        let line = self.intake.line();
+        let plan = self.understand(line.as_deref()).await?;
+        Ok(Taken { grant: self.grant, plan, line, staged: self.staged })
     }
 
-    async fn understand(&mut self) -> Result<Plan> {
+    async fn understand(&mut self, line: Option<&dyn Line>) -> Result<Plan> {
         let mut pieces = Vec::new();
         self.intake.end(&mut pieces)?;
         self.put(pieces).await?;
@@ -76,7 +82,10 @@ impl Receiving {
             return Err(Error::bad_request("the body ends inside a file"));
         }
         if let Some(claim) = self.intake.claim() {
-            self.grant.to_read().check_claim(&claim).await?;
+            match line {
+                None => self.grant.to_read().check_claim(&claim).await?,
+                Some(line) => Box::pin(self.grant.to_read().check_claim_of_build(claim, line)).await?,
+            }
         }
         let intake = std::mem::replace(&mut self.intake, Box::new(Spent));
         let blobs = self.grant.registry().blobs();

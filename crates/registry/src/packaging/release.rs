@@ -52,7 +52,7 @@ impl Taken {
             }
         };
         let kept = self.staged.hand_over();
-        match read.store().write(Perform { seen, release, changes }).await {
+        match read.store().write(Perform { seen, release, line: self.line.take(), changes }).await {
             Ok(()) => Ok(answer),
             Err(error) => {
                 for place in kept {

@@ -15,6 +15,7 @@ mod following;
 mod following_rules;
 mod images;
 mod joining;
+mod lines;
 mod lists;
 mod logins;
 mod mirrors;

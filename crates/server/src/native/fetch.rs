@@ -89,6 +89,17 @@ pub(super) fn caching(grant: &Grant<Read>, found: &Found) -> Result<HeaderValue,
     }))
 }
 
+/// Whoever keeps the answer asks each time whether it still holds: what is at its address may be another file tomorrow.
+pub(super) fn let_be_confirmed(response: &mut Response, grant: &Grant<Read>) {
+    if let Some(cache) = response.headers_mut().get_mut(header::CACHE_CONTROL)
+        && cache.as_bytes().windows(8).any(|word| word == b"max-age=")
+        && grant.instant().is_none()
+    {
+        let public = grant.repo().anonymous_read;
+        *cache = HeaderValue::from_static(if public { "public, no-cache" } else { "private, no-cache" });
+    }
+}
+
 /// Answers with bytes, as the request's conditions and range have it. Large ones may come from the
 /// object store itself, where the operator allows it.
 pub(crate) async fn respond(

@@ -14,6 +14,7 @@ mod list;
 mod login;
 mod map;
 mod moment;
+mod newest;
 pub(crate) mod oci;
 mod receive;
 mod refused;
@@ -139,6 +140,12 @@ async fn perform(
         parsed => parsed?,
     };
     moment::expect_of_then(readable, &operation)?;
+    if let Operation::Newest(package, part, view) = &operation {
+        let there = newest::address(readable, format, (package, part, *view), parts, rest).await?;
+        let mut answer = Box::pin(perform(app, readable, format, parts, &there, body)).await?;
+        fetch::let_be_confirmed(&mut answer, readable);
+        return Ok(answer);
+    }
     if readable.is_virtual() && virtuals::concerns_members(&operation) {
         return Box::pin(virtuals::perform(app, readable, format, operation, parts, rest, body)).await;
     }
@@ -188,6 +195,7 @@ async fn perform_any(
             said.map(documents::say).ok_or_else(|| Problem::not_found("there is nothing here"))
         }
         Operation::Tell(said) => Ok(documents::say(said)),
+        Operation::Newest(..) => Err(Problem::internal_error("a name was not looked up")),
         Operation::Writers(package, view) => {
             let grant = call.authorize::<Write>(&readable.repo().key).await?;
             let said = format.writers(view, &grant.writers(&package).await?);

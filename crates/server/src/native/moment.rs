@@ -53,6 +53,7 @@ pub(super) fn expect_of_then(grant: &Grant<Read>, operation: &Operation) -> Resu
         | Operation::List(_)
         | Operation::Index(..)
         | Operation::Part(..)
+        | Operation::Newest(..)
         | Operation::Checksum(..)
         | Operation::Version(..)
         | Operation::Catalogue(_)

@@ -6,12 +6,12 @@ use axum::body::Body;
 use axum::response::Response;
 use formats::{Format, Merging, Operation, PackageAt, Wanting};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use model::state::RepoKind;
 use registry::{Grant, Member, Members, Read};
 
 use super::documents::{self, Place};
-use super::{checksum, list, moment, parse};
+use super::{checksum, fetch, list, moment, parse};
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -48,12 +48,6 @@ pub(super) async fn perform(
             Box::pin(super::perform(app, &target, format, parts, rest, body)).await
         }
     }
-}
-
-/// It is asked for again each time whether it still holds.
-fn revalidated(grant: &Grant<Read>) -> HeaderValue {
-    let public = grant.repo().anonymous_read;
-    HeaderValue::from_static(if public { "public, no-cache" } else { "private, no-cache" })
 }
 
 /// A request to read.
@@ -138,12 +132,7 @@ impl Request<'_> {
         };
         let mut response = super::read(grant, &self.meant(member)?.operation, place, self.parts).await?;
         // Which member answers at an address may change, although none of its files does.
-        if let Some(cache) = response.headers_mut().get_mut(header::CACHE_CONTROL)
-            && cache.as_bytes().windows(8).any(|word| word == b"max-age=")
-            && grant.instant().is_none()
-        {
-            *cache = revalidated(grant);
-        }
+        fetch::let_be_confirmed(&mut response, grant);
         Ok(response)
     }
 

@@ -225,7 +225,7 @@ impl Other {
 async fn seen(bench: &Bench, repo: RepoId, change: PutRef) -> Perform {
     let state = bench.count(GENERATION).await;
     let seen = Seen { repo, namespace: String::new(), name: "tool".to_owned(), state };
-    Perform { seen: Some(seen), release: None, changes: vec![Change::Point(change)] }
+    Perform { seen: Some(seen), release: None, line: None, changes: vec![Change::Point(change)] }
 }
 
 fn point(bench: &Bench, repo: RepoId, released: &Released, name: &str) -> PutRef {

@@ -210,7 +210,7 @@ fn checksums_are_read_as_clients_write_them() {
     for text in ["", "  ", &sum[1..], &format!("{sum}00"), "zz", "0123"] {
         assert!(hex_of(text, Algorithm::Md5).is_none(), "{text}");
     }
-    let mut intake = deposit::Checksum::new(EntryPath::parse("a/c/1/c-1.jar").expect("a path"), Algorithm::Md5);
+    let mut intake = deposit::Checksum::new(EntryPath::parse("a/c/1/c-1.jar").expect("a path"), None, Algorithm::Md5);
     assert!(intake.push(Bytes::from(vec![b'a'; 4000]), &mut Vec::new()).is_err());
 }
 

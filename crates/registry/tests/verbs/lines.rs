@@ -1,0 +1,159 @@
+//! Files of snapshots that do not say of which build they are: each becomes one of the youngest or of the next.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use formats::{Asked, Method, Operation, PackageAt, Site};
+use model::{Code, RepoKey};
+use registry::{Call, Read, RepoSettings, Result, Write};
+
+use crate::bench::{Bench, code, content, path};
+use crate::both;
+
+both! {
+    files_join_the_build_that_lacks_them;
+    nobody_joins_what_is_somebody_elses_or_over;
+    of_many_at_once_each_is_kept;
+    they_are_gathered_where_builds_appear_at_once;
+}
+
+const LINE: &str = "com/example/demo/1.1-SNAPSHOT";
+const SITE: Site<'static> = Site { base: "https://host/repository/libs", auth_required: true, subject: None };
+
+async fn send(call: &Call, repo: &RepoKey, to: &str, bytes: Bytes) -> Result<()> {
+    let format = formats::by_key("maven").expect("a format");
+    let Ok(Operation::Receive(intake)) = format.parse(&Asked::plain(Method::Put, to)) else { unreachable!("{to}") };
+    let mut receiving = call.authorize::<Write>(repo).await?.take_in(intake);
+    receiving.write(bytes).await?;
+    receiving.end().await?.perform().await.map(drop)
+}
+
+/// Puts a file of the line, named by what follows `demo-1.1-SNAPSHOT`.
+async fn put(call: &Call, repo: &RepoKey, tail: &str, bytes: &'static [u8]) -> Result<()> {
+    send(call, repo, &format!("{LINE}/demo-1.1-SNAPSHOT{tail}"), Bytes::from_static(bytes)).await
+}
+
+/// The builds that the index of the line names, each file as `build.extension`, without what they have in common.
+async fn shown(call: &Call, repo: &RepoKey) -> Vec<String> {
+    let at = PackageAt { namespace: "com.example".to_owned(), name: "demo".to_owned() };
+    let grant = call.authorize::<Read>(repo).await.expect("a reader");
+    let index = match grant.part(&at, "1.1-SNAPSHOT", 1, &SITE).await {
+        Ok(index) => String::from_utf8_lossy(index.body()).into_owned(),
+        Err(refused) => {
+            assert_eq!(refused.code(), Some(Code::NotFound), "{refused:?}");
+            return Vec::new();
+        }
+    };
+    let after = |text: &str, tag: &str| {
+        let (_, rest) = text.split_once(&format!("<{tag}>")).expect("an element");
+        rest.split('<').next().expect("its text").to_owned()
+    };
+    let files = index.split("<snapshotVersion>").skip(1);
+    files.map(|file| format!("{}.{}", after(file, "value"), after(file, "extension"))).collect()
+}
+
+async fn files_join_the_build_that_lacks_them(bench: &Bench) {
+    let repo = bench.repository_of("maven", "libs", RepoSettings::default()).await;
+    let dora = bench.somebody("dora", &["repo:libs:write", "repo:libs:promote"]).await;
+    put(&dora, &repo, ".jar", b"one").await.expect("a build begins");
+    put(&dora, &repo, ".jar.md5", b"f97c5d29941bfb1b2fdab0874906ab82").await.expect("its checksum");
+    bench.clock.advance(Duration::from_secs(5));
+    put(&dora, &repo, "-sources.jar", b"src").await.expect("it goes on");
+    put(&dora, &repo, ".jar", b"one").await.expect("the same again, after an answer that was lost");
+    assert_eq!(shown(&dora, &repo).await, ["1.1-20231114.221320-1.jar", "1.1-20231114.221320-1.jar"]);
+    let events = bench.count("SELECT count(*) FROM events").await;
+    put(&dora, &repo, "-sources.jar", b"src").await.expect("the same again");
+    assert_eq!(bench.count("SELECT count(*) FROM events").await, events, "nothing happened");
+
+    // Another file of a kind that is there begins the next, which the others then join.
+    put(&dora, &repo, ".jar", b"two").await.expect("the next begins");
+    put(&dora, &repo, "-sources.jar", b"src").await.expect("it goes on");
+    assert_eq!(shown(&dora, &repo).await, ["1.1-20231114.221325-2.jar", "1.1-20231114.221325-2.jar"]);
+    // The checksum of a file of the one before is as good, that of none is not.
+    put(&dora, &repo, ".jar.md5", b"f97c5d29941bfb1b2fdab0874906ab82").await.expect("of the first");
+    put(&dora, &repo, ".jar.md5", b"b8a9f715dbb64fd5c56e7783c6820a61").await.expect("of the second");
+    let wrong = put(&dora, &repo, ".jar.md5", b"00000000000000000000000000000000").await;
+    assert_eq!(code(wrong), Code::Unprocessable);
+    assert_eq!(code(put(&dora, &repo, ".pom.md5", b"00000000000000000000000000000000").await), Code::Conflict);
+
+    // One that says of which build it is counts as all others do.
+    let named = format!("{LINE}/demo-1.1-20240101.000000-7.jar");
+    send(&dora, &repo, &named, Bytes::from_static(b"seven")).await.expect("named");
+    put(&dora, &repo, ".jar", b"eight").await.expect("after it, although the clock says otherwise");
+    assert_eq!(shown(&dora, &repo).await, ["1.1-20240101.000000-8.jar", "1.1-20231114.221325-2.jar"]);
+    // A POM says of which line it is.
+    let pom = b"<project><groupId>com.example</groupId><artifactId>demo</artifactId><version>1.2</version></project>";
+    assert_eq!(code(put(&dora, &repo, ".pom", pom).await), Code::Unprocessable);
+    assert_eq!(bench.count("SELECT count(*) FROM versions").await, 4);
+    assert_eq!(bench.used().await.0, 3 + 3 + 3 + 3 + 5 + 5);
+}
+
+async fn nobody_joins_what_is_somebody_elses_or_over(bench: &Bench) {
+    let repo = bench.repository_of("maven", "libs", RepoSettings::default()).await;
+    let dora = bench.somebody("dora", &["repo:libs:write", "repo:libs:promote"]).await;
+    let rita = bench.somebody("rita", &["repo:libs:write"]).await;
+    let stranger = bench.somebody("stranger", &["repo:libs:read"]).await;
+    assert_eq!(code(put(&stranger, &repo, ".jar", b"no").await), Code::Forbidden);
+    put(&dora, &repo, ".jar", b"hers").await.expect("a build");
+    put(&rita, &repo, "-rita.jar", b"rita's").await.expect("another");
+    assert_eq!(shown(&dora, &repo).await, ["1.1-20231114.221320-1.jar", "1.1-20231114.221320-2.jar"]);
+    put(&dora, &repo, "-sources.jar", b"src").await.expect("the youngest is not hers");
+    assert_eq!(bench.count("SELECT count(*) FROM versions").await, 3);
+    // What was withdrawn is never used again.
+    let address = format!("{LINE}/demo-1.1-20231114.221320-3-sources.jar");
+    let format = formats::by_key("maven").expect("a format");
+    let Ok(Operation::Change(changes, _)) = format.parse(&Asked::plain(Method::Delete, &address)) else {
+        unreachable!("{address}")
+    };
+    dora.authorize::<Read>(&repo).await.expect("a reader").change(changes).await.expect("withdrawn");
+    put(&dora, &repo, ".jar", b"next").await.expect("the next");
+    let shown = shown(&dora, &repo).await;
+    assert_eq!(shown.first().map(String::as_str), Some("1.1-20231114.221320-4.jar"), "{shown:?}");
+    // What is sealed takes nothing more.
+    let look = async |session: &mut store::Session<'_>| {
+        let sql = "SELECT id FROM versions WHERE version = '1.1-20231114.221320-4'";
+        session.row(sql, &[]).await?.expect("a version").get::<model::VersionId>(0)
+    };
+    let youngest = bench.registry.store().read(look).await.expect("an id");
+    dora.authorize::<Write>(&repo).await.expect("a writer").seal_version(youngest).await.expect("sealed");
+    put(&dora, &repo, "-sources.jar", b"src").await.expect("the next");
+    assert_eq!(bench.count("SELECT count(*) FROM versions").await, 5);
+}
+
+async fn of_many_at_once_each_is_kept(bench: &Bench) {
+    let repo = bench.repository_of("maven", "libs", RepoSettings::default()).await;
+    let dora = bench.somebody("dora", &["repo:libs:write"]).await;
+    let mut tasks = Vec::new();
+    for number in 0..32_u64 {
+        let (call, repo) = (dora.clone(), repo.clone());
+        let to = format!("{LINE}/demo-1.1-SNAPSHOT.jar");
+        tasks.push(tokio::spawn(async move { send(&call, &repo, &to, content(number, 20)).await }));
+    }
+    for task in tasks {
+        task.await.expect("no panic").expect("each is taken");
+    }
+    assert_eq!(bench.count("SELECT count(*) FROM versions WHERE state = 'published'").await, 32);
+    assert_eq!(bench.count("SELECT count(DISTINCT digest) FROM entries").await, 32);
+    assert_eq!(shown(&dora, &repo).await, ["1.1-20231114.221320-32.jar"]);
+}
+
+async fn they_are_gathered_where_builds_appear_at_once(bench: &Bench) {
+    let settings = RepoSettings { atomic_deploy: true, ..RepoSettings::default() };
+    let repo = bench.repository_of("maven", "libs", settings).await;
+    let dora = bench.somebody("dora", &["repo:libs:write"]).await;
+    let rita = bench.somebody("rita", &["repo:libs:write"]).await;
+    put(&dora, &repo, ".jar", b"one").await.expect("gathered");
+    put(&dora, &repo, ".jar.md5", b"f97c5d29941bfb1b2fdab0874906ab82").await.expect("its checksum");
+    put(&dora, &repo, "-sources.jar", b"src").await.expect("gathered");
+    assert!(shown(&dora, &repo).await.is_empty());
+    let file = path(&format!("{LINE}/demo-1.1-20231114.221320-1.jar"));
+    let reader = async |call: &Call| call.authorize::<Read>(&repo).await.expect("a reader");
+    reader(&dora).await.find(&file).await.expect("whoever sends it reads it");
+    assert_eq!(code(reader(&rita).await.find(&file).await), Code::NotFound);
+    // Others begin one of their own.
+    put(&rita, &repo, ".jar", b"hers").await.expect("gathered");
+    send(&dora, &repo, "com/example/demo/maven-metadata.xml", Bytes::from_static(b"<metadata/>")).await.expect("whole");
+    assert_eq!(shown(&rita, &repo).await, ["1.1-20231114.221320-1.jar", "1.1-20231114.221320-1.jar"]);
+    send(&rita, &repo, "com/example/demo/maven-metadata.xml", Bytes::from_static(b"<metadata/>")).await.expect("whole");
+    assert_eq!(shown(&rita, &repo).await, ["1.1-20231114.221320-2.jar", "1.1-20231114.221320-1.jar"]);
+}
