@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::checkpoint::Checkpoints;
 use super::group::{Group, Member, Undo};
 use super::open_writer;
 use crate::error::{Error, Result};
@@ -46,7 +47,8 @@ impl Writer {
     ) -> Result<Self> {
         let (queue, waiting) = sync_channel(QUEUE);
         let conn = open_writer(&path)?;
-        let body = move || run(conn, &waiting, &poison, &fresh, &after);
+        let checkpoints = Checkpoints::start(path, &conn)?;
+        let body = move || run(conn, checkpoints, &waiting, &poison, &fresh, &after);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(body)
@@ -72,6 +74,7 @@ impl Drop for Writer {
 
 fn run(
     conn: Connection,
+    mut checkpoints: Checkpoints,
     waiting: &Receiver<Box<dyn Member>>,
     poison: &OnceLock<String>,
     fresh: &Fresh,
@@ -96,6 +99,7 @@ fn run(
         if let Err(Error::Poisoned(why)) = settled {
             drop(poison.set(why));
         }
+        checkpoints.look(&conn);
     }
 }
 
