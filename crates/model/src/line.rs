@@ -11,6 +11,9 @@ pub trait Line: Send + Sync + std::fmt::Debug {
     /// Between which names those of the line's builds lie, the second not among them. Others may lie there too.
     fn bounds(&self) -> (String, String);
 
+    /// The same for the builds of the same time as this one: of them, those with longer names are younger.
+    fn beside(&self, build: &str) -> (String, String);
+
     /// Those of these names that are builds of the line, the youngest first.
     fn builds<'n>(&self, names: &[&'n str]) -> Vec<&'n str>;
 

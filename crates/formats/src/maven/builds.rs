@@ -1,11 +1,13 @@
 //! Builds of snapshots whose files have one name for every build (`demo-1.1-SNAPSHOT.jar`), as sbt, Ivy and whoever puts
 //! files by hand send them: each becomes part of a build with a time and a number, as Maven would have named it.
 
+use std::time::Duration;
+
 use model::line::{Built, Line};
 use model::{EntryPath, NameError, Timestamp, VersionName};
 
 use super::deposit::manifest;
-use super::layout::{Build, Stored, base_of, build_of, checksum, line};
+use super::layout::{Build, LAST, Stored, base_of, build_of, checksum, line, time};
 use super::metadata::digits;
 use super::told::Told;
 use crate::PackageAt;
@@ -39,6 +41,12 @@ impl Line for Builds {
         (format!("{}0", self.front()), format!("{}:", self.front()))
     }
 
+    fn beside(&self, build: &str) -> (String, String) {
+        let time = build.rsplit_once('-').map_or(build, |(time, _)| time);
+        // A dot comes after a dash.
+        (format!("{time}-"), format!("{time}."))
+    }
+
     fn builds<'n>(&self, names: &[&'n str]) -> Vec<&'n str> {
         let of_line = |name: &'n str| build_of(name).filter(|(front, _)| *front == self.front());
         let mut builds: Vec<(Build<'n>, &str)> =
@@ -48,13 +56,17 @@ impl Line for Builds {
     }
 
     fn next(&self, youngest: Option<&str>, now: Timestamp) -> String {
-        let digits = digits(&now.to_seconds());
-        let (day, time) = digits.split_at_checked(8).unwrap_or_default();
-        let now = format!("{day}.{time}");
         let youngest = youngest.and_then(build_of).map(|(_, build)| build);
         // Clocks differ: no build is older than the one before it.
-        let stamp = youngest.map_or(now.as_str(), |youngest| youngest.stamp.max(now.as_str()));
-        let number = youngest.map_or(0, |youngest| youngest.number) + 1;
+        let (stamp, number) = match youngest {
+            None => (stamp_of(now), 1),
+            Some(Build { stamp, number }) if number < LAST => (stamp_of(now).max(stamp.to_owned()), number + 1),
+            // Its time tells them apart, too.
+            Some(Build { stamp, .. }) => {
+                let after = time(stamp).map_or(now, |time| time.plus(Duration::from_secs(1)));
+                (stamp_of(now.max(after)), 1)
+            }
+        };
         format!("{}{stamp}-{number}", self.front())
     }
 
@@ -67,6 +79,13 @@ impl Line for Builds {
             manifest: manifest(group, artifact, build),
         })
     }
+}
+
+/// `yyyyMMdd.HHmmss`.
+fn stamp_of(time: Timestamp) -> String {
+    let digits = digits(&time.to_seconds());
+    let (day, time) = digits.split_at_checked(8).unwrap_or_default();
+    format!("{day}.{time}")
 }
 
 /// The address of the file that such a name stands for now: of the youngest build that has one, by the index of the line.

@@ -3,7 +3,7 @@
 //!
 //! Source: the Maven repository layout ("default"), and the naming of unique snapshots.
 
-use model::VersionName;
+use model::{Timestamp, VersionName};
 
 use crate::Algorithm;
 
@@ -50,11 +50,22 @@ pub(super) fn build_of(version: &str) -> Option<(&str, Build<'_>)> {
 }
 
 fn is_stamp(text: &str) -> bool {
-    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    text.split_once('.').is_some_and(|(day, time)| day.len() == 8 && time.len() == 6 && digits(day) && digits(time))
+    text.len() == 15 && text.as_bytes().get(8) == Some(&b'.') && time(text).is_some()
 }
 
-/// Digits without a leading zero, so that no number is written in two ways.
+/// `yyyyMMddHHmmss`, with or without a dot between day and time.
+pub(super) fn time(text: &str) -> Option<Timestamp> {
+    let digits = text.replacen('.', "", 1);
+    let sound = digits.len() == 14 && digits.bytes().all(|b| b.is_ascii_digit());
+    let part = |from: usize, to: usize| digits.get(from..to).filter(|_| sound);
+    let day = format!("{}-{}-{}", part(0, 4)?, part(4, 6)?, part(6, 8)?);
+    Timestamp::parse(&format!("{day}T{}:{}:{}Z", part(8, 10)?, part(10, 12)?, part(12, 14)?))
+}
+
+/// The greatest number of a build.
+pub(super) const LAST: u64 = 999_999_999;
+
+/// Digits without a leading zero, so that no number is written in two ways, at most those of [`LAST`].
 fn is_number(text: &str) -> bool {
     (1..=9).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0')
 }
@@ -137,7 +148,9 @@ impl Stored {
         if let Some(tail) = rest.strip_prefix(version).filter(|tail| tail.starts_with(['.', '-'])) {
             return Ok((version.to_owned(), tail));
         }
-        let want = || wrong(&format!("{front}yyyyMMdd.HHmmss-n"));
+        let want = || {
+            wrong(&format!("{version}, nor with {artifact}-{front}yyyyMMdd.HHmmss-n, the time and number of a build"))
+        };
         let behind = rest.strip_prefix(front).ok_or_else(want)?;
         let (stamp, numbered) = behind.split_at_checked(15).ok_or_else(want)?;
         let numbered = numbered.strip_prefix('-').ok_or_else(want)?;

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use model::{EntryPath, RefName, Refusal, Timestamp, VersionName};
+use model::{EntryPath, RefName, Refusal, VersionName};
 
 use super::deposit::manifest;
-use super::layout::{METADATA, Stored, base_of, build_of, check_version, is_id, line};
+use super::layout::{METADATA, Stored, base_of, build_of, check_version, is_id, line, time};
 use super::sound;
 use super::told::{File, Told};
 use super::{Maven, PLUGIN};
@@ -181,13 +181,4 @@ fn file_of(at: &PackageAt, folder: &str, file: &File) -> Option<KnownFile> {
         published_at: file.updated.as_deref().and_then(time),
         yanked: None,
     })
-}
-
-/// `yyyyMMddHHmmss`, with or without a dot between day and time.
-fn time(text: &str) -> Option<Timestamp> {
-    let digits = text.replacen('.', "", 1);
-    let sound = digits.len() == 14 && digits.bytes().all(|b| b.is_ascii_digit());
-    let part = |from: usize, to: usize| digits.get(from..to).filter(|_| sound);
-    let day = format!("{}-{}-{}", part(0, 4)?, part(4, 6)?, part(6, 8)?);
-    Timestamp::parse(&format!("{day}T{}:{}:{}Z", part(8, 10)?, part(10, 12)?, part(12, 14)?))
 }

@@ -64,7 +64,12 @@ impl Grant<Read> {
         }
         match wrong {
             Some(error) => Err(error),
-            None => self.check_claim(&claim).await,
+            None => {
+                let location = claim.location;
+                let why =
+                    format!("none of the {COMPARED} youngest builds has {location}: send a file before its checksum");
+                Err(Error::refuse(Code::Conflict, why))
+            }
         }
     }
 

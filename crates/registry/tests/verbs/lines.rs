@@ -13,11 +13,14 @@ use crate::both;
 both! {
     files_join_the_build_that_lacks_them;
     nobody_joins_what_is_somebody_elses_or_over;
+    the_youngest_is_found_whatever_else_there_is;
     of_many_at_once_each_is_kept;
     they_are_gathered_where_builds_appear_at_once;
 }
 
 const LINE: &str = "com/example/demo/1.1-SNAPSHOT";
+const POM: &[u8] =
+    b"<project><groupId>com.example</groupId><artifactId>demo</artifactId><version>1.1-SNAPSHOT</version></project>";
 const SITE: Site<'static> = Site { base: "https://host/repository/libs", auth_required: true, subject: None };
 
 async fn send(call: &Call, repo: &RepoKey, to: &str, bytes: Bytes) -> Result<()> {
@@ -54,38 +57,42 @@ async fn shown(call: &Call, repo: &RepoKey) -> Vec<String> {
 
 async fn files_join_the_build_that_lacks_them(bench: &Bench) {
     let repo = bench.repository_of("maven", "libs", RepoSettings::default()).await;
-    let dora = bench.somebody("dora", &["repo:libs:write", "repo:libs:promote"]).await;
-    put(&dora, &repo, ".jar", b"one").await.expect("a build begins");
+    let dora = bench.somebody("dora", &["repo:libs:write"]).await;
+    put(&dora, &repo, ".pom", POM).await.expect("a build begins");
+    put(&dora, &repo, ".jar", b"one").await.expect("it goes on");
+    let events = bench.count("SELECT count(*) FROM events").await;
+    put(&dora, &repo, ".jar", b"one").await.expect("the last once more, after an answer that was lost");
+    assert_eq!(bench.count("SELECT count(*) FROM events").await, events, "nothing happened");
     put(&dora, &repo, ".jar.md5", b"f97c5d29941bfb1b2fdab0874906ab82").await.expect("its checksum");
     bench.clock.advance(Duration::from_secs(5));
     put(&dora, &repo, "-sources.jar", b"src").await.expect("it goes on");
-    put(&dora, &repo, ".jar", b"one").await.expect("the same again, after an answer that was lost");
-    assert_eq!(shown(&dora, &repo).await, ["1.1-20231114.221320-1.jar", "1.1-20231114.221320-1.jar"]);
-    let events = bench.count("SELECT count(*) FROM events").await;
-    put(&dora, &repo, "-sources.jar", b"src").await.expect("the same again");
-    assert_eq!(bench.count("SELECT count(*) FROM events").await, events, "nothing happened");
+    let first = ["1.1-20231114.221320-1.jar", "1.1-20231114.221320-1.pom", "1.1-20231114.221320-1.jar"];
+    assert_eq!(shown(&dora, &repo).await, first);
 
-    // Another file of a kind that is there begins the next, which the others then join.
-    put(&dora, &repo, ".jar", b"two").await.expect("the next begins");
-    put(&dora, &repo, "-sources.jar", b"src").await.expect("it goes on");
-    assert_eq!(shown(&dora, &repo).await, ["1.1-20231114.221325-2.jar", "1.1-20231114.221325-2.jar"]);
+    // What is there begins the next, changed or not, and the others join that.
+    put(&dora, &repo, ".pom", POM).await.expect("the next begins");
+    put(&dora, &repo, ".jar", b"two").await.expect("it goes on");
+    let second = ["1.1-20231114.221325-2.jar", "1.1-20231114.221325-2.pom", "1.1-20231114.221320-1.jar"];
+    assert_eq!(shown(&dora, &repo).await, second);
     // The checksum of a file of the one before is as good, that of none is not.
     put(&dora, &repo, ".jar.md5", b"f97c5d29941bfb1b2fdab0874906ab82").await.expect("of the first");
     put(&dora, &repo, ".jar.md5", b"b8a9f715dbb64fd5c56e7783c6820a61").await.expect("of the second");
     let wrong = put(&dora, &repo, ".jar.md5", b"00000000000000000000000000000000").await;
     assert_eq!(code(wrong), Code::Unprocessable);
-    assert_eq!(code(put(&dora, &repo, ".pom.md5", b"00000000000000000000000000000000").await), Code::Conflict);
+    assert_eq!(code(put(&dora, &repo, ".war.md5", b"00000000000000000000000000000000").await), Code::Conflict);
 
     // One that says of which build it is counts as all others do.
     let named = format!("{LINE}/demo-1.1-20240101.000000-7.jar");
     send(&dora, &repo, &named, Bytes::from_static(b"seven")).await.expect("named");
     put(&dora, &repo, ".jar", b"eight").await.expect("after it, although the clock says otherwise");
-    assert_eq!(shown(&dora, &repo).await, ["1.1-20240101.000000-8.jar", "1.1-20231114.221325-2.jar"]);
-    // A POM says of which line it is.
-    let pom = b"<project><groupId>com.example</groupId><artifactId>demo</artifactId><version>1.2</version></project>";
-    assert_eq!(code(put(&dora, &repo, ".pom", pom).await), Code::Unprocessable);
+    let shown = shown(&dora, &repo).await;
+    assert_eq!(shown.first().map(String::as_str), Some("1.1-20240101.000000-8.jar"), "{shown:?}");
+    // A POM says of which line it is, and names of builds are longer.
+    let other = b"<project><groupId>com.example</groupId><artifactId>demo</artifactId><version>1.2</version></project>";
+    assert_eq!(code(put(&dora, &repo, ".pom", other).await), Code::Unprocessable);
+    let long = format!("{LINE}/demo-1.1-SNAPSHOT.{}", "x".repeat(236));
+    assert_eq!(code(send(&dora, &repo, &long, Bytes::from_static(b"x")).await), Code::BadRequest);
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 4);
-    assert_eq!(bench.used().await.0, 3 + 3 + 3 + 3 + 5 + 5);
 }
 
 async fn nobody_joins_what_is_somebody_elses_or_over(bench: &Bench) {
@@ -94,13 +101,18 @@ async fn nobody_joins_what_is_somebody_elses_or_over(bench: &Bench) {
     let rita = bench.somebody("rita", &["repo:libs:write"]).await;
     let stranger = bench.somebody("stranger", &["repo:libs:read"]).await;
     assert_eq!(code(put(&stranger, &repo, ".jar", b"no").await), Code::Forbidden);
-    put(&dora, &repo, ".jar", b"hers").await.expect("a build");
-    put(&rita, &repo, "-rita.jar", b"rita's").await.expect("another");
-    assert_eq!(shown(&dora, &repo).await, ["1.1-20231114.221320-1.jar", "1.1-20231114.221320-2.jar"]);
-    put(&dora, &repo, "-sources.jar", b"src").await.expect("the youngest is not hers");
+    put(&dora, &repo, ".jar", b"dora's").await.expect("a build");
+    put(&rita, &repo, ".jar", b"rita's").await.expect("another");
+    put(&rita, &repo, ".pom", POM).await.expect("hers goes on");
+    put(&dora, &repo, ".pom", POM).await.expect("and so does this");
+    assert_eq!(shown(&dora, &repo).await, ["1.1-20231114.221320-2.jar", "1.1-20231114.221320-2.pom"]);
+    assert_eq!(bench.count("SELECT count(*) FROM versions").await, 2);
+    // After a while it is a run of its own.
+    bench.clock.advance(Duration::from_secs(601));
+    put(&dora, &repo, "-sources.jar", b"src").await.expect("the next");
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 3);
     // What was withdrawn is never used again.
-    let address = format!("{LINE}/demo-1.1-20231114.221320-3-sources.jar");
+    let address = format!("{LINE}/demo-1.1-20231114.222321-3-sources.jar");
     let format = formats::by_key("maven").expect("a format");
     let Ok(Operation::Change(changes, _)) = format.parse(&Asked::plain(Method::Delete, &address)) else {
         unreachable!("{address}")
@@ -108,16 +120,41 @@ async fn nobody_joins_what_is_somebody_elses_or_over(bench: &Bench) {
     dora.authorize::<Read>(&repo).await.expect("a reader").change(changes).await.expect("withdrawn");
     put(&dora, &repo, ".jar", b"next").await.expect("the next");
     let shown = shown(&dora, &repo).await;
-    assert_eq!(shown.first().map(String::as_str), Some("1.1-20231114.221320-4.jar"), "{shown:?}");
+    assert_eq!(shown.first().map(String::as_str), Some("1.1-20231114.222321-4.jar"), "{shown:?}");
     // What is sealed takes nothing more.
     let look = async |session: &mut store::Session<'_>| {
-        let sql = "SELECT id FROM versions WHERE version = '1.1-20231114.221320-4'";
+        let sql = "SELECT id FROM versions WHERE version = '1.1-20231114.222321-4'";
         session.row(sql, &[]).await?.expect("a version").get::<model::VersionId>(0)
     };
     let youngest = bench.registry.store().read(look).await.expect("an id");
     dora.authorize::<Write>(&repo).await.expect("a writer").seal_version(youngest).await.expect("sealed");
     put(&dora, &repo, "-sources.jar", b"src").await.expect("the next");
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 5);
+}
+
+async fn the_youngest_is_found_whatever_else_there_is(bench: &Bench) {
+    let repo = bench.repository_of("maven", "libs", RepoSettings::default()).await;
+    let dora = bench.somebody("dora", &["repo:libs:write"]).await;
+    let releases = async |from: u32| {
+        for number in from..from + 60 {
+            let to = format!("com/example/demo/1.1-{number}/demo-1.1-{number}.txt");
+            send(&dora, &repo, &to, Bytes::from_static(b"x")).await.expect("a release");
+        }
+    };
+    releases(3000).await;
+    put(&dora, &repo, ".jar", b"one").await.expect("a build");
+    releases(4000).await;
+    put(&dora, &repo, ".pom", POM).await.expect("it goes on");
+    assert_eq!(shown(&dora, &repo).await, ["1.1-20231114.221320-1.jar", "1.1-20231114.221320-1.pom"]);
+    // A build of a time to come, after which all have that time: the greatest number is not the greatest name.
+    let named = format!("{LINE}/demo-1.1-20991231.235959-950.jar");
+    send(&dora, &repo, &named, Bytes::from_static(b"950")).await.expect("named");
+    for number in 951..1060_u64 {
+        let to = format!("{LINE}/demo-1.1-SNAPSHOT.jar");
+        send(&dora, &repo, &to, content(number, 20)).await.expect("each is taken");
+    }
+    let shown = shown(&dora, &repo).await;
+    assert_eq!(shown.first().map(String::as_str), Some("1.1-20991231.235959-1059.jar"), "{shown:?}");
 }
 
 async fn of_many_at_once_each_is_kept(bench: &Bench) {
