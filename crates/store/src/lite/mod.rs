@@ -26,7 +26,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
     settle(&conn)?;
     conn.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -4000;
+         PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -4000;
          PRAGMA temp_store = MEMORY;",
     )?;
     Ok(conn)
