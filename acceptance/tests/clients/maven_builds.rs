@@ -116,3 +116,32 @@ async fn one_name_stands_for_the_youngest_build_wherever_it_is_read() -> Result<
     assert!(kept.text().contains("one by one"), "{}", kept.text());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_build_of_one_name_in_two_members_has_the_files_of_both() -> Result<()> {
+    let wire = Wire::open().await?;
+    let admin = &wire.desk.admin;
+    for body in [
+        json!({"repoKey": "more", "format": "maven", "repoType": "local"}),
+        json!({"repoKey": "all", "format": "maven", "repoType": "virtual", "memberRepos": [wire.desk.key, "more"]}),
+    ] {
+        admin.post("/v1/repos").json(&body).send().await?.expect(&[201])?;
+    }
+    let build = format!("{LINE}/demo-1.1-20260101.101010-1");
+    for (key, tail, content) in [
+        (wire.desk.key, ".jar", "of the first"),
+        ("more", ".jar", "of the second"),
+        ("more", "-sources.jar", "of the second alone"),
+    ] {
+        let put = admin.put(&format!("/repository/{key}/{build}{tail}")).body(content);
+        put.send().await?.expect(&[201])?;
+    }
+    let read = async |path: &str| -> Result<String> {
+        Ok(admin.get(&format!("/repository/all/{LINE}/{path}")).send().await?.expect(&[200])?.text())
+    };
+    let index = read("maven-metadata.xml").await?;
+    assert_eq!(index.matches("<value>1.1-20260101.101010-1</value>").count(), 2, "{index}");
+    assert_eq!(read("demo-1.1-SNAPSHOT.jar").await?, "of the first");
+    assert_eq!(read("demo-1.1-SNAPSHOT-sources.jar").await?, "of the second alone");
+    Ok(())
+}

@@ -1,6 +1,6 @@
 //! The index of a package of which several members have versions.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -111,7 +111,7 @@ impl Grant<Read> {
             if matches!(part, Part::Remote(_)) {
                 head.around.retain(|told| !ours.contains(told));
             }
-            whole.add(head, fragments, |version| match wanted {
+            whole.add(head, fragments, matches!(wanted, Wanting::Part(_)), |version| match wanted {
                 Wanting::Part(part) => format.belongs(version, part),
                 Wanting::All | Wanting::One(_) => true,
             });
@@ -192,7 +192,8 @@ struct Whole {
     head: Head,
     fragments: Fragments,
     changed_at: Timestamp,
-    seen: HashSet<String>,
+    /// Versions, and whether they are left out of indexes.
+    seen: HashMap<String, bool>,
 }
 
 impl Whole {
@@ -206,16 +207,20 @@ impl Whole {
             refs: Vec::new(),
             around: Vec::new(),
         };
-        Self { head, fragments: Fragments::new(), changed_at: Timestamp(0), seen: HashSet::new() }
+        Self { head, fragments: Fragments::new(), changed_at: Timestamp(0), seen: HashMap::new() }
     }
 
-    fn add(&mut self, head: Head, fragments: Fragments, belongs: impl Fn(&str) -> bool) {
+    /// `by_file`: the index tells of files, of which the next member may have others, unless the first hides the version.
+    fn add(&mut self, head: Head, fragments: Fragments, by_file: bool, belongs: impl Fn(&str) -> bool) {
         if self.head.display.is_empty() {
             self.head.display = head.display;
         }
         for (version, fragment) in head.versions.into_iter().zip(fragments) {
             self.changed_at = self.changed_at.max(version.changed_at);
-            if belongs(&version.version) && self.seen.insert(version.version.clone()) {
+            let again = self.seen.get(&version.version).is_none_or(|hidden| by_file && !hidden);
+            if again && belongs(&version.version) {
+                let hidden = version.yanked.is_some() || version.unlisted;
+                self.seen.entry(version.version.clone()).or_insert(hidden);
                 self.head.versions.push(version);
                 self.fragments.push(fragment);
             }
