@@ -18,7 +18,7 @@ use crate::{args, packages};
 
 /// So many names are looked at at once: the `LIMIT` of the statements.
 const PAGE: usize = 100;
-/// A build that others were begun after is joined for so long after it began, in seconds: its run goes on beside theirs.
+/// For so long a build is joined after others were begun: its run goes on beside theirs.
 const RUN: Duration = Duration::from_secs(600);
 
 /// A version of a line, in whatever state.
@@ -137,7 +137,11 @@ pub(crate) async fn publish(tx: &mut Tx<'_>, release: &PublishRelease, line: &dy
             Has::Last(_) | Has::Before => {}
         }
     }
-    let next = line.next(builds.first().map(|build| build.name.as_str()), act.at);
+    let youngest = builds.first().map(|build| build.name.as_str());
+    let next = line.next(youngest, act.at);
+    if line.builds(&[&next]).is_empty() {
+        return Err(Error::conflict(format!("no build can follow {}", youngest.unwrap_or_default())));
+    }
     of_build(release, file, named(line, &next)?).apply(tx).await.map(drop)
 }
 

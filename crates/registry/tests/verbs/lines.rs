@@ -155,6 +155,10 @@ async fn the_youngest_is_found_whatever_else_there_is(bench: &Bench) {
     }
     let shown = shown(&dora, &repo).await;
     assert_eq!(shown.first().map(String::as_str), Some("1.1-20991231.235959-1059.jar"), "{shown:?}");
+    // After the last of all there is none.
+    let named = format!("{LINE}/demo-1.1-99991231.235959-999999999.jar");
+    send(&dora, &repo, &named, Bytes::from_static(b"last")).await.expect("named");
+    assert_eq!(code(put(&dora, &repo, ".jar", b"after").await), Code::Conflict);
 }
 
 async fn of_many_at_once_each_is_kept(bench: &Bench) {
