@@ -7,10 +7,14 @@ use bytes::Bytes;
 use formats::{
     Asked, Claim, Format, Intake, Method, NewFile, Operation, Piece, Plan, Release, StagedFile, Sums, Wanted,
 };
-use model::{EntryPath, PackageName, Refusal, Sha256Digest};
+use model::line::Line;
+use model::{EntryPath, PackageName, Refusal, Sha256Digest, Timestamp};
 use sha2::Digest as _;
 
 use crate::render::render;
+
+/// When builds begin.
+const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
 
 /// What a body says of a file that is here already, and what it wants done.
 type Taken = (Option<Claim>, Plan);
@@ -18,6 +22,7 @@ type Taken = (Option<Claim>, Plan);
 /// Takes a body in twice, at once and in small pieces: both find the same. Then the plan is made and looked at.
 /// Whether there is one.
 pub(crate) fn accept(format: &dyn Format, whole: Box<dyn Intake>, cut: Box<dyn Intake>, body: &[u8]) -> bool {
+    let line = whole.line();
     let size = 1 + body.len() % 61;
     let (one, other) = (plan(whole, std::iter::once(body)), plan(cut, body.chunks(size)));
     // Of two things that are wrong, either may be told.
@@ -26,11 +31,28 @@ pub(crate) fn accept(format: &dyn Format, whole: Box<dyn Intake>, cut: Box<dyn I
         refused || format!("{one:?}") == format!("{other:?}"),
         "pieces of {size} bytes mean {other:?}, not {one:?}"
     );
-    let Some(Ok((_, plan))) = one else { return false };
-    if let Some(release) = &plan.release {
+    let Some(Ok((_, mut plan))) = one else { return false };
+    if let Some(release) = &mut plan.release {
+        if let Some(line) = line
+            && !become_built(&*line, release)
+        {
+            return false;
+        }
         check(format, release);
         render(format, release);
     }
+    true
+}
+
+/// The file as that of the first build of its line. Whether it can be one.
+fn become_built(line: &dyn Line, release: &mut Release) -> bool {
+    let [file] = release.files.as_mut_slice() else { panic!("a build of a line comes file by file") };
+    assert_eq!(line.package(), (&*release.package.namespace, &*release.package.name), "the line of another package");
+    let first = line.next(None, NOW);
+    assert_eq!(line.builds(&[&first]), [first.as_str()], "it begins a build of another line");
+    let Ok(built) = line.built(&first) else { return false };
+    (file.path, file.location) = (built.path, built.location);
+    (release.version, release.manifest) = (built.version, built.manifest);
     true
 }
 

@@ -1,12 +1,10 @@
 //! What one request asks for: a release, and changes to what was published. All of it or nothing.
 
-use std::sync::Arc;
-
-use model::line::Line;
 use model::{Code, Reason, Refusal, RepoId, VersionId};
 
 use crate::args;
 use crate::error::{Error, Result};
+use crate::lines::Joining;
 use crate::marks::SetMark;
 use crate::refs::{EndRef, PutRef};
 use crate::releases::PublishRelease;
@@ -23,7 +21,7 @@ pub struct Perform {
     /// What is published first.
     pub release: Option<PublishRelease>,
     /// The line of which the release is a build's, whichever that is then.
-    pub line: Option<Arc<dyn Line>>,
+    pub line: Option<Joining>,
     /// What changes then, in this order. Each has an act of its own; the id of the release's version, where
     /// it is named, stands for the version that the release actuals.
     pub changes: Vec<Change>,
@@ -66,7 +64,7 @@ impl Write for Perform {
         let released = match (&self.release, &self.line) {
             (Some(release), None) => Some((release.id, release.apply(tx).await?.version)),
             (Some(release), Some(line)) => {
-                lines::publish(tx, release, &**line).await?;
+                lines::publish(tx, release, line).await?;
                 None
             }
             (None, _) => None,

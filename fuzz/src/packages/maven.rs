@@ -9,6 +9,7 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
         "GET com/example/maven-metadata.xml",
         "GET com/example/demo/1.0/demo-1.0-sources.jar.sha512",
         "GET com/example/demo/1.0-SNAPSHOT/demo-1.0-20240101.010101-1.jar",
+        "GET com/example/demo/1.0-SNAPSHOT/demo-1.0-SNAPSHOT-sources.jar.sha1",
         "DELETE com/example/demo/1.0/",
         "PUT com/example/demo/maven-metadata.xml",
     ]);
@@ -41,6 +42,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     vec![
         archive::write("com/example/demo/1.0/demo-1.0.pom", &[("", pom)]),
         archive::write("com/example/demo/1.0-SNAPSHOT/demo-1.0-20240101.010101-1.pom", &[("", &snapshot)]),
+        archive::write("com/example/demo/1.0-SNAPSHOT/demo-1.0-SNAPSHOT.pom", &[("", &snapshot)]),
+        archive::write("com/example/demo/SNAPSHOT/demo-SNAPSHOT-dist.tar.gz", &[("", "x")]),
         archive::write("com/example/demo/1.0/demo-1.0.module", &[("", module)]),
         archive::write("com/example/demo/1.0/demo-1.0.jar", &[("META-INF/maven/plugin.xml", plugin), ("a.class", "x")]),
         archive::write("com/example/demo/1.0/demo-1.0.pom.asc", &[("", "-----BEGIN PGP SIGNATURE-----\n")]),

@@ -12,9 +12,6 @@ use crate::error::{Error, Result};
 use crate::fetch::Found;
 use crate::hasher::Hasher;
 
-/// With the files of so many builds a checksum is compared that does not say of which build it is.
-const COMPARED: usize = 10;
-
 /// The checksum of some bytes, in hex.
 pub(super) fn checksum_of(bytes: &[u8], algorithm: Algorithm) -> String {
     let mut hasher = Hasher::new(algorithm);
@@ -48,12 +45,15 @@ impl Found {
 }
 
 impl Grant<Read> {
-    /// The same of a file of one of the youngest builds of a line: others may have come since the file did.
+    /// The same of a file of one of the youngest builds of a line, the caller's before others: some may have come since the
+    /// file did.
     pub(super) async fn check_claim_of_build(&self, claim: Claim, line: &dyn Line) -> Result<()> {
         let repo = self.repo_id();
-        let names = self.store().read(async |session| store::lines::names(session, repo, line).await).await?;
+        let subject = self.act().actor;
+        let look = async |session: &mut store::Session<'_>| store::lines::names(session, repo, line, &subject).await;
+        let names = self.store().read(look).await?;
         let mut wrong = None;
-        for name in names.iter().take(COMPARED) {
+        for name in &names {
             let of_build = Claim { location: line.built(name)?.location, ..claim.clone() };
             match self.check_claim(&of_build).await {
                 Err(error) if error.code() == Some(Code::Unprocessable) => wrong = wrong.or(Some(error)),
@@ -66,8 +66,7 @@ impl Grant<Read> {
             Some(error) => Err(error),
             None => {
                 let location = claim.location;
-                let why =
-                    format!("none of the {COMPARED} youngest builds has {location}: send a file before its checksum");
+                let why = format!("none of the youngest builds has {location}: send a file before its checksum");
                 Err(Error::refuse(Code::Conflict, why))
             }
         }

@@ -1,10 +1,10 @@
 //! A body is taken in: decoded as it comes, its files staged, then looked at off the async workers.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use formats::{Answer, Intake, Piece, Plan, StagedFile};
+use model::Timestamp;
 use model::line::Line;
+use store::lines::Joining;
 
 use super::bytes::reading;
 use super::deployments::Pulse;
@@ -19,6 +19,7 @@ pub struct Receiving {
     open: Option<Staging>,
     staged: StagedFiles,
     pulse: Option<Box<Pulse>>,
+    begun_at: Timestamp,
 }
 
 /// A body that was understood, ready to be performed.
@@ -26,7 +27,7 @@ pub struct Taken {
     pub(super) grant: Grant<Write>,
     pub(super) plan: Plan,
     /// The line of which its file is a build's, whichever that is then.
-    pub(super) line: Option<Arc<dyn Line>>,
+    pub(super) line: Option<Joining>,
     pub(super) staged: StagedFiles,
 }
 
@@ -35,7 +36,7 @@ impl Grant<Write> {
     pub fn take_in(&self, intake: Box<dyn Intake>) -> Receiving {
         let staged = StagedFiles::new(self.registry().blobs());
         let pulse = Pulse::of(self, intake.as_ref()).map(Box::new);
-        Receiving { grant: self.clone(), intake, open: None, staged, pulse }
+        Receiving { grant: self.clone(), intake, open: None, staged, pulse, begun_at: self.ambient().now() }
     }
 }
 
@@ -71,6 +72,7 @@ impl Receiving {
     pub async fn end(mut self) -> Result<Taken> {
         let line = self.intake.line();
         let plan = self.understand(line.as_deref()).await?;
+        let line = line.map(|line| Joining { line, begun_at: self.begun_at });
         Ok(Taken { grant: self.grant, plan, line, staged: self.staged })
     }
 

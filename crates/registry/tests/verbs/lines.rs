@@ -13,6 +13,8 @@ use crate::both;
 both! {
     files_join_the_build_that_lacks_them;
     nobody_joins_what_is_somebody_elses_or_over;
+    what_lacks_a_file_gets_it_in_its_own_run_alone;
+    everybody_finds_their_own_among_those_of_others;
     the_youngest_is_found_whatever_else_there_is;
     of_many_at_once_each_is_kept;
     they_are_gathered_where_builds_appear_at_once;
@@ -105,19 +107,16 @@ async fn nobody_joins_what_is_somebody_elses_or_over(bench: &Bench) {
     put(&rita, &repo, ".jar", b"rita's").await.expect("another");
     put(&rita, &repo, ".pom", POM).await.expect("hers goes on");
     put(&dora, &repo, ".pom", POM).await.expect("and so does this");
-    assert_eq!(shown(&dora, &repo).await, ["1.1-20231114.221320-2.jar", "1.1-20231114.221320-2.pom"]);
+    put(&dora, &repo, "-sources.jar", b"src").await.expect("to hers, not to the youngest");
+    let both = ["1.1-20231114.221320-2.jar", "1.1-20231114.221320-2.pom", "1.1-20231114.221320-1.jar"];
+    assert_eq!(shown(&dora, &repo).await, both);
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 2);
     // After a while it is a run of its own.
     bench.clock.advance(Duration::from_secs(601));
-    put(&dora, &repo, "-sources.jar", b"src").await.expect("the next");
+    put(&dora, &repo, "-javadoc.jar", b"doc").await.expect("the next");
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 3);
     // What was withdrawn is never used again.
-    let address = format!("{LINE}/demo-1.1-20231114.222321-3-sources.jar");
-    let format = formats::by_key("maven").expect("a format");
-    let Ok(Operation::Change(changes, _)) = format.parse(&Asked::plain(Method::Delete, &address)) else {
-        unreachable!("{address}")
-    };
-    dora.authorize::<Read>(&repo).await.expect("a reader").change(changes).await.expect("withdrawn");
+    withdraw(&dora, &repo, "1.1-20231114.222321-3", "-javadoc.jar").await;
     put(&dora, &repo, ".jar", b"next").await.expect("the next");
     let shown = shown(&dora, &repo).await;
     assert_eq!(shown.first().map(String::as_str), Some("1.1-20231114.222321-4.jar"), "{shown:?}");
@@ -130,6 +129,70 @@ async fn nobody_joins_what_is_somebody_elses_or_over(bench: &Bench) {
     dora.authorize::<Write>(&repo).await.expect("a writer").seal_version(youngest).await.expect("sealed");
     put(&dora, &repo, "-sources.jar", b"src").await.expect("the next");
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 5);
+}
+
+/// Withdraws the version that has a file with this tail.
+async fn withdraw(call: &Call, repo: &RepoKey, build: &str, tail: &str) {
+    let address = format!("{LINE}/demo-{build}{tail}");
+    let format = formats::by_key("maven").expect("a format");
+    let Ok(Operation::Change(changes, _)) = format.parse(&Asked::plain(Method::Delete, &address)) else {
+        unreachable!("{address}")
+    };
+    call.authorize::<Read>(repo).await.expect("a reader").change(changes).await.expect("withdrawn");
+}
+
+async fn what_lacks_a_file_gets_it_in_its_own_run_alone(bench: &Bench) {
+    let repo = bench.repository_of("maven", "libs", RepoSettings::default()).await;
+    let dora = bench.somebody("dora", &["repo:libs:write", "repo:libs:promote"]).await;
+    // A run that broke off, or was of another tool: only it lacks its POM.
+    put(&dora, &repo, ".jar", b"alone").await.expect("a build");
+    bench.clock.advance(Duration::from_secs(601));
+    for run in ["one", "two"] {
+        put(&dora, &repo, ".pom", POM).await.expect("the next");
+        put(&dora, &repo, ".jar", run.as_bytes()).await.expect("it goes on");
+        bench.clock.advance(Duration::from_secs(601));
+    }
+    let third = ["1.1-20231114.223322-3.jar", "1.1-20231114.223322-3.pom"];
+    assert_eq!(shown(&dora, &repo).await, third);
+    // The same bytes as the last, long after it: a run whose order is another.
+    put(&dora, &repo, ".jar", b"two").await.expect("the next");
+    put(&dora, &repo, ".pom", POM).await.expect("it goes on");
+    let fourth = ["1.1-20231114.224323-4.jar", "1.1-20231114.224323-4.pom"];
+    assert_eq!(shown(&dora, &repo).await, fourth);
+    // A file that takes long to come is of the run in which it began to.
+    let (format, address) = (formats::by_key("maven").expect("a format"), format!("{LINE}/demo-1.1-SNAPSHOT.war"));
+    let Ok(Operation::Receive(intake)) = format.parse(&Asked::plain(Method::Put, &address)) else { unreachable!() };
+    let mut receiving = dora.authorize::<Write>(&repo).await.expect("a writer").take_in(intake);
+    bench.clock.advance(Duration::from_secs(3600));
+    receiving.write(Bytes::from_static(b"war")).await.expect("bytes");
+    receiving.end().await.expect("a plan").perform().await.expect("taken");
+    assert_eq!(bench.count("SELECT count(*) FROM versions").await, 4);
+    // After that the run goes on.
+    put(&dora, &repo, "-sources.jar", b"src").await.expect("it goes on");
+    assert_eq!(bench.count("SELECT count(*) FROM versions").await, 4);
+    // Where the last of all is withdrawn, the one before is not gone on with.
+    withdraw(&dora, &repo, "1.1-20231114.224323-4", ".war").await;
+    put(&dora, &repo, "-javadoc.jar", b"doc").await.expect("the next");
+    assert_eq!(bench.count("SELECT count(*) FROM versions").await, 5);
+}
+
+async fn everybody_finds_their_own_among_those_of_others(bench: &Bench) {
+    let repo = bench.repository_of("maven", "libs", RepoSettings::default()).await;
+    let dora = bench.somebody("dora", &["repo:libs:write"]).await;
+    let rita = bench.somebody("rita", &["repo:libs:write"]).await;
+    put(&dora, &repo, ".jar", b"one").await.expect("hers");
+    for number in 0..120_u64 {
+        send(&rita, &repo, &format!("{LINE}/demo-1.1-SNAPSHOT.jar"), content(number, 20)).await.expect("another");
+    }
+    for number in 3000..3110 {
+        let to = format!("com/example/demo/1.1-{number}/demo-1.1-{number}.txt");
+        send(&rita, &repo, &to, Bytes::from_static(b"x")).await.expect("a release");
+    }
+    put(&dora, &repo, ".jar.md5", b"f97c5d29941bfb1b2fdab0874906ab82").await.expect("the checksum of hers");
+    put(&dora, &repo, ".pom", POM).await.expect("it joins hers");
+    assert_eq!(bench.count("SELECT count(*) FROM versions").await, 231);
+    let (jar, pom) = ("1.1-20231114.221320-121.jar", "1.1-20231114.221320-1.pom");
+    assert_eq!(shown(&dora, &repo).await, [jar, pom]);
 }
 
 async fn the_youngest_is_found_whatever_else_there_is(bench: &Bench) {
