@@ -243,7 +243,7 @@ fn sqlite(data: &Path, sql: &str) -> Result<String> {
         .ok_or_else(|| Trouble::new(format!("no database file in {}", data.display())))?;
     let program = crate::environment::program("sqlite3", &["/usr/bin"])?;
     let done = std::process::Command::new(program)
-        .args(["-bail", "-batch", "-cmd", ".timeout 5000"])
+        .args(["-bail", "-batch", "-cmd", ".timeout 60000"])
         .arg(file)
         .arg(sql)
         .output()?;
