@@ -2,6 +2,7 @@
 
 mod ahead;
 mod confusion;
+mod containerd;
 mod content;
 mod hostile;
 mod life;

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::yard::{IMAGE, LAYER, sha256};
 use crate::desk::{Deed, Desk};
 
-const GUIDE: &str = "docs/formats/oci.md";
+pub(super) const GUIDE: &str = "docs/formats/oci.md";
 /// Where `kit/install-tools` puts those that are built.
 const BUILT: &str = "/opt/clients/bin";
 

@@ -34,7 +34,7 @@ pub(crate) struct Stranger {
 
 impl Stranger {
     /// Starts it, and waits until it listens at its port.
-    pub(super) fn begin(deed: Deed, port: Port) -> Result<Stranger> {
+    pub(crate) fn begin(deed: Deed, port: Port) -> Result<Stranger> {
         let stranger = Stranger { child: deed.begins()?, _port: port };
         let address = stranger._port.address();
         nursery::until(PATIENCE, "another vendor's server", || Ok(TcpStream::connect(address).is_ok()))?;
