@@ -50,6 +50,19 @@ pub(super) async fn an_index_of_nothing_comes_and_goes(yard: &Yard) -> Result<()
     content.comes_and_goes().await
 }
 
+/// What BuildKit keeps of a build, unless it is told to make an image of it: an index of layers.
+pub(super) async fn an_index_of_layers_comes_and_goes(yard: &Yard) -> Result<()> {
+    let mut content = Content::new(yard);
+    let (layer, about) = (yard.noise(700), br#"{"layers":[],"records":[]}"#.to_vec());
+    let layer = content.blob(LAYER, layer);
+    let listed = [layer.clone(), content.blob("application/vnd.buildkit.cacheconfig.v0", about)];
+    content.tagged("cache", &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}));
+    content.comes().await?;
+    let layer = format!("{}/blobs/{}", content.image, layer["digest"].as_str().unwrap_or_default());
+    told(yard.admin.delete(&layer).send().await?, 409, "DENIED")?;
+    content.goes().await
+}
+
 pub(super) async fn an_image_without_layers_comes_and_goes(yard: &Yard) -> Result<()> {
     let mut content = Content::new(yard);
     let mut image = content.image();

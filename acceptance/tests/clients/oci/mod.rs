@@ -73,6 +73,7 @@ flows! {
     content::an_index_comes_and_goes;
     content::an_index_of_indexes_comes_and_goes;
     content::an_index_of_nothing_comes_and_goes;
+    content::an_index_of_layers_comes_and_goes;
     content::an_image_without_layers_comes_and_goes;
     content::an_artifact_comes_and_goes;
     content::an_artifact_without_content_comes_and_goes;

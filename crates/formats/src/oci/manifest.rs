@@ -25,6 +25,9 @@ const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const DOCKER_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 const DOCKER_FIRST: &str = "application/vnd.docker.distribution.manifest.v1+json";
+/// JSON that is no manifest.
+const CONFIGURATIONS: [&str; 2] =
+    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
 
 /// A manifest as far as we need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +40,7 @@ pub struct Manifest {
     pub subject: Option<Named>,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
-    /// The blobs that it is made of, each once.
+    /// The blobs that it is made of, each once. Those that an index lists are among them: caches of builds are such indexes.
     pub blobs: Vec<Held>,
     /// The manifests that it lists.
     pub children: Vec<Named>,
@@ -105,7 +108,8 @@ impl Manifest {
             let why = format!("a manifest with a subject may have at most {ANNOTATIONS} bytes of annotations");
             return Err(invalid(why));
         }
-        let children = text.manifests.iter().flatten().map(Descriptor::name).collect::<Result<_, _>>()?;
+        let listed = text.manifests.iter().flatten();
+        let children = listed.filter(|one| !one.is_blob()).map(Descriptor::name).collect::<Result<_, _>>()?;
         let blobs = text.held()?;
         let config = text.config.map(|config| config.media_type).filter(|_| text.manifests.is_none());
         let artifact_type = text.artifact_type.filter(|kind| !kind.is_empty()).or(config);
@@ -157,8 +161,12 @@ impl Text {
     /// The blobs, each once.
     fn held(&self) -> Result<Vec<Held>, Refusal> {
         let mut held: BTreeMap<Named, Held> = BTreeMap::new();
-        for one in self.config.iter().chain(self.layers.iter().flatten()).chain(self.blobs.iter().flatten()) {
-            let (content, required) = (one.name()?, !one.is_foreign());
+        let parts = self.config.iter().chain(self.layers.iter().flatten()).chain(self.blobs.iter().flatten());
+        let parts = parts.map(|one| (one, !one.is_foreign()));
+        // What an index lists need not be here.
+        let listed = self.manifests.iter().flatten().filter(|one| one.is_blob()).map(|one| (one, false));
+        for (one, required) in parts.chain(listed) {
+            let content = one.name()?;
             let known = held.entry(content).or_insert_with(|| Held {
                 content,
                 size: one.size,
@@ -180,6 +188,12 @@ impl Descriptor {
             return Err(invalid(format!("a descriptor of {} is out of bounds", self.digest.escape_debug())));
         }
         self.digest.parse().map_err(|error| invalid(format!("{}: {error}", self.digest.escape_debug())))
+    }
+
+    /// Whether it is no manifest, in an index: all of those are JSON.
+    fn is_blob(&self) -> bool {
+        let kind = self.media_type.as_str();
+        kind != DOCKER_SIGNED && (!kind.ends_with("json") || CONFIGURATIONS.contains(&kind))
     }
 
     /// Whether the bytes may be elsewhere: layers that may not be distributed, or that name their addresses.

@@ -52,7 +52,8 @@ pub(super) fn parts(manifest: Manifest, bytes: &[u8], portion: &Portion) -> Resu
     let chosen: Vec<&Listed> = listed.iter().filter(fits).collect();
     let of_chosen = |one: &&Listed| one.about().is_some_and(|about| chosen.iter().any(|image| image.digest == about));
     let beside = listed.iter().filter(|_| portion.attached).filter(of_chosen);
-    let versions = chosen.iter().copied().chain(beside).filter_map(|one| one.digest.parse().ok()).collect();
+    let versions = chosen.iter().copied().chain(beside).filter_map(|one| one.digest.parse().ok());
+    let versions = versions.filter(|named| manifest.children.contains(named)).collect();
     let lacks = (chosen.is_empty() && listed.iter().any(|one| one.made_for().is_some())).then(|| {
         let wanted: Vec<String> = portion.platforms.iter().map(Platform::to_string).collect();
         format!("the index has nothing for {}", wanted.join(", "))
@@ -105,12 +106,13 @@ mod tests {
             "platform": {"os": os, "architecture": architecture}})
     }
 
-    /// Two images, what attests the first one, and something that is for nobody.
+    /// Two images, what attests the first one, something that is for nobody, and a blob.
     fn index() -> Vec<u8> {
         let mut attests = image(3, NOWHERE, NOWHERE);
         attests["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest", ABOUT: digest(1)});
-        let plain = json!({"mediaType": "application/x.plain", "digest": digest(4), "size": 7});
-        let listed = json!([image(1, "linux", "amd64"), image(2, "linux", "arm64"), attests, plain]);
+        let plain = json!({"mediaType": "application/x.plain+json", "digest": digest(4), "size": 7});
+        let blob = json!({"mediaType": "application/x.blob", "digest": digest(5), "size": 7});
+        let listed = json!([image(1, "linux", "amd64"), image(2, "linux", "arm64"), attests, plain, blob]);
         json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}).to_string().into_bytes()
     }
 
@@ -128,7 +130,8 @@ mod tests {
 
     #[test]
     fn an_index_is_brought_with_all_that_it_lists_or_with_what_is_wanted() {
-        assert_eq!(numbers(&wanted(&[], true)), [1, 2, 3, 4]);
+        let all = wanted(&[], true);
+        assert_eq!((numbers(&all), all.blobs.len()), (vec![1, 2, 3, 4], 1));
         assert_eq!(numbers(&wanted(&["linux/amd64"], true)), [1, 4, 3], "with what attests it");
         assert_eq!(numbers(&wanted(&["linux/amd64"], false)), [1, 4]);
         assert_eq!(numbers(&wanted(&["linux/arm64/v8", "linux/amd64"], false)), [1, 2, 4]);

@@ -55,6 +55,21 @@ fn an_index_holds_nothing_and_may_be_sparse() {
 }
 
 #[test]
+fn an_index_holds_the_blobs_that_it_lists_where_they_are_here() {
+    let signed = descriptor("application/vnd.docker.distribution.manifest.v1+prettyjws", "cc", 9);
+    let layer = descriptor("application/vnd.oci.image.layer.v1.tar+gzip", "aa", 9);
+    let about = descriptor("application/vnd.buildkit.cacheconfig.v0", "bb", 9);
+    let config = descriptor("application/vnd.oci.image.config.v1+json", "dd", 9);
+    let child = descriptor("application/vnd.oci.image.manifest.v1+json", "ee", 9);
+    let listed = json!([signed, layer, about, config, child]);
+    let index = parse(&json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}), INDEX).expect("an index");
+    let blobs: Vec<String> = index.blobs.iter().map(|held| held.content.to_string()).collect();
+    assert_eq!(blobs, ["aa", "bb", "dd"].map(digest));
+    assert!(index.blobs.iter().all(|held| !held.required));
+    assert_eq!(index.children.iter().map(ToString::to_string).collect::<Vec<_>>(), ["cc", "ee"].map(digest));
+}
+
+#[test]
 fn artifacts_of_any_type_are_taken() {
     let artifact = json!({
         "schemaVersion": 2, "artifactType": "application/x", "blobs": [descriptor("text/plain", "dd", 1)],
