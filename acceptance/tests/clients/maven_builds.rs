@@ -1,5 +1,7 @@
 //! Snapshots whose files have one name for every build: put by Ivy and by hand, read by that name and by Maven.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use acceptance::Result;
 use acceptance::http::Answer;
 use acceptance::server::Backing;
@@ -144,4 +146,67 @@ async fn a_build_of_one_name_in_two_members_has_the_files_of_both() -> Result<()
     assert_eq!(read("demo-1.1-SNAPSHOT.jar").await?, "of the first");
     assert_eq!(read("demo-1.1-SNAPSHOT-sources.jar").await?, "of the second alone");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_time_says_nothing_of_a_name_that_moves() -> Result<()> {
+    let wire = Wire::open().await?;
+    let admin = &wire.desk.admin;
+    let all = json!({"repoKey": "all", "format": "maven", "repoType": "virtual", "memberRepos": [wire.desk.key]});
+    admin.post("/v1/repos").json(&all).send().await?.expect(&[201])?;
+    for content in ["first", "second"] {
+        wire.publish(JAR, content.as_bytes()).await?;
+    }
+    let second = admin.get(&wire.at(JAR)).send().await?.expect(&[200])?;
+    let time = second.header("last-modified").unwrap_or_default().to_owned();
+    let build = newest(&wire).await?;
+    admin.delete(&wire.at(&format!("{LINE}/demo-{build}.jar"))).send().await?.expect(&[204])?;
+    for key in [wire.desk.key, "all"] {
+        let ask = || admin.get(&format!("/repository/{key}/{JAR}"));
+        for answer in [
+            ask().header("If-Modified-Since", &time),
+            ask().header("If-Unmodified-Since", "Mon, 01 Jan 2024 00:00:00 GMT"),
+            ask().header("If-Range", &time).header("Range", "bytes=2-3"),
+        ] {
+            assert_eq!(answer.send().await?.expect(&[200])?.text(), "first", "{key}");
+        }
+    }
+    Ok(())
+}
+
+/// The youngest build, as the index names it.
+async fn newest(wire: &Wire) -> Result<String> {
+    let index =
+        wire.desk.admin.get(&wire.at(&format!("{LINE}/maven-metadata.xml"))).send().await?.expect(&[200])?.text();
+    let value = index.split("<value>").nth(1).and_then(|rest| rest.split('<').next());
+    Ok(value.unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn whoever_reads_while_a_build_is_withdrawn_gets_another() -> Result<()> {
+    let wire = Wire::open().await?;
+    let admin = &wire.desk.admin;
+    wire.publish(JAR, b"kept").await?;
+    let over = AtomicBool::new(false);
+    let reads = async || -> Result<()> {
+        while !over.load(Ordering::Relaxed) {
+            admin.get(&wire.at(JAR)).send().await?.expect(&[200])?;
+        }
+        Ok(())
+    };
+    let writes = async || -> Result<()> {
+        for number in 0..40 {
+            wire.publish(JAR, format!("build {number}").as_bytes()).await?;
+            let build = newest(&wire).await?;
+            admin.delete(&wire.at(&format!("{LINE}/demo-{build}.jar"))).send().await?.expect(&[204])?;
+        }
+        Ok(())
+    };
+    let writes = async || {
+        let done = writes().await;
+        over.store(true, Ordering::Relaxed);
+        done
+    };
+    let (writes, one, other) = tokio::join!(writes(), reads(), reads());
+    writes.and(one).and(other)
 }

@@ -22,7 +22,7 @@ const PAGE: usize = 100;
 /// Of so many builds of each kind checksums are compared.
 const COMPARED: usize = 10;
 /// A run is over when for so long no file has come.
-const RUN: Duration = Duration::from_secs(600);
+const RUN: Duration = Duration::from_secs(120);
 
 /// The line of which a release is a build's, whichever that is then.
 #[derive(Clone, Debug)]
@@ -38,7 +38,8 @@ struct Build {
     id: VersionId,
     name: String,
     state: VersionState,
-    sealed: bool,
+    /// Sealed, or yanked.
+    over: bool,
 }
 
 /// The names of the builds of which a file may be that this subject has sent lately, in whatever state they are: the
@@ -90,7 +91,8 @@ async fn builds(
 macro_rules! versions {
     ($order:literal) => {
         concat!(
-            "SELECT v.id, v.version, v.state, v.sealed_at FROM packages p
+            "SELECT v.id, v.version, v.state, v.sealed_at IS NOT NULL OR EXISTS (SELECT 1 FROM marks m
+         WHERE m.version_id = v.id AND m.path = '' AND m.kind = 'yanked' AND m.to_at IS NULL) FROM packages p
          JOIN versions v ON v.package_id = p.id
          WHERE p.repo_id = $1 AND p.name = $2 AND p.namespace = $3 AND v.version >= $4 AND v.version < $5
          AND (v.created_by = $6 OR $6 = '')
@@ -135,7 +137,7 @@ fn build(row: &Row) -> Result<Build> {
         id: row.get(0)?,
         name: row.get(1)?,
         state: VersionState::from_word(&state).ok_or_else(|| Error::Defect(format!("version state {state}")))?,
-        sealed: row.get::<Option<Timestamp>>(3)?.is_some(),
+        over: row.get(3)?,
     })
 }
 
@@ -184,7 +186,7 @@ impl Build {
     /// Whether there is room at `path` for a file that began to come at this time.
     async fn room(&self, session: &mut Session<'_>, path: &EntryPath, begun_at: Timestamp) -> Result<Room> {
         let gathered = self.state == VersionState::Draft;
-        if !gathered && (self.state != VersionState::Published || self.sealed) {
+        if !gathered && (self.state != VersionState::Published || self.over) {
             return Ok(Room::Taken);
         }
         let sql = "SELECT path, digest, added_at FROM entries WHERE version_id = $1 ORDER BY added_at DESC";

@@ -125,6 +125,13 @@ pub(super) async fn tags_move_and_end_unless_they_are_fixed(yard: &Yard) -> Resu
     let (second, other) = yard.tagged(&image, "latest").await?;
     let now = yard.admin.head(&at("latest")).send().await?.expect(&[200])?;
     assert_eq!(header(&now, "docker-content-digest")?, second);
+    // It may point to an older one again: a time says nothing of a tag, but of a digest.
+    yard.push(&image, "latest", &body).await?.expect(&[201])?;
+    let since = |reference: &str| {
+        yard.admin.get(&at(reference)).header("If-Modified-Since", now.header("last-modified").unwrap_or_default())
+    };
+    assert_eq!(header(&since("latest").send().await?.expect(&[200])?, "docker-content-digest")?, first);
+    since(&second).send().await?.expect(&[304])?;
     yard.admin.get(&at(&first)).send().await?.expect(&[200])?;
     yard.admin.delete(&at("latest")).send().await?.expect(&[202])?;
     told(yard.admin.get(&at("latest")).send().await?, 404, "MANIFEST_UNKNOWN")?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use formats::{Asked, Method, Operation, PackageAt, Site};
-use model::{Code, RepoKey};
+use model::{Code, RepoKey, VersionId};
 use registry::{Call, Read, RepoSettings, Result, Write};
 
 use crate::bench::{Bench, code, content, path};
@@ -112,23 +112,31 @@ async fn nobody_joins_what_is_somebody_elses_or_over(bench: &Bench) {
     assert_eq!(shown(&dora, &repo).await, both);
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 2);
     // After a while it is a run of its own.
-    bench.clock.advance(Duration::from_secs(601));
+    bench.clock.advance(Duration::from_secs(121));
     put(&dora, &repo, "-javadoc.jar", b"doc").await.expect("the next");
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 3);
     // What was withdrawn is never used again.
-    withdraw(&dora, &repo, "1.1-20231114.222321-3", "-javadoc.jar").await;
+    withdraw(&dora, &repo, "1.1-20231114.221521-3", "-javadoc.jar").await;
     put(&dora, &repo, ".jar", b"next").await.expect("the next");
     let shown = shown(&dora, &repo).await;
-    assert_eq!(shown.first().map(String::as_str), Some("1.1-20231114.222321-4.jar"), "{shown:?}");
-    // What is sealed takes nothing more.
-    let look = async |session: &mut store::Session<'_>| {
-        let sql = "SELECT id FROM versions WHERE version = '1.1-20231114.222321-4'";
-        session.row(sql, &[]).await?.expect("a version").get::<model::VersionId>(0)
-    };
-    let youngest = bench.registry.store().read(look).await.expect("an id");
+    assert_eq!(shown.first().map(String::as_str), Some("1.1-20231114.221521-4.jar"), "{shown:?}");
+    // What is sealed or yanked takes nothing more.
+    let youngest = id_of(bench, "1.1-20231114.221521-4").await;
     dora.authorize::<Write>(&repo).await.expect("a writer").seal_version(youngest).await.expect("sealed");
     put(&dora, &repo, "-sources.jar", b"src").await.expect("the next");
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 5);
+    let youngest = id_of(bench, "1.1-20231114.221521-5").await;
+    dora.authorize::<Write>(&repo).await.expect("a writer").yank(youngest, None).await.expect("yanked");
+    put(&dora, &repo, ".jar", b"after").await.expect("the next");
+    assert_eq!(bench.count("SELECT count(*) FROM versions").await, 6);
+}
+
+async fn id_of(bench: &Bench, version: &str) -> VersionId {
+    let look = async |session: &mut store::Session<'_>| {
+        let sql = "SELECT id FROM versions WHERE version = $1";
+        session.row(sql, store::args![*version]).await?.expect("a version").get::<VersionId>(0)
+    };
+    bench.registry.store().read(look).await.expect("an id")
 }
 
 /// Withdraws the version that has a file with this tail.
@@ -146,18 +154,18 @@ async fn what_lacks_a_file_gets_it_in_its_own_run_alone(bench: &Bench) {
     let dora = bench.somebody("dora", &["repo:libs:write", "repo:libs:promote"]).await;
     // A run that broke off, or was of another tool: only it lacks its POM.
     put(&dora, &repo, ".jar", b"alone").await.expect("a build");
-    bench.clock.advance(Duration::from_secs(601));
+    bench.clock.advance(Duration::from_secs(121));
     for run in ["one", "two"] {
         put(&dora, &repo, ".pom", POM).await.expect("the next");
         put(&dora, &repo, ".jar", run.as_bytes()).await.expect("it goes on");
-        bench.clock.advance(Duration::from_secs(601));
+        bench.clock.advance(Duration::from_secs(121));
     }
-    let third = ["1.1-20231114.223322-3.jar", "1.1-20231114.223322-3.pom"];
+    let third = ["1.1-20231114.221722-3.jar", "1.1-20231114.221722-3.pom"];
     assert_eq!(shown(&dora, &repo).await, third);
     // The same bytes as the last, long after it: a run whose order is another.
     put(&dora, &repo, ".jar", b"two").await.expect("the next");
     put(&dora, &repo, ".pom", POM).await.expect("it goes on");
-    let fourth = ["1.1-20231114.224323-4.jar", "1.1-20231114.224323-4.pom"];
+    let fourth = ["1.1-20231114.221923-4.jar", "1.1-20231114.221923-4.pom"];
     assert_eq!(shown(&dora, &repo).await, fourth);
     // A file that takes long to come is of the run in which it began to.
     let (format, address) = (formats::by_key("maven").expect("a format"), format!("{LINE}/demo-1.1-SNAPSHOT.war"));
@@ -171,7 +179,7 @@ async fn what_lacks_a_file_gets_it_in_its_own_run_alone(bench: &Bench) {
     put(&dora, &repo, "-sources.jar", b"src").await.expect("it goes on");
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 4);
     // Where the last of all is withdrawn, the one before is not gone on with.
-    withdraw(&dora, &repo, "1.1-20231114.224323-4", ".war").await;
+    withdraw(&dora, &repo, "1.1-20231114.221923-4", ".war").await;
     put(&dora, &repo, "-javadoc.jar", b"doc").await.expect("the next");
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 5);
 }

@@ -1,8 +1,11 @@
 //! Conditional requests (RFC 9110 §13) as pure functions over headers and what is there.
 
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use model::{Sha256Digest, Timestamp};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A validator: opaque text, strong (byte for byte) or weak.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +109,24 @@ pub fn range_applies(headers: &HeaderMap, current: Current<'_>) -> bool {
         (Some(date), Some(modified)) => modified.unix_seconds() == date,
         _ => false,
     }
+}
+
+/// The request without the conditions that name a time: where one file follows another at an address, also an older one, only
+/// entity tags tell them apart.
+pub fn without_times(parts: &Parts) -> Cow<'_, Parts> {
+    let is_time = |value: &HeaderValue| !value.as_bytes().contains(&b'"');
+    let resumes_by_time = parts.headers.get(header::IF_RANGE).is_some_and(is_time);
+    let times = [header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE];
+    if !resumes_by_time && !times.iter().any(|name| parts.headers.contains_key(name)) {
+        return Cow::Borrowed(parts);
+    }
+    let mut parts = parts.clone();
+    times.iter().for_each(|name| drop(parts.headers.remove(name)));
+    if resumes_by_time {
+        parts.headers.remove(header::IF_RANGE);
+        parts.headers.remove(header::RANGE);
+    }
+    Cow::Owned(parts)
 }
 
 fn listed(headers: &HeaderMap, name: &HeaderName, current: Current<'_>, comparison: Comparison) -> bool {

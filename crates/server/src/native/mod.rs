@@ -141,10 +141,8 @@ async fn perform(
     };
     moment::expect_of_then(readable, &operation)?;
     if let Operation::Newest(package, part, view) = &operation {
-        let there = newest::address(readable, format, (package, part, *view), parts, rest).await?;
-        let mut answer = Box::pin(perform(app, readable, format, parts, &there, body)).await?;
-        fetch::let_be_confirmed(&mut answer, readable);
-        return Ok(answer);
+        let meant = (package, part.as_str(), *view);
+        return Box::pin(newest::answer(app, readable, format, meant, parts, rest)).await;
     }
     if readable.is_virtual() && virtuals::concerns_members(&operation) {
         return Box::pin(virtuals::perform(app, readable, format, operation, parts, rest, body)).await;

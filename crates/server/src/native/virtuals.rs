@@ -13,6 +13,7 @@ use registry::{Grant, Member, Members, Read};
 use super::documents::{self, Place};
 use super::{checksum, fetch, list, moment, parse};
 use crate::app::App;
+use crate::edge::conditional::without_times;
 use crate::problem::Problem;
 
 /// Whether an operation is for the members; the others need nothing but the repository's place.
@@ -130,8 +131,9 @@ impl Request<'_> {
         let Some(grant) = member.grant() else {
             return Err(Problem::not_found("no member of this repository has that"));
         };
-        let mut response = super::read(grant, &self.meant(member)?.operation, place, self.parts).await?;
         // Which member answers at an address may change, although none of its files does.
+        let parts = without_times(self.parts);
+        let mut response = super::read(grant, &self.meant(member)?.operation, place, &parts).await?;
         fetch::let_be_confirmed(&mut response, grant);
         Ok(response)
     }

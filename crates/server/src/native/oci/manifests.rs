@@ -1,5 +1,7 @@
 //! Manifests: read, pushed, withdrawn.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::response::Response;
 use formats::oci::{Push, Reference, location};
@@ -12,6 +14,7 @@ use super::super::documents::tell_age;
 use super::super::fetch::{kind, need, respond_ourselves};
 use super::super::{moment, receive, text};
 use super::{About, Refused, Wanted, bare, malformed, not_possible, reference};
+use crate::edge::conditional::without_times;
 use crate::problem::Problem;
 
 pub(super) async fn answer(call: &Call, request: &Wanted<'_>, text: &str, body: Body) -> Result<Response, Refused> {
@@ -84,7 +87,12 @@ pub(super) async fn respond(
     };
     let cache = if grant.may_rest_on_waiver(found) { "private, no-cache" } else { cache };
     let cache = moment::kept(grant).unwrap_or(HeaderValue::from_static(cache));
-    let mut response = respond_ourselves(grant, found, parts, kind(found), cache).await?;
+    let parts = match wanted {
+        // It may point to an older manifest than before.
+        Reference::Tag(_) => without_times(parts),
+        Reference::Digest(_) => Cow::Borrowed(parts),
+    };
+    let mut response = respond_ourselves(grant, found, &parts, kind(found), cache).await?;
     named_so(&mut response, named);
     Ok(response)
 }
