@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::remote::{Mirror, image};
 use super::upstream::{Told, Upstream};
-use super::yard::{IMAGE, INDEX, header, push_as, sha256, texts, told};
+use super::yard::{IMAGE, INDEX, LAYER, header, push_as, sha256, texts, told};
 
 /// A server with `own`, hosted, `mirror`, of a registry that the test plays, and `all`, of both.
 struct Hall {
@@ -237,10 +237,16 @@ async fn what_was_seen_need_not_be_sent(backing: Backing) -> Result<()> {
     let digest = hall.upstream.has("app", "old", IMAGE, &part, &[b"config", b"base"]);
     let base = sha256(b"base");
     hall.admin.head(&format!("/v2/all/app/blobs/{base}")).send().await?.expect(&[200])?;
-    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
-        {"mediaType": IMAGE, "digest": digest, "size": part.len()}]})
-    .to_string();
-    push_as(&hall.admin, "/v2/all/app", "many", INDEX, &index).await?.expect(&[201])?;
+    let index = |listed: Value| json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [listed]}).to_string();
+    let many = index(json!({"mediaType": IMAGE, "digest": digest, "size": part.len()}));
+    push_as(&hall.admin, "/v2/all/app", "many", INDEX, &many).await?.expect(&[201])?;
+    // Also what a cache of a build lists.
+    let (part, layer) = (image("built", b"config", b"layer"), sha256(b"layer"));
+    hall.upstream.has("built", "old", IMAGE, &part, &[b"config", b"layer"]);
+    hall.admin.head(&format!("/v2/all/built/blobs/{layer}")).send().await?.expect(&[200])?;
+    let cache = index(json!({"mediaType": LAYER, "digest": layer, "size": 5}));
+    push_as(&hall.admin, "/v2/all/built", "cache", INDEX, &cache).await?.expect(&[201])?;
+    hall.get(&format!("own/built/blobs/{layer}")).await?.expect(&[200])?;
     hall.upstream.leave();
     for path in ["manifests/many", &format!("manifests/{digest}"), &format!("blobs/{base}")] {
         hall.get(&format!("own/app/{path}")).await?.expect(&[200])?;

@@ -118,6 +118,17 @@ impl Manifest {
     }
 }
 
+impl Manifest {
+    /// Whether it lists others, and holds what it lists.
+    pub fn is_index(&self) -> bool {
+        is_index(&self.media_type)
+    }
+}
+
+fn is_index(kind: &str) -> bool {
+    kind == INDEX || kind == DOCKER_INDEX
+}
+
 impl Text {
     /// Two programs that read the manifest must see the same: not an image and an index at once (CVE-2021-41190).
     fn unambiguous(&self) -> Result<(), Refusal> {
@@ -151,8 +162,9 @@ impl Text {
         if kind.len() > MEDIA_TYPE || !kind.contains('/') || !kind.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(invalid("the media type of the manifest is none"));
         }
-        let index = kind == INDEX || kind == DOCKER_INDEX;
-        if (index && (self.layers.is_some() || self.config.is_some())) || (kind == IMAGE && self.manifests.is_some()) {
+        if (is_index(kind) && (self.layers.is_some() || self.config.is_some()))
+            || (kind == IMAGE && self.manifests.is_some())
+        {
             return Err(invalid(format!("what the manifest holds is not what its media type {kind} says")));
         }
         Ok(kind.to_owned())

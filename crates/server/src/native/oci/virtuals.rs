@@ -117,7 +117,7 @@ impl Wanted<'_> {
         let Ok(manifest) = Manifest::parse(bytes, kind) else { return Ok(()) };
         let here = grant.to_read();
         let (mut blobs, mut children) = (Vec::new(), Vec::new());
-        for blob in manifest.blobs.iter().filter(|blob| blob.required) {
+        for blob in manifest.blobs.iter().filter(|blob| blob.required || manifest.is_index()) {
             if is_missing(here.find_named(&blob.content).await)? {
                 blobs.push(blob.content);
             }
