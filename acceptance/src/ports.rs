@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as LocalAddr, UnixListener};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{Result, Trouble};
 
@@ -18,12 +19,13 @@ pub struct Port {
 }
 
 impl Port {
-    /// Claims a free port.
+    /// Claims a free port: not one that was just let go, to which somebody may still be talking.
     pub fn claim() -> Result<Port> {
-        let start = u16::try_from(std::process::id() % u32::from(COUNT))?;
-        (0..COUNT)
-            .map(|step| FIRST + (start.wrapping_mul(7) + step) % COUNT)
-            .find_map(try_claim)
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let (start, count) = (std::process::id() % u32::from(COUNT) * 7, u32::from(COUNT));
+        (0..count)
+            .map(|_| (start + NEXT.fetch_add(1, Ordering::Relaxed) % count) % count)
+            .find_map(|place| try_claim(FIRST + u16::try_from(place).ok()?))
             .ok_or_else(|| Trouble::new("no free port"))
     }
 

@@ -64,10 +64,13 @@ async fn containerd_pulls_and_pushes() -> Result<()> {
     let other = format!("{host}/oci/team/app:2.0");
     ctr(&desk, &format!("images tag {image} {other}"))?.works()?;
     let push = |token: &str| ctr(&desk, &format!("images push --hosts-dir $HOME/certs.d --user any:{token} {other}"));
-    push(&reader)?.fails_saying(&["authorization failed"])?;
+    // It words a refusal in one of several ways, by how far it is when the answer comes: what counts is what is there.
+    push(&reader)?.fails_saying(&["failed"])?;
+    let absent = format!("crane auth login {host} -u x -p {reader}; crane digest {other}");
+    sh(&desk, &absent)?.fails_saying(&["MANIFEST_UNKNOWN"])?;
     push(desk.admin.token())?.works()?;
     let same = format!(
-        "crane auth login {host} -u x -p {reader}; test $(crane digest {image}) = $(crane digest {other})
+        "test $(crane digest {image}) = $(crane digest {other})
         crane validate --remote {other}"
     );
     sh(&desk, &same)?.works().map(drop)
