@@ -4,6 +4,7 @@ mod ahead;
 mod confusion;
 mod containerd;
 mod content;
+mod docker;
 mod hostile;
 mod life;
 mod lists;

@@ -1,6 +1,8 @@
 //! Through a remote repository whose upstream is another vendor's server.
 
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
@@ -29,15 +31,22 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A server that runs; ends with it.
 pub(crate) struct Stranger {
     child: Child,
-    _port: Port,
+    _port: Option<Port>,
 }
 
 impl Stranger {
     /// Starts it, and waits until it listens at its port.
     pub(crate) fn begin(deed: Deed, port: Port) -> Result<Stranger> {
-        let stranger = Stranger { child: deed.begins()?, _port: port };
-        let address = stranger._port.address();
+        let address = port.address();
+        let stranger = Stranger { child: deed.begins()?, _port: Some(port) };
         nursery::until(PATIENCE, "another vendor's server", || Ok(TcpStream::connect(address).is_ok()))?;
+        Ok(stranger)
+    }
+
+    /// Starts one that listens at a socket of the file system.
+    pub(crate) fn begin_at_socket(deed: Deed, path: &Path) -> Result<Stranger> {
+        let stranger = Stranger { child: deed.begins()?, _port: None };
+        nursery::until(PATIENCE, "another vendor's server", || Ok(UnixStream::connect(path).is_ok()))?;
         Ok(stranger)
     }
 
