@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::{Code, PrincipalId, Scope, Subject, Timestamp, TokenId};
+use store::Session;
 use store::admins::{LastAdmin, last_admin};
 use store::bootstrap::{ExchangeBootstrap, OfferBootstrap, Recover, bootstrap_is_open};
 use store::events::Act;
@@ -14,6 +15,7 @@ use store::tokens::{
 use crate::authorize::{TenantAdmin, TenantGrant};
 use crate::call::Call;
 use crate::error::{Error, Result};
+use crate::identity::Identity;
 use crate::registry::Registry;
 use crate::secret::{TokenSecret, hash_secret};
 
@@ -117,6 +119,16 @@ impl Call {
         let minted = self.mint(minted).await?;
         known.put(self.moment.auth, key, std::sync::Arc::new(minted.clone()));
         Ok(minted)
+    }
+
+    /// Whether the token that the caller's was minted from gives something of `wanted` that the caller's does not: whether
+    /// one that is minted for it could do more.
+    pub async fn could_mint_more(&self, wanted: &[Scope]) -> Result<bool> {
+        let (identity, now) = (self.identity()?, self.registry.now());
+        let parent = async |session: &mut Session<'_>| store::tokens::parent(session, identity.token, now).await;
+        let parent = self.registry.store().read(parent).await?.map(Identity::new);
+        let more = |scope: &Scope| parent.as_ref().is_some_and(|parent| parent.holds(scope)) && !identity.holds(scope);
+        Ok(wanted.iter().any(more))
     }
 
     async fn mint(&self, (token, secret): (NewToken, TokenSecret)) -> Result<Minted> {

@@ -124,6 +124,14 @@ pub async fn presented(session: &mut Session<'_>, hash: &[u8; 32], now: Timestam
     }))))
 }
 
+/// The living token that this one was minted from, with the rights of its subject.
+pub async fn parent(session: &mut Session<'_>, token: TokenId, now: Timestamp) -> Result<Option<Credentials>> {
+    let sql = "SELECT p.hash FROM tokens t JOIN tokens p ON p.id = t.parent_id WHERE t.id = $1";
+    let Some(row) = session.row(sql, args![token]).await? else { return Ok(None) };
+    let hash = <[u8; 32]>::try_from(row.get::<Vec<u8>>(0)?).map_err(|_| Error::Defect("a token's hash".to_owned()))?;
+    credentials(session, &hash, now).await
+}
+
 /// What the bindings of a subject give, on the tenant and on living repositories.
 pub async fn bound_scopes(session: &mut Session<'_>, tenant: TenantId, subject: &Subject) -> Result<Vec<Scope>> {
     let sql = "SELECT r.key, b.role FROM repo_bindings b JOIN repositories r ON r.id = b.repo_id

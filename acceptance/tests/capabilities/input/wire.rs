@@ -145,6 +145,8 @@ async fn heads_that_are_none_are_refused() -> Result<()> {
             Ok(Ok(answer)) => {
                 check(&answer)?;
                 ensure((400..=431).contains(&answer.status), format!("{what}: {answer:?}"))?;
+                let told = answer.text().contains("speaks TLS");
+                ensure(told == (*what == "a TLS hello"), format!("{what}: {answer:?}"))?;
             }
             Ok(Err(_)) => (),
             Err(_) => ensure(false, format!("{what}: neither an answer nor an end"))?,

@@ -148,7 +148,7 @@ async fn each_member_is_read_by_who_may_read_it(backing: Backing) -> Result<()> 
     let push = exchange(&http, hall.admin.token(), "scope=repository:all/new:pull,push").await?;
     hall.push(&push, "all/new", "v1", "new").await?;
     let reader = exchange(&http, insider.token(), "scope=repository:all/new:pull,push").await?;
-    told(reader.post("/v2/all/new/blobs/uploads/").body("").send().await?, 401, "DENIED").map(drop)
+    told(reader.post("/v2/all/new/blobs/uploads/").body("").send().await?, 403, "DENIED").map(drop)
 }
 
 async fn what_is_pushed_goes_to_one_member(backing: Backing) -> Result<()> {

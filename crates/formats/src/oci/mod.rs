@@ -26,7 +26,7 @@ pub use lockfile::image;
 pub use manifest::{INDEX, Kept, LONGEST, Manifest};
 pub use name::{Name, Reference};
 pub use publish::{MANIFEST, Push, location};
-pub use token::{NOBODY, Right, challenge, rights};
+pub use token::{NOBODY, Right, challenge, rights, scope_for};
 
 /// What is told to who asks for something that cannot be an image's name.
 const NAME_RULE: &str = "an image is named repository/name: lower-case letters and digits, with '.', '_', '__' or '-' \

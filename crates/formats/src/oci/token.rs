@@ -55,28 +55,34 @@ fn roles(action: &str) -> &'static [Role] {
     }
 }
 
-/// How a client is told where tokens are: `base` is our address, `asked` what it wanted, `from` the image
-/// that it wants to take a blob from.
-pub fn challenge(base: &str, asked: Option<(&Address, Method)>, from: Option<&ImageAt>, insufficient: bool) -> String {
+/// How a client is told where tokens are: `base` is our address, `scope` what a token has to be asked for.
+pub fn challenge(base: &str, scope: Option<&str>, insufficient: bool) -> String {
     let service = base.split_once("://").map_or(base, |(_, host)| host);
     let mut text = format!("Bearer realm=\"{base}/v2/token\",service=\"{service}\"");
-    match asked {
-        Some((Address::Image(at, step), method)) => {
+    if let Some(scope) = scope {
+        text.push_str(&format!(",scope=\"{scope}\""));
+    }
+    if insufficient {
+        text.push_str(",error=\"insufficient_scope\"");
+    }
+    text
+}
+
+/// What a token has to be asked for to do this at an address; `from` is the image that a blob is to be taken from.
+pub fn scope_for(address: &Address, method: Method, from: Option<&ImageAt>) -> Option<String> {
+    match address {
+        Address::Image(at, step) => {
             let actions = match (step, method) {
                 (_, Method::Get | Method::Head) if !matches!(step, Step::Upload(_)) => "pull",
                 (Step::Manifest(_) | Step::Blob(_), Method::Delete) => "pull,push,delete",
                 _ => "pull,push",
             };
             let from = from.map(|from| format!(" repository:{from}:pull")).unwrap_or_default();
-            text.push_str(&format!(",scope=\"repository:{at}:{actions}{from}\""));
+            Some(format!("repository:{at}:{actions}{from}"))
         }
-        Some((Address::Catalogue, _)) => text.push_str(",scope=\"registry:catalog:*\""),
-        Some((Address::Token, _)) | None => {}
+        Address::Catalogue => Some("registry:catalog:*".to_owned()),
+        Address::Token => None,
     }
-    if insufficient {
-        text.push_str(",error=\"insufficient_scope\"");
-    }
-    text
 }
 
 #[cfg(test)]
@@ -119,16 +125,19 @@ mod tests {
     fn the_challenge_says_where_for_whom_and_for_what() {
         let at = ImageAt::of("k/a").expect("an image");
         let image = Address::Image(at, Step::Manifest("v1".to_owned()));
+        let scope = |method| scope_for(&image, method, None).expect("a scope");
         assert_eq!(
-            challenge("https://h:1", Some((&image, Method::Put)), None, false),
+            challenge("https://h:1", Some(&scope(Method::Put)), false),
             r#"Bearer realm="https://h:1/v2/token",service="h:1",scope="repository:k/a:pull,push""#
         );
-        assert!(
-            challenge("https://h", Some((&image, Method::Get)), None, true)
-                .ends_with(":pull\",error=\"insufficient_scope\"")
-        );
-        let catalogue = challenge("https://h", Some((&Address::Catalogue, Method::Get)), None, false);
-        assert!(catalogue.ends_with(",scope=\"registry:catalog:*\""), "{catalogue}");
-        assert_eq!(challenge("https://h", None, None, false), r#"Bearer realm="https://h/v2/token",service="h""#);
+        let pull = challenge("https://h", Some(&scope(Method::Get)), true);
+        assert!(pull.ends_with(":pull\",error=\"insufficient_scope\""), "{pull}");
+        assert_eq!(scope(Method::Delete), "repository:k/a:pull,push,delete");
+        let from = ImageAt::of("j/b").expect("an image");
+        let both = scope_for(&image, Method::Post, Some(&from));
+        assert_eq!(both.as_deref(), Some("repository:k/a:pull,push repository:j/b:pull"));
+        assert_eq!(scope_for(&Address::Catalogue, Method::Get, None).as_deref(), Some("registry:catalog:*"));
+        assert_eq!(scope_for(&Address::Token, Method::Get, None), None);
+        assert_eq!(challenge("https://h", None, false), r#"Bearer realm="https://h/v2/token",service="h""#);
     }
 }

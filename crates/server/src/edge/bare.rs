@@ -49,6 +49,7 @@ pub(crate) fn recognise(bytes: &[u8]) -> Option<(Code, &'static str)> {
     }
 }
 
+pub(crate) const TLS: &str = "the client speaks TLS, and this port does not";
 pub(crate) const URI: &str = "the request target is longer than allowed";
 pub(crate) const HEADERS: &str = "the header fields are larger or more than allowed";
 pub(crate) const SLOW: &str = "the request's header fields did not arrive in time";

@@ -26,6 +26,7 @@ pub(crate) struct HeadScan {
     line: [u8; KEPT],
     length: usize,
     head_bytes: usize,
+    first_byte: Option<u8>,
     any_line: bool,
     lengths: u8,
     content_length: u64,
@@ -39,6 +40,7 @@ impl HeadScan {
             line: [0; KEPT],
             length: 0,
             head_bytes: 0,
+            first_byte: None,
             any_line: false,
             lengths: 0,
             content_length: 0,
@@ -49,6 +51,11 @@ impl HeadScan {
     /// Bytes of the unfinished head; 0 outside of heads or when unknown.
     pub(crate) fn unfinished(&self) -> usize {
         if matches!(self.place, Place::Head) { self.head_bytes } else { 0 }
+    }
+
+    /// Whether what came is a greeting of TLS (RFC 8446, section 5.1: a record of type handshake) and no head.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.first_byte == Some(22)
     }
 
     /// Whether not even the request line has arrived whole.
@@ -71,6 +78,7 @@ impl HeadScan {
                     bytes = bytes.get(usize::try_from(here).unwrap_or(0)..).unwrap_or(&[]);
                 }
                 Place::Head => {
+                    self.first_byte = self.first_byte.or(bytes.first().copied());
                     let (end, rest) = match memchr(b'\n', bytes) {
                         Some(at) => (true, bytes.get(at + 1..).unwrap_or(&[])),
                         None => (false, &[][..]),
@@ -178,6 +186,15 @@ mod tests {
         assert_eq!(scan.unfinished(), 20);
         scan.feed(b"\r\n\r\n", true);
         assert_eq!(scan.unfinished(), 0);
+    }
+
+    #[test]
+    fn a_greeting_of_tls_is_known_by_its_first_byte() {
+        for (bytes, tls) in [(&b"\x16\x03\x01\x02\n\n"[..], true), (PLAIN, false), (b"", false)] {
+            let mut scan = HeadScan::new();
+            scan.feed(bytes, true);
+            assert_eq!(scan.is_tls(), tls);
+        }
     }
 
     #[test]

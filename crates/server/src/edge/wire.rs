@@ -214,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             && let Some((code, detail)) = bare::recognise(bytes)
         {
             self.connection.leave_unread();
-            self.say(code, detail);
+            self.say(code, if self.scan.is_tls() { bare::TLS } else { detail });
         }
     }
 

@@ -35,6 +35,15 @@ enum Asked {
     Nothing(ParseError),
 }
 
+impl Asked {
+    fn address(&self) -> Option<&Address> {
+        match self {
+            Self::At(address) => Some(address),
+            Self::Ping | Self::Nothing(_) => None,
+        }
+    }
+}
+
 /// A request for something of an image.
 struct Wanted<'r> {
     at: &'r ImageAt,
@@ -59,18 +68,20 @@ pub(crate) async fn serve(app: App, request: Request) -> Response {
         };
     }
     if let Some(answer) = presumed::answer(&app, &mut parts, &asked).await {
-        return respond(answer, &asked, &parts);
+        return respond(answer, &asked, &parts, nobody);
     }
     let answer = match <Asking as FromRequestParts<App>>::from_request_parts(&mut parts, &app).await {
-        Ok(Asking(call)) => Box::pin(answer(&call, &asked, nobody, &parts, body)).await,
+        Ok(Asking(call)) => match Box::pin(answer(&call, &asked, nobody, &parts, body)).await {
+            Err(refused) => Err(refused.weighed(&call, asked.address(), &parts).await),
+            answered => answered,
+        },
         Err(problem) => Err(problem.into()),
     };
-    respond(answer, &asked, &parts)
+    respond(answer, &asked, &parts, nobody)
 }
 
-fn respond(answer: Result<Response, Refused>, asked: &Asked, parts: &Parts) -> Response {
-    let address = if let Asked::At(address) = asked { Some(address) } else { None };
-    let mut response = answer.unwrap_or_else(|refused| refused.respond(address, parts));
+fn respond(answer: Result<Response, Refused>, asked: &Asked, parts: &Parts, nobody: bool) -> Response {
+    let mut response = answer.unwrap_or_else(|refused| refused.respond(asked.address(), parts, nobody));
     // `docker manifest` takes a refusal without it for that of something else.
     if matches!(asked, Asked::Ping) {
         response.headers_mut().insert("docker-distribution-api-version", HeaderValue::from_static("registry/2.0"));

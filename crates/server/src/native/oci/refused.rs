@@ -1,13 +1,14 @@
 //! Refusals as container clients understand them, and the challenge that tells them where tokens are.
 
 use axum::response::Response;
-use formats::oci::{Address, ImageAt, Query, challenge, refuse};
+use formats::oci::{Address, ImageAt, Query, challenge, refuse, scope_for};
 use formats::{Method, Refused as Told};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
-use model::Reason;
+use registry::Call;
 
 use super::super::documents::say;
+use super::token;
 use crate::edge::{Context, Verbatim};
 use crate::problem::Problem;
 
@@ -17,11 +18,13 @@ pub(super) use formats::oci::About;
 pub(super) struct Refused {
     problem: Problem,
     about: Option<About>,
+    /// Whether the token that was shown was made for less than its owner may do.
+    insufficient: bool,
 }
 
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
-        Self { problem, about: None }
+        Self { problem, about: None, insufficient: false }
     }
 }
 
@@ -33,7 +36,7 @@ impl From<registry::Error> for Refused {
 
 impl Refused {
     pub(super) fn about(about: About, problem: Problem) -> Self {
-        Self { problem, about: Some(about) }
+        Self { problem, about: Some(about), insufficient: false }
     }
 
     /// The code of the problem.
@@ -41,18 +44,29 @@ impl Refused {
         Some(self.problem.code())
     }
 
-    /// The answer to a request for what is at an address.
-    pub(super) fn respond(self, asked: Option<&Address>, parts: &Parts) -> Response {
+    /// A token of ours that cannot do what is asked may have been made for less: then the client is told to get another.
+    /// One who may not do it at all is not sent in circles.
+    pub(super) async fn weighed(mut self, call: &Call, asked: Option<&Address>, parts: &Parts) -> Refused {
+        let scope = asked.and_then(|address| scope_for(address, method(&parts.method), None));
+        if let Some(scope) = scope
+            && self.problem.status() == StatusCode::FORBIDDEN
+            && shows_bearer(parts)
+        {
+            // Where nobody can say so now, it may try.
+            self.insufficient = token::could_do_more(call, scope).await.unwrap_or(true);
+        }
+        self
+    }
+
+    /// The answer to a request for what is at an address; `nobody`: the token of nobody was shown.
+    pub(super) fn respond(self, asked: Option<&Address>, parts: &Parts, nobody: bool) -> Response {
         let image = match asked {
             Some(Address::Image(at, step)) => Some((at, step)),
             _ => None,
         };
         let writes = matches!(parts.method, http::Method::PUT | http::Method::POST | http::Method::PATCH);
         let about = self.about.clone().or(image.map(|(_, step)| About::of(step, writes)));
-        // A token of ours that cannot do what is asked may have been made for less: the client gets
-        // another one, if there is one.
-        let forbidden = self.problem.status() == StatusCode::FORBIDDEN;
-        let insufficient = forbidden && shows_bearer(parts) && self.problem.reason() != Some(Reason::NotLocal);
+        let insufficient = self.insufficient;
         // Who asks for the past knows that there was something: that it is gone is no absence.
         let gone = self.problem.status() == StatusCode::GONE && image.is_some_and(|(at, _)| at.moment.is_some());
         let mut response = self.answer(&about.unwrap_or(About::Name));
@@ -64,11 +78,12 @@ impl Refused {
         }
         if response.status() == StatusCode::UNAUTHORIZED {
             let base = parts.extensions.get::<Context>().map(Context::base_url).unwrap_or_default();
-            let asked = asked.map(|address| (address, method(&parts.method)));
+            let insufficient = insufficient || nobody;
             // Who shows a token is told of the image alone: podman reads one scope there and complains about two, and a
             // source that cannot be read is a miss, never this refusal.
             let from = if insufficient { None } else { from(parts) };
-            if let Ok(challenge) = HeaderValue::try_from(challenge(&base, asked, from.as_ref(), insufficient)) {
+            let scope = asked.and_then(|address| scope_for(address, method(&parts.method), from.as_ref()));
+            if let Ok(challenge) = HeaderValue::try_from(challenge(&base, scope.as_deref(), insufficient)) {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
             }
         }

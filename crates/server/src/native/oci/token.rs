@@ -43,10 +43,15 @@ pub(super) async fn answer(app: &App, parts: &Parts, body: Body) -> Result<Respo
         app.limiter.refund(address, Class::Request);
     }
     let call = app.begin(&headers, context).await?;
-    let minted = call.mint_for_a_while(wanted(&call, &form).await?, LIFE, "container client").await?;
+    let minted = call.mint_for_a_while(wanted(&call, &form.scopes).await?, LIFE, "container client").await?;
     let now = app.registry.ambient().now();
     let seconds = minted.expires_at.since(now).as_secs();
     Ok(fresh(say(token_answer(minted.secret.text(), seconds, &now.to_seconds()))))
+}
+
+/// Whether a token of the caller's own that is asked for with this scope could do more than the one that is shown.
+pub(super) async fn could_do_more(call: &Call, scope: String) -> Result<bool, Problem> {
+    Ok(call.could_mint_more(&wanted(call, &[scope]).await?).await?)
 }
 
 fn fresh(mut response: Response) -> Response {
@@ -55,9 +60,9 @@ fn fresh(mut response: Response) -> Response {
 }
 
 /// What is asked for, in our own scopes.
-async fn wanted(call: &Call, form: &Form) -> Result<Vec<Scope>, Problem> {
+async fn wanted(call: &Call, scopes: &[String]) -> Result<Vec<Scope>, Problem> {
     let mut wanted = Vec::new();
-    for right in rights(form.scopes.iter().map(String::as_str)) {
+    for right in rights(scopes.iter().map(String::as_str)) {
         match right {
             Right::On(key, role) => {
                 wanted.extend(call.scopes_through(&key, role).await?);
