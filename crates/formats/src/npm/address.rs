@@ -14,7 +14,7 @@ const SEARCHED: (u32, u32) = (20, 250);
 const SKIPPED: u32 = 5000;
 
 pub(super) fn parse(asked: &Asked<'_>) -> Result<Operation, ParseError> {
-    let path = decode(&plain(once(asked)))?;
+    let path = decode(&plain(one_slash(once(asked))))?;
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
         ["-", rest @ ..] => service(asked, rest),
@@ -29,6 +29,11 @@ fn once<'r>(asked: &Asked<'r>) -> &'r str {
     let before = asked.path.strip_suffix(asked.rest).map_or("", |before| before.trim_start_matches('/'));
     let again = asked.rest.strip_prefix(before).filter(|_| asked.method == Method::Delete);
     again.unwrap_or(asked.rest)
+}
+
+/// npm up to 10 asks for what it needs before it publishes with provenance below a slash too many.
+fn one_slash(rest: &str) -> &str {
+    rest.strip_prefix('/').filter(|service| service.starts_with("-/")).unwrap_or(rest)
 }
 
 /// The address with the slash of a scoped name written plainly: clients write `@scope%2fname`, as one

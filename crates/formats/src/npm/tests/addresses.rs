@@ -147,6 +147,20 @@ fn an_archive_is_withdrawn_also_at_an_address_that_is_there_twice() {
 }
 
 #[test]
+fn a_slash_too_many_is_no_part_of_a_service() {
+    for rest in
+        ["-/package/@acme%2ftool/visibility", "-/package/tool/visibility", "-/ping", "-/package/@acme%2ftool/dist-tags"]
+    {
+        let found = operation(Method::Get, &format!("/{rest}"));
+        assert!(found.is_ok(), "{found:?}");
+        assert_eq!(found, operation(Method::Get, rest));
+    }
+    for nothing in ["/tool", "/@acme%2ftool", "//-/ping", "/"] {
+        assert!(operation(Method::Get, nothing).is_err(), "{nothing}");
+    }
+}
+
+#[test]
 fn the_short_packument_is_for_those_who_prefer_it() {
     for (accept, short) in [
         ("application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*", true),
