@@ -168,11 +168,13 @@ fn all(module: &str, list: Option<Said<'_>>, latest: Option<Said<'_>>) -> Result
         return Ok(None);
     }
     let mut known = Known { display: module.to_owned(), ..Known::default() };
+    let mut revision = None;
     if let Some(said) = list {
-        known.versions = listed(module, said)?;
+        (known.versions, revision) = listed(module, said)?;
     }
-    if let Some(said) = latest {
-        let latest = told(module, said)?;
+    let latest = latest.map(|said| told(module, said)).transpose()?;
+    // As the go command does: where nobody says what is the latest, it is the youngest revision of what has no versions.
+    if let Some(latest) = latest.or(revision.filter(|_| known.versions.is_empty())) {
         let name = latest.version.to_string();
         match known.versions.iter_mut().find(|one| one.version == latest.version) {
             Some(one) => one.published_at = latest.published_at,
@@ -184,24 +186,28 @@ fn all(module: &str, list: Option<Said<'_>>, latest: Option<Said<'_>>) -> Result
 }
 
 /// The versions in a list, one a line; some proxies say the time behind it. What is no version of the module is
-/// left out, but a text without any is no list.
-fn listed(module: &str, said: Said<'_>) -> Result<Vec<KnownVersion>, Unreadable> {
+/// left out, but a text without any is no list. Revisions do not count as versions: beside them is the youngest.
+fn listed(module: &str, said: Said<'_>) -> Result<(Vec<KnownVersion>, Option<KnownVersion>), Unreadable> {
     let odd = |what: &str| Unreadable(format!("the list of versions of {module} {what}"));
     let text = std::str::from_utf8(said.body).map_err(|_| odd("is not UTF-8"))?;
     let (mut versions, mut seen, mut canonical) = (Vec::new(), HashSet::new(), text.trim().is_empty());
+    let mut revision: Option<KnownVersion> = None;
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace();
         let name = words.next().unwrap_or_default();
         let Some(version) = Version::parse(name) else { continue };
         canonical = true;
-        if !version.is_pseudo() && seen.insert(name) {
+        if version.is_pseudo() {
+            let found = known(module, name, words.next().and_then(time));
+            revision = revision.into_iter().chain(found).max_by_key(|one| one.published_at);
+        } else if seen.insert(name) {
             versions.extend(known(module, name, words.next().and_then(time)));
         }
         if versions.len() > MOST {
             return Err(odd(&format!("has more than {MOST} lines")));
         }
     }
-    if canonical { Ok(versions) } else { Err(odd("has no version in it")) }
+    if canonical { Ok((versions, revision)) } else { Err(odd("has no version in it")) }
 }
 
 /// What is said of one version, asked for by its name or by that of a branch, a tag or a commit.

@@ -124,6 +124,16 @@ fn a_module_without_releases_has_its_youngest_revision() {
     }
     assert_eq!(read(Wanting::All, &[None, None]), Ok(None));
     assert_eq!(shown(&all(Some(""), None), LIST), None);
+    // Where the upstream names no latest version, as folders of files do, its list has to.
+    let (old, young) = ("v0.0.0-20200102030405-abcdefabcdef", "v0.0.0-20210102030405-0123456789ab");
+    for list in
+        [format!("{old}\n{young}\n"), format!("{young}\n{old}\n"), format!("{young} 2021-01-02T03:04:05Z\n{old}")]
+    {
+        let known = all(Some(&list), None);
+        assert_eq!((names(&known), shown(&known, LIST).as_deref()), (vec![young], Some("")));
+        assert_eq!(shown(&known, LATEST), Some(format!(r#"{{"Time":"2021-01-02T03:04:05Z","Version":"{young}"}}"#)));
+    }
+    assert_eq!(names(&all(Some(&format!("{young}\nv0.1.0\n")), None)), ["v0.1.0"]);
 }
 
 #[test]
