@@ -76,8 +76,9 @@ async fn own_modules_beside_a_checksum_database() -> Result<()> {
 /// Where the upstream, a folder of files, has a revision of it alone and does not say what is the latest.
 #[tokio::test]
 async fn a_module_without_versions_has_a_latest_one() -> Result<()> {
-    let (desk, mirror) = (Desk::bare(Backing::Embedded, "go").await?, Mirror::begin()?);
-    desk.make("go", json!({"repoType": "remote", "upstreamUrl": mirror.url()})).await?;
+    let mirror = Mirror::begin()?;
+    let fields = json!({"repoType": "remote", "upstreamUrl": mirror.url(), "anonymousRead": true});
+    let desk = Desk::with(Backing::Embedded, "go", fields).await?;
     let revision = "0.0.0-20240506070809-abcdefabcdef";
     Go.offer(&desk, &mirror, "young", &[Offer { version: revision, when: "2024-05-06T07:08:09Z" }])?;
     std::fs::remove_file(mirror.folder.join("example.com/young/@latest"))?;
