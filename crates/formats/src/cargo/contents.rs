@@ -49,7 +49,8 @@ fn sound() -> Vec<u8> {
 
 /// A crate whose `Cargo.toml` says the same as the metadata.
 fn stating(metadata: &Value) -> Vec<u8> {
-    let mut text = CARGO_TOML.to_owned();
+    let links = metadata["links"].as_str().map(|library| format!("links = {library:?}\n")).unwrap_or_default();
+    let mut text = CARGO_TOML.replace("[package]\n", &format!("[package]\n{links}"));
     for one in metadata["deps"].as_array().into_iter().flatten() {
         let word = |field: &str| one[field].as_str();
         let kind = word("kind").filter(|kind| *kind != "normal").map(|kind| format!("{kind}-")).unwrap_or_default();
@@ -95,24 +96,29 @@ fn features_of_the_new_kind_are_kept_from_old_readers() {
 
 #[test]
 fn dependencies_are_turned_round_for_the_index() {
-    let line = line(json!({"rust_version": "1.70", "links": null, "deps": [
+    let made = line(json!({"rust_version": "1.70", "links": null, "deps": [
         {"name": "rand", "version_req": "^0.8", "explicit_name_in_toml": "chance", "kind": "dev", "optional": true},
         {"name": "other", "version_req": "=1.2.3", "registry": "https://other.example/index", "target": "cfg(unix)",
          "default_features": false, "features": ["x"], "kind": "build"},
     ]}));
-    let renamed = &line["deps"][0];
+    let renamed = &made["deps"][0];
     assert_eq!((&renamed["name"], &renamed["package"]), (&json!("chance"), &json!("rand")));
     assert_eq!(
         (&renamed["req"], &renamed["kind"], &renamed["optional"]),
         (&json!("^0.8"), &json!("dev"), &json!(true))
     );
     assert_eq!(renamed["default_features"], true);
-    let foreign = &line["deps"][1];
+    let foreign = &made["deps"][1];
     assert_eq!(foreign["registry"], "https://other.example/index");
-    assert_eq!((&foreign["package"], &foreign["kind"]), (&Value::Null, &json!("build")));
+    assert_eq!(foreign["kind"], "build");
     assert_eq!((&foreign["target"], &foreign["features"]), (&json!("cfg(unix)"), &json!(["x"])));
     assert_eq!(foreign["default_features"], false);
-    assert_eq!(line["rust_version"], "1.70");
+    assert_eq!(made["rust_version"], "1.70");
+    let absent = [(&made, "links"), (renamed, "registry"), (foreign, "package")];
+    for (place, key) in absent {
+        assert!(place.get(key).is_none(), "{key} in {place}");
+    }
+    assert_eq!(line(json!({"links": "z"}))["links"], "z");
 }
 
 #[test]

@@ -236,7 +236,9 @@ impl Sent {
         index.insert("deps".to_owned(), json!(dependencies));
         index.insert("cksum".to_owned(), json!(checksum));
         index.insert("features".to_owned(), Json::Object(old));
-        index.insert("links".to_owned(), json!(self.links));
+        if let Some(library) = &self.links {
+            index.insert("links".to_owned(), json!(library));
+        }
         if !new.is_empty() {
             index.insert("features2".to_owned(), Json::Object(new));
             index.insert("v".to_owned(), json!(2));
@@ -250,15 +252,22 @@ impl Sent {
 }
 
 impl SentDependency {
-    /// The dependency as the index has it: a renamed one goes by its new name there.
+    /// The dependency as the index has it: a renamed one goes by its new name there. Indexes of many versions are long:
+    /// what most dependencies do not have is left out, as the public index does.
     fn line(&self) -> Json {
         let renamed = self.explicit_name_in_toml.as_ref();
-        json!({
+        let mut line = json!({
             "name": renamed.unwrap_or(&self.name), "req": self.version_req, "features": self.features,
             "optional": self.optional, "default_features": self.default_features, "target": self.target,
-            "kind": self.kind.as_deref().unwrap_or("normal"), "registry": self.registry,
-            "package": renamed.map(|_| &self.name),
-        })
+            "kind": self.kind.as_deref().unwrap_or("normal"),
+        });
+        if let Some(registry) = &self.registry {
+            line["registry"] = json!(registry);
+        }
+        if renamed.is_some() {
+            line["package"] = json!(self.name);
+        }
+        line
     }
 
     /// The same as `Cargo.toml` would state it.
