@@ -3,6 +3,7 @@
 
 use acceptance::Result;
 use acceptance::server::Backing;
+use acceptance::shelf::hex;
 use md5::Md5;
 use serde_json::json;
 use sha1::Sha1;
@@ -208,10 +209,6 @@ pub(crate) fn sums(bytes: &[u8]) -> [(&'static str, String); 4] {
         ("sha256", hex(&Sha256::digest(bytes))),
         ("sha512", hex(&Sha512::digest(bytes))),
     ]
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A plugin's archive: its descriptor, stored as it is.

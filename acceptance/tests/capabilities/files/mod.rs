@@ -13,6 +13,7 @@ mod slash;
 
 use acceptance::Result;
 use acceptance::http::{Http, Request};
+use acceptance::shelf::hex;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -35,10 +36,6 @@ fn noise(length: usize, seed: u64) -> Bytes {
 
 fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use acceptance::http::{Answer, Http};
 use acceptance::server::{Backing, Persona, Server};
+use acceptance::shelf::hex;
 use acceptance::{Result, Trouble};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256, Sha512};
@@ -102,10 +103,6 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 
 pub(super) fn sha512(bytes: &[u8]) -> String {
     format!("sha512:{}", hex(&Sha512::digest(bytes)))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The answer has this status and, when it is a refusal, this code.

@@ -1,5 +1,6 @@
 //! Python: twine hands in and pip installs; uv and poetry do both.
 
+mod locks;
 mod older;
 pub(crate) mod poetry;
 pub(crate) mod python;

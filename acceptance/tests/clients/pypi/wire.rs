@@ -3,6 +3,7 @@
 use acceptance::Result;
 use acceptance::http::Answer;
 use acceptance::server::Backing;
+use acceptance::shelf::hex;
 use bytes::Bytes;
 use md5::Md5;
 use serde_json::{Value as Json, json};
@@ -246,8 +247,4 @@ async fn a_sealed_version_takes_no_new_file_and_says_what_is_there() -> Result<(
     let sealed = upload(&desk, &fields, "greeting-1.0.tar.gz", &sdist).await?.expect(&[400])?;
     assert!(sealed.string("/detail")?.contains("is sealed: it takes no more files"));
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,11 +1,12 @@
 //! Cargo through a remote repository: as a registry with a name, and in place of the one that crates are from by default.
 
 use acceptance::server::Backing;
+use acceptance::shelf::hex;
 use acceptance::{Result, Trouble};
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use super::goods::{Offer, hex, tgz};
+use super::goods::{Offer, tgz};
 use super::mirror::{Mirror, bytes};
 use super::{Chooser, Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::cargo::{application, cargo, library, set_up};

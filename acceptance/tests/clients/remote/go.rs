@@ -1,13 +1,14 @@
 //! The go command through a remote repository.
 
 use acceptance::server::Backing;
+use acceptance::shelf::hex;
 use acceptance::{Result, Trouble};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::goods::{Offer, hex, zip};
+use super::goods::{Offer, zip};
 use super::mirror::Mirror;
 use super::together::{assemble, join};
 use super::{Chooser, Client, REFUSED, Says, through_a_mirror, through_another};

@@ -44,8 +44,3 @@ pub(super) fn zip(desk: &Desk, to: &Path, files: &[(String, String)]) -> Result<
     let deed = desk.command("python3")?.args(["-c", program, &to.display().to_string()]);
     deed.args(files.iter().flat_map(|(path, text)| [path.as_str(), text.as_str()])).works().map(drop)
 }
-
-/// Lower case digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -1,10 +1,11 @@
 //! Maven through a remote repository.
 
 use acceptance::server::Backing;
+use acceptance::shelf::hex;
 use acceptance::{Result, Trouble};
 use sha1::{Digest as _, Sha1};
 
-use super::goods::{Offer, hex};
+use super::goods::Offer;
 use super::mirror::Mirror;
 use super::{Chooser, Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::desk::{Deed, Desk};

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use acceptance::server::Backing;
+use acceptance::shelf::hex;
 use acceptance::{Result, Trouble};
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use super::goods::{Offer, hex};
+use super::goods::Offer;
 use super::mirror::{Mirror, bytes};
 use super::{Chooser, Client, REFUSED, Says, through_a_mirror, through_another};
 use crate::desk::{Deed, Desk};

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use acceptance::http::{Answer, Http, Request};
 use acceptance::server::{Backing, Persona, Server};
+use acceptance::shelf::hex;
 use acceptance::{Result, Trouble};
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
@@ -119,10 +120,6 @@ async fn compare(format: &dyn Format, reader: &Persona, package: &str, wanted: &
 
 fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The texts at `pointer` in each item of a list.

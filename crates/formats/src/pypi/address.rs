@@ -30,7 +30,8 @@ pub(super) fn parse(asked: &Asked<'_>) -> Result<Operation, ParseError> {
             };
             read(asked, operation)
         }
-        ["pypi", name, "json"] if is_name(name) => {
+        // pip-tools looks beside the index, and did beneath it, for the digests that `--generate-hashes` writes.
+        ["pypi", name, "json"] | [name, "json"] | ["simple", "pypi", name, "json"] if is_name(name) => {
             read(asked, Operation::Index(PackageAt::named(normal(name)), PROJECT))
         }
         ["pypi", name, text, "json"] if is_name(name) => {

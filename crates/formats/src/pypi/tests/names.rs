@@ -96,6 +96,8 @@ fn addresses_mean_what_clients_ask() {
         ("simple/demo-lib/", "*/*", Operation::Index(at.clone(), PLAIN_HTML)),
         ("simple/demo-lib/?format=application/vnd.pypi.simple.v1+html", json, Operation::Index(at.clone(), HTML)),
         ("pypi/Demo.Lib/json", "", Operation::Index(at.clone(), PROJECT)),
+        ("Demo.Lib/json", "", Operation::Index(at.clone(), PROJECT)),
+        ("simple/pypi/Demo.Lib/json", "", Operation::Index(at.clone(), PROJECT)),
         ("pypi/demo-lib/v1.0-alpha1/json", "", Operation::Version(at, "1.0a1".into(), PROJECT)),
     ] {
         assert_eq!(asked(Method::Get, rest, accept).as_deref(), Ok(format!("{operation:?}").as_str()), "{rest}");
