@@ -4,6 +4,8 @@ mod lockfile;
 mod setup;
 mod upstream;
 
+use std::borrow::Cow;
+
 use model::{EntryPath, NameError, PackageName, VersionName};
 
 use crate::address::decode;
@@ -21,7 +23,7 @@ impl Format for Raw {
     }
 
     fn parse(&self, asked: &Asked<'_>) -> Result<Operation, ParseError> {
-        let path = decode(asked.rest)?;
+        let path = decode(&plain(asked.rest))?;
         if path.is_empty() {
             return folder(asked.method, None);
         }
@@ -74,6 +76,21 @@ impl Format for Raw {
     }
 }
 
+/// The path without the segments that say nothing: uploads of whole folders (of Maven's sites, for one) write
+/// `site/.//index.html`. Only those that are written plainly: what hides behind an escape is refused, as is `..`.
+fn plain(rest: &str) -> Cow<'_, str> {
+    let says = |segment: &&str| !matches!(*segment, "" | ".");
+    let (above, last) = rest.rsplit_once('/').unwrap_or(("", rest));
+    if says(&last) && rest.split('/').all(|segment| says(&segment)) {
+        return Cow::Borrowed(rest);
+    }
+    let mut path: String = above.split('/').filter(says).flat_map(|segment| [segment, "/"]).collect();
+    if says(&last) {
+        path.push_str(last);
+    }
+    Cow::Owned(path)
+}
+
 fn folder(method: Method, folder: Option<EntryPath>) -> Result<Operation, ParseError> {
     match method {
         Method::Get | Method::Head => Ok(Operation::List(folder)),
@@ -111,6 +128,23 @@ mod tests {
     }
 
     #[test]
+    fn segments_that_say_nothing_are_left_out() {
+        for rest in ["a/b", "a//b", "./a/b", "/a/b", "//a/./b", "a/.//b", "a///././b"] {
+            assert_eq!(parse(Method::Put, rest), text(Operation::Store(path("a/b"))), "{rest}");
+        }
+        for rest in ["a/b/", "a/b//", "a/b/.", "a/./b/./", "//a//b//"] {
+            assert_eq!(parse(Method::Get, rest), text(Operation::List(Some(path("a/b")))), "{rest}");
+            assert_eq!(parse(Method::Put, rest), Err(ParseError::Method("GET, HEAD")), "{rest}");
+        }
+        for rest in ["", ".", "/", "./", "//.", "/./"] {
+            assert_eq!(parse(Method::Get, rest), text(Operation::List(None)), "{rest}");
+        }
+        for rest in [".a", "a/.b", "a/..b/c", "a/b.c"] {
+            assert_eq!(parse(Method::Put, rest), text(Operation::Store(path(rest))), "{rest}");
+        }
+    }
+
+    #[test]
     fn entries_are_found_below_package_and_version() {
         let (package, version) = (PackageName::parse("tools/hammer"), VersionName::parse("1.2"));
         let (package, version) = (package.expect("a name"), version.expect("a version"));
@@ -130,8 +164,6 @@ mod tests {
             "a%5cb",
             "a\\b",
             "a%00b",
-            "a//b",
-            "./a",
             "a/%2e/b",
             "%",
             "%2",
