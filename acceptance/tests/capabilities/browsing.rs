@@ -81,7 +81,7 @@ async fn pages_load_everything_from_us() -> Result<()> {
         for attribute in ["src=\"", "href=\""] {
             for (at, _) in html.match_indices(attribute) {
                 let target = html[at + attribute.len()..].split('"').next().unwrap_or_default();
-                let ours = target.starts_with('/') && !target.starts_with("//") || target.starts_with(['.', '?']);
+                let ours = !target.starts_with("//") && !target.contains(':');
                 ensure(ours, format!("{page} names {target}"))?;
                 if target.starts_with("/assets/") {
                     let kind = ask(http.get(target))

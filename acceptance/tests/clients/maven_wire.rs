@@ -65,6 +65,35 @@ async fn gradle_publishes_and_resolves() -> Result<()> {
     Ok(())
 }
 
+/// Coursier completes names from the pages of folders, for whatever it is sent: a link is a name, a folder's ends with a
+/// slash.
+#[tokio::test]
+async fn a_folder_is_a_page_to_whoever_does_not_ask_for_json() -> Result<()> {
+    let wire = Wire::open().await?;
+    wire.publish("com/example/demo/1.0/demo-1.0.jar", b"jar").await?;
+    for number in 0..60 {
+        wire.publish(&format!("com/example/part-{number}/1.0/part-{number}-1.0.jar"), b"jar").await?;
+    }
+    for (accept, kind) in [
+        (Some("*/*"), "text/html; charset=utf-8"),
+        (None, "text/html; charset=utf-8"),
+        (Some("application/json"), "application/json"),
+        (Some("application/json, */*;q=0.5"), "application/json"),
+    ] {
+        let request = wire.desk.admin.get(&wire.at("com/example/"));
+        let request = accept.into_iter().fold(request, |request, accept| request.header("Accept", accept));
+        let answer = request.send().await?.expect(&[200])?;
+        assert_eq!(answer.header("content-type"), Some(kind), "{accept:?}");
+        if kind.starts_with("text/html") {
+            let links = answer.text().matches("<td><a href=\"").count();
+            assert!(answer.text().contains("href=\"demo/\"") && links == 61, "{links}: {}", answer.text());
+        }
+    }
+    let json = wire.desk.admin.get(&wire.at("com/?format=json")).header("Accept", "*/*").send().await?;
+    assert_eq!(json.expect(&[200])?.json()?["items"][0]["name"], "example");
+    Ok(())
+}
+
 #[tokio::test]
 async fn snapshots_are_kept_by_build_and_read_by_kind() -> Result<()> {
     let wire = Wire::open().await?;
@@ -128,7 +157,8 @@ async fn contradictions_are_refused_and_leave_nothing_behind() -> Result<()> {
         wire.refused(path, b"x", 400, "").await?;
     }
     // Nothing of what was refused is there.
-    let listed = wire.desk.admin.get(&wire.at("com/example/demo/1.0/")).send().await?.expect(&[200])?.json()?;
+    let listed =
+        wire.desk.admin.get(&wire.at("com/example/demo/1.0/?format=json")).send().await?.expect(&[200])?.json()?;
     assert_eq!(listed.pointer("/items").and_then(|items| items.as_array()).map(Vec::len), Some(1), "{listed}");
     // Who is nobody is asked for a token, and told so where Gradle shows it.
     let nobody =

@@ -213,6 +213,11 @@ pub trait Format: Send + Sync {
         true
     }
 
+    /// Whether a folder is a page to whoever does not ask for JSON: where clients read what web servers list.
+    fn lists_pages(&self) -> bool {
+        false
+    }
+
     /// How its clients are told of a repository, those that need nothing else first. The guide's page shows
     /// the same, word for word.
     fn setups(&self, _place: &Place<'_>) -> Vec<Setup> {

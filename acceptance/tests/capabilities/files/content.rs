@@ -98,8 +98,9 @@ async fn listings_are_safe_whatever_files_are_called() -> Result<()> {
         ensure(names.contains(&first), format!("{name} is not listed in {names:?}"))?;
     }
     // Each link leads back to its file.
-    for (at, _) in text.match_indices("href=\"./") {
-        let link = text[at + 8..].split('"').next().unwrap_or_default();
+    let links: Vec<&str> = text.split("<td><a href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    ensure(links.len() == names.len(), format!("{links:?} for {names:?}"))?;
+    for link in links {
         ask(site.admin.get(&format!("/repository/files/{link}"))).await?.expect(&[200])?;
     }
     Ok(())

@@ -57,6 +57,10 @@ impl Format for Maven {
         true
     }
 
+    fn lists_pages(&self) -> bool {
+        true
+    }
+
     fn repeats(&self) -> bool {
         true
     }

@@ -54,6 +54,9 @@ impl<T: ToSchema> ToSchema for Page<T> {
 }
 
 impl Paging {
+    /// Most items of a page.
+    pub const MAX: u32 = 200;
+
     /// For lists that have more parameters than these.
     pub fn new(limit: Option<u32>, cursor: Option<String>) -> Self {
         Self { limit, cursor }
@@ -62,7 +65,7 @@ impl Paging {
     /// Items at most: 1 to 200, default 50.
     pub fn limit(&self) -> Result<u32, Problem> {
         match self.limit.unwrap_or(50) {
-            limit @ 1..=200 => Ok(limit),
+            limit @ 1..=Self::MAX => Ok(limit),
             _ => Err(Problem::bad_request("limit must be between 1 and 200").field("limit", "1 to 200")),
         }
     }

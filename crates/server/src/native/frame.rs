@@ -69,6 +69,11 @@ pub(super) fn is_for_browser(parts: &Parts) -> bool {
     text(parts, &header::ACCEPT).is_some_and(|accept| accept.contains("text/html"))
 }
 
+/// Whether JSON is asked for.
+pub(super) fn is_for_program(parts: &Parts) -> bool {
+    text(parts, &header::ACCEPT).is_some_and(|accept| accept.contains("json"))
+}
+
 /// A name as a segment of a link or a value in its query.
 pub(super) fn linked(name: &str) -> String {
     utf8_percent_encode(name, SEGMENT).to_string()

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use axum::Json as Answer;
 use axum::response::{IntoResponse, Response};
+use formats::Format;
 use http::header;
 use http::request::Parts;
 use model::{EntryPath, Sha256Digest, Timestamp};
 use registry::{Child, ChildKind, Grant, Read};
 use serde::{Deserialize, Serialize};
 
-use super::frame::{Frame, is_wanted, linked, published, size};
+use super::frame::{Frame, is_for_program, is_wanted, linked, published, size};
 use crate::api::page::{Page, Paging};
 use crate::edge::Query;
 use crate::problem::Problem;
@@ -42,10 +43,18 @@ struct ChildView {
 }
 
 /// Answers with what is in `folder`.
-pub(super) async fn list(grant: &Grant<Read>, folder: Option<EntryPath>, parts: &Parts) -> Result<Response, Problem> {
+pub(super) async fn list(
+    grant: &Grant<Read>,
+    format: &dyn Format,
+    folder: Option<EntryPath>,
+    parts: &Parts,
+) -> Result<Response, Problem> {
     let query = Query::<ListQuery>::of(&parts.uri)?.0;
-    let html = is_wanted(query.format.as_deref(), parts)?;
-    let paging = Paging::new(query.limit, query.cursor.clone());
+    let html = is_wanted(query.format.as_deref(), parts)?
+        || query.format.is_none() && format.lists_pages() && !is_for_program(parts);
+    // Clients that read pages do not turn them.
+    let usual = (html && format.lists_pages()).then_some(Paging::MAX);
+    let paging = Paging::new(query.limit.or(usual), query.cursor.clone());
     let limit = paging.limit()?;
     let (folder, after) = (folder.as_ref(), paging.after()?);
     let children = grant.children(folder, after.as_deref(), limit + 1).await?;
@@ -80,10 +89,8 @@ fn page_of_folder(grant: &Grant<Read>, folder: Option<&EntryPath>, page: &Page<C
         let (link, name) = (linked(&child.name), escape(&child.name));
         let size = child.size.map(size).unwrap_or_default();
         let at = published(child.told_at, child.modified_at);
-        let _ = writeln!(
-            rows,
-            "<tr><td><a href=\"./{link}{slash}\">{name}{slash}</a></td><td>{size}</td><td>{at}</td></tr>"
-        );
+        let _ =
+            writeln!(rows, "<tr><td><a href=\"{link}{slash}\">{name}{slash}</a></td><td>{size}</td><td>{at}</td></tr>");
     }
     let up = ("../", if folder.is_some() { "The folder above" } else { "Repositories" });
     let next = page.next_cursor.as_ref().map(|cursor| format!("cursor={cursor}"));

@@ -183,7 +183,7 @@ async fn perform_any(
         | Operation::Part(..)
         | Operation::Checksum(..)
         | Operation::Version(..) => read(readable, &operation, &place()?, parts).await,
-        Operation::List(folder) => list::list(readable, folder, parts).await,
+        Operation::List(folder) => list::list(readable, format, folder, parts).await,
         Operation::Catalogue(asked) => {
             let shown = readable.catalogue(&asked, &place()?.site()).await?;
             documents::show(&shown, readable, parts).await

@@ -32,7 +32,7 @@ pub(super) async fn perform(
     body: Body,
 ) -> Result<Response, Problem> {
     match operation {
-        Operation::List(folder) => list::list(readable, folder, parts).await,
+        Operation::List(folder) => list::list(readable, format, folder, parts).await,
         Operation::Catalogue(asked) => {
             let members = readable.members().await?;
             let shown = readable.catalogue_of_members(&members, &asked, &Place::of(readable, parts)?.site()).await?;
