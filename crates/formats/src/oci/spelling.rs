@@ -18,13 +18,23 @@ pub(super) fn check(manifest: &[u8]) -> Result<(), Refusal> {
         if before == KEYS {
             return Err(format!("an object has more than {KEYS} keys"));
         }
-        let twin = |field: &&str| *field != key && field.eq_ignore_ascii_case(key);
+        let twin = |field: &&str| *field != key && folded(field).eq(folded(key));
         match fields(place).iter().any(twin) {
             true => Err("this field is spelled so that readers would differ".to_owned()),
             false => Ok(()),
         }
     });
     watched.map_err(|fault| invalid(format!("the manifest cannot be read: {fault}")))
+}
+
+/// What a reader makes of a key that folds letters as Unicode does, Go's among them: besides the capital ones, the long
+/// s and the sign of the kelvin are letters of our fields.
+fn folded(key: &str) -> impl Iterator<Item = char> {
+    key.chars().map(|letter| match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        letter => letter.to_ascii_lowercase(),
+    })
 }
 
 /// The fields of ours that an object at this place has.

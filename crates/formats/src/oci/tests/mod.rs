@@ -110,6 +110,9 @@ fn what_readers_could_read_in_two_ways_is_refused() {
         with("manifests", json!([])).to_string(),
         with("Layers", json!([])).to_string(),
         with("mediatype", json!("x/y")).to_string(),
+        with("layer\u{17f}", json!([])).to_string(),
+        with("Manife\u{17f}ts", json!([])).to_string(),
+        with("layers", json!([{"mediaType": LAYER, "digest": digest("bb"), "size": 3, "\u{17f}ize": 4}])).to_string(),
         with("layers", json!([{"mediaType": LAYER, "digest": digest("bb"), "Digest": digest("cc"), "size": 3}]))
             .to_string(),
         with("layers", json!([descriptor(LAYER, "aa", 77)])).to_string(),
@@ -231,7 +234,7 @@ fn a_manifest_of_four_mebibytes_is_taken_and_a_longer_one_is_not() {
 fn refusals_have_the_codes_of_the_specification() {
     let code = |about: About, code: &str, status: u16| {
         let answer = refuse(&about, &Refused { status, code, detail: "why", reason: None });
-        let body: Json = serde_json::from_slice(&answer.body).expect("JSON");
+        let body: Json = model::json::from_slice(&answer.body).expect("JSON");
         assert_eq!(body["errors"][0]["message"], "why");
         format!("{} {}", answer.status, body["errors"][0]["code"].as_str().unwrap_or_default())
     };
@@ -254,7 +257,7 @@ fn referrers_are_filtered_and_paged() {
         |kind: &str| format!(r#"{{"mediaType":"{IMAGE}","size":5,"artifactType":"{kind}","annotations":{{"a":"b"}}}}"#);
     let all = vec![(digest("01"), kept("x/sig")), (digest("02"), kept("x/sbom"))];
     let at = ImageAt::of("k/a").expect("an image");
-    let read = |answer: &crate::Answer| serde_json::from_slice::<Json>(&answer.body).expect("JSON");
+    let read = |answer: &crate::Answer| model::json::from_slice::<Json>(&answer.body).expect("JSON");
     let plain = read(&referrers(&at, &digest("00"), &all, &[], None));
     assert_eq!((plain["mediaType"].as_str(), plain["manifests"].as_array().map(Vec::len)), (Some(INDEX), Some(2)));
     let some = referrers(&at, &digest("00"), &all, &["x/sbom".to_owned()], Some("7"));
