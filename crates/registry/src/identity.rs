@@ -14,7 +14,7 @@ use crate::remembered::Remembered;
 const KNOWN: usize = 20_000;
 
 /// Whoever sends a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// Nobody in particular.
     Anonymous,
@@ -23,7 +23,7 @@ pub enum Caller {
 }
 
 /// The holder of a token, with the rights of token and subject.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The token.
     pub token: TokenId,

@@ -191,7 +191,7 @@ async fn send(
     let length =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     let mut incoming = grant.receive_part(id, number, length).await?;
-    let mut pieces = pieces(body, claims(&headers)?);
+    let mut pieces = pieces(body, claims(&headers)?, &grant);
     while let Some(piece) = pieces.next().await {
         incoming.write(piece?).await?;
     }

@@ -60,7 +60,7 @@ pub(super) fn stream(grant: &Grant<Read>, coming: Coming, parts: &Parts) -> Resp
     response
 }
 
-fn pieces(coming: Coming, watch: Watch) -> impl Stream<Item = Result<Bytes, Cut>> {
+fn pieces(coming: Coming, watch: Watch<Read>) -> impl Stream<Item = Result<Bytes, Cut>> {
     stream::unfold(Some((coming, watch)), async |state| {
         let (mut coming, mut watch) = state?;
         if !watch.still_allowed().await {

@@ -20,7 +20,7 @@ pub(super) async fn receive(
     body: Body,
 ) -> Result<Response, Problem> {
     let mut receiving = grant.take_in(intake);
-    let mut pieces = pieces(body, whole(headers)?);
+    let mut pieces = pieces(body, whole(headers)?, grant);
     while let Some(piece) = pieces.next().await {
         receiving.write(piece?).await?;
     }

@@ -36,7 +36,7 @@ pub(super) async fn store(
     let mut claims = whole(&parts.headers)?;
     let declared = declared(&parts.headers, &mut claims)?;
     let mut incoming = grant.receive(path.clone(), declared, replace(parts)?).await?;
-    let mut pieces = pieces(body, claims);
+    let mut pieces = pieces(body, claims, grant);
     while let Some(piece) = pieces.next().await {
         incoming.write(piece?).await?;
     }

@@ -82,7 +82,7 @@ impl Piece for Share {
 
 struct Download {
     content: Content,
-    watch: Watch,
+    watch: Watch<Read>,
     grant: Grant<Read>,
     reader: Option<Reader>,
     /// That of the next piece, when it was taken already.

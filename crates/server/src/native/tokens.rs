@@ -56,6 +56,8 @@ pub(super) async fn answer(
             call.identity()?;
             app.spend_login(context.client)?;
             let wanted = tokens.wanted(&bounded(body).await?).map_err(registry::Error::from)?;
+            // The body may have taken its time.
+            call.expect_unchanged().await?;
             let made = call.make_token(&readable.repo().key, &wanted).await?;
             let (id, created_at, expires_at) = (made.id, made.created_at, made.expires_at);
             let line = TokenLine { id, name: &made.name, scopes: &made.scopes, created_at, expires_at };

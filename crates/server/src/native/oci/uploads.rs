@@ -24,7 +24,7 @@ pub(super) async fn begin(call: &Call, request: &Wanted<'_>, body: Body) -> Resu
     if let (Some(text), None) = (&request.query.digest, &request.query.mount) {
         let named = digest(text)?;
         let incoming = grant.receive_blob(&named, length(request)?, None)?;
-        whole(incoming, request, body).await?;
+        whole(&grant, incoming, request, body).await?;
         return Ok(created(request.at, &named));
     }
     if let Some(algorithm) = request.query.digest_algorithm.as_deref().filter(|name| !Named::knows(name)) {
@@ -113,7 +113,7 @@ async fn chunk(grant: &Grant<Write>, request: &Wanted<'_>, id: UploadId, body: B
         length = Some(said);
     }
     let mut incoming: IncomingChunk = grant.receive_chunk(id, range.map(|(from, _)| from), length).await?;
-    let mut pieces = pieces(body, claims(&request.parts.headers)?);
+    let mut pieces = pieces(body, claims(&request.parts.headers)?, grant);
     while let Some(piece) = pieces.next().await {
         incoming.write(piece?).await?;
     }
@@ -130,7 +130,7 @@ async fn end(
 ) -> Result<(), Refused> {
     let before = grant.received(id).await?;
     if before == 0 && range(request)?.is_none_or(|(from, _)| from == 0) {
-        let taken = whole(grant.receive_blob(named, length(request)?, Some(id))?, request, body).await;
+        let taken = whole(grant, grant.receive_blob(named, length(request)?, Some(id))?, request, body).await;
         if let Err(refused) = &taken
             && refused.problem_code() == Some(crate::problem::Code::UploadVerificationFailed)
         {
@@ -144,8 +144,13 @@ async fn end(
     Ok(grant.end_in_order(id, named).await?)
 }
 
-async fn whole(mut incoming: IncomingBlob, request: &Wanted<'_>, body: Body) -> Result<(), Refused> {
-    let mut pieces = pieces(body, claims(&request.parts.headers)?);
+async fn whole(
+    grant: &Grant<Write>,
+    mut incoming: IncomingBlob,
+    request: &Wanted<'_>,
+    body: Body,
+) -> Result<(), Refused> {
+    let mut pieces = pieces(body, claims(&request.parts.headers)?, grant);
     while let Some(piece) = pieces.next().await {
         incoming.write(piece?).await?;
     }

@@ -100,7 +100,7 @@ impl Wanted<'_> {
     /// A manifest that is pushed through a virtual repository, when all that it names is where it goes: clients do not
     /// send what they saw under its name, and that may be another member's.
     pub(super) async fn with_its_parts(&self, grant: &Grant<Write>, kind: &str, body: Body) -> Result<Body, Refused> {
-        let mut pieces = pieces(body, registry::Claims::default());
+        let mut pieces = pieces(body, registry::Claims::default(), grant);
         let mut bytes = Vec::new();
         while let Some(piece) = pieces.next().await {
             bytes.extend_from_slice(&piece?);
