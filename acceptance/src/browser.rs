@@ -169,7 +169,8 @@ fn read(answers: ChildStdout) -> Receiver<Value> {
     let (sender, messages) = mpsc::channel();
     std::thread::spawn(move || {
         for message in BufReader::new(answers).split(0).map_while(std::result::Result::ok) {
-            let told = serde_json::from_slice(&message).is_ok_and(|message| sender.send(message).is_ok());
+            let told = serde_json::from_str(&String::from_utf8_lossy(&message))
+                .is_ok_and(|message| sender.send(message).is_ok());
             if !told {
                 return;
             }

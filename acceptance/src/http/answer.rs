@@ -36,7 +36,9 @@ impl Answer {
 
     /// The body as JSON.
     pub fn json(&self) -> Result<Value> {
-        serde_json::from_slice(&self.body).map_err(|error| Trouble::new(format!("{error} in {}", self.text())))
+        let told = |error: &dyn std::fmt::Display| Trouble::new(format!("{error} in {}", self.text()));
+        let text = std::str::from_utf8(&self.body).map_err(|error| told(&error))?;
+        serde_json::from_str(text).map_err(|error| told(&error))
     }
 
     /// The string at a JSON pointer, for instance `/items/0/name`.

@@ -68,7 +68,7 @@ fn printed(server: &Server, words: &[&str]) -> Result<Vec<(String, String, Strin
     let words: Vec<_> = ["client-config", "--json"].iter().chain(words).copied().collect();
     let done = run(server, server.admin()?.token(), &words)?;
     ensure(done.status.success(), format!("{words:?}: {done:?}"))?;
-    let document: Value = serde_json::from_slice(&done.stdout)?;
+    let document: Value = serde_json::from_str(&String::from_utf8_lossy(&done.stdout))?;
     let items = document["items"].as_array().cloned().unwrap_or_default();
     let word = |item: &Value, name: &str| item.pointer(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     Ok(items.iter().map(|item| (item["clients"].to_string(), word(item, "/file"), word(item, "/text"))).collect())

@@ -134,7 +134,7 @@ fn seen(answer: &Answer) -> String {
         .collect();
     headers.sort();
     let mut text = answer.text();
-    if let Ok(mut told) = serde_json::from_slice::<Value>(&answer.body) {
+    if let Ok(mut told) = answer.json() {
         if let Some(told) = told.as_object_mut() {
             told.remove("correlationId");
         }

@@ -304,7 +304,7 @@ async fn settings_that_are_not_named_stay() -> Result<()> {
     put_together(&site, "all", "npm", &["own"], json!({"deployTo": "own", "hostedFirst": false})).await?;
     let change = |settings: Value| site.admin.patch("/v1/repos/all").json(&json!({"settings": {"virtual": settings}}));
     let kept = async || -> Result<Value> {
-        let found: Value = serde_json::from_slice(&ask(site.admin.get("/v1/repos/all")).await?.expect(&[200])?.body)?;
+        let found: Value = ask(site.admin.get("/v1/repos/all")).await?.expect(&[200])?.json()?;
         Ok(found["settings"]["virtual"].clone())
     };
     ask(change(json!({"hostedClaims": false}))).await?.expect(&[200])?;

@@ -111,7 +111,7 @@ impl Sign<'_> {
 
     /// The members of a whole JSON object.
     pub(crate) fn object(&self) -> Option<serde_json::Map<String, serde_json::Value>> {
-        serde_json::from_slice(self.body).ok()
+        model::json::from_slice(self.body).ok()
     }
 
     /// The body as text, as far as it is some.

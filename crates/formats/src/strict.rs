@@ -18,5 +18,5 @@ pub(crate) fn read_as<'t, T: Deserialize<'t>>(text: &'t [u8]) -> Result<T, Fault
         PROTOTYPE => Err("this key is not taken".to_owned()),
         _ => Ok(()),
     })?;
-    Ok(serde_json::from_slice(text)?)
+    Ok(model::json::from_slice(text)?)
 }

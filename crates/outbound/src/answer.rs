@@ -56,7 +56,7 @@ impl Answer {
     pub async fn json<T: DeserializeOwned>(mut self) -> Result<T, Error> {
         let bytes = self.bounded(JSON_LIMIT).await?;
         let strange = |error| Error::Broken(format!("the answer of {} is not what was expected: {error}", self.origin));
-        serde_json::from_slice(&bytes).map_err(strange)
+        model::json::from_slice(&bytes).map_err(strange)
     }
 
     /// The refusal that this answer is.

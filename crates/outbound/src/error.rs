@@ -87,7 +87,7 @@ impl Problem {
             correlation_id: None,
             explain: None,
         };
-        let mut problem: Self = serde_json::from_slice(body).unwrap_or(bare);
+        let mut problem: Self = model::json::from_slice(body).unwrap_or(bare);
         problem.status = status.as_u16();
         if problem.code.is_empty() {
             problem.code = code(problem.status).to_owned();

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use formats::Format;
+use model::json::Objects;
 use model::state::RepoKind;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -42,13 +43,13 @@ pub(crate) fn with_named<T: Serialize + DeserializeOwned + Default>(
     let kept = serde_json::to_value(kept).map_err(|error| Error::Defect(error.to_string()))?;
     let mut all = kept.as_object().cloned().unwrap_or_default();
     all.extend(named.clone());
-    serde_json::from_value(Json::Object(all)).map_err(|why| Error::bad_field(field, format!("{field}: {why}")))
+    model::json::from_value(Json::Object(all)).map_err(|why| Error::bad_field(field, format!("{field}: {why}")))
 }
 
 impl<'de> Deserialize<'de> for SettingsChange {
     fn deserialize<D: Deserializer<'de>>(source: D) -> std::result::Result<Self, D::Error> {
         let named = source.deserialize_map(Named)?;
-        let meant = RepoSettings::deserialize(Json::Object(named.clone())).map_err(D::Error::custom)?;
+        let meant = RepoSettings::deserialize(Objects(Json::Object(named.clone()))).map_err(D::Error::custom)?;
         Ok(Self { named, meant })
     }
 }
@@ -82,7 +83,7 @@ impl<'de> DeserializeSeed<'de> for Setting<'_> {
     fn deserialize<D: Deserializer<'de>>(self, source: D) -> std::result::Result<Json, D::Error> {
         let value = Json::deserialize(source)?;
         let alone = Map::from_iter([(self.0.to_owned(), value.clone())]);
-        RepoSettings::deserialize(Json::Object(alone)).map_err(D::Error::custom)?;
+        RepoSettings::deserialize(Objects(Json::Object(alone))).map_err(D::Error::custom)?;
         Ok(value)
     }
 }

@@ -304,7 +304,7 @@ mod tests {
     use super::*;
 
     fn json(problem: &Problem) -> serde_json::Value {
-        serde_json::from_slice(&problem.render(None)).unwrap()
+        model::json::from_slice(&problem.render(None)).unwrap()
     }
 
     #[test]

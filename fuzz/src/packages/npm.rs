@@ -43,7 +43,7 @@ pub(crate) fn requests() -> Vec<Vec<u8>> {
 pub(crate) fn put(text: &[u8]) -> Option<Vec<u8>> {
     let mut parts = archive::read(text);
     let provenance = archive::unnamed(&mut parts.members).map(String::from_utf8_lossy);
-    let mut version: Value = serde_json::from_slice(parts.said).ok().filter(Value::is_object)?;
+    let mut version: Value = model::json::from_slice(parts.said).ok().filter(Value::is_object)?;
     let (name, number) = (version["name"].as_str()?.to_owned(), version["version"].as_str()?.to_owned());
     let packed = archive::tgz(&parts.members);
     let integrity = format!("sha512-{}", STANDARD.encode(sha2::Sha512::digest(&packed)));

@@ -71,7 +71,7 @@ async fn where_an_admin_is_left_it_must_be_said_that_the_token_is_lost() -> Resu
     let mut site = Site::embedded().await?;
     site.server.stop()?;
     let lost = site.server.beside(&["recover", "--subject", "olga", "--lost", "--json"])?;
-    let minted: serde_json::Value = serde_json::from_slice(&lost.stdout)?;
+    let minted: serde_json::Value = serde_json::from_str(&String::from_utf8_lossy(&lost.stdout))?;
     let token = minted["token"].as_str().unwrap_or_default();
     ensure(lost.status.success() && minted["subject"] == "olga", format!("{lost:?}"))?;
     site.server.resume().await?;
@@ -110,7 +110,7 @@ async fn doctor_says_when_the_last_admin_ends() -> Result<()> {
     let site = Site::embedded().await?;
     let doctor = |token: &str| crate::site::program(&site.server, token, &["doctor", "--json"]);
     let of = |done: &Output| -> Result<serde_json::Value> {
-        let report: serde_json::Value = serde_json::from_slice(&done.stdout)?;
+        let report: serde_json::Value = serde_json::from_str(&String::from_utf8_lossy(&done.stdout))?;
         let checks = report["checks"].as_array().cloned().unwrap_or_default();
         Ok(checks.into_iter().find(|check| check["check"] == "admin tokens").unwrap_or_default())
     };

@@ -118,6 +118,47 @@ async fn no_endpoint_takes_bad_json() -> Result<()> {
     Ok(())
 }
 
+/// A list of an object's values, in the order in which we happen to keep them, is no such object.
+#[tokio::test]
+async fn lists_are_no_objects() -> Result<()> {
+    let site = Site::embedded().await?;
+    site.repository("libs", json!({"format": "oci"})).await?;
+    let empty = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+    let config = json!({"mediaType": "application/vnd.oci.empty.v1+json", "size": 2, "digest": empty});
+    let upload = format!("/v2/libs/app/blobs/uploads/?digest={empty}");
+    ask(site.admin.post(&upload).body("{}")).await?.expect(&[201])?;
+    let before = state(&site).await?;
+    for (path, body) in [
+        ("/v1/auth/pats", json!(["zoe", ["repo:libs:read"], 60, "n"])),
+        ("/v1/repos", json!(["next", "raw", "local"])),
+        ("/v1/repos", json!({"repoKey": "next", "settings": [false]})),
+        ("/v1/repos/libs/rules", json!({"rules": [["a", "deny"]]})),
+    ] {
+        let method = if path.ends_with("rules") { "PUT" } else { "POST" };
+        let request = site.admin.request(method, path).json(&body);
+        expect(request, 400, &body.to_string()).await?;
+    }
+    let image = |config: Value| {
+        json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config,
+            "layers": []})
+    };
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let listed = json!([config["mediaType"], config["digest"], config["size"], null]);
+    for manifest in [
+        json!([2, kind, null, listed, [], null, null, null, null]),
+        json!([2, kind, null, config, [], null, null, null, null]),
+        image(listed),
+    ] {
+        let request = site.admin.put("/v2/libs/app/manifests/1").header("Content-Type", kind);
+        let answer = request.body(manifest.to_string()).send().await?.expect(&[400])?;
+        ensure(answer.string("/errors/0/code")? == "MANIFEST_INVALID", answer.text())?;
+    }
+    ensure(state(&site).await? == before, "something was left behind")?;
+    let request = site.admin.put("/v2/libs/app/manifests/1").header("Content-Type", kind);
+    ask(request.body(image(config).to_string())).await?.expect(&[201])?;
+    Ok(())
+}
+
 /// Where nothing needs to be said, what is said is refused rather than ignored.
 #[tokio::test]
 async fn endpoints_without_a_body_take_none() -> Result<()> {

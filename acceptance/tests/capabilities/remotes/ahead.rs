@@ -168,7 +168,7 @@ async fn mirror_brings_what_a_lockfile_names_and_compares_it() -> Result<()> {
     ensure(upstream.total() == 0, "nobody was asked")?;
 
     let done = mirror(&["--json"])?;
-    let said: Value = serde_json::from_slice(&done.stdout)?;
+    let said: Value = serde_json::from_str(&String::from_utf8_lossy(&done.stdout))?;
     ensure(done.status.success() && said["items"][0]["checksums"] == "same", text(&done))?;
     ensure(said["summary"]["files"]["fetched"] == 1 && said["summary"]["fetchedBytes"] == 3000, text(&done))?;
     let again = mirror(&[])?;
@@ -241,7 +241,7 @@ async fn mirror_ends_with_1_where_something_will_be_missing() -> Result<()> {
         std::fs::write(&first, text)?;
         let done = mirror(more)?;
         ensure(done.status.code() == Some(code), format!("{text:?} {more:?}: {done:?}"))?;
-        let said: Value = serde_json::from_slice(&done.stdout)?;
+        let said: Value = serde_json::from_str(&String::from_utf8_lossy(&done.stdout))?;
         let told: Vec<bool> =
             said["passed"].as_array().into_iter().flatten().map(|one| one["needed"] == true).collect();
         ensure(told.iter().filter(|needed| **needed).count() == gaps, said.to_string())?;

@@ -106,7 +106,7 @@ async fn keys_and_statements_of_packages_are_passed_on() -> Result<()> {
     upstream.says("/ntool", Say::answer(200, &[("Content-Type", "application/json")], told.to_string()));
     for key in [shelf.key(), "all"] {
         let at = |path: &str| site.admin.get(&format!("/repository/{key}/{path}"));
-        let index: Value = serde_json::from_slice(&of(key, at("ntool").send().await?.expect(&[200]))?.body)?;
+        let index: Value = of(key, at("ntool").send().await?.expect(&[200]))?.json()?;
         let said = &index["versions"][version]["dist"]["attestations"];
         let url = said["url"].as_str().unwrap_or_default();
         let ours = url.ends_with(&format!("/repository/{key}/-/npm/v1/attestations/ntool@1.0.0"));

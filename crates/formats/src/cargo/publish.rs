@@ -61,7 +61,7 @@ impl Intake for Publish {
 
     fn plan(self: Box<Self>, files: &mut [StagedFile]) -> Result<Plan, Refusal> {
         let [archive] = files else { return Err(malformed("there must be one archive")) };
-        let sent: Sent = serde_json::from_slice(&self.metadata)
+        let sent: Sent = model::json::from_slice(&self.metadata)
             .map_err(|error| malformed(format!("the metadata is not as Cargo sends it: {error}")))?;
         sent.check()?;
         check_archive(&sent, archive)?;

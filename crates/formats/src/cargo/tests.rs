@@ -81,7 +81,7 @@ fn the_line_carries_what_changes_later() {
     };
     let manifest = r#"{"index": {"name": "a", "vers": "1.0.0"}}"#.to_owned();
     let line = index::line(&VersionFacts { head, manifest, files: Vec::new() }).expect("a line");
-    let line: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
+    let line: serde_json::Value = model::json::from_slice(&line).expect("JSON");
     assert_eq!(line["yanked"], true);
     assert_eq!(line["pubtime"], "1970-01-01T00:00:01Z");
 }

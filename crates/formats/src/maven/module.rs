@@ -30,7 +30,7 @@ struct Component {
 /// Refuses module metadata that is none, or that says something else than its path.
 pub(super) fn check(bytes: &mut dyn Read, stored: &Stored) -> Result<(), Refusal> {
     let wrong = |why: String| Refusal::new(Code::Unprocessable, why);
-    let Module { component } = serde_json::from_reader(BufReader::new(bytes))
+    let Module { component } = model::json::from_reader(BufReader::new(bytes))
         .map_err(|error| wrong(format!("the module metadata is not as Gradle writes it: {error}")))?;
     let foreign = component.url.is_some();
     for (field, said, path) in [

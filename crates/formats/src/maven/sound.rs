@@ -16,7 +16,7 @@ const ARCHIVES: [&str; 6] = ["jar", "war", "ear", "aar", "zip", "klib"];
 pub(super) fn expect(stored: &Stored, file: &mut StagedFile) -> Result<(), Refusal> {
     match stored.extension.as_str() {
         "pom" => Pom::parse(&whole(file)?)?.may_be(stored),
-        "module" => match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&whole(file)?) {
+        "module" => match model::json::from_slice::<serde_json::Map<String, serde_json::Value>>(&whole(file)?) {
             Ok(_) => Ok(()),
             Err(error) => Err(Refusal::new(Code::Unprocessable, format!("it is not the JSON of a module: {error}"))),
         },

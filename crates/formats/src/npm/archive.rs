@@ -42,7 +42,7 @@ pub(super) fn look(bytes: impl Read) -> Result<Archive, Refusal> {
     }
     let text = found.package.ok_or_else(|| contradiction("the archive has no package.json"))?;
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
-    let package: Json = serde_json::from_slice(text)
+    let package: Json = model::json::from_slice(text)
         .map_err(|error| contradiction(format!("package.json in the archive cannot be read: {error}")))?;
     let Json::Object(package) = package else {
         return Err(contradiction("package.json in the archive is no object"));

@@ -41,7 +41,7 @@ impl Logins for Npm {
     }
 
     fn read(&self, body: &[u8]) -> Option<Login> {
-        let sent: Sent = serde_json::from_value(strict::read(body).ok()?).ok()?;
+        let sent: Sent = model::json::from_value(strict::read(body).ok()?).ok()?;
         Some(Login { name: normal(&sent.name), token: Secret::new(sent.password) })
     }
 

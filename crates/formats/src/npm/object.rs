@@ -15,7 +15,7 @@ pub(super) struct Object<'a>(pub(super) Vec<(String, &'a RawValue)>);
 impl<'a> Object<'a> {
     /// The object that a whole body is.
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Unreadable> {
-        serde_json::from_slice(body).map_err(|error| unreadable(&error))
+        model::json::from_slice(body).map_err(|error| unreadable(&error))
     }
 
     /// The object that a value is; `None`: it is something else.

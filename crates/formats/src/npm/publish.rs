@@ -311,7 +311,7 @@ pub(super) fn said(stated: &Map<String, Json>, field: &str) -> Option<Json> {
 /// The kind of statement in a provenance bundle.
 pub(super) fn predicate(bundle: &Json) -> Option<String> {
     let payload = bundle.get("dsseEnvelope")?.get("payload")?.as_str()?;
-    let statement: Json = serde_json::from_slice(&STANDARD.decode(payload).ok()?).ok()?;
+    let statement: Json = model::json::from_slice(&STANDARD.decode(payload).ok()?).ok()?;
     Some(statement.get("predicateType")?.as_str()?.to_owned())
 }
 

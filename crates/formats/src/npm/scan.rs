@@ -182,7 +182,7 @@ impl Scanner {
             };
         }
         // What is no number, true, false or null is refused here; so is 1e400.
-        serde_json::from_slice::<serde_json::Value>(&self.word)
+        model::json::from_slice::<serde_json::Value>(&self.word)
             .map_err(|_| malformed("the body is not well-formed JSON"))?;
         Ok((0, self.end()?))
     }

@@ -52,7 +52,7 @@ impl Tokens for Npm {
     }
 
     fn wanted(&self, body: &[u8]) -> Result<TokenWanted, Refusal> {
-        let sent = strict::read(body).and_then(|sent| Ok(serde_json::from_value::<Sent>(sent)?));
+        let sent = strict::read(body).and_then(|sent| Ok(model::json::from_value::<Sent>(sent)?));
         let sent = sent.map_err(|error| refuse(format!("this is no token that can be made here: {error}")))?;
         bounds(&sent)?;
         let rights = rights(&sent)?;

@@ -60,7 +60,7 @@ pub struct Held {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 struct Text {
     schema_version: u64,
     #[serde(default)]
@@ -82,7 +82,7 @@ struct Text {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 struct Descriptor {
     media_type: String,
     digest: String,
@@ -95,7 +95,7 @@ impl Manifest {
     /// Reads a manifest that came with this `Content-Type`.
     pub fn parse(bytes: &[u8], content_type: &str) -> Result<Self, Refusal> {
         let text: Text =
-            serde_json::from_slice(bytes).map_err(|error| invalid(format!("the manifest cannot be read: {error}")))?;
+            model::json::from_slice(bytes).map_err(|error| invalid(format!("the manifest cannot be read: {error}")))?;
         super::spelling::check(bytes)?;
         text.unambiguous()?;
         let media_type = text.media_type(content_type)?;

@@ -46,7 +46,7 @@ pub(super) fn parts(manifest: Manifest, bytes: &[u8], portion: &Portion) -> Resu
     if portion.platforms.is_empty() || manifest.children.is_empty() {
         return Ok(Parts { blobs, versions: manifest.children, lacks: None });
     }
-    let index: Index = serde_json::from_slice(bytes).map_err(|error| Unreadable(error.to_string()))?;
+    let index: Index = model::json::from_slice(bytes).map_err(|error| Unreadable(error.to_string()))?;
     let listed = index.manifests.unwrap_or_default();
     let fits = |one: &&Listed| one.is_wanted(portion);
     let chosen: Vec<&Listed> = listed.iter().filter(fits).collect();

@@ -2,6 +2,7 @@
 //!
 //! Sources: OCI distribution specification 1.1 (pull, content discovery, "Referrers Tag Schema").
 
+use model::json::Objects;
 use model::{EntryPath, NameError, RefName, VersionName};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -315,11 +316,13 @@ fn referrers(pages: &[u8]) -> Result<Known, Unreadable> {
 
 /// The pages of a list, one after the other; at least one.
 fn read_pages<T: DeserializeOwned>(pages: &[u8]) -> Result<Vec<T>, Unreadable> {
-    let read: Result<Vec<T>, _> = serde_json::Deserializer::from_slice(pages).into_iter().collect();
-    match read {
-        Ok(read) if !read.is_empty() => Ok(read),
-        _ => Err(Unreadable("a list is none".to_owned())),
+    let mut reader = serde_json::Deserializer::from_slice(pages);
+    let mut read = Vec::new();
+    while read.is_empty() || reader.end().is_err() {
+        let page = T::deserialize(Objects(&mut reader)).map_err(|_| Unreadable("a list is none".to_owned()))?;
+        read.push(page);
     }
+    Ok(read)
 }
 
 fn bounded(count: usize) -> Result<(), Unreadable> {

@@ -37,7 +37,7 @@ pub(super) fn fragment(facts: &VersionFacts, site: &Site<'_>) -> Option<Vec<u8>>
 pub(super) fn page(head: &Head, parts: &[Option<Arc<[u8]>>]) -> Option<Document> {
     let shown = head.versions.iter().zip(parts);
     let mut known: Vec<(&VersionHead, Part)> =
-        shown.filter_map(|(one, part)| Some((one, serde_json::from_slice(part.as_ref()?).ok()?))).collect();
+        shown.filter_map(|(one, part)| Some((one, model::json::from_slice(part.as_ref()?).ok()?))).collect();
     known.sort_by_cached_key(|(one, _)| version(&one.version));
     let rank = |one: &VersionHead| (one.yanked.is_none(), version(&one.version).is_some_and(|found| found.is_stable()));
     // The last of those that rank alike is the greatest version.

@@ -38,7 +38,7 @@ struct Given {
 impl Token {
     /// From a token service's answer, which came at `now`; none when it cannot be understood.
     pub(crate) fn read(body: &[u8], now: Timestamp) -> Option<Self> {
-        let given: Given = serde_json::from_slice(body).ok()?;
+        let given: Given = model::json::from_slice(body).ok()?;
         let value = given.token.or(given.access_token).filter(|token| !token.is_empty())?;
         let life = Duration::from_secs(given.expires_in.unwrap_or(LIFE.0).min(LIFE.1));
         Some(Self { value: Secret::new(value), until: now.plus(life).minus(MARGIN) })

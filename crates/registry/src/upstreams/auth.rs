@@ -103,7 +103,7 @@ impl UpstreamAuth {
 
     /// What was sealed.
     pub(super) fn from_text(text: &Secret<Vec<u8>>) -> Option<Self> {
-        serde_json::from_slice(text.expose()).ok().and_then(|value| Self::from_json(value).ok())
+        model::json::from_slice(text.expose()).ok().and_then(|value| Self::from_json(value).ok())
     }
 
     /// Without what is secret.
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn read(value: Json) -> Result<UpstreamAuth, String> {
-        serde_json::from_value(value).map_err(|error| error.to_string())
+        model::json::from_value(value).map_err(|error| error.to_string())
     }
 
     #[test]

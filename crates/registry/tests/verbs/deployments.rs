@@ -176,7 +176,7 @@ async fn of_many_deployers_one_wins(bench: &Bench) {
 }
 
 fn setting(named: serde_json::Value) -> registry::RepoChange {
-    let settings = serde_json::from_value(named).expect("settings");
+    let settings = model::json::from_value(named).expect("settings");
     registry::RepoChange { settings: Some(settings), ..registry::RepoChange::default() }
 }
 

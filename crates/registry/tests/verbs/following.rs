@@ -34,7 +34,7 @@ pub(crate) const MINUTE: u64 = 60;
 pub(crate) const TTL: u64 = 5 * MINUTE;
 
 pub(crate) async fn set(desk: &Desk<'_>, settings: Value) {
-    let settings = serde_json::from_value(settings).expect("settings");
+    let settings = model::json::from_value(settings).expect("settings");
     let change = RepoChange { settings: Some(settings), ..RepoChange::default() };
     desk.bench().grant::<Admin>(&desk.key).await.update_repository(change).await.expect("changed");
 }

@@ -75,7 +75,7 @@ async fn take(bench: &Bench, plan: Plan) -> registry::Result<Answer> {
 
 async fn index(bench: &Bench) -> registry::Result<serde_json::Value> {
     let shown = bench.grant::<Read>(&repo_key("js")).await.index(&tool(), 0, &SITE).await?;
-    Ok(serde_json::from_slice(shown.body()).expect("JSON"))
+    Ok(model::json::from_slice(shown.body()).expect("JSON"))
 }
 
 fn deprecate(version: &str, text: Option<&str>) -> Change {

@@ -56,7 +56,7 @@ async fn change(grant: &Grant<Admin>, change: RepoChange) -> Result<Repository> 
 }
 
 fn named(upstream: Value) -> RepoChange {
-    let settings = serde_json::from_value(json!({"upstream": upstream})).expect("settings");
+    let settings = model::json::from_value(json!({"upstream": upstream})).expect("settings");
     RepoChange { settings: Some(settings), ..RepoChange::default() }
 }
 
@@ -141,7 +141,7 @@ async fn what_makes_no_sense_is_refused_with_its_field(bench: &Bench) {
     assert_eq!(field_of(json!({"staleHours": 9000})).await, (Code::BadRequest, Some("settings.upstream.staleHours")));
     let remote = make(bench, NewRepository { format: "go".to_owned(), ..new("modules") }).await.expect("made");
     let remote = bench.grant::<Admin>(&remote.key).await;
-    let overwrite = serde_json::from_value(json!({"allowOverwrite": true})).expect("settings");
+    let overwrite = model::json::from_value(json!({"allowOverwrite": true})).expect("settings");
     let wish = RepoChange { settings: Some(overwrite), ..RepoChange::default() };
     assert_eq!(field(change(&remote, wish).await), (Code::BadRequest, Some("settings.allowOverwrite")));
 }

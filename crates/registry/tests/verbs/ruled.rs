@@ -65,7 +65,7 @@ impl<'b> Desk<'b> {
     }
 
     pub(crate) async fn rule(&self, rules: Value) -> Result<u64> {
-        let rules: Vec<Rule> = serde_json::from_value(rules).expect("rules");
+        let rules: Vec<Rule> = model::json::from_value(rules).expect("rules");
         self.bench.grant::<Admin>(&self.key).await.set_rules(None, &rules).await
     }
 

@@ -35,7 +35,7 @@ async fn make(bench: &Bench, key: &str, kind: RepoKind, members: &[&str]) -> Rep
 }
 
 async fn set(bench: &Bench, key: &RepoKey, settings: Value) {
-    let settings = Some(serde_json::from_value(settings).expect("settings"));
+    let settings = Some(model::json::from_value(settings).expect("settings"));
     let change = RepoChange { settings, ..RepoChange::default() };
     bench.grant::<Admin>(key).await.update_repository(change).await.expect("changed");
 }

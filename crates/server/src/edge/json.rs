@@ -9,9 +9,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request};
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use model::json::Objects;
+use registry::Call;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::body::body_problem;
 use super::words;
@@ -20,14 +22,17 @@ use crate::problem::Problem;
 /// The whole body must arrive within this time.
 const READ_TIME: Duration = Duration::from_secs(30);
 
+/// For so long what a caller may do is not asked for again.
+const FRESH: Duration = Duration::from_millis(500);
+
 /// Longest sentence that quotes a parser.
 const QUOTED: usize = 300;
 
 /// A JSON body of at most `MAX` bytes (default 1 MiB), or a JSON answer.
 ///
 /// Refuses with 415 another content type or a coded body, 413 a larger body, 408 a slow one, and with 400 and the place:
-/// bytes that are not UTF-8, nesting beyond 64, duplicate keys, lone surrogates, trailing bytes, and what
-/// `T` does not take. Give `T` `#[serde(deny_unknown_fields)]`.
+/// bytes that are not UTF-8, nesting beyond 64, duplicate keys, lone surrogates, trailing bytes, lists in place of
+/// objects, and what `T` does not take. What a caller may not do any more when a slow body has come is refused, too. Give `T` `#[serde(deny_unknown_fields)]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T, const MAX: usize = { 1 << 20 }>(pub T);
 
@@ -36,7 +41,7 @@ impl<T: DeserializeOwned, S: Send + Sync, const MAX: usize> FromRequest<S> for J
 
     async fn from_request(request: Request<Body>, _: &S) -> Result<Self, Problem> {
         check_type(request.headers())?;
-        read::<T>(request.into_body(), MAX).await.map(Self)
+        read::<T>(request, MAX).await.map(Self)
     }
 }
 
@@ -70,7 +75,7 @@ impl<T: DeserializeOwned, S: Send + Sync, const MAX: usize> OptionalFromRequest<
             return Ok(None);
         }
         check_type(request.headers())?;
-        read::<T>(request.into_body(), MAX).await.map(|value| Some(Self(value)))
+        read::<T>(request, MAX).await.map(|value| Some(Self(value)))
     }
 }
 
@@ -111,9 +116,17 @@ fn is_json(kind: &str) -> bool {
     named && charset.is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"))
 }
 
-async fn read<T: DeserializeOwned>(body: Body, max: usize) -> Result<T, Problem> {
+async fn read<T: DeserializeOwned>(request: Request<Body>, max: usize) -> Result<T, Problem> {
+    let (parts, body) = request.into_parts();
     let slow = |_| Problem::request_timeout("the request body did not arrive in time");
+    let begun = Instant::now();
     let bytes = timeout(READ_TIME, gather(body, max)).await.map_err(slow)??;
+    // Who was let in when the request began may have lost that since.
+    if begun.elapsed() > FRESH
+        && let Some(call) = parts.extensions.get::<Call>()
+    {
+        call.expect_unchanged().await?;
+    }
     parse(&bytes)
 }
 
@@ -141,7 +154,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     model::json::walk(bytes, &mut |_, _, _| Ok(()))
         .map_err(|fault| refuse(&fault.path, words::of_json(&fault.error)))?;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    serde_path_to_error::deserialize(&mut reader)
+    serde_path_to_error::deserialize(Objects(&mut reader))
         .map_err(|error| refuse(error.path().to_string().trim_matches(['.', '?']), words::of_json(error.inner())))
 }
 
@@ -184,7 +197,7 @@ mod tests {
     async fn fault(body: &str) -> (String, String) {
         let problem = send(Some("application/json"), body.to_owned()).await.unwrap_err();
         assert_eq!(problem.code(), Code::BadRequest, "{body}");
-        let value: serde_json::Value = serde_json::from_slice(&problem.render(None)).unwrap();
+        let value: serde_json::Value = model::json::from_slice(&problem.render(None)).unwrap();
         let text = |key: &str| value["errors"][0][key].as_str().unwrap().to_owned();
         (text("path"), text("detail"))
     }
@@ -204,6 +217,8 @@ mod tests {
         assert!(fault("{}").await.1.contains("missing field `name`"));
         fault(r#"{"name":"a"} x"#).await;
         fault("[]").await;
+        fault(r#"["a",[]]"#).await;
+        assert_eq!(fault(r#"{"name":"a","parts":[[3]]}"#).await.0, "parts[0]");
         fault("").await;
     }
 

@@ -175,7 +175,7 @@ impl Reply {
     pub(crate) fn is_problem(&self, status: u16, code: &str) {
         assert_eq!(self.status(), status, "{}\n{}", self.head, self.text());
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
-        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
+        let body: serde_json::Value = model::json::from_slice(&self.body).unwrap();
         assert_eq!((body["status"].as_u64(), body["code"].as_str()), (Some(u64::from(status)), Some(code)));
         assert!(body["title"].is_string() && body["detail"].is_string() && body["type"].is_string());
         assert_eq!(body["correlationId"].as_str(), self.header("x-correlation-id"));

@@ -19,7 +19,7 @@ impl Seen {
     }
 
     pub(super) fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).expect("JSON")
+        model::json::from_slice(&self.body).expect("JSON")
     }
 
     /// `METHOD path`, for comparisons.

@@ -42,7 +42,7 @@ fn rendered(head: &Head, facts: &[VersionFacts]) -> Vec<Json> {
     let lines: Vec<_> = facts.iter().map(|one| Cargo.fragment(INDEX, one, &SITE).map(Arc::from)).collect();
     let body = Cargo.assemble(INDEX, head, &lines, &SITE).expect("an index").body;
     let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.map(|line| serde_json::from_slice(line).expect("JSON")).collect()
+    lines.map(|line| model::json::from_slice(line).expect("JSON")).collect()
 }
 
 fn render(known: Known) -> Vec<Json> {
@@ -188,7 +188,7 @@ fn expect_found(name: &str, version: &str) {
     assert_eq!(Cargo.origin(&location), Some(Origin::Listed(at.clone())));
     let (head, facts) = known.facts(&at, 1, Timestamp(0));
     let lines = rendered(&head, &facts);
-    let config: Json = serde_json::from_slice(&Cargo.say(CONFIG, &SITE).expect("an answer").body).expect("JSON");
+    let config: Json = model::json::from_slice(&Cargo.say(CONFIG, &SITE).expect("an answer").body).expect("JSON");
     let dl = config["dl"].as_str().and_then(|dl| dl.strip_prefix(SITE.base)?.strip_prefix('/')).expect("ours");
     let asked = format!("{dl}/{}/{version}/download", lines[0]["name"].as_str().expect("a name"));
     for rest in [asked.as_str(), location.as_str()] {

@@ -47,7 +47,7 @@ fn packument(view: View, versions: &[VersionFacts], refs: &[(&str, &str)]) -> Op
         refs: refs.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect(),
     };
     let document = Npm.assemble(view, &head, &fragments, &SITE)?;
-    Some(serde_json::from_slice(&document.body).expect("JSON"))
+    Some(model::json::from_slice(&document.body).expect("JSON"))
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn a_login_is_a_name_and_a_token_or_a_yes_in_a_browser() {
     assert!(Logins::read(&Npm, b"{}").is_none() && Logins::read(&Npm, b"x").is_none());
     // Where the client is sent to ask is where its question is understood.
     let invited = Npm.invite("https://host/page", "https://host/repository/js", "1/aft_x");
-    let invited: Json = serde_json::from_slice(&invited.body).expect("JSON");
+    let invited: Json = model::json::from_slice(&invited.body).expect("JSON");
     let asked = invited["doneUrl"].as_str().and_then(|url| url.strip_prefix("https://host/repository/js/"));
     assert_eq!(
         step(Method::Get, asked.expect("below the repository")),
@@ -87,7 +87,7 @@ fn a_list_of_tokens_shows_no_secret_and_goes_on() {
         created_at: Timestamp(0),
         expires_at: Timestamp(60_000_000),
     };
-    let list = |more| serde_json::from_slice::<Json>(&Npm.list(&[line], more).body).expect("JSON");
+    let list = |more| model::json::from_slice::<Json>(&Npm.list(&[line], more).body).expect("JSON");
     let shown = list(false);
     let one = &shown["objects"][0];
     assert_eq!((&one["key"], &one["token"], &one["name"]), (&json!(line.id.to_string()), &json!("aft_"), &json!("ci")));
@@ -101,7 +101,7 @@ fn a_list_of_tokens_shows_no_secret_and_goes_on() {
     assert!(matches!(Npm.parse(&asked), Ok(Operation::Tokens(TokenDeed::List(Some(after)))) if after == line.id));
     let scopes = [Scope::everything()];
     let strong = TokenLine { scopes: &scopes, ..line };
-    let made: Json = serde_json::from_slice(&Npm.made(&strong, "aft_secret").body).expect("JSON");
+    let made: Json = model::json::from_slice(&Npm.made(&strong, "aft_secret").body).expect("JSON");
     assert!(made["token"] == "aft_secret" && made["readonly"] == false);
 }
 

@@ -58,7 +58,7 @@ fn render(known: Known, name: &str) -> Json {
 fn rendered(head: &Head, facts: &[VersionFacts]) -> Option<Json> {
     let fragments: Vec<_> = facts.iter().map(|one| Npm.fragment(FULL, one, &SITE).map(Arc::from)).collect();
     let body = Npm.assemble(FULL, head, &fragments, &SITE)?.body;
-    Some(serde_json::from_slice(&body).expect("JSON"))
+    Some(model::json::from_slice(&body).expect("JSON"))
 }
 
 #[test]

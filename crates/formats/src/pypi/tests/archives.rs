@@ -330,7 +330,7 @@ fn signatures_and_attestations_are_kept_and_must_be_of_the_file() {
     assert_eq!(names, ["", ".metadata", ".asc", ".provenance"]);
     assert!(matches!(&release.files[2].source, Source::Derived(text) if text == signature.as_bytes()));
     let Source::Derived(provenance) = &release.files[3].source else { panic!("made") };
-    let provenance: serde_json::Value = serde_json::from_slice(provenance).expect("JSON");
+    let provenance: serde_json::Value = model::json::from_slice(provenance).expect("JSON");
     assert_eq!(provenance["attestation_bundles"][0]["attestations"].to_string(), {
         let sent: serde_json::Value = serde_json::from_str(&good).expect("JSON");
         sent.to_string()

@@ -52,7 +52,7 @@ fn shown(view: u8, versions: &[VersionFacts]) -> Option<Document> {
 }
 
 fn json(view: u8, versions: &[VersionFacts]) -> Json {
-    serde_json::from_slice(&shown(view, versions).expect("a document").body).expect("JSON")
+    model::json::from_slice(&shown(view, versions).expect("a document").body).expect("JSON")
 }
 
 fn html(versions: &[VersionFacts]) -> String {
@@ -141,7 +141,7 @@ fn the_list_names_projects_as_people_write_them() {
     };
     let asked = |view| Catalogue { view, prefix: String::new(), after: String::new(), limit: None, skip: 0 };
     let list = |view| Pypi.catalogue(&asked(view), std::slice::from_ref(&listed), false, &SITE).expect("a list").body;
-    let found: Json = serde_json::from_slice(&list(JSON)).expect("JSON");
+    let found: Json = model::json::from_slice(&list(JSON)).expect("JSON");
     assert_eq!(found["projects"], serde_json::json!([{"name": "Demo.Lib"}]));
     let page = String::from_utf8(list(PLAIN_HTML)).expect("text");
     assert!(page.contains("<a href=\"demo-lib/\">Demo.Lib</a>"), "{page}");

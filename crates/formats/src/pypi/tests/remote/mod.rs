@@ -196,7 +196,7 @@ fn one_version_is_told_of_alone() {
         &crate::told::facts(only(&known).0),
         &crate::told::SITE,
     );
-    let shown: Json = serde_json::from_slice(&shown.expect("a document").body).expect("JSON");
+    let shown: Json = model::json::from_slice(&shown.expect("a document").body).expect("JSON");
     assert_eq!((&shown["info"]["version"], &shown["urls"][0]["packagetype"]), (&"2.0".into(), &"sdist".into()));
 }
 

@@ -1,13 +1,38 @@
 //! JSON from strangers: a first walk, before any type sees it: depth, keys that are there twice, lone surrogates, numbers
-//! out of range, trailing bytes. What passes means the same to every reader. Nothing of it is kept.
+//! out of range, trailing bytes. What passes means the same to every reader. Nothing of it is kept. Then the types, each
+//! from an object.
+
+mod objects;
 
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+pub use objects::Objects;
+use serde::de::{self, Deserialize, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 /// Deepest nesting of arrays and objects.
 pub const MAX_DEPTH: usize = 64;
+
+/// Reads a value into its type. A struct is an object, never a list.
+pub fn from_slice<'t, T: Deserialize<'t>>(text: &'t [u8]) -> serde_json::Result<T> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = T::deserialize(Objects(&mut reader))?;
+    reader.end()?;
+    Ok(value)
+}
+
+/// Reads a value of a stream into its type. A struct is an object, never a list.
+pub fn from_reader<T: DeserializeOwned>(text: impl std::io::Read) -> serde_json::Result<T> {
+    let mut reader = serde_json::Deserializer::from_reader(text);
+    let value = T::deserialize(Objects(&mut reader))?;
+    reader.end()?;
+    Ok(value)
+}
+
+/// A value as its type. A struct is an object, never a list.
+pub fn from_value<T: DeserializeOwned>(value: serde_json::Value) -> serde_json::Result<T> {
+    T::deserialize(Objects(value))
+}
 
 /// What is wrong and where.
 #[derive(Debug)]
