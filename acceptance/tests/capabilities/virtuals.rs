@@ -287,6 +287,14 @@ async fn what_is_published_through_it_goes_to_one_member() -> Result<()> {
         put_together(&site, &none, format, &[&own], json!({})).await?;
         let refused = ask(publishes(&site.admin, format, &none, "demo")?).await?.expect(&[403])?;
         ensure(refused.text().contains("deployTo"), refused.text())?;
+        // Who shows no token is asked for one, as by the member itself: some clients show theirs only then.
+        for key in [&all, &none] {
+            ask(site.admin.patch(&format!("/v1/repos/{key}")).json(&json!({"anonymousRead": true})))
+                .await?
+                .expect(&[200])?;
+            let asked = ask(publishes(&site.admin, format, key, "demo")?.anonymous()).await?.expect(&[401])?;
+            ensure(asked.header("www-authenticate").is_some(), asked.text())?;
+        }
         let reader = site.person(&format!("{format}-reader"), &["repo:*:read"]).await?;
         ask(publishes(&reader, format, &all, "demo")?).await?.expect(&[403])?;
         let insider = site.person(&format!("{format}-in"), &[&format!("repo:{all}:write")]).await?;

@@ -73,6 +73,10 @@ async fn half_done_versions_are_refused(backing: Backing) -> Result<()> {
     let writer = server.persona("writer")?.with("repo:files:write").arrive().await?;
     let reader = server.persona("reader")?.with("repo:files:read").arrive().await?;
     let id = draft(&writer, "half", "1").await?;
+    for (name, version) in [("half%2fway", "1"), ("half", "1%5c2"), ("%2e%2e", "1")] {
+        let body = json!({"packageType": "raw", "packageName": name, "version": version});
+        writer.post("/v1/repos/files/packages/versions/drafts").json(&body).send().await?.expect(&[400])?;
+    }
     let base = format!("/v1/repos/files/packages/versions/{id}");
     reader.get(&base).send().await?.expect(&[404])?;
     writer.post(&format!("{base}/publish")).send().await?.expect(&[409])?;
@@ -80,6 +84,8 @@ async fn half_done_versions_are_refused(backing: Backing) -> Result<()> {
     let entry = |path: &str, digest: &str, size: u64| json!({"entries": [{"relativePath": path, "blobDigest": digest, "sizeBytes": size}]});
     for (body, status) in [
         (entry("../x", &digest, 14), 400),
+        (entry("%2e%2e/x", &digest, 14), 400),
+        (entry("a%2fx", &digest, 14), 400),
         (entry("a", &digest, 13), 409),
         (entry("a", &"0".repeat(64), 14), 409),
         (entry("a", &digest.to_uppercase(), 14), 400),

@@ -11,8 +11,15 @@ pub struct NameError {
     why: &'static str,
 }
 
+impl NameError {
+    /// A refusal of `what` because of what it does or is.
+    pub const fn new(what: &'static str, why: &'static str) -> Self {
+        Self { what, why }
+    }
+}
+
 const fn refuse<T>(what: &'static str, why: &'static str) -> Result<T, NameError> {
-    Err(NameError { what, why })
+    Err(NameError::new(what, why))
 }
 
 macro_rules! name {

@@ -86,13 +86,18 @@ pub(super) fn expect_sound(path: &str, text: &str, archive: &mut StagedFile) -> 
     }
     let prefix = format!("{path}@{text}/");
     let members = zip::members(&mut archive.bytes, archive.length, &LIMITS)?;
-    if let Some(outside) = members.iter().find(|member| !member.name.starts_with(&prefix)) {
+    if let Some(outside) = members.iter().find(|member| !is_below(&prefix, &member.name)) {
         return Err(contradiction(format!("{} in the archive lies outside {prefix}", outside.name.escape_debug())));
     }
     if !members.iter().any(|member| member.kind == Kind::File) {
         return Err(contradiction("the archive has no files"));
     }
     members.iter().try_for_each(|member| read(archive, member, None).map(drop))
+}
+
+fn is_below(prefix: &str, name: &str) -> bool {
+    let climbs = |segment: &str| matches!(segment, "." | "..") || segment.contains('\\');
+    name.strip_prefix(prefix).is_some_and(|inside| !inside.split('/').any(climbs))
 }
 
 /// Looks whether a file is a `go.mod`. Which module it names is not looked at: forks keep the name of what they forked.

@@ -169,6 +169,24 @@ fn a_module_without_a_go_mod_gets_the_line_that_the_go_command_would_write() {
     assert!(matches!(&release.files[1].source, Source::Derived(text) if text == b"module example.com/a\n"));
 }
 
+/// Of another server: what nobody could publish here may be in it, but nothing that lies elsewhere once it is unpacked.
+#[test]
+fn an_archive_of_elsewhere_stays_below_its_folder() {
+    let sound = |member: &str| {
+        let archive = archive(&[GO_MOD, (&format!("example.com/a@v1.0.0/{member}"), b"x")]);
+        let (length, bytes) = (archive.len() as u64, Box::new(Cursor::new(archive)));
+        let mut file = StagedFile { length, sha256: Sha256Digest([0; 32]), sums: Sums::default(), bytes };
+        let path = EntryPath::parse("example.com/a/@v/v1.0.0.zip").expect("a path");
+        Go.expect_sound(&path, &mut file)
+    };
+    for fine in ["a.go", "..a/b..", "vendor/x/go.mod", ".git/a", "aux.go"] {
+        sound(fine).expect(fine);
+    }
+    for outside in ["../x", "a/../../x", "./x", "a/..", "..\\x", "a\\..\\..\\x"] {
+        assert_eq!(sound(outside).expect_err(outside).code, Code::Unprocessable);
+    }
+}
+
 #[test]
 fn what_contradicts_itself_is_refused() {
     let own = GO_MOD.1;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use model::{EntryPath, NameError, PackageName, VersionName};
 
-use crate::address::decode;
+use crate::address::{decode, expect_reachable};
 use crate::{
     Asked, Format, Lockfile, Merging, Method, Operation, PackageAt, ParseError, Place, Setup, Unreadable, Upstream,
 };
@@ -60,7 +60,9 @@ impl Format for Raw {
     }
 
     fn location(&self, package: &PackageName, version: &VersionName, path: &EntryPath) -> Result<EntryPath, NameError> {
-        EntryPath::parse(&format!("{package}/{version}/{path}"))
+        let location = EntryPath::parse(&format!("{package}/{version}/{path}"))?;
+        expect_reachable(&location)?;
+        Ok(location)
     }
 
     fn merging(&self) -> Option<Merging> {
@@ -150,6 +152,16 @@ mod tests {
         let (package, version) = (package.expect("a name"), version.expect("a version"));
         assert_eq!(Raw.location(&package, &version, &path("bin/x")), Ok(path("tools/hammer/1.2/bin/x")));
         assert!(Raw.location(&package, &version, &path(&vec!["a"; 510].join("/"))).is_err());
+        for unreachable in ["%2e%2e", "a/%2E/b", "x%2fy", "x%5cy", "%00", "..;a/x", "a/.;/b"] {
+            let told = Raw.location(&package, &version, &path(unreachable)).expect_err(unreachable);
+            assert!(told.to_string().contains("another folder"), "{told}");
+        }
+        for fine in ["100%", "a%20b", "%41", "a;b", "a.;b"] {
+            let place = Raw.location(&package, &version, &path(fine)).expect(fine);
+            let encoded = percent_encoding::utf8_percent_encode(place.as_str(), percent_encoding::NON_ALPHANUMERIC);
+            let asked = encoded.to_string().replace("%2F", "/");
+            assert_eq!(parse(Method::Get, &asked), text(Operation::Fetch(place)), "what is published is reached");
+        }
     }
 
     #[test]

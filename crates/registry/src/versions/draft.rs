@@ -69,6 +69,9 @@ impl Grant<Write> {
             }
             PackageName::parse(&new.namespace)?;
         }
+        // What no file of it could be reached by is refused before the first file.
+        let any = EntryPath::parse("a")?;
+        format.location(&new.name, &new.version, &any)?;
         let package = Coordinate {
             kind: new.package_type,
             namespace: new.namespace,

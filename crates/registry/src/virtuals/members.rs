@@ -87,9 +87,13 @@ impl Grant<Read> {
         Ok(Members { all, merging: shape.merging, hosted_claims, claims, silent, whole, format })
     }
 
-    /// Where what is published through this repository goes. 403: nowhere that the caller may know of.
+    /// Where what is published through this repository goes. 403: nowhere that the caller may know of; 401: nobody may
+    /// know of such a place.
     pub async fn deploy_target(&self) -> Result<RepoKey> {
         let none = || {
+            if let Err(unknown) = self.call().identity() {
+                return unknown;
+            }
             let key = &self.repo().key;
             let why = format!(
                 "{key} is virtual: publish to one of its members, or have deployTo name one that you may write to"

@@ -1,7 +1,7 @@
 //! Denials, uses of tokens, and reading the journal.
 
 use model::{Scope, Subject};
-use registry::{AuditFilter, AuditOrder, Auditor, Registry, TokenSecret, Write, hash_secret};
+use registry::{AuditFilter, AuditOrder, Auditor, Registry, TokenRequest, TokenSecret, Write, hash_secret};
 use store::tokens::{Basis, HeldScope, MintToken, NewToken};
 
 use crate::bench::Bench;
@@ -39,6 +39,12 @@ async fn call(registry: &Registry, token: &str) -> registry::Call {
 
 async fn denials_are_counted_and_written_together(bench: Bench) {
     let reader = token(&bench, "repo:libs:read").await;
+    let subject = Subject::parse("carol").expect("a subject");
+    let own = TokenRequest { subject, scopes: Vec::new(), life: None, name: String::new() };
+    let mint = async |request| call(&bench.registry, &reader).await.mint_token(request).await;
+    mint(own.clone()).await.expect("a token of their own is nothing to deny");
+    let more = TokenRequest { scopes: vec!["repo:libs:admin".parse().expect("a scope")], ..own };
+    mint(more).await.expect_err("a stronger one is");
     for _ in 0..3 {
         let denied = call(&bench.registry, &reader).await.authorize::<Write>(&Bench::key()).await;
         assert!(denied.is_err());
@@ -56,7 +62,8 @@ async fn denials_are_counted_and_written_together(bench: Bench) {
         .filter(|(action, _)| action == "access.denied")
         .map(|(_, detail)| detail)
         .collect();
-    assert_eq!(denied.len(), 2, "{denied:?}");
+    assert_eq!(denied.len(), 3, "{denied:?}");
+    assert!(denied.iter().any(|detail| detail.contains("\"repo:libs:admin\"")), "{denied:?}");
     assert!(denied.iter().any(|detail| detail.contains("\"count\":3") && detail.contains("\"write\"")), "{denied:?}");
     assert!(denied.iter().any(|detail| detail.contains("\"count\":1")), "{denied:?}");
 }

@@ -160,7 +160,12 @@ fn admit_host(request: &Request<Body>) -> Result<(), Problem> {
     let needed = request.version() == Version::HTTP_11;
     let well = first.is_none_or(|host| is_host(host.as_bytes()))
         && request.uri().authority().is_none_or(|target| is_host(target.as_str().as_bytes()));
-    if second.is_some() || !well || (needed && first.is_none()) {
+    // HTTP/1.1 says that a whole address as the target wins; HTTP/2 has no such rule.
+    let two = request.version() == Version::HTTP_2
+        && first
+            .zip(request.uri().authority())
+            .is_some_and(|(host, target)| !host.as_bytes().eq_ignore_ascii_case(target.as_str().as_bytes()));
+    if second.is_some() || two || !well || (needed && first.is_none()) {
         return Err(Problem::bad_request("the request needs one well-formed Host"));
     }
     Ok(())

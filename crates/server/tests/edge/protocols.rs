@@ -79,6 +79,16 @@ async fn http2_base_url_comes_from_the_authority() {
 }
 
 #[tokio::test]
+async fn an_http2_request_has_one_host() {
+    let rig = Rig::start(|_| {});
+    let mut sender = http2(&rig).await;
+    for (host, status) in [("b.example:81", 200), ("B.example:81", 200), ("c.example", 400), ("b.example", 400)] {
+        let request = Request::get("http://b.example:81/who").header("host", host).body(String::new()).unwrap();
+        assert_eq!(fetch(&mut sender, request).await.0, status, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn an_idle_http2_connection_is_closed() {
     let rig = Rig::start(|config| config.timeouts.idle = Duration::from_millis(200));
     let mut sender = http2(&rig).await;
