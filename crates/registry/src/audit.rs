@@ -76,8 +76,7 @@ impl TenantGrant<Auditor> {
     pub async fn export(&self, filter: Filter) -> Result<Export> {
         self.call().note_privileged("audit.exported", "tenant");
         let until = self.store().read(last).await?;
-        let (store, tenant) = (self.store().clone(), self.tenant());
-        Ok(Export { store, tenant, filter, after: Some(0), until, sha256: Sha256::new(), lines: 0 })
+        Ok(Export { grant: self.clone(), filter, after: Some(0), until, sha256: Sha256::new(), lines: 0 })
     }
 }
 
@@ -101,8 +100,7 @@ async fn read(
 
 /// An export under way: whoever pulls it decides how fast it goes; memory holds one page.
 pub struct Export {
-    store: Store,
-    tenant: TenantId,
+    grant: TenantGrant<Auditor>,
     filter: Filter,
     after: Option<u64>,
     until: u64,
@@ -111,10 +109,13 @@ pub struct Export {
 }
 
 impl Export {
-    /// The next lines, each ended by a newline; `None` at the end.
+    /// The next lines, each ended by a newline; `None` at the end. Refuses whoever may not read the journal any more.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         let Some(after) = self.after else { return Ok(None) };
-        let found = read(&self.store, self.tenant, &self.filter, Order::Oldest, Some(after), EXPORT_PAGE).await?;
+        self.grant.call().expect_unchanged().await?;
+        let found =
+            read(self.grant.store(), self.grant.tenant(), &self.filter, Order::Oldest, Some(after), EXPORT_PAGE)
+                .await?;
         let full = found.len() as u64 == u64::from(EXPORT_PAGE);
         let inside: Vec<_> = found.into_iter().filter(|event| event.seq <= self.until).collect();
         self.after = inside.last().map(|event| event.seq).filter(|seq| full && *seq < self.until);

@@ -135,6 +135,12 @@ async fn an_export_is_complete_and_has_its_digest(bench: Bench) {
     assert!(seqs.is_sorted() && seqs.len() == 20);
     let summary = grant.ops_summary().await.expect("a summary");
     assert_eq!(summary.pending_outbox_events, 0);
+    // Whoever may not read the journal any more gets no more of it.
+    let mut export = grant.export(AuditFilter::default()).await.expect("an export");
+    let own = call(&bench.registry, &auditor).await;
+    own.revoke_token(own.identity().expect("known").token).await.expect("revoked");
+    let refused = export.next().await.expect_err("the journal goes on");
+    assert_eq!(refused.code(), Some(model::Code::Unauthorized));
 }
 
 async fn health_says_what_is_well(bench: Bench) {
