@@ -112,6 +112,7 @@ async fn refusals_are_seen(site: &Site) -> Result<()> {
         let subject = format!("in-{end:?}").to_lowercase();
         let upload = ask(site.admin.post("/v2/images/app/blobs/uploads/")).await?.expect(&[202])?;
         let upload = upload.header("location").unwrap_or_default().to_owned();
+        let drafted = json!({"packageType": "raw", "packageName": format!("{subject}-4"), "version": "1"});
         let publish = json!({"name": subject, "versions": {}, "_attachments": {}}).to_string();
         for (number, (repo, head, body, done)) in [
             ("files", format!("PUT /repository/files/{subject}"), "two halves", 201),
@@ -119,6 +120,7 @@ async fn refusals_are_seen(site: &Site) -> Result<()> {
             ("packages", format!("PUT /repository/packages/{subject}"), publish.as_str(), 200),
             // Who may not write here may still make a token of their own.
             ("files", "POST /v1/auth/pats".to_owned(), &mint.replace("rita", &format!("{subject}-3")), 200),
+            ("files", "POST /v1/repos/files/packages/versions/drafts".to_owned(), &drafted.to_string(), 201),
         ]
         .into_iter()
         .enumerate()
@@ -126,7 +128,7 @@ async fn refusals_are_seen(site: &Site) -> Result<()> {
             let answer = sent_meanwhile(site, end, repo, &format!("{subject}-{number}"), &head, body).await?;
             let expected = match end {
                 End::Never => done,
-                // Their own account is theirs; the repository is not for them to know of.
+                // A short request is to be sent again, as somebody who may do less now.
                 End::Unbound if head.starts_with("POST") => 403,
                 End::Unbound => 404,
                 _ => 401,
@@ -148,10 +150,10 @@ async fn sent_meanwhile(site: &Site, end: End, repo: &str, subject: &str, head: 
     let (first, rest) = body.split_at(body.len() / 2);
     let mut connection = Connection::open(site.server.address()?).await?;
     let kind = if body.starts_with('{') { "application/json" } else { "application/octet-stream" };
+    let (secret, length) = (&token.secret, body.len());
     let head = format!(
-        "{head} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
-        token.secret,
-        body.len()
+        "{head} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\r\nIdempotency-Key: {subject}\r\n\
+         Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
     );
     connection.write_raw(format!("{head}{first}").as_bytes()).await?;
     tokio::time::sleep(ALLOWED / 2).await;

@@ -10,7 +10,7 @@ use registry::{Idempotent, Taken};
 use tracing::Instrument as _;
 
 use crate::app::{App, Asking};
-use crate::edge::body_problem;
+use crate::edge::whole;
 use crate::problem::Problem;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -32,7 +32,7 @@ pub(super) async fn honour(State(app): State<App>, request: Request, next: Next)
 async fn once(app: &App, key: &HeaderValue, request: Request, next: Next) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     let Asking(call) = <Asking as FromRequestParts<App>>::from_request_parts(&mut parts, app).await?;
-    let body = read(body).await.map_err(|error| body_problem(&*error))?;
+    let body = whole(&parts, body, LONGEST).await?;
     let key = key.to_str().map_err(|_| Problem::bad_request("Idempotency-Key is not text"))?;
     let address = parts.uri.path_and_query().map_or("", |address| address.as_str());
     let taken = match call.take_key(key, &[address.as_bytes(), &body]).await? {

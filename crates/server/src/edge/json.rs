@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, OptionalFromRequest};
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -118,19 +119,24 @@ fn is_json(kind: &str) -> bool {
 
 async fn read<T: DeserializeOwned>(request: Request<Body>, max: usize) -> Result<T, Problem> {
     let (parts, body) = request.into_parts();
+    parse(&whole(&parts, body, max).await?)
+}
+
+/// The whole of a body of at most `max` bytes, which arrives in time: 413, 408. Who was let in when the request began may
+/// have lost that since: 401, 403.
+pub(crate) async fn whole(parts: &Parts, body: Body, max: usize) -> Result<Vec<u8>, Problem> {
     let slow = |_| Problem::request_timeout("the request body did not arrive in time");
     let begun = Instant::now();
     let bytes = timeout(READ_TIME, gather(body, max)).await.map_err(slow)??;
-    // Who was let in when the request began may have lost that since.
-    if begun.elapsed() > FRESH
-        && let Some(call) = parts.extensions.get::<Call>()
-    {
-        call.expect_unchanged().await?;
+    match parts.extensions.get::<Call>() {
+        Some(call) if begun.elapsed() > FRESH => call.expect_unchanged().await?,
+        _ => {}
     }
-    parse(&bytes)
+    Ok(bytes)
 }
 
-async fn gather(mut body: Body, max: usize) -> Result<Vec<u8>, Problem> {
+/// The whole of a body of at most `max` bytes: 413.
+pub(crate) async fn gather(mut body: Body, max: usize) -> Result<Vec<u8>, Problem> {
     let large = || Problem::payload_too_large(format!("the body is larger than the {max} bytes allowed here"));
     let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if told > max {

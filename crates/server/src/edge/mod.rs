@@ -47,6 +47,7 @@ pub use config::{EdgeConfig, Forwarding, Http2Limits, Limits, Timeouts, TlsFiles
 pub use context::Context;
 pub use door::Connection;
 pub use json::{Json, NoBody};
+pub(crate) use json::{gather, whole};
 pub(crate) use pages::Pages;
 pub use path::Path;
 pub use pieces::Piece;

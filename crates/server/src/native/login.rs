@@ -8,7 +8,6 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::Response;
 use formats::{Format, LoginStep, Logins};
-use futures_util::StreamExt;
 use http::header;
 use http::request::Parts;
 use registry::{Read, TokenSecret};
@@ -17,7 +16,7 @@ use super::documents::say;
 use super::{asked, map, text};
 use crate::app::{App, challenged};
 use crate::edge::rate::{Class, Key};
-use crate::edge::{Context, body_problem};
+use crate::edge::{Context, gather};
 use crate::problem::Problem;
 
 /// The longest body of a login, a form or a wish for a token, in bytes.
@@ -52,14 +51,7 @@ pub(super) fn of(parts: &Parts) -> Option<LoggingIn> {
 
 /// The whole of a short body.
 pub(crate) async fn bounded(body: Body) -> Result<Vec<u8>, Problem> {
-    let (mut kept, mut pieces) = (Vec::new(), body.into_data_stream());
-    while let Some(piece) = pieces.next().await {
-        kept.extend_from_slice(&piece.map_err(|error| body_problem(&error))?);
-        if kept.len() > BODY {
-            return Err(Problem::payload_too_large(format!("this has at most {BODY} bytes")));
-        }
-    }
-    Ok(kept)
+    gather(body, BODY).await
 }
 
 impl LoggingIn {
