@@ -211,7 +211,7 @@ impl Found {
         self.entry.unproven
     }
 
-    /// When it was published.
+    /// When it was published here.
     pub fn modified_at(&self) -> Timestamp {
         self.entry.modified_at
     }
@@ -219,6 +219,11 @@ impl Found {
     /// The name of the version that it belongs to.
     pub(crate) fn version_name(&self) -> &str {
         &self.entry.version_name
+    }
+
+    /// When it was published where it comes from, as far as that is told; else since when it is here.
+    pub fn dated(&self) -> Timestamp {
+        self.published_upstream().map_or(self.modified_at(), |told| told.min(self.modified_at()))
     }
 
     /// When an upstream says that it was published.

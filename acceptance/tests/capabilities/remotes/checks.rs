@@ -308,7 +308,7 @@ async fn a_check_finds_another_of_our_own() -> Result<()> {
         ("cargo", "/repository/own-go", "a module proxy is there"),
         ("go", "/repository/own-npm", "an npm registry is there"),
         ("maven", "/repository/own-npm", "an npm registry is there"),
-        ("npm", "/repository/own-maven", "nothing shows that it is an npm registry"),
+        ("npm", "/repository/own-maven", "its root is a page for people"),
     ]
     .into_iter()
     .enumerate()

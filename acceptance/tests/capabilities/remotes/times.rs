@@ -95,6 +95,34 @@ async fn raw_files_wait_and_say_why() -> Result<()> {
     Ok(())
 }
 
+/// Whoever wants to know how old a file is (Renovate asks for the POM of a version) is told when it appeared there, not
+/// when we fetched it. What they have is compared with what is here: its time there may be that of other bytes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_as_old_as_where_they_come_from() -> Result<()> {
+    let (site, upstream) = (site().await?, Upstream::start().await?);
+    let then = "Mon, 06 May 2024 07:08:09 GMT";
+    for (format, path) in [("raw", "/old"), ("maven", "/org/example/tool/1.0/tool-1.0.pom")] {
+        let (key, all) = (format!("up-{format}"), format!("all-{format}"));
+        upstream.says(path, dated(then, "<project/>"));
+        upstream.says(&format!("{path}.later"), dated("Fri, 01 Jan 2100 00:00:00 GMT", "<project/>"));
+        remote(&site, &key, format, &upstream.url(), json!({})).await?;
+        put_together(&site, &all, format, &[&key], json!({})).await?;
+        for (method, key) in [("HEAD", &key), ("GET", &key), ("HEAD", &key), ("HEAD", &all), ("GET", &all)] {
+            let at = format!("/repository/{key}{path}");
+            let found = of(&at, site.admin.request(method, &at).send().await?.expect(&[200]))?;
+            ensure(found.header("last-modified") == Some(then), format!("{method} {at}: {:?}", found.headers))?;
+        }
+        let at = format!("/repository/{key}{path}");
+        for (condition, status) in [("If-Modified-Since", 200), ("If-Unmodified-Since", 200)] {
+            let answer = site.admin.get(&at).header(condition, then).send().await?.expect(&[status])?;
+            ensure(answer.body == "<project/>", format!("{condition}: {answer:?}"))?;
+        }
+        let later = site.admin.get(&format!("{at}.later")).send().await?;
+        ensure(!format!("{:?}", later.headers).contains("2100"), format!("of the future: {later:?}"))?;
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_nobody_vouches_for_is_not_called_immutable() -> Result<()> {
     let (site, upstream, bytes) = (site().await?, Upstream::start().await?, noise(1, 3000));

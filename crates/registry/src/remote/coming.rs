@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Code, Sha256Digest};
+use model::{Code, Sha256Digest, Timestamp};
 use tokio::sync::{broadcast, watch};
 
 use super::object::Object;
@@ -23,6 +23,8 @@ pub(crate) struct Fill {
 pub(super) struct FillHead {
     pub(super) length: Option<u64>,
     pub(super) sha256: Option<Sha256Digest>,
+    /// When it was published there, if the upstream tells.
+    pub(super) published_at: Option<Timestamp>,
     /// Whether all of it is here already, or as soon as the fetch is over.
     pub(super) here: bool,
 }
@@ -91,6 +93,11 @@ impl Coming {
     /// Its digest, if the upstream tells: the last bytes are handed out only when it is true.
     pub fn digest(&self) -> Option<Sha256Digest> {
         self.head.sha256
+    }
+
+    /// When it was published there, if the upstream tells.
+    pub fn dated(&self) -> Option<Timestamp> {
+        self.head.published_at.map(|told| told.min(self.file.grant.registry().now()))
     }
 
     /// Waits until it is here.

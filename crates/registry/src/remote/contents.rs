@@ -167,7 +167,7 @@ impl Fetch {
         staging.write(body).await?;
         let received = staging.finish().await?.received;
         let (place, digest) = (stored_place(&received), received.digest);
-        self.tell(FillHead { length: Some(received.length), sha256: Some(digest), here: false });
+        self.tell(FillHead { length: Some(received.length), sha256: Some(digest), published_at: None, here: false });
         let (files, whole) = self.grant.files(release.files, Some(received)).await?;
         let write = PublishRelease {
             files,

@@ -251,7 +251,12 @@ impl Fetch {
             }
             (Ok(found), _) if found.is_absent() => self.bring_again(remote, &found).await?,
             (Ok(found), _) => {
-                self.tell(FillHead { length: Some(found.size()), sha256: Some(found.digest()), here: true });
+                self.tell(FillHead {
+                    length: Some(found.size()),
+                    sha256: Some(found.digest()),
+                    published_at: None,
+                    here: true,
+                });
                 return Ok(found.digest());
             }
             (Err(_), Object::File(path)) => self.bring_file(remote, path).await?,
@@ -260,7 +265,7 @@ impl Fetch {
         };
         // Only what has no bytes was not announced before.
         if self.head.borrow().is_none() {
-            self.tell(FillHead { length: Some(0), sha256: Some(digest), here: false });
+            self.tell(FillHead { length: Some(0), sha256: Some(digest), published_at: None, here: false });
         }
         if let Some(last) = last {
             self.pieces.send(Piece::Bytes(last)).ok();

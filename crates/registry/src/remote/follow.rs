@@ -225,7 +225,7 @@ impl Fetch {
 
     /// Whoever waits finds it here.
     fn is_here(&self, digest: Sha256Digest) -> (Sha256Digest, Option<Bytes>) {
-        self.tell(FillHead { length: None, sha256: Some(digest), here: true });
+        self.tell(FillHead { length: None, sha256: Some(digest), published_at: None, here: true });
         (digest, None)
     }
 

@@ -61,7 +61,7 @@ impl Fetch {
         let mut staging = Staging::begin(self.grant.registry(), &Announced { sums, sha256, length })?;
         // An answer without bytes cannot be cut short: it begins when they are known to be right.
         if length != Some(0) && !quiet {
-            self.tell(FillHead { length, sha256, here: false });
+            self.tell(FillHead { length, sha256, published_at, here: false });
         }
         let (mut held, mut came): (Option<Bytes>, u64) = (None, 0);
         while let Some(piece) = reply.next().await.map_err(|failure| failed(None, &failure))? {

@@ -45,7 +45,7 @@ async fn tag_by_content(headers: &HeaderMap, response: Response) -> Response {
 fn settle(headers: &HeaderMap, tag: HeaderValue, mut response: Response) -> Response {
     let opaque = tag.to_str().unwrap_or_default().trim_start_matches("W/").trim_matches('"').to_owned();
     let known = EntityTag::weak(opaque);
-    let current = Current { tag: known.as_ref(), modified: None };
+    let current = Current { tag: known.as_ref(), modified: None, shown: None };
     if evaluate(&Method::GET, headers, current) == Outcome::NotModified {
         response = StatusCode::NOT_MODIFIED.into_response();
     }

@@ -60,6 +60,9 @@ pub struct Current<'a> {
     pub tag: Option<&'a EntityTag>,
     /// When it last changed; compared in whole seconds.
     pub modified: Option<Timestamp>,
+    /// The time that readers are shown, which may be an earlier one, of another server: what follows there may be older. It
+    /// holds that a state is still the same, and proves to nobody that it is.
+    pub shown: Option<Timestamp>,
 }
 
 /// What the conditions say.
@@ -82,6 +85,7 @@ pub fn evaluate(method: &Method, headers: &HeaderMap, current: Current<'_>) -> O
         }
     } else if let (Some(since), Some(modified)) = (time(headers, &header::IF_UNMODIFIED_SINCE), current.modified)
         && modified.unix_seconds() > since
+        && current.shown.is_none_or(|shown| shown.unix_seconds() != since)
     {
         return Outcome::Failed;
     }
@@ -175,7 +179,7 @@ mod tests {
     const EARLIER: &str = "Fri, 21 Nov 2025 04:39:59 GMT";
 
     fn ask(method: Method, pairs: &[(&'static str, &str)], tag: Option<&EntityTag>) -> Outcome {
-        evaluate(&method, &headers(pairs), Current { tag, modified: tag.map(|_| NOW) })
+        evaluate(&method, &headers(pairs), Current { tag, modified: tag.map(|_| NOW), shown: None })
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -222,11 +226,29 @@ mod tests {
         assert_eq!(ask(Method::PUT, &[("if-modified-since", SAME)], Some(&tag)), Outcome::Proceed);
     }
 
+    /// The shown time is that of another server: what followed here may be older there.
+    #[test]
+    fn a_time_of_elsewhere_holds_and_proves_nothing() {
+        let (tag, shown) = (EntityTag::strong("abc").unwrap(), Some(Timestamp(NOW.0 - 3_600_000_000)));
+        let current = Current { tag: Some(&tag), modified: Some(NOW), shown };
+        let since = |name, date| evaluate(&Method::GET, &headers(&[(name, date)]), current);
+        let then = http_date(shown.unwrap());
+        let then = then.to_str().unwrap();
+        assert_eq!(since("if-modified-since", then), Outcome::Proceed);
+        assert_eq!(since("if-modified-since", SAME), Outcome::NotModified);
+        assert_eq!(since("if-unmodified-since", then), Outcome::Proceed);
+        assert_eq!(since("if-unmodified-since", EARLIER), Outcome::Failed);
+        assert!(!range_applies(&headers(&[("if-range", then)]), current));
+    }
+
     #[test]
     fn if_range_must_be_exact() {
         let (tag, weak) = (EntityTag::strong("abc").unwrap(), EntityTag::weak("abc").unwrap());
         let applies = |value: &str, tag| {
-            range_applies(&headers(&[("if-range", value)]), Current { tag: Some(tag), modified: Some(NOW) })
+            range_applies(
+                &headers(&[("if-range", value)]),
+                Current { tag: Some(tag), modified: Some(NOW), shown: None },
+            )
         };
         assert!(range_applies(&HeaderMap::new(), Current::default()));
         assert!(applies("\"abc\"", &tag) && applies(SAME, &tag));
@@ -275,7 +297,7 @@ mod tests {
             let pairs = [("if-match", value.as_str()), ("if-none-match", &value), ("if-range", &value)];
             let tag = EntityTag::strong("a").unwrap();
             let _ = ask(Method::GET, &pairs, Some(&tag));
-            let _ = range_applies(&headers(&pairs), Current { tag: Some(&tag), modified: Some(NOW) });
+            let _ = range_applies(&headers(&pairs), Current { tag: Some(&tag), modified: Some(NOW), shown: None });
         }
     }
 }

@@ -56,18 +56,19 @@ pub(super) async fn of_file(
 
 fn respond(sum: &str, cache: HeaderValue, parts: &Parts) -> Result<Response, Problem> {
     let tag = EntityTag::strong(sum.to_owned()).ok_or_else(|| Problem::internal_error("a checksum is no tag"))?;
-    let mut response = match evaluate(&parts.method, &parts.headers, Current { tag: Some(&tag), modified: None }) {
-        Outcome::Failed => return Err(Problem::precondition_failed("the checksum is not the one that is named")),
-        Outcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
-        Outcome::Proceed => {
-            let body = if parts.method == http::Method::HEAD { Body::empty() } else { Body::from(sum.to_owned()) };
-            let mut response = Response::new(body);
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(sum.len()));
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-            response
-        }
-    };
+    let mut response =
+        match evaluate(&parts.method, &parts.headers, Current { tag: Some(&tag), modified: None, shown: None }) {
+            Outcome::Failed => return Err(Problem::precondition_failed("the checksum is not the one that is named")),
+            Outcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+            Outcome::Proceed => {
+                let body = if parts.method == http::Method::HEAD { Body::empty() } else { Body::from(sum.to_owned()) };
+                let mut response = Response::new(body);
+                let headers = response.headers_mut();
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(sum.len()));
+                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+                response
+            }
+        };
     response.headers_mut().insert(header::ETAG, tag.header());
     response.headers_mut().insert(header::CACHE_CONTROL, cache);
     Ok(response)

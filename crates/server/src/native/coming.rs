@@ -10,7 +10,7 @@ use registry::{Coming, Grant, Read, Watch};
 
 use super::fetch;
 use super::stream::{Cut, failed};
-use crate::edge::conditional::EntityTag;
+use crate::edge::conditional::{EntityTag, http_date};
 use crate::problem::Problem;
 
 /// Requests that say any of this are answered when the file is here: only then it is known whether it holds.
@@ -41,7 +41,7 @@ pub(super) fn waits(coming: &Coming, parts: &Parts) -> bool {
 /// The file while it comes. It is cut short where it turns out to be wrong, and was announced longer or without an end:
 /// the client notices.
 pub(super) fn stream(grant: &Grant<Read>, coming: Coming, parts: &Parts) -> Response {
-    let (length, digest) = (coming.length(), coming.digest());
+    let (length, digest, dated) = (coming.length(), coming.digest(), coming.dated());
     let body = match parts.method == http::Method::HEAD {
         true => Body::empty(),
         false => Body::from_stream(pieces(coming, grant.watch())),
@@ -53,6 +53,9 @@ pub(super) fn stream(grant: &Grant<Read>, coming: Coming, parts: &Parts) -> Resp
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if let Some(length) = length {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    if let Some(at) = dated {
+        headers.insert(header::LAST_MODIFIED, http_date(at));
     }
     if let Some(digest) = digest {
         headers.insert(header::ETAG, EntityTag::of_digest(digest, "").header());

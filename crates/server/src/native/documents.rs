@@ -54,7 +54,7 @@ pub(super) async fn show(shown: &Arc<Shown>, grant: &Grant<Read>, parts: &Parts)
     let packed = if takes_gzip(parts) { shown.gzip().await } else { None };
     let fields = shown.noted(|| Fields::of(shown));
     let (tag, etag) = if packed.is_some() { &fields.packed } else { &fields.plain };
-    let current = Current { tag: Some(tag), modified: None };
+    let current = Current { tag: Some(tag), modified: None, shown: None };
     let mut response = match evaluate(&parts.method, &parts.headers, current) {
         Outcome::Failed => {
             return Err(Problem::precondition_failed("the index is not in the state that the request names"));

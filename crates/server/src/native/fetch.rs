@@ -180,14 +180,14 @@ impl Fields {
             sums: [sum(SHA1, Algorithm::Sha1), sum(MD5, Algorithm::Md5)].into_iter().flatten().collect(),
             etag: tag.header(),
             tag,
-            modified: http_date(found.modified_at()),
+            modified: http_date(found.dated()),
             checksum: text(digest.hex()),
             repr_digest: text(format!("sha-256=:{}:", STANDARD.encode(digest.0))),
         }
     }
 
     fn current(&self, found: &Found) -> Current<'_> {
-        Current { tag: Some(&self.tag), modified: Some(found.modified_at()) }
+        Current { tag: Some(&self.tag), modified: Some(found.modified_at()), shown: Some(found.dated()) }
     }
 }
 
