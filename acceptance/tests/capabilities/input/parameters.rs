@@ -81,3 +81,24 @@ async fn every_named_parameter_is_read() -> Result<()> {
     }
     ensure(cases >= 30, format!("only {cases} cases"))
 }
+
+/// No database knows a text with a NUL, and one of them says so late.
+#[tokio::test]
+async fn a_nul_finds_nothing_or_is_refused() -> Result<()> {
+    for site in [Site::embedded().await?, Site::scaled().await?] {
+        site.repository("libs", json!({})).await?;
+        let document = site.admin.get("/v1/openapi.json").send().await?.json()?;
+        let mut cases = 0;
+        for (template, methods) in document["paths"].as_object().into_iter().flatten() {
+            let path = template.replace("{repo}", "libs").replace("{version}", "01890000-0000-7000-8000-000000000000");
+            let parameters = methods["get"]["parameters"].as_array().cloned().unwrap_or_default();
+            for name in parameters.iter().filter(|one| one["in"] == "query").filter_map(|one| one["name"].as_str()) {
+                let answer = ask(site.admin.get(&format!("{path}?{name}=%00"))).await?;
+                ensure(answer.status < 500, format!("{path}: {name}: {answer:?}"))?;
+                cases += 1;
+            }
+        }
+        ensure(cases >= 30, format!("only {cases} cases"))?;
+    }
+    Ok(())
+}

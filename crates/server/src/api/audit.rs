@@ -3,7 +3,7 @@
 use axum::Json as Answer;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 use http::{HeaderValue, StatusCode, header};
 use model::{CorrelationId, TenantRole, Timestamp};
 use registry::{AuditEvent, AuditFilter, AuditOrder, Auditor, Export};
@@ -136,8 +136,10 @@ async fn list(
 }
 
 async fn export(Tenant(grant): Tenant<Auditor>, Query(query): Query<AuditQuery>) -> Result<Response, Problem> {
-    let export = grant.export(query.filter()).await?;
-    let body = Body::from_stream(stream::unfold(Some(export), lines));
+    let mut export = grant.export(query.filter()).await?;
+    // What is wrong from the beginning is said with a status.
+    let first = export.next().await?;
+    let body = Body::from_stream(stream::iter(first.map(Ok)).chain(stream::unfold(Some(export), lines)));
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")),
         (header::CONTENT_DISPOSITION, crate::edge::disposition::attachment("audit.ndjson")),
