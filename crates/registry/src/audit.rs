@@ -1,7 +1,7 @@
 //! Reading the journal, for auditors.
 
 use bytes::Bytes;
-use model::{CorrelationId, EventId, TenantId, Timestamp};
+use model::{Code, CorrelationId, EventId, TenantId, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -112,7 +112,11 @@ impl Export {
     /// The next lines, each ended by a newline; `None` at the end. Refuses whoever may not read the journal any more.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         let Some(after) = self.after else { return Ok(None) };
-        self.grant.call().expect_unchanged().await?;
+        let call = self.grant.call();
+        if call.expired(call.registry.now()) {
+            return Err(Error::refuse(Code::Unauthorized, "the token has ended"));
+        }
+        call.expect_unchanged().await?;
         let found =
             read(self.grant.store(), self.grant.tenant(), &self.filter, Order::Oldest, Some(after), EXPORT_PAGE)
                 .await?;

@@ -1,6 +1,7 @@
 //! One request: who asks, as of which moment, under which id.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{Code, CorrelationId, RepoKey, Timestamp};
 use store::Stamp;
@@ -30,10 +31,15 @@ impl Registry {
     }
 
     pub(crate) async fn begin(&self, hash: Option<[u8; 32]>, correlation: CorrelationId) -> Result<Call> {
+        self.begin_at(hash, correlation, self.now()).await
+    }
+
+    /// `now`: when the token must not have ended by itself.
+    async fn begin_at(&self, hash: Option<[u8; 32]>, correlation: CorrelationId, now: Timestamp) -> Result<Call> {
         let moment = self.moment().await?;
         let caller = match hash {
             None => Caller::Anonymous,
-            Some(hash) => Caller::Known(self.identify(moment, hash).await?),
+            Some(hash) => Caller::Known(self.identify(moment, hash, now).await?),
         };
         if let Caller::Known(identity) = &caller {
             self.note_use(identity.token);
@@ -66,8 +72,7 @@ impl Registry {
         Some(Call { registry: self.clone(), moment: Moment { auth, config }, caller, correlation, hash })
     }
 
-    async fn identify(&self, moment: Moment, hash: [u8; 32]) -> Result<Arc<Identity>> {
-        let now = self.now();
+    async fn identify(&self, moment: Moment, hash: [u8; 32], now: Timestamp) -> Result<Arc<Identity>> {
         if let Some(known) = self.inner.identities.get(moment.auth, &hash).filter(|known| known.expires_at > now) {
             return Ok(known);
         }
@@ -104,9 +109,14 @@ impl Call {
         self.correlation
     }
 
-    /// The same request as of now: rights and repositories are looked at again.
+    /// The same request as of now: rights and repositories are looked at again. That the token has ended by itself meanwhile
+    /// is not looked at.
     pub(crate) async fn again(&self) -> Result<Self> {
-        self.registry.begin(self.hash, self.correlation).await
+        let now = match &self.caller {
+            Caller::Known(identity) => self.registry.now().min(identity.expires_at.minus(Duration::from_micros(1))),
+            Caller::Anonymous => self.registry.now(),
+        };
+        self.registry.begin_at(self.hash, self.correlation, now).await
     }
 
     /// Whether this is the token of the call.

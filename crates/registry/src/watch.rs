@@ -42,7 +42,7 @@ impl<A: Access> Watch<A> {
         let call = self.grant.call();
         let registry = &call.registry;
         let now = registry.now();
-        if call.expired(now) || registry.store().fresh().is_none() && now.since(self.looked_at) < LOOK {
+        if registry.store().fresh().is_none() && now.since(self.looked_at) < LOOK {
             return Ok(());
         }
         self.looked_at = now;

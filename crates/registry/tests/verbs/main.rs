@@ -39,4 +39,5 @@ mod upstream;
 mod versions;
 mod waivers;
 mod warm;
+mod watching;
 mod withdrawing;
