@@ -86,7 +86,7 @@ impl App {
     }
 }
 
-/// The token of `Authorization: Bearer` or, as the password, of `Basic`. Anything else is 401, so
+/// The token of `Authorization: Bearer`, of `Basic` as the password, or alone. Anything else is 401, so
 /// that a typo is never mistaken for an anonymous request.
 pub(crate) fn presented_token(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -98,16 +98,18 @@ pub(crate) fn presented_token(headers: &HeaderMap) -> Result<Option<String>, Pro
     }
     let text = value.to_str().map_err(|_| refused())?;
     let Some((scheme, rest)) = text.split_once(' ') else {
-        // Cargo sends its token alone; from anybody else that is a slip.
+        // Cargo sends its token alone, and so do libraries that read its registries, whatever they call themselves.
+        if registry::TokenSecret::looks_like(text) {
+            return Ok(Some(text.to_owned()));
+        }
         let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let alone = formats::by_client(agent).is_some_and(formats::Format::sends_bare_tokens);
-        return match alone {
-            true if registry::TokenSecret::looks_like(text) => Ok(Some(text.to_owned())),
-            true => Err(challenged(
+        return Err(match alone {
+            true => challenged(
                 "this is no token of this server: one begins with aft_, and `artifortress admin tokens mint` makes one",
-            )),
-            false => Err(refused()),
-        };
+            ),
+            false => refused(),
+        });
     };
     let token = if scheme.eq_ignore_ascii_case("bearer") {
         rest.trim().to_owned()

@@ -27,8 +27,9 @@ async fn basic_is_bearer() -> Result<()> {
             ensure(basic == bearer, format!("{path} as {user:?}: {basic:?} against {bearer:?}"))?;
         }
     }
-    for scheme in ["bearer", "BEARER", "Bearer  "] {
-        ask(http.get("/v1/auth/whoami").header("Authorization", format!("{scheme} {token}"))).await?.expect(&[200])?;
+    // Alone is how Cargo's registries are asked, by libraries that do not say that they are Cargo, too.
+    for scheme in ["bearer ", "BEARER ", "Bearer   ", ""] {
+        ask(http.get("/v1/auth/whoami").header("Authorization", format!("{scheme}{token}"))).await?.expect(&[200])?;
     }
     Ok(())
 }
@@ -73,7 +74,6 @@ async fn a_token_given_twice_or_where_it_does_not_belong_is_refused() -> Result<
         whoami().header("Authorization", format!("Bearer \"{token}\"")),
         whoami().header("Authorization", format!("Bearer {token}\u{e9}")),
         whoami().header("Authorization", format!("Bearer {} {}", &token[..10], &token[10..])),
-        whoami().header("Authorization", token),
         whoami().header("Authorization", ""),
     ];
     for request in places {

@@ -132,7 +132,7 @@ async fn lists_are_no_objects() -> Result<()> {
         ("/v1/auth/pats", json!(["zoe", ["repo:libs:read"], 60, "n"])),
         ("/v1/repos", json!(["next", "raw", "local"])),
         ("/v1/repos", json!({"repoKey": "next", "settings": [false]})),
-        ("/v1/repos/libs/rules", json!({"rules": [["a", "deny"]]})),
+        ("/v1/repos/libs/rules", json!({"rules": [["claim", "y*"]]})),
     ] {
         let method = if path.ends_with("rules") { "PUT" } else { "POST" };
         let request = site.admin.request(method, path).json(&body);
@@ -156,6 +156,8 @@ async fn lists_are_no_objects() -> Result<()> {
     ensure(state(&site).await? == before, "something was left behind")?;
     let request = site.admin.put("/v2/libs/app/manifests/1").header("Content-Type", kind);
     ask(request.body(image(config).to_string())).await?.expect(&[201])?;
+    let rules = json!({"rules": [{"kind": "claim", "pattern": "y*"}]});
+    ask(site.admin.put("/v1/repos/libs/rules").json(&rules)).await?.expect(&[200])?;
     Ok(())
 }
 

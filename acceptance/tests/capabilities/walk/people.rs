@@ -110,7 +110,7 @@ async fn broken(site: &Site) -> Result<Vec<Principal>> {
         Principal::nobody("almost a token", &[&bearer(&almost)]),
         Principal::nobody("half a token", &[&bearer(&good[..good.len() / 2])]),
         Principal::nobody("empty bearer", &["Bearer "]),
-        Principal::nobody("no scheme", &[&good]),
+        Principal::nobody("no scheme", &[&almost]),
         Principal::nobody("another scheme", &[&format!("Digest {good}")]),
         Principal::nobody("broken basic", &["Basic ***"]),
         Principal::nobody("basic without a colon", &["Basic Z29vZA=="]),

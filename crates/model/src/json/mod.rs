@@ -3,12 +3,14 @@
 //! from an object.
 
 mod objects;
+mod tagged;
 
 use std::collections::HashSet;
 use std::fmt;
 
 pub use objects::Objects;
 use serde::de::{self, Deserialize, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+pub use tagged::each_an_object;
 
 /// Deepest nesting of arrays and objects.
 pub const MAX_DEPTH: usize = 64;

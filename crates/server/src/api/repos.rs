@@ -306,6 +306,7 @@ struct RulesBody {
     /// Each with `kind`: `claim` (`pattern`), `allow` and `block` (`pattern`, `versions`; `reason`), `minimumAge`
     /// (`hours`) or `freeze` (`notAfter`). The first that matches decides.
     #[schema(value_type = Vec<Object>)]
+    #[serde(deserialize_with = "model::json::each_an_object")]
     rules: Vec<registry::Rule>,
 }
 
