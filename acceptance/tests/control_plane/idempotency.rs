@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use acceptance::Result;
-use acceptance::server::{Backing, Server};
+use acceptance::server::{Backing, Persona, Server};
 use serde_json::json;
 
 async fn a_key_gives_the_first_answer_again(backing: Backing) -> Result<()> {
@@ -26,6 +26,16 @@ async fn a_key_gives_the_first_answer_again(backing: Backing) -> Result<()> {
     assert_ne!(one.string("/token")?, two.string("/token")?);
     let stranger = server.persona("stranger")?.with("repo:files:read").arrive().await?;
     stranger.post("/v1/repos").header("Idempotency-Key", "k1").json(&body).send().await?.expect(&[403])?;
+    // What was answered once is not for who may not ask any more.
+    let carol = server.persona("carol")?.with("repo:files:admin").arrive().await?;
+    let drafted = json!({"packageType": "raw", "packageName": "a", "version": "1"});
+    let drafts = "/v1/repos/files/packages/versions/drafts";
+    let draft = |by: &Persona| by.post(drafts).header("Idempotency-Key", "k4").json(&drafted);
+    draft(&carol).send().await?.expect(&[201])?;
+    draft(&carol).send().await?.expect(&[201])?;
+    let narrow = json!({"subject": "carol", "scopes": ["repo:files:read"], "ttlMinutes": 60});
+    let narrow = carol.post("/v1/auth/pats").json(&narrow).send().await?.expect(&[200])?.string("/token")?;
+    draft(&Persona::new("carol", narrow, server.http()?)).send().await?.expect(&[403])?;
     Ok(())
 }
 

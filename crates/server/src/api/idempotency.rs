@@ -9,6 +9,8 @@ use http_body_util::{BodyExt as _, Limited};
 use registry::{Idempotent, Taken};
 use tracing::Instrument as _;
 
+use super::access;
+use super::endpoint::Access;
 use crate::app::{App, Asking};
 use crate::edge::whole;
 use crate::problem::Problem;
@@ -20,34 +22,45 @@ const LONGEST: usize = 1 << 20;
 /// Its answer holds a secret, which is shown once and never kept.
 const MINTS: &str = "/v1/auth/pats";
 
+/// An endpoint whose answers may be kept, and who may have them.
+#[derive(Clone)]
+pub(super) struct Keeping {
+    pub(super) app: App,
+    pub(super) access: Access,
+}
+
 /// Honours the header where there is one.
-pub(super) async fn honour(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn honour(State(keeping): State<Keeping>, request: Request, next: Next) -> Response {
     let wanted = request.method() == Method::POST && request.uri().path() != MINTS;
     match request.headers().get(KEY).cloned() {
-        Some(key) if wanted => once(&app, &key, request, next).await.unwrap_or_else(IntoResponse::into_response),
+        Some(key) if wanted => keeping.once(&key, request, next).await.unwrap_or_else(IntoResponse::into_response),
         _ => next.run(request).await,
     }
 }
 
-async fn once(app: &App, key: &HeaderValue, request: Request, next: Next) -> Result<Response, Problem> {
-    let (mut parts, body) = request.into_parts();
-    let Asking(call) = <Asking as FromRequestParts<App>>::from_request_parts(&mut parts, app).await?;
-    let body = whole(&parts, body, LONGEST).await?;
-    let key = key.to_str().map_err(|_| Problem::bad_request("Idempotency-Key is not text"))?;
-    let address = parts.uri.path_and_query().map_or("", |address| address.as_str());
-    let taken = match call.take_key(key, &[address.as_bytes(), &body]).await? {
-        Idempotent::Do(taken) => taken,
-        Idempotent::Answer(status, body) => return Ok(again(status, body)),
-    };
-    // A task of its own: it is done and settled although the client goes away meanwhile.
-    let work = async move {
-        let response = taken.holding(next.run(Request::from_parts(parts, Body::from(body)))).await;
-        settle(taken, response).await
-    };
-    tokio::spawn(work.in_current_span()).await.map_err(|error| {
-        tracing::error!(%error, "a request with an Idempotency-Key ended without an answer");
-        Problem::internal_error("something went wrong on our side; the correlation id leads to the log")
-    })?
+impl Keeping {
+    async fn once(&self, key: &HeaderValue, request: Request, next: Next) -> Result<Response, Problem> {
+        let (mut parts, body) = request.into_parts();
+        // An answer that is kept is for those who would get it now.
+        access::enter(&mut parts, &self.app, self.access).await?;
+        let Asking(call) = <Asking as FromRequestParts<App>>::from_request_parts(&mut parts, &self.app).await?;
+        let body = whole(&parts, body, LONGEST).await?;
+        let key = key.to_str().map_err(|_| Problem::bad_request("Idempotency-Key is not text"))?;
+        let address = parts.uri.path_and_query().map_or("", |address| address.as_str());
+        let taken = match call.take_key(key, &[address.as_bytes(), &body]).await? {
+            Idempotent::Do(taken) => taken,
+            Idempotent::Answer(status, body) => return Ok(again(status, body)),
+        };
+        // A task of its own: it is done and settled although the client goes away meanwhile.
+        let work = async move {
+            let response = taken.holding(next.run(Request::from_parts(parts, Body::from(body)))).await;
+            settle(taken, response).await
+        };
+        tokio::spawn(work.in_current_span()).await.map_err(|error| {
+            tracing::error!(%error, "a request with an Idempotency-Key ended without an answer");
+            Problem::internal_error("something went wrong on our side; the correlation id leads to the log")
+        })?
+    }
 }
 
 /// Only a refusal says that nothing was changed. The answer is given also when it could not be kept: it is

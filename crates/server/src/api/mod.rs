@@ -26,6 +26,7 @@ mod waivers;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::MethodRouter;
 
 use crate::app::App;
 pub use endpoint::{Access, Endpoint};
@@ -56,7 +57,12 @@ pub fn endpoints() -> Vec<Endpoint> {
 pub fn router(app: &App) -> Router<App> {
     endpoints()
         .into_iter()
-        .fold(Router::new(), |router, endpoint| router.route(endpoint.path, parameters::checked(endpoint, app)))
-        .route_layer(from_fn_with_state(app.clone(), idempotency::honour))
+        .fold(Router::new(), |router, endpoint| router.route(endpoint.path, guarded(endpoint, app)))
         .route_layer(from_fn(tag::answer))
+}
+
+/// The endpoint's handler behind what looks at a request before it.
+fn guarded(endpoint: Endpoint, app: &App) -> MethodRouter<App> {
+    let keeping = idempotency::Keeping { app: app.clone(), access: endpoint.access };
+    parameters::checked(endpoint, app).route_layer(from_fn_with_state(keeping, idempotency::honour))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 
@@ -26,7 +26,7 @@ pub(super) fn checked(endpoint: Endpoint, app: &App) -> MethodRouter<App> {
         return endpoint.handler;
     }
     let parameters = Parameters { app: app.clone(), access: endpoint.access, names: endpoint.parameters };
-    endpoint.handler.route_layer(axum::middleware::from_fn_with_state(Arc::new(parameters), check))
+    endpoint.handler.route_layer(from_fn_with_state(Arc::new(parameters), check))
 }
 
 async fn check(State(parameters): State<Arc<Parameters>>, request: Request, next: Next) -> Response {
