@@ -4,6 +4,7 @@
 pub mod access;
 mod audit;
 mod auth;
+mod bindings;
 mod blobs;
 mod drafts;
 mod endpoint;
@@ -38,6 +39,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         auth::endpoints(),
         tenant::endpoints(),
         repos::endpoints(),
+        bindings::endpoints(),
         waivers::endpoints(),
         upstreams::endpoints(),
         uploads::endpoints(),
