@@ -89,9 +89,10 @@ impl Say {
         Self::default().bytes(format!("HTTP/1.1 {status} Said\r\nConnection: close\r\n{headers}{framing}\r\n"))
     }
 
-    /// Then these bytes, as they are.
+    /// Then these bytes, as they are. None are no step: what was said before them is the last that is waited for.
     pub fn bytes(self, bytes: impl Into<Bytes>) -> Self {
-        self.then(Step::Bytes(bytes.into()))
+        let bytes = bytes.into();
+        if bytes.is_empty() { self } else { self.then(Step::Bytes(bytes)) }
     }
 
     /// Then these bytes as one chunk.
