@@ -37,6 +37,7 @@ pub mod nursery;
 pub mod ports;
 pub mod postgres;
 pub mod proxy;
+pub mod random;
 pub mod s3;
 pub mod scratch;
 pub mod server;

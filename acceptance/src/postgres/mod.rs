@@ -46,7 +46,7 @@ impl Cluster {
         if let Some((user, group)) = who {
             chown(&folder, Some(user), Some(group))?;
         }
-        let password = crate::server::random_text()?;
+        let password = crate::random::text()?;
         let mut cluster = Cluster { folder, port: Port::claim()?, password, durability, who, child: None };
         cluster.init()?;
         cluster.resume()?;

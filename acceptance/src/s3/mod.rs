@@ -70,7 +70,7 @@ impl Service {
         let s3 = S3 {
             endpoint: format!("http://{}", port.address()),
             access_key: "acceptance".to_string(),
-            secret_key: crate::server::random_text()?,
+            secret_key: crate::random::text()?,
             root: scratch::folder("s3")?,
         };
         let mut service = Service { s3, port, child: None };

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::process::Process;
-use super::{Server, binary, random_text};
+use super::{Server, binary};
 use crate::ports::Port;
 use crate::postgres::{Admin, Database};
 use crate::s3::S3;
 use crate::strace::Strace;
-use crate::{Result, Trouble, backing, nursery, scratch};
+use crate::{Result, Trouble, backing, nursery, random, scratch};
 
 /// What an installation keeps its data in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Plan {
         };
         let database = migrated(&postgres)?;
         let bucket = s3.bucket("artifacts")?;
-        let bootstrap = random_text()?;
+        let bootstrap = random::text()?;
         let mut shared: Vec<(String, String)> = vec![
             ("ARTIFORTRESS_DATABASE_URL".into(), database.url()),
             ("ARTIFORTRESS_BLOBS".into(), format!("s3://{bucket}")),
@@ -174,7 +174,7 @@ impl Plan {
 
 /// 32 bytes in hex.
 fn random_key() -> Result<String> {
-    Ok(random_text()?.bytes().map(|byte| format!("{byte:02x}")).collect())
+    Ok(random::text()?.bytes().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A new database with the program's schema: migrated once in each test process, then cloned.

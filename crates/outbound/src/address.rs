@@ -48,6 +48,11 @@ pub(crate) fn literal(url: &Url) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
+/// Scheme, host and port: what may be shown of an address.
+pub(crate) fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
 /// Whether both have the same scheme, host and port.
 pub(crate) fn same_origin(one: &Url, two: &Url) -> bool {
     one.origin() == two.origin()

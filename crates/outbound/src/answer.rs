@@ -5,8 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, Problem};
-use crate::request::innermost;
+use crate::error::{Error, Problem, innermost};
 
 /// The largest JSON answer that is read into memory.
 const JSON_LIMIT: usize = 32 * 1024 * 1024;

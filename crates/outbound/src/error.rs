@@ -119,3 +119,12 @@ fn code(status: u16) -> &'static str {
         _ => "http_error",
     }
 }
+
+/// What the chain of causes ends in.
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

@@ -3,9 +3,8 @@
 use reqwest::Url;
 use reqwest::header::LOCATION;
 
-use crate::address::under;
+use crate::address::{origin, under};
 use crate::error::Error;
-use crate::request::origin;
 
 /// Redirects followed in one call.
 pub(crate) const MOST: usize = 5;

@@ -9,10 +9,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, He
 use reqwest::{Method, Url};
 use serde::Serialize;
 
-use crate::address::same_origin;
+use crate::address::{origin, same_origin};
 use crate::answer::Answer;
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, innermost};
 use crate::redirect;
 use crate::source::Source;
 
@@ -233,11 +233,6 @@ fn counted(source: &Source, moved: &Arc<AtomicU64>) -> reqwest::Body {
     }))
 }
 
-/// Scheme, host and port: what may be shown of an address.
-pub(crate) fn origin(url: &Url) -> String {
-    url.origin().ascii_serialization()
-}
-
 /// Our error for the library's, without its URL (presigned ones are secrets).
 pub(crate) fn told(error: reqwest::Error, url: &Url) -> Error {
     let error = error.without_url();
@@ -250,12 +245,4 @@ pub(crate) fn told(error: reqwest::Error, url: &Url) -> Error {
     } else {
         Error::Broken(format!("the exchange with {} broke: {why}", origin(url)))
     }
-}
-
-pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

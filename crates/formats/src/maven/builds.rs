@@ -6,8 +6,7 @@ use std::time::Duration;
 use model::line::{Built, Line};
 use model::{EntryPath, NameError, Timestamp, VersionName};
 
-use super::deposit::manifest;
-use super::layout::{Build, LAST, Stored, base_of, build_of, checksum, line, time};
+use super::layout::{Build, LAST, Stored, base_of, build_of, checksum, line, manifest, time};
 use super::metadata::digits;
 use super::told::Told;
 use crate::PackageAt;

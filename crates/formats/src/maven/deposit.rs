@@ -7,10 +7,10 @@ use bytes::Bytes;
 use model::digest::unhex;
 use model::line::Line;
 use model::{Code, EntryPath, RefName, Refusal, VersionName};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use super::builds::Builds;
-use super::layout::{Stored, base_of};
+use super::layout::{Stored, manifest};
 use super::{PLUGIN, module, plugin, pom};
 use crate::{
     Algorithm, Answer, Claim, Intake, NewFile, PackageAt, Piece, Plan, Release, ReleaseFile, Source, StagedFile, Wanted,
@@ -99,12 +99,6 @@ impl Intake for File {
         };
         Ok(Plan { release: Some(release), answer: created(), ..Plan::default() })
     }
-}
-
-/// What is kept of a version.
-pub(super) fn manifest(group: &str, artifact: &str, build: &str) -> String {
-    let base = base_of(build);
-    json!({"groupId": group, "artifactId": artifact, "version": build, "baseVersion": base}).to_string()
 }
 
 /// What is seen in a file.

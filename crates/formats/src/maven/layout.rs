@@ -4,6 +4,7 @@
 //! Source: the Maven repository layout ("default"), and the naming of unique snapshots.
 
 use model::{Timestamp, VersionName};
+use serde_json::json;
 
 use crate::Algorithm;
 
@@ -73,6 +74,12 @@ fn is_number(text: &str) -> bool {
 /// The version as the folder has it: a build's becomes that of its line.
 pub(super) fn base_of(version: &str) -> String {
     build_of(version).map_or_else(|| version.to_owned(), |(front, _)| format!("{front}{SNAPSHOT}"))
+}
+
+/// What is kept of a version.
+pub(super) fn manifest(group: &str, artifact: &str, build: &str) -> String {
+    let base = base_of(build);
+    json!({"groupId": group, "artifactId": artifact, "version": build, "baseVersion": base}).to_string()
 }
 
 /// What stands in front of `SNAPSHOT`, if this is the version of a line of snapshots.

@@ -7,8 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use model::{EntryPath, RefName, Refusal, VersionName};
 
-use super::deposit::manifest;
-use super::layout::{METADATA, Stored, base_of, build_of, check_version, is_id, line, time};
+use super::layout::{METADATA, Stored, base_of, build_of, check_version, is_id, line, manifest, time};
 use super::sound;
 use super::told::{File, Told};
 use super::{Maven, PLUGIN};

@@ -3,6 +3,7 @@
 //! Sources: OCI image specification 1.1 (manifest, index, descriptor), distribution specification 1.1.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use model::{Code, Refusal};
 use serde::{Deserialize, Serialize};
@@ -94,9 +95,8 @@ struct Descriptor {
 impl Manifest {
     /// Reads a manifest that came with this `Content-Type`.
     pub fn parse(bytes: &[u8], content_type: &str) -> Result<Self, Refusal> {
-        let text: Text =
-            model::json::from_slice(bytes).map_err(|error| invalid(format!("the manifest cannot be read: {error}")))?;
-        super::spelling::check(bytes)?;
+        let text: Text = model::json::from_slice(bytes).map_err(unreadable)?;
+        super::spelling::check(bytes).map_err(unreadable)?;
         text.unambiguous()?;
         let media_type = text.media_type(content_type)?;
         if text.schema_version != 2 || media_type == DOCKER_FIRST || media_type == DOCKER_SIGNED {
@@ -287,6 +287,10 @@ impl Kept {
         };
         self.blobs.iter().filter_map(held).collect()
     }
+}
+
+pub(super) fn unreadable(why: impl Display) -> Refusal {
+    invalid(format!("the manifest cannot be read: {why}"))
 }
 
 pub(super) fn invalid(why: impl Into<String>) -> Refusal {

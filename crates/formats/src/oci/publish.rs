@@ -5,7 +5,7 @@ use std::io::Read as _;
 use bytes::Bytes;
 use model::{Code, EntryPath, NameError, RefName, Refusal, VersionName};
 
-use super::manifest::{Held, Kept, LONGEST, Manifest, invalid};
+use super::manifest::{Held, Kept, LONGEST, Manifest, invalid, unreadable};
 use super::{ImageAt, Reference};
 use crate::{Answer, Intake, Named, NewFile, PackageAt, Piece, Plan, Release, ReleaseFile, Source, StagedFile, Wanted};
 
@@ -69,7 +69,7 @@ impl Intake for Push {
         let [file] = files else { return Err(invalid("there must be one manifest")) };
         let mut bytes = Vec::new();
         let read = file.bytes.by_ref().take(LONGEST as u64 + 1).read_to_end(&mut bytes);
-        read.map_err(|error| invalid(format!("the manifest cannot be read: {error}")))?;
+        read.map_err(unreadable)?;
         let manifest = Manifest::parse(&bytes, &self.content_type)?;
         let named = self.named(file)?;
         let kept = Kept::of(&manifest, file.length);

@@ -1,10 +1,7 @@
 //! How the fields of a manifest are spelled: another reader, one that does not mind upper and lower case or takes the
 //! last of two, must not take a field for ours that we pass over.
 
-use model::Refusal;
-use model::json::{self, Step};
-
-use super::manifest::invalid;
+use model::json::{self, Fault, Step};
 
 const FIELDS: [&str; 9] =
     ["schemaVersion", "mediaType", "artifactType", "config", "layers", "blobs", "manifests", "subject", "annotations"];
@@ -12,9 +9,9 @@ const DESCRIPTOR_FIELDS: [&str; 4] = ["mediaType", "digest", "size", "urls"];
 /// Keys of one object at most: the walk keeps them while it is in there.
 const KEYS: usize = 4000;
 
-/// Refuses what two readers could read differently.
-pub(super) fn check(manifest: &[u8]) -> Result<(), Refusal> {
-    let watched = json::walk(manifest, &mut |place, before, key| {
+/// Refuses, saying why, what two readers could read differently.
+pub(super) fn check(manifest: &[u8]) -> Result<(), Fault> {
+    json::walk(manifest, &mut |place, before, key| {
         if before == KEYS {
             return Err(format!("an object has more than {KEYS} keys"));
         }
@@ -23,8 +20,7 @@ pub(super) fn check(manifest: &[u8]) -> Result<(), Refusal> {
             true => Err("this field is spelled so that readers would differ".to_owned()),
             false => Ok(()),
         }
-    });
-    watched.map_err(|fault| invalid(format!("the manifest cannot be read: {fault}")))
+    })
 }
 
 /// What a reader makes of a key that folds letters as Unicode does, Go's among them: besides the capital ones, the long

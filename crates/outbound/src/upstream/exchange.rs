@@ -15,8 +15,9 @@ use super::resolver::Walled;
 use super::tokens::{Purpose, Token};
 use super::walls::{CLOSED_ADDRESS, forbidden};
 use super::{Call, Inner};
+use crate::address::origin;
 use crate::answer::Answer;
-use crate::request::{origin, told};
+use crate::request::told;
 
 /// Bytes that the answer of a token service may have.
 const TOKEN_LIMIT: usize = 256 * 1024;

@@ -36,11 +36,11 @@ pub use settings::{Limits, Question, UpstreamSettings};
 use tokens::Tokens;
 pub use walls::Walls;
 
+use crate::address::origin;
 use crate::address::{self, same_origin};
 use crate::client::{build, builder};
 use crate::error::Error;
 use crate::redirect;
-use crate::request::origin;
 
 /// An upstream: one address, with its credentials, trust, proxy and limits. Cheap to clone; clones share the
 /// bounds, the breakers and the tokens.

@@ -5,7 +5,7 @@ use reqwest::Url;
 
 use super::reply::Terms;
 use super::{Call, Failure, Found, Question, Upstream, call};
-use crate::request::origin;
+use crate::address::origin;
 
 /// The beginning of an answer.
 #[derive(Debug, Default)]

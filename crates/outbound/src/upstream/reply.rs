@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::coding::Decoder;
 use super::failure::Failure;
 use super::settings::Limits;
+use crate::address::origin;
 use crate::answer::Answer;
-use crate::request::origin;
 
 /// An answer of an upstream.
 #[derive(Debug)]

@@ -62,7 +62,7 @@ pub(crate) struct Tokens(Mutex<HashMap<Purpose, Cell>>);
 impl Tokens {
     /// A token that is known to serve for `url`, so that no challenge is needed.
     pub(crate) fn known(&self, url: &Url, now: Timestamp) -> Option<Secret<String>> {
-        let origin = crate::request::origin(url);
+        let origin = crate::address::origin(url);
         let cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = cells.iter().filter(|(own, _)| own.origin == origin && own.challenge.covers(url.path()));
         let mut held = fitting.filter_map(|(_, cell)| cell.try_lock().ok()?.clone());
