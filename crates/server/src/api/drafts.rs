@@ -2,7 +2,7 @@
 
 use axum::Json as Answer;
 use http::StatusCode;
-use model::{EntryPath, PackageName, Role, Sha256Digest, VersionId, VersionName};
+use model::{EntryPath, Role, Sha256Digest, VersionId, VersionName};
 use registry::{DeclaredEntry, NewDraft, Read, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::access::Repo;
 use super::endpoint::{Access, Endpoint, delete, get, post, put};
+use super::names::package_name;
 use super::versions::{InVersion, VersionView};
 use crate::edge::{Json, NoBody, Path};
 use crate::problem::Problem;
@@ -72,8 +73,7 @@ async fn create(
     Repo(grant): Repo<Write>,
     Json(body): Json<DraftBody>,
 ) -> Result<(StatusCode, Answer<DraftView>), Problem> {
-    let name = PackageName::parse(body.package_name.trim())
-        .map_err(|error| Problem::bad_request(error.to_string()).field("packageName", error.to_string()))?;
+    let name = package_name("packageName", body.package_name.trim())?;
     let version = VersionName::parse(body.version.trim())
         .map_err(|error| Problem::bad_request(error.to_string()).field("version", error.to_string()))?;
     let new = NewDraft {

@@ -9,6 +9,7 @@ mod blobs;
 mod drafts;
 mod endpoint;
 mod idempotency;
+pub(crate) mod names;
 mod openapi;
 mod ops;
 pub(crate) mod packages;

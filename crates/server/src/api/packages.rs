@@ -5,13 +5,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use model::state::MarkKind;
-use model::{PackageName, RepoKey, Role, Timestamp, VersionId, VersionName};
+use model::{RepoKey, Role, Timestamp, VersionId, VersionName};
 use registry::{Listed, Package, Read, SearchCursor, SearchQuery};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::access::Repo;
 use super::endpoint::{Access, Endpoint, get};
+use super::names::package_name;
 use super::page::{Page, Paging};
 use super::versions::VersionView;
 use crate::app::Asking;
@@ -178,14 +179,9 @@ async fn versions(
     let parse =
         |text: String| text.parse::<VersionId>().map_err(|_| Problem::bad_request("this is not a cursor of ours"));
     let before = paging.after()?.map(parse).transpose()?;
-    let (namespace, name) = grant.package_meant(query.namespace, package_name(&query.package)?)?;
+    let (namespace, name) = grant.package_meant(query.namespace, package_name("package", &query.package)?)?;
     let found = grant.versions(&namespace, &name, before, limit + 1).await?;
     Ok(Answer(Page::cut(found, limit, |listed| listed.version.id.to_string(), ListedView::of)))
-}
-
-pub(crate) fn package_name(text: &str) -> Result<PackageName, Problem> {
-    PackageName::parse(text)
-        .map_err(|error| Problem::bad_request(error.to_string()).field("package", error.to_string()))
 }
 
 #[derive(Deserialize)]
@@ -200,7 +196,7 @@ struct ResolveQuery {
 async fn resolve(Repo(grant): Repo<Read>, Query(query): Query<ResolveQuery>) -> Result<Answer<VersionView>, Problem> {
     let version = VersionName::parse(&query.version)
         .map_err(|error| Problem::bad_request(error.to_string()).field("version", error.to_string()))?;
-    let (namespace, name) = grant.package_meant(query.namespace, package_name(&query.name)?)?;
+    let (namespace, name) = grant.package_meant(query.namespace, package_name("name", &query.name)?)?;
     let (repo, found) = grant.resolve(&namespace, &name, &version).await?;
     Ok(Answer(VersionView::lying_in(repo, found)))
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::access::Repo;
 use super::endpoint::{Access, Endpoint, delete, get, put};
-use super::packages::package_name;
+use super::names::package_name;
 use super::page::{Page, Paging};
 use crate::edge::{Json, Query};
 use crate::problem::Problem;
@@ -87,7 +87,7 @@ async fn list(Repo(grant): Repo<Read>, Query(query): Query<RefsQuery>) -> Result
     let paging = Paging::new(query.limit, query.cursor);
     let limit = paging.limit()?;
     let after = paging.after()?.unwrap_or_default();
-    let (namespace, package) = grant.package_meant(query.namespace, package_name(&query.package)?)?;
+    let (namespace, package) = grant.package_meant(query.namespace, package_name("package", &query.package)?)?;
     let found = grant.refs(&namespace, &package, &after, limit + 1).await?;
     Ok(Answer(Page::cut(found, limit, |found| found.name.clone(), RefView::of)))
 }
@@ -131,7 +131,7 @@ struct EndQuery {
 }
 
 async fn end(Repo(grant): Repo<Write>, Query(query): Query<EndQuery>) -> Result<StatusCode, Problem> {
-    let (namespace, package) = grant.package_meant(query.namespace, package_name(&query.package)?)?;
+    let (namespace, package) = grant.package_meant(query.namespace, package_name("package", &query.package)?)?;
     let name = ref_name(&query.name)?;
     grant.end_ref(&namespace, &package, name, query.expected_version_id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -157,7 +157,7 @@ async fn history(Repo(grant): Repo<Read>, Query(query): Query<HistoryQuery>) -> 
     let limit = paging.limit()?;
     let parse = |text: String| text.parse::<RefId>().map_err(|_| Problem::bad_request("this is not a cursor of ours"));
     let before = paging.after()?.map(parse).transpose()?;
-    let (namespace, package) = grant.package_meant(query.namespace, package_name(&query.package)?)?;
+    let (namespace, package) = grant.package_meant(query.namespace, package_name("package", &query.package)?)?;
     let name = ref_name(&query.name)?;
     let found = grant.ref_history(&namespace, &package, &name, before, limit + 1).await?;
     Ok(Answer(Page::cut(found, limit, |found| found.id.to_string(), RefView::of)))

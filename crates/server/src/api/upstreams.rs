@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::access::Repo;
 use super::endpoint::{Access, Endpoint, post};
-use super::packages::package_name;
+use super::names::package_name;
 use crate::edge::{Json, NoBody};
 use crate::problem::Problem;
 
@@ -79,9 +79,12 @@ impl ItemBody {
         let portion = self.portion()?;
         let bare = self.version.is_none() && self.files.is_empty() && self.platforms.is_empty();
         match (self.name, self.path) {
-            (Some(name), None) => {
-                Ok(Wish::Package { name: package_name(&name)?, version: self.version, files: self.files, portion })
-            }
+            (Some(name), None) => Ok(Wish::Package {
+                name: package_name("name", &name)?,
+                version: self.version,
+                files: self.files,
+                portion,
+            }),
             (None, Some(path)) if bare && self.referrers.is_none() => {
                 let path = EntryPath::parse(&path);
                 path.map(Wish::Path)

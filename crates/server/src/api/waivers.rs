@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::access::Repo;
 use super::endpoint::{Access, Endpoint, delete, get, post};
-use super::packages::package_name;
+use super::names::package_name;
 use super::page::{Page, Paging};
 use crate::edge::{Json, Path, Query};
 use crate::problem::Problem;
@@ -108,7 +108,7 @@ impl ExplainView {
 
 async fn explain(Repo(grant): Repo<Read>, Query(query): Query<ExplainQuery>) -> Result<Answer<ExplainView>, Problem> {
     let question = match (query.name, query.path) {
-        (Some(name), None) => Question::Package(package_name(&name)?, query.version),
+        (Some(name), None) => Question::Package(package_name("name", &name)?, query.version),
         (None, Some(path)) if query.version.is_none() => {
             let path = EntryPath::parse(path.strip_prefix('/').unwrap_or(&path));
             Question::Path(
@@ -193,7 +193,8 @@ async fn waive(
     let version = body.version.as_deref().map(VersionName::parse).transpose();
     let version =
         version.map_err(|error| Problem::bad_request(error.to_string()).field("version", error.to_string()))?;
-    let new = NewWaiver { package: package_name(&body.package)?, version, reason: body.reason, until: body.until };
+    let new =
+        NewWaiver { package: package_name("package", &body.package)?, version, reason: body.reason, until: body.until };
     Ok((StatusCode::CREATED, Answer(WaiverView::of(grant.waive(new).await?))))
 }
 

@@ -16,7 +16,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::Edge;
-use super::door::{Connection, Door};
+use super::connection::Connection;
+use super::door::Door;
 use super::pages::Outgoing;
 use super::phase::Phase;
 use super::served::Served;

@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::door::Connection;
+use super::connection::Connection;
 use crate::problem::Problem;
 
 /// Why a request body ended before its end.

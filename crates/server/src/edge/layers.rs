@@ -16,8 +16,8 @@ use model::CorrelationId;
 use tower::{Layer, Service};
 
 use super::answer::Record;
+use super::connection::{Connection, Framing};
 use super::context::{Asker, Context, Host, is_host};
-use super::door::{Connection, Framing};
 use super::finish::{Answer, Finish, Work};
 use super::{Edge, bare, cors, forwarded};
 use crate::ops::{RouteSeries, UNMATCHED, method_label};

@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Edge;
 use super::bare;
-use super::door::Connection;
+use super::connection::Connection;
 use super::scan::HeadScan;
 use crate::problem::Code;
 
