@@ -69,11 +69,14 @@ pub enum Error {
     #[error("the object store is unavailable: {0}")]
     Unavailable(String),
     /// A part of a direct upload has a number that is out of range or out of order.
-    #[error("part {number} is out of range or out of order")]
+    #[error("part {number} is out of range or out of order: parts are numbered from 1 without gaps")]
     PartNumber {
         /// The number.
         number: u32,
     },
+    /// The object store does not put these parts of a direct upload together, whoever asks again.
+    #[error("{0}")]
+    Parts(&'static str),
     /// The configuration of the store is wrong.
     #[error("the blob store is configured wrongly: {0}")]
     Config(String),

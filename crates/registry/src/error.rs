@@ -94,6 +94,7 @@ impl From<blobs::Error> for Error {
             Bytes::TooLong { .. } => Code::PayloadTooLarge,
             Bytes::Range { .. } => Code::InvalidRange,
             Bytes::PartNumber { .. } => Code::BadRequest,
+            Bytes::Parts(_) => Code::Conflict,
             Bytes::Full => Code::InsufficientStorage,
             Bytes::Busy => Code::ServiceUnavailable,
             Bytes::Io(_) | Bytes::Unavailable(_) | Bytes::Missing | Bytes::Damaged { .. } => {

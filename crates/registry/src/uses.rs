@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use model::{RepoId, Sha256Digest, Timestamp, TokenId};
-use store::cached::NoteReads;
+use store::cached::{NoteReads, is_condemned};
 use store::token_uses::NoteUses;
 
 use crate::error::Result;
@@ -64,17 +64,17 @@ impl<K: Copy + Eq + Hash + Ord> Uses<K> {
         }
     }
 
-    /// Whether there is something new that may be written.
-    fn is_due(&self, one: &Use) -> bool {
-        one.written.is_none_or(|written| one.seen.since(written) >= self.every)
+    fn is_empty(&self) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// What is due, in order.
-    fn due(&self, now: Timestamp) -> Vec<(K, Timestamp)> {
+    /// What is due, in order: what was not written for a while, or, where it is pressing, all that is new.
+    fn due(&self, now: Timestamp, pressing: bool) -> Vec<(K, Timestamp)> {
+        let every = if pressing { Duration::ZERO } else { self.every };
+        let is_due = |one: &Use| one.written.is_none_or(|last| one.seen > last && one.seen.since(last) >= every);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, one| self.is_due(one) || now.since(one.seen) < self.silent);
-        let mut uses: Vec<_> =
-            known.iter().filter(|(_, one)| self.is_due(one)).map(|(key, one)| (*key, one.seen)).collect();
+        known.retain(|_, one| is_due(one) || now.since(one.seen) < self.silent);
+        let mut uses: Vec<_> = known.iter().filter(|(_, one)| is_due(one)).map(|(key, one)| (*key, one.seen)).collect();
         uses.sort_unstable_by_key(|(key, _)| *key);
         uses
     }
@@ -102,12 +102,18 @@ impl Registry {
 
     /// Writes what is due. After an error the same is due again.
     pub async fn flush_uses(&self) -> Result<()> {
-        let uses = self.inner.uses.due(self.now());
+        let uses = self.inner.uses.due(self.now(), false);
         if !uses.is_empty() {
             self.store().write(NoteUses { uses: uses.clone() }).await?;
             self.inner.uses.written(uses);
         }
-        for reads in self.inner.reads.due(self.now()).chunks(BATCH) {
+        if self.inner.reads.is_empty() {
+            return Ok(());
+        }
+        let now = self.now();
+        // Bytes that are about to go stay when somebody reads them, also what was read within the hour before.
+        let pressing = self.store().read(async |session| is_condemned(session, now).await).await?;
+        for reads in self.inner.reads.due(now, pressing).chunks(BATCH) {
             self.store().write(NoteReads { reads: reads.to_vec() }).await?;
             self.inner.reads.written(reads.to_vec());
         }

@@ -76,10 +76,30 @@ async fn presigned_parts_become_a_verified_copy() {
     }
     let gap = direct.complete_multipart(&key, &upload, &parts[1..]).await;
     assert!(matches!(gap, Err(Error::PartNumber { number: 2 })), "{gap:?}");
+    // A failure that may pass is no refusal.
+    let service = subject.service.as_ref().expect("S3");
+    service.refuse(1000);
+    let away = direct.complete_multipart(&key, &upload, &parts).await;
+    service.refuse(0);
+    assert!(matches!(away, Err(Error::Unavailable(_))), "{away:?}");
     direct.complete_multipart(&key, &upload, &parts).await.expect("complete");
     let expect = Expect::exactly(digest(&bytes), bytes.len() as u64);
     let copy = subject.blobs.adopt(&key, expect).await.expect("adopted").copy().expect("stored");
     assert!(fetch(&subject.blobs, &copy).await.expect("good") == bytes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_that_the_service_does_not_put_together_are_told() {
+    let subject = Subject::s3().await;
+    let direct = subject.blobs.direct().expect("S3");
+    let (key, upload) = direct.create_multipart(&Ambient::system()).await.expect("begun");
+    let mut parts = Vec::new();
+    for number in [1, 2] {
+        let url = direct.presign_part(&key, &upload, number, TTL).await.expect("signed");
+        parts.push(UploadedPart { number, etag: etag(&request(&url, "PUT", None, b"short").await.0) });
+    }
+    let short = direct.complete_multipart(&key, &upload, &parts).await;
+    assert!(matches!(short, Err(Error::Parts(why)) if why.contains("5 MiB")), "{short:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

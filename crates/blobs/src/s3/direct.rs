@@ -83,6 +83,7 @@ impl Direct<'_> {
     }
 
     /// Puts the parts together: numbers from 1 without gaps, in order. [`Blobs::adopt`] the key afterwards.
+    /// [`Error::Parts`] where the service has others, [`Error::Missing`] where it knows nothing of the upload (any more).
     pub async fn complete_multipart(&self, key: &Key, upload: &str, parts: &[UploadedPart]) -> Result<()> {
         for (expected, part) in (1..).zip(parts) {
             if part.number != expected {
@@ -90,7 +91,11 @@ impl Direct<'_> {
             }
         }
         let ids = parts.iter().map(|part| PartId { content_id: part.etag.clone() }).collect();
-        self.0.assemble(key, &upload.to_owned(), ids).await
+        let assembled = self.0.assemble(key, &upload.to_owned(), ids).await;
+        assembled.map_err(|error| match &error {
+            Error::Unavailable(answer) => refused(answer).map_or(error, Error::Parts),
+            _ => error,
+        })
     }
 
     /// Gives an upload up and removes what holds its key. One that ended before is fine.
@@ -114,8 +119,42 @@ impl Direct<'_> {
     }
 }
 
+/// What the service says of the parts, by the codes that S3 answers with; any other failure may pass.
+fn refused(answer: &str) -> Option<&'static str> {
+    let says = |code: &str| answer.contains(&format!("<Code>{code}</Code>"));
+    if says("EntityTooSmall") {
+        Some("every part but the last needs 5 MiB")
+    } else if says("InvalidPart") || says("InvalidPartOrder") || says("MalformedXML") {
+        Some("the object store has no such parts, or parts with other ETags")
+    } else {
+        None
+    }
+}
+
 impl std::fmt::Debug for Direct<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Direct")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refused;
+
+    #[test]
+    fn only_what_is_said_of_the_parts_is_a_refusal() {
+        let said =
+            |status: &str, code: &str| format!("{status}: <Error><Code>{code}</Code><Message>x</Message></Error>");
+        for code in ["EntityTooSmall", "InvalidPart", "InvalidPartOrder", "MalformedXML"] {
+            assert!(refused(&said("400 Bad Request", code)).is_some(), "{code}");
+        }
+        for (status, code) in [
+            ("503 Service Unavailable", "SlowDown"),
+            ("500 Internal Server Error", "InternalError"),
+            ("403 Forbidden", "AccessDenied"),
+            ("400 Bad Request", "RequestTimeout"),
+        ] {
+            assert_eq!(refused(&said(status, code)), None, "{code}");
+        }
     }
 }

@@ -11,8 +11,9 @@ use super::{Job, Sweep, one_if};
 use crate::error::Result;
 use crate::registry::Registry;
 
-/// For how long the bytes stay after they were let go: who is reading them can finish, and who reads them keeps them.
-const GRACE: Duration = Duration::from_secs(600);
+/// For how long the bytes stay after they were let go: who is reading them can finish, and who reads them keeps them. Ten
+/// minutes are promised; what was read in the last of them is written within the two that follow.
+const GRACE: Duration = Duration::from_secs(720);
 /// Blobs in one transaction.
 const BATCH: u32 = 100;
 

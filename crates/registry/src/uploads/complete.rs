@@ -8,6 +8,8 @@ use store::uploads::{Complete, DirectUpload, ListedPart, PARTS, Upload};
 use crate::authorize::{Grant, Write};
 use crate::error::{Error, Result};
 
+const FORGOTTEN: &str = "the object store knows nothing of this upload any more: begin another";
+
 impl Grant<Write> {
     /// Fixes the list of parts, given by (number, ETag). 400 when it is empty, has a number twice or
     /// an empty ETag; 409 when it is not exactly what was received. The same list again gets the
@@ -35,11 +37,12 @@ impl Grant<Write> {
             Err(error @ blobs::Error::PartNumber { .. }) => Err(error.into()),
             Err(error) => {
                 // A placeholder of no bytes holds the key until the parts are put together.
-                if self.registry().blobs().exists(&key).await?.is_some_and(|length| length > 0) {
-                    return Ok(());
+                let assembled = self.registry().blobs().exists(&key).await?.is_some_and(|length| length > 0);
+                match error {
+                    _ if assembled => Ok(()),
+                    blobs::Error::Missing => Err(Error::refuse(Code::Conflict, FORGOTTEN)),
+                    error => Err(error.into()),
                 }
-                tracing::info!(%error, "the object store refused a list of parts");
-                Err(Error::refuse(Code::Conflict, "the object store did not accept this list of parts"))
             }
         }
     }

@@ -19,6 +19,7 @@ crate::both! {
     the_least_recently_read_go_until_there_is_room;
     what_nobody_reads_and_what_is_old_goes;
     what_was_let_go_is_fetched_once_and_is_the_same;
+    what_is_read_before_it_is_gone_stays;
     other_bytes_than_before_are_not_served_and_told;
     an_upstream_that_is_away_or_has_it_no_more_is_a_failure;
     nothing_is_let_go_while_the_upstream_is_away;
@@ -148,7 +149,7 @@ async fn run(bench: &Bench, repo: RepoId, kinds: &[&'static str]) {
 /// Lets go of what a repository does not keep, and removes it when its time is over.
 pub(crate) async fn evict(bench: &Bench, repo: RepoId) {
     run(bench, repo, &["remote.evict"]).await;
-    bench.clock.advance(Duration::from_secs(601));
+    bench.clock.advance(Duration::from_secs(721));
     run(bench, repo, &["condemned.remove"]).await;
     run(bench, repo, &["trash.sweep"]).await;
 }
@@ -206,7 +207,7 @@ async fn what_was_let_go_is_fetched_once_and_is_the_same(bench: &Bench) {
     let before = desk.find("a").await.expect("here");
     desk.run(&["remote.evict"]).await;
     assert_eq!((bench.used().await.0, desk.here().await.as_str()), (0, "a"), "its bytes stay for a while");
-    desk.wait(601);
+    desk.wait(721);
     desk.run(&["condemned.remove"]).await;
     desk.run(&["trash.sweep"]).await;
     let asked = desk.asked("/a");
@@ -274,6 +275,22 @@ async fn nothing_is_let_go_while_the_upstream_is_away(bench: &Bench) {
 }
 
 /// The bytes go under a reader: they come again, he reads on, and nothing is taken for damaged.
+async fn what_is_read_before_it_is_gone_stays(bench: &Bench) {
+    let desk = Desk::new(bench, Eviction { unused_days: None, max_age_days: Some(1), max_bytes: None }).await;
+    desk.read_all("a b c").await;
+    desk.wait(DAY);
+    // Within the hour before it is let go: the next read alone would not be written for a while.
+    desk.read_all("a").await;
+    desk.run(&["remote.evict"]).await;
+    desk.wait(600);
+    desk.read("a").await.expect("still here");
+    desk.read("b").await.expect("still here");
+    desk.wait(121);
+    desk.run(&["condemned.remove"]).await;
+    desk.run(&["trash.sweep"]).await;
+    assert_eq!((desk.here().await.as_str(), bench.used().await.0), ("a b", 2 * SIZE));
+}
+
 async fn who_is_reading_reads_on(bench: &Bench) {
     let desk = Desk::new(bench, most(1)).await;
     let long = content(5, 3 << 20);
