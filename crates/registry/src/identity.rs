@@ -85,6 +85,15 @@ impl Identity {
         self.holds(&Scope::Tenant(role))
     }
 
+    /// Reading all that its scopes let it read.
+    pub fn reading(&self) -> Vec<Scope> {
+        let reading = |scope| match scope {
+            Scope::Repo(which, _) => Some(Scope::Repo(which, Role::Read)),
+            Scope::Tenant(_) => None,
+        };
+        self.scopes().into_iter().filter_map(reading).collect()
+    }
+
     /// The scopes in force, for people: those of the token that still stand.
     pub fn scopes(&self) -> Vec<Scope> {
         let mut scopes = self.granted.clone();

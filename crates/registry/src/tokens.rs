@@ -124,11 +124,22 @@ impl Call {
     /// Whether the token that the caller's was minted from gives something of `wanted` that the caller's does not: whether
     /// one that is minted for it could do more.
     pub async fn could_mint_more(&self, wanted: &[Scope]) -> Result<bool> {
-        let (identity, now) = (self.identity()?, self.registry.now());
-        let parent = async |session: &mut Session<'_>| store::tokens::parent(session, identity.token, now).await;
-        let parent = self.registry.store().read(parent).await?.map(Identity::new);
+        let (identity, parent) = (self.identity()?, self.parent().await?);
         let more = |scope: &Scope| parent.as_ref().is_some_and(|parent| parent.holds(scope)) && !identity.holds(scope);
         Ok(wanted.iter().any(more))
+    }
+
+    /// Whether it lets one read more than the caller's does.
+    pub async fn could_read_more(&self) -> Result<bool> {
+        let (identity, parent) = (self.identity()?, self.parent().await?);
+        Ok(parent.is_some_and(|parent| parent.reading().iter().any(|scope| !identity.holds(scope))))
+    }
+
+    /// The token that the caller's was minted from.
+    async fn parent(&self) -> Result<Option<Identity>> {
+        let (token, now) = (self.identity()?.token, self.registry.now());
+        let parent = async |session: &mut Session<'_>| store::tokens::parent(session, token, now).await;
+        Ok(self.registry.store().read(parent).await?.map(Identity::new))
     }
 
     async fn mint(&self, (token, secret): (NewToken, TokenSecret)) -> Result<Minted> {

@@ -295,6 +295,8 @@ pub(super) async fn names_that_are_none_are_refused(yard: &Yard) -> Result<()> {
         ] {
             told(request.send().await?, 400, "NAME_INVALID").map_err(|trouble| named(name, trouble))?;
         }
+        // Who pushes looks first, and goes on to where it is told why.
+        yard.admin.head(&format!("/v2/{name}/manifests/v1")).send().await?.expect(&[404])?;
     }
     let longer = format!("/v2/oci/{}/tags/list", "a/".repeat(30_000));
     yard.admin.get(&longer).send().await?.expect(&[414])?;

@@ -98,6 +98,8 @@ async fn charts_artifacts_and_signatures_are_images_too() -> Result<()> {
     let (host, token) = (desk.server.address()?.to_string(), desk.admin.token().to_owned());
     sh(&desk, &format!("crane auth login {host} -u x -p {token} && crane push --index=false app {host}/oci/app:1.0"))?
         .works()?;
+    // The repository's key is no image's name: the client goes on until it can read that.
+    sh(&desk, &format!("crane push --index=false app {host}/oci:1.0"))?.fails_saying(&["NAME_INVALID"])?;
     desk.write("text.txt", "hello\n")?;
     let regctl = format!(
         "regctl registry set --tls disabled {host} && regctl registry login {host} -u x -p {token} --skip-check
@@ -160,10 +162,13 @@ async fn podman_and_buildah_push_and_pull() -> Result<()> {
         "podman login --tls-verify=false -u x -p {token} {host} && podman tag {host}/oci/app:1 {host}/oci/copy:1
         podman push --tls-verify=false {host}/oci/copy:1 && podman rmi --all --force
         podman pull --tls-verify=false {host}/oci/copy:1 && podman image inspect {host}/oci/copy:1
-        podman search --tls-verify=false --list-tags {host}/oci/copy && podman logout {host}"
+        podman search --tls-verify=false --list-tags {host}/oci/copy
+        podman search --tls-verify=false {host}/cop && podman logout {host}"
     );
     let said = sh(&desk, &again)?.works()?;
     assert!(said.contains(&format!("{host}/oci/copy@sha256:")), "{said}");
+    let found = said.lines().filter(|line| line.trim_end().ends_with(&format!("{host}/oci/copy")));
+    assert_eq!(found.count(), 1, "{said}");
     Ok(())
 }
 

@@ -94,7 +94,8 @@ fn is_name(format: &dyn Format, name: &PackageName) -> bool {
 fn fillings(pattern: &str, samples: &[&str]) -> impl Iterator<Item = String> {
     let parts: Vec<_> = pattern.split('*').collect();
     let pieces = if parts.len() == 1 { BTreeSet::from([String::new()]) } else { pieces(samples) };
-    let rest = [("a", "a"), ("a", ""), ("", "a"), ("", "")];
+    // With a dot: before one, Go takes no `~1` at the end of a segment, behind one it does.
+    let rest = [("a", "a"), ("a", ""), ("", "a"), ("", ""), ("a", "a.a")];
     let each = pieces.into_iter().flat_map(move |piece| rest.map(|(middle, end)| (piece.clone(), middle, end)));
     each.flat_map(move |(piece, middle, end)| {
         [filled(&parts, &piece, middle, end), filled(&parts, end, middle, &piece)]

@@ -66,7 +66,7 @@ fn useful_patterns_stay() {
         ("cargo", "* acme-* *-internal Acme_* *_sys"),
         (
             "go",
-            "* example.com/* *.example.com/* example* */acme/* gopkg.in/* gopkg.in/*.v2 gopkg.in/*-unstable gopkg.in/tool.v* *internal* *.v1 */v2",
+            "* example.com/* *.example.com/* example* */acme/* gopkg.in/* gopkg.in/*.v2 gopkg.in/*-unstable gopkg.in/tool.v* *internal* *.v1 */v2 a.b-*aA/*_~0",
         ),
         ("maven", "* com.acme* org.* org.acme:* org.acme.* org.acme.*:* *:tool *-internal *acme* acme-* org*:*-api"),
         ("npm", "* @acme/* @acme* @*/tool @* */tool acme-* *-internal @*acme*/* My_Lib.* *acme* *@acme/*"),

@@ -122,7 +122,9 @@ async fn answer(call: &Call, asked: &Asked, nobody: bool, parts: &Parts, body: B
         Asked::At(Address::Catalogue) => {
             only(parts, &[Method::GET, Method::HEAD], "GET, HEAD")?;
             expect_token(call, nobody)?;
-            lists::catalogue(call, &query.map_err(malformed)?).await
+            let query = query.map_err(malformed)?;
+            refused::expect_all_to_read(call, parts).await?;
+            lists::catalogue(call, &query).await
         }
         Asked::At(Address::Image(at, step)) => {
             let request = Wanted { at, query: query.map_err(malformed)?, parts };
@@ -141,6 +143,9 @@ async fn answer(call: &Call, asked: &Asked, nobody: bool, parts: &Parts, body: B
             call.identity()?;
             let problem = match error {
                 ParseError::Unknown => Problem::not_found("there is nothing at this address"),
+                // Whoever pushes to what can be no name looks first, and would be told by nothing but the number: so they
+                // go on and read why.
+                _ if parts.method == Method::HEAD => Problem::not_found("there is no such name"),
                 other => Problem::bad_request(other.to_string()),
             };
             Err(Refused::about(About::Name, problem))

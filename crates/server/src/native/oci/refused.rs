@@ -112,6 +112,16 @@ impl Refused {
     }
 }
 
+/// Refuses a list of all images to a token that was made to read less than its owner may: podman asks with one that was
+/// made for nothing, and with the right one once it is told.
+pub(super) async fn expect_all_to_read(call: &Call, parts: &Parts) -> Result<(), Refused> {
+    if !shows_bearer(parts) || call.identity().is_err() || !call.could_read_more().await? {
+        return Ok(());
+    }
+    let problem = Problem::unauthorized("this token was not made for the list of all images");
+    Err(Refused { insufficient: true, ..problem.into() })
+}
+
 /// The image that a blob is to be taken from: reading there is asked for with the rest, so that one token
 /// does for both.
 fn from(parts: &Parts) -> Option<ImageAt> {

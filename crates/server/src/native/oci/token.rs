@@ -7,7 +7,7 @@ use axum::response::Response;
 use formats::oci::{NOBODY, Right, rights, token_answer};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, header};
-use model::{Role, Scope, ScopeRepo};
+use model::{Scope, ScopeRepo};
 use registry::Call;
 
 use super::super::bounded;
@@ -68,10 +68,7 @@ async fn wanted(call: &Call, scopes: &[String]) -> Result<Vec<Scope>, Problem> {
                 wanted.extend(call.scopes_through(&key, role).await?);
                 wanted.push(Scope::Repo(ScopeRepo::One(key), role));
             }
-            Right::Catalogue => wanted.extend(call.identity()?.scopes().into_iter().filter_map(|scope| match scope {
-                Scope::Repo(which, _) => Some(Scope::Repo(which, Role::Read)),
-                Scope::Tenant(_) => None,
-            })),
+            Right::Catalogue => wanted.extend(call.identity()?.reading()),
         }
     }
     Ok(wanted)
