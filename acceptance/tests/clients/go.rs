@@ -140,6 +140,8 @@ async fn withdrawn(desk: &Desk, app: &PathBuf) -> Result<()> {
     act("tombstone").await?;
     assert!(latest()?.contains("v1.0.0"));
     build("gone")?.fails_saying(&["example.com/Acme/tool@v1.1.0", "410 Gone"])?;
+    let named = go(desk, "named")?.args(["list", "-m", "example.com/Acme/tool@v1.1.0"]);
+    named.fails_saying(&["410 Gone", "v1.1.0 was withdrawn"])?;
     build("first")?.works().map(drop)
 }
 

@@ -99,6 +99,12 @@ pub async fn heads(session: &mut Session<'_>, package: PackageId, only: Option<&
     Ok(heads)
 }
 
+/// Whether the package has a version of this name that was withdrawn.
+pub async fn is_withdrawn(session: &mut Session<'_>, package: PackageId, version: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM versions WHERE package_id = $1 AND version = $2 AND state IN ('tombstoned', 'collected') LIMIT 1";
+    Ok(session.row(sql, args![package, version.to_owned()]).await?.is_some())
+}
+
 macro_rules! refs {
     ($($at:literal)?) => {
         concat!(

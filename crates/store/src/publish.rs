@@ -165,13 +165,18 @@ impl PublishFile {
             return Ok(None);
         }
         if !self.overwrite {
-            return Err(Error::conflict(format!(
-                "{} exists already: a published path never changes in this repository",
-                self.path
-            )));
+            return Err(self.taken(tx).await?);
         }
         packages::lock(tx, package).await?;
         number_at(tx, self.repo, &self.path).await
+    }
+
+    /// Why nothing else comes to the path.
+    async fn taken(&self, tx: &mut Tx<'_>) -> Result<Error> {
+        let there = locations::find(tx, self.repo, self.path.as_str()).await?;
+        let gone = there.is_some_and(|it| matches!(it.state, VersionState::Tombstoned | VersionState::Collected));
+        let what = if gone { "was withdrawn" } else { "exists already" };
+        Ok(Error::conflict(format!("{} {what}: a published path never changes in this repository", self.path)))
     }
 
     /// The package is locked or new, so what is seen here still holds at the commit.

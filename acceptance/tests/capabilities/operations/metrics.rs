@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use acceptance::Result;
-use acceptance::server::random_text;
+use acceptance::{Result, random};
 use serde_json::json;
 
 use crate::shape::ask;
@@ -60,14 +59,14 @@ async fn no_path_method_or_header_makes_a_series() -> Result<()> {
             .flat_map(move |path| methods.map(|method| (method.to_string(), path.clone())))
             .collect::<Vec<_>>()
     };
-    for (method, path) in all(random_text()?) {
+    for (method, path) in all(random::text()?) {
         ask(site.admin.request(&method, &path)).await?;
     }
     // Asking for the numbers is counted, too: the second answer has all that there is.
     series(&site).await?;
     let before = series(&site).await?;
     for _ in 0..20 {
-        let name = random_text()?;
+        let name = random::text()?;
         for (method, path) in all(name.clone()) {
             ask(site.admin.request(&method, &path).header("Host", format!("{name}.example"))).await?;
         }

@@ -89,9 +89,12 @@ impl From<Error> for Failure {
             Error::Address(_) => Self::usage(error.to_string()),
             Error::Connect { .. } => {
                 let message = error.to_string();
-                let advice = match message.contains("certificate") {
-                    true => "is it the server's own authority that signed its certificate? see --ca-file",
-                    false => "is the server running, and is its address right? see --server",
+                let advice = if message.contains("CaUsedAsEndEntity") {
+                    "the server shows the certificate of an authority (CA:TRUE) as its own: it needs one that is signed by it"
+                } else if message.contains("certificate") {
+                    "is it the server's own authority that signed its certificate? see --ca-file"
+                } else {
+                    "is the server running, and is its address right? see --server"
                 };
                 Self::new(message).advise(advice)
             }

@@ -202,12 +202,23 @@ impl Grant<Read> {
             let stands_for = format.stands_for(&self.head(package, None).await?);
             head = self.head(package, stands_for.as_deref().or(Some(version))).await?;
         }
-        let one = head.versions.first().ok_or_else(|| Error::not_found(version))?;
+        let Some(one) = head.versions.first() else {
+            return Err(self.not_shown(package, &head.display, version).await?);
+        };
         let when = self.when();
         let inside = self.store().read(async |session| facts::inside(session, one.id, when).await).await?;
         let whole = whole(one.clone(), inside);
         let document = format.version(view, &head, &whole, site).ok_or_else(|| Error::not_found(version))?;
         Ok(Shown::new(document, Some(changed_at(&head))))
+    }
+
+    /// Why a version is not shown: it was withdrawn, or there is none.
+    async fn not_shown(&self, package: PackageId, name: &str, version: &str) -> Result<Error> {
+        let withdrawn = async |session: &mut store::Session<'_>| facts::is_withdrawn(session, package, version).await;
+        match self.instant().is_none() && self.store().read(withdrawn).await? {
+            true => Ok(Error::refuse(Code::Gone, format!("{name} {version} was withdrawn"))),
+            false => Ok(Error::not_found(version)),
+        }
     }
 
     /// The package with its published versions; with `only`, the version of this name or ref.

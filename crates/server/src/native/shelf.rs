@@ -12,7 +12,8 @@ use registry::{Grant, Listed, OnShelf, Read};
 use serde::Deserialize;
 
 use super::frame::{Frame, is_for_browser, linked, published, size};
-use crate::api::packages::{package_name, pair, written};
+use crate::api::names::package_name;
+use crate::api::packages::{pair, written};
 use crate::api::page::{Page, Paging};
 use crate::edge::Query;
 use crate::problem::Problem;
@@ -104,7 +105,7 @@ async fn versions(grant: &Grant<Read>, namespace: &str, package: &str, paging: &
     let refused = || Problem::bad_request("this is not a cursor of ours").field("cursor", "not from a page of ours");
     let before = paging.after()?.map(|text| text.parse::<VersionId>().map_err(|_| refused())).transpose()?;
     let limit = paging.limit()?;
-    let found = grant.versions(namespace, &package_name(package)?, before, limit + 1).await?;
+    let found = grant.versions(namespace, &package_name("package", package)?, before, limit + 1).await?;
     let title = found.first().map_or(package, |one| &one.version.at.display_name).to_owned();
     let page = Page::cut(found, limit, |one| one.version.id.to_string(), |one| version_row(&one));
     // Of what comes from elsewhere, what was fetched of it.
