@@ -205,14 +205,20 @@ fn check_characters(what: &'static str, text: &str) -> Result<(), NameError> {
     if text.chars().any(char::is_control) {
         return refuse(what, "holds a control character");
     }
-    if text.chars().any(changes_direction) {
+    if text.chars().any(is_invisible) {
         return refuse(what, "holds an invisible or direction-changing character");
     }
     Ok(())
 }
 
-fn changes_direction(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+/// Whether nobody sees the character, or it turns the direction of what is around it: by it, two names look alike. Those
+/// that Unicode says may be left out of what is shown (`Default_Ignorable_Code_Point`), its `Bidi_Control` and line
+/// separators; without the variation selectors, which emoji are written with.
+pub fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}')
 }
 
 fn is_reserved_device(segment: &str) -> bool {
@@ -325,13 +331,17 @@ mod tests {
         for path in bad {
             assert!(EntryPath::parse(path).is_err(), "{path:?}");
         }
+        for invisible in "\u{ad}\u{34f}\u{61c}\u{1160}\u{180e}\u{200b}\u{3164}\u{feff}\u{e0041}".chars() {
+            assert!(EntryPath::parse(&format!("a{invisible}b")).is_err(), "{invisible:?}");
+        }
         assert!(EntryPath::parse(&"a".repeat(1025)).is_err());
         assert!(EntryPath::parse(&format!("x/{}", "a".repeat(256))).is_err());
     }
 
     #[test]
     fn ordinary_paths_are_kept_as_they_are() {
-        for path in ["a", "a/b.c", ".hidden/x", "Grüße/читать.txt", "a b/c+d%20e", "com/com10", "console"] {
+        for path in ["a", "a/b.c", ".hidden/x", "Grüße/читать.txt", "a b/c+d%20e", "☀\u{fe0f}", "com/com10", "console"]
+        {
             assert_eq!(EntryPath::parse(path).expect("valid").as_str(), path);
         }
     }

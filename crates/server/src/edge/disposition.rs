@@ -1,6 +1,7 @@
 //! `Content-Disposition` whose file name cannot say anything but a file name.
 
 use http::HeaderValue;
+use model::is_invisible;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What RFC 8187 lets stand unencoded.
@@ -22,7 +23,7 @@ pub fn inline(name: &str) -> HeaderValue {
 /// The last segment of `name`, in plain ASCII for old readers and encoded for the others.
 fn build(kind: &'static str, name: &str) -> HeaderValue {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let kept: String = last.chars().filter(|c| !is_invisible(*c)).take(LONGEST).collect();
+    let kept: String = last.chars().filter(|c| !c.is_control() && !is_invisible(*c)).take(LONGEST).collect();
     if kept.is_empty() || kept == "." || kept == ".." {
         return HeaderValue::from_static(kind);
     }
@@ -37,12 +38,6 @@ fn build(kind: &'static str, name: &str) -> HeaderValue {
 
 fn is_plain(c: char) -> bool {
     c == ' ' || (c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | ';' | '/'))
-}
-
-/// Control characters and the marks that reverse or hide what follows.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
