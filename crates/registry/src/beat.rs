@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use store::Engine;
-use store::jobs::Enqueue;
+use store::jobs::{Enqueue, NewJob};
 use store::leases::{Acquire, Held, Release, Renew};
 use store::sequence::{Advance, LEASE, is_behind};
 use tokio::time::{Instant, sleep, timeout};
@@ -135,15 +135,20 @@ impl Beat {
         let now = Instant::now();
         if now >= self.schedule_at {
             self.schedule_at = now + SCHEDULE;
-            let jobs = jobs::due(&self.registry).await?;
-            if !jobs.is_empty() {
-                self.registry.store().write(Enqueue { jobs, at: self.registry.now() }).await?;
-            }
+            self.enqueue(jobs::due(&self.registry).await?).await?;
         }
         if now >= self.hourly_at {
             self.hourly_at = now + HOURLY;
+            self.enqueue(jobs::look_again(&self.registry).await?).await?;
             self.sweep_staging().await;
             watch_admins(&self.registry).await;
+        }
+        Ok(())
+    }
+
+    async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<()> {
+        if !jobs.is_empty() {
+            self.registry.store().write(Enqueue { jobs, at: self.registry.now() }).await?;
         }
         Ok(())
     }

@@ -17,8 +17,8 @@ pub struct Injured {
     pub length: u64,
     /// Its good copies, oldest first.
     pub good: Vec<Copy>,
-    /// Its damaged copies.
-    pub damaged: Vec<CopyId>,
+    /// Its damaged copies, oldest first.
+    pub damaged: Vec<Copy>,
     /// Whether a good copy is younger than every damaged one: it was made to replace it.
     pub replaced: bool,
 }
@@ -40,7 +40,7 @@ pub async fn injured(session: &mut Session<'_>, digest: Sha256Digest) -> Result<
         if found.replaced {
             found.good.push(copy);
         } else {
-            found.damaged.push(copy.id);
+            found.damaged.push(copy);
         }
     }
     Ok((!found.damaged.is_empty()).then_some(found))
@@ -50,6 +50,14 @@ pub async fn injured(session: &mut Session<'_>, digest: Sha256Digest) -> Result<
 pub async fn healable(session: &mut Session<'_>, limit: u32) -> Result<Vec<Sha256Digest>> {
     let sql = "SELECT DISTINCT d.digest FROM copies d WHERE d.state = 'damaged'
          AND EXISTS (SELECT 1 FROM copies g WHERE g.digest = d.digest AND g.state = 'good') ORDER BY d.digest LIMIT $1";
+    session.rows(sql, args![limit]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Blobs without a good copy, any of them: a copy that was away may be back.
+pub async fn lost(session: &mut Session<'_>, limit: u32) -> Result<Vec<Sha256Digest>> {
+    let sql = "SELECT digest FROM (SELECT DISTINCT d.digest FROM copies d WHERE d.state = 'damaged'
+         AND NOT EXISTS (SELECT 1 FROM copies g WHERE g.digest = d.digest AND g.state = 'good')) AS lost
+         ORDER BY random() LIMIT $1";
     session.rows(sql, args![limit]).await?.iter().map(|row| row.get(0)).collect()
 }
 

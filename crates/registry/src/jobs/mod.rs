@@ -21,6 +21,7 @@ use store::jobs::{Claim, NewJob};
 use crate::error::{Error, Result};
 use crate::registry::Registry;
 
+pub(crate) use blob_heal::look_again;
 pub(crate) use follow::follow;
 
 /// A kind of job.

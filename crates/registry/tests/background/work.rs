@@ -13,6 +13,7 @@ crate::both! {
     a_damaged_copy_is_found_healed_and_its_bytes_go;
     a_store_that_is_away_marks_nothing_and_comes_back;
     a_lost_blob_is_said_and_heals_by_the_next_upload;
+    what_was_away_for_one_read_comes_back;
     a_worker_killed_after_the_effect_leaves_it_done_once;
     a_job_that_nobody_knows_fails_and_waits;
     a_payload_that_cannot_be_read_is_dead_at_once;
@@ -145,8 +146,9 @@ impl store::Write for Injure {
 }
 
 async fn a_lost_blob_is_said_and_heals_by_the_next_upload(bench: Bench) {
-    let content = bytes(2, 700);
-    let (digest, _) = bench.publish("a", &content, bench.now()).await;
+    let content = bytes(2, 700_000);
+    let (digest, key) = bench.publish("a", &content, bench.now()).await;
+    bench.registry.blobs().remove(&key.expect("a file")).await.expect("removed");
     damage(&bench, digest).await;
     let running = Running::start(&bench.registry);
     let said = async || bench.actions().await.iter().any(|(action, _)| action == "blob.lost");
@@ -159,6 +161,30 @@ async fn a_lost_blob_is_said_and_heals_by_the_next_upload(bench: Bench) {
     let running = Running::start(&bench.registry);
     bench.until("healing", async || bench.summary().await.damaged_copies == 0).await;
     assert_eq!(bench.summary().await.lost_blobs, 0);
+    running.stop().await;
+}
+
+/// A copy that a read did not find is back: its folder was away, or its place in a pack was not readable.
+async fn what_was_away_for_one_read_comes_back(bench: Bench) {
+    let (file, row) = (bytes(4, 700_000), bytes(5, 700));
+    let (_, key) = bench.publish("file", &file, bench.now()).await;
+    let (inline, _) = bench.publish("row", &row, bench.now()).await;
+    let here = bench.folder.path().join("blobs").join(key.expect("a file").as_str());
+    let away = bench.folder.path().join("away");
+    std::fs::rename(&here, &away).expect("moved");
+    assert!(bench.fetch("file").await.is_err());
+    damage(&bench, inline).await;
+    let running = Running::start(&bench.registry);
+    let said = async || bench.actions().await.iter().any(|(action, _)| action == "blob.lost");
+    bench.until("the loss", said).await;
+    bench.until("the other's healing", async || bench.summary().await.lost_blobs == 1).await;
+    assert_eq!(bench.fetch("row").await.expect("its bytes"), row);
+    std::fs::rename(&away, &here).expect("moved");
+    // Lost blobs are looked at every hour, and when a process begins to lead.
+    running.stop().await;
+    let running = Running::start(&bench.registry);
+    bench.until("healing", async || bench.summary().await.damaged_copies == 0).await;
+    assert_eq!(bench.fetch("file").await.expect("its bytes"), file);
     running.stop().await;
 }
 

@@ -2,7 +2,7 @@
 
 use model::{CopyId, Sha256Digest};
 use store::blobs::{Copy, MarkDamaged, NewBody};
-use store::healing::{DeclareLost, Retire, casualties, healable, injured};
+use store::healing::{DeclareLost, Retire, casualties, healable, injured, lost};
 use store::spill::{Packed, Spill, inline_copies, waiting};
 
 use crate::engines::Bench;
@@ -174,11 +174,13 @@ async fn a_damaged_copy_is_retired_for_a_good_one(bench: &mut Bench) {
     assert!(look().await.expect("injured").good.is_empty());
     assert_eq!(bench.store.read(casualties).await.expect("an answer"), (1, 1));
     assert!(bench.store.read(async |s| healable(s, 9).await).await.expect("an answer").is_empty());
+    assert_eq!(bench.store.read(async |s| lost(s, 9).await).await.expect("an answer"), [digest(7)]);
     let retire = |fresh| Retire { act: bench.act(), digest: digest(7), fresh, damaged: vec![bad] };
     assert_eq!(bench.store.write(retire(None)).await.expect("an answer"), 0, "the last copy is never removed");
     // The same bytes are pushed again.
     bench.publish(repo, "b", bench.blob(stored("blobs/aa/two"), 7, 9)).await;
     assert_eq!(bench.store.read(async |s| healable(s, 9).await).await.expect("an answer"), [digest(7)]);
+    assert!(bench.store.read(async |s| lost(s, 9).await).await.expect("an answer").is_empty());
     assert!(look().await.expect("injured").replaced);
     let third = bench.blob(stored("blobs/aa/three"), 7, 9);
     assert_eq!(bench.store.write(retire(Some(third))).await.expect("healed"), 1);
