@@ -61,6 +61,30 @@ impl Patient {
         self.server.sql(&format!("UPDATE inline_bytes SET bytes = {bytes}")).map(|_| ())
     }
 
+    /// Rows that are hours old are packed when the schedule begins anew: the file and another one.
+    async fn pack_with_a_neighbour(&mut self) -> Result<File> {
+        let other = File::new("damage/neighbour".to_string(), 12, 5000);
+        assert_eq!(publish(&self.writer, &other).await, Told::Published);
+        self.server.stop()?;
+        self.server.sql("UPDATE copies SET created_at = created_at - 7200000000")?;
+        self.server.resume().await?;
+        let sql = "SELECT count(*) FROM copies WHERE kind = 'pack'";
+        let packed = async {
+            while self.server.sql(sql)? != "2" {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            Ok::<_, Trouble>(())
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), packed).await??;
+        let row = self.server.sql(
+            "SELECT c.kind, c.place, c.start FROM copies c JOIN entries e ON e.digest = c.digest
+             WHERE e.path = 'damage/first' AND c.kind = 'pack'",
+        )?;
+        let fields: Vec<_> = row.split('|').collect();
+        self.copy = Copy { kind: "pack".to_string(), place: fields[1].to_string(), start: fields[2].parse()? };
+        Ok(other)
+    }
+
     /// Reads the file: what came must be a part of the original that ends before the damaged block.
     async fn hands_out_nothing_of(&self, block: u64) -> Result<()> {
         let original = self.first.bytes();
@@ -75,6 +99,19 @@ impl Patient {
         assert!(original.starts_with(&received), "other bytes were handed out than were published");
         let inside = format!("bytes={}-{}", block * BLOCK, block * BLOCK + 9);
         self.writer.get(&self.first.url()).range(&inside).send().await?.expect(&[503])?;
+        Ok(())
+    }
+
+    /// The copy is gone, and nobody has read it since: the same bytes that come are not let go of.
+    async fn comes_again(&self) -> Result<()> {
+        let mut second = self.first.clone();
+        second.path = "damage/second".to_string();
+        assert_eq!(publish(&self.writer, &second).await, Told::Published);
+        for file in [&self.first, &second] {
+            let answer = self.writer.get(&file.url()).send().await?.expect(&[200])?;
+            assert!(answer.body == self.first.bytes(), "{} has other bytes than were published", file.path);
+        }
+        assert_eq!(self.server.sql("SELECT count(*) FROM events WHERE action = 'blob.copy.damaged'")?, "1");
         Ok(())
     }
 
@@ -148,26 +185,7 @@ async fn a_damaged_row_is_not_served_and_heals() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_pack_is_not_served_and_heals() -> Result<()> {
     let mut patient = Patient::arrive(Backing::Embedded, 4096).await?;
-    let other = File::new("damage/neighbour".to_string(), 12, 5000);
-    assert_eq!(publish(&patient.writer, &other).await, Told::Published);
-    // Rows that are hours old are packed when the schedule begins anew.
-    patient.server.stop()?;
-    patient.server.sql("UPDATE copies SET created_at = created_at - 7200000000")?;
-    patient.server.resume().await?;
-    let sql = "SELECT count(*) FROM copies WHERE kind = 'pack'";
-    let packed = async {
-        while patient.server.sql(sql)? != "2" {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        Ok::<_, Trouble>(())
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(60), packed).await??;
-    let row = patient.server.sql(
-        "SELECT c.kind, c.place, c.start FROM copies c JOIN entries e ON e.digest = c.digest
-         WHERE e.path = 'damage/first' AND c.kind = 'pack'",
-    )?;
-    let fields: Vec<_> = row.split('|').collect();
-    patient.copy = Copy { kind: "pack".to_string(), place: fields[1].to_string(), start: fields[2].parse()? };
+    let other = patient.pack_with_a_neighbour().await?;
     patient.flip(77)?;
     patient.hands_out_nothing_of(0).await?;
     let answer = patient.writer.get(&other.url()).send().await?.expect(&[200])?;
@@ -201,4 +219,28 @@ async fn with_a_second_good_copy_nobody_notices() -> Result<()> {
         assert_eq!(patient.server.sql("SELECT count(*) FROM events WHERE action = 'blob.copy.damaged'")?, "1");
     }
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_in_is_kept_where_the_known_copy_is_gone() -> Result<()> {
+    for backing in [Backing::Embedded, Backing::Scaled] {
+        for gone in [false, true] {
+            let patient = Patient::arrive(backing, 3 * BLOCK - 77).await?;
+            let path = patient.server.blobs().join(&patient.copy.place);
+            match gone {
+                false => fs::File::options().write(true).open(path)?.set_len(2 * BLOCK)?,
+                true => fs::remove_file(path)?,
+            }
+            patient.comes_again().await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_in_is_kept_where_its_pack_is_gone() -> Result<()> {
+    let mut patient = Patient::arrive(Backing::Embedded, 4096).await?;
+    patient.pack_with_a_neighbour().await?;
+    fs::remove_file(patient.server.blobs().join(&patient.copy.place))?;
+    patient.comes_again().await
 }

@@ -81,6 +81,7 @@ impl From<store::Error> for Error {
                     "writes have stopped after a failed write to disk: the operator must look",
                 )
             }
+            store::Error::Unseen(unseen) => Self::Defect(format!("a copy of {} was not looked at", unseen.digest)),
             store::Error::Defect(why) => Self::Defect(why),
         }
     }

@@ -263,8 +263,25 @@ impl Found {
     /// Refuses as [`Found::open`] would where no good copy is known: for answers that promise the bytes
     /// without reading them.
     pub fn expect_copies(&self) -> Result<()> {
-        let comes_again = self.again.as_ref().is_some_and(|again| self.entry.let_go || again.is_possible());
-        if self.has_copies() || comes_again { Ok(()) } else { Err(lost(self.entry.digest)) }
+        if self.has_copies() || self.comes_again() { Ok(()) } else { Err(lost(self.entry.digest)) }
+    }
+
+    /// Whether its bytes are there, as far as a look says without reading all of them, or come again from an upstream: for
+    /// whoever has them and would push them otherwise.
+    pub async fn is_there(&self) -> Result<bool> {
+        if self.comes_again() {
+            return Ok(true);
+        }
+        for copy in &self.entry.copies {
+            if self.registry.is_there(self.entry.digest, copy).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn comes_again(&self) -> bool {
+        self.again.as_ref().is_some_and(|again| self.entry.let_go || again.is_possible())
     }
 
     /// Whether a good copy is known.

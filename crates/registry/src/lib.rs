@@ -26,6 +26,7 @@ mod instant;
 mod jobs;
 mod letters;
 mod logins;
+mod look;
 mod noted;
 mod notes;
 mod ops;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use model::state::CopyKind;
 use model::{EntryPath, Sha256Digest, VersionId};
 use store::blobs::{NewBlob, NewBody};
+use store::deposit::Deposit;
 use store::packages::Coordinate;
 use store::publish::{PublishFile, Replace};
 
@@ -100,7 +101,7 @@ impl Incoming {
             upstream: None,
             limits: self.grant.settings().limits,
         };
-        match self.grant.store().write(write).await {
+        match registry.deposit(write).await {
             Ok(published) => Ok(Stored { version: published.id, digest, size, replaced: published.replaced }),
             Err(error) => {
                 registry.abandon(place, &error).await;
@@ -126,6 +127,11 @@ impl Registry {
         };
         let sums = received.sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
         NewBlob { digest: received.digest, length: received.length, sums, copy: self.ambient().id(), body }
+    }
+
+    /// Writes what brings bytes: they are let go of only where a known copy was looked at.
+    pub(crate) async fn deposit<D: Deposit>(&self, deposit: D) -> store::Result<D::Out> {
+        self.store().deposit(deposit, self).await
     }
 
     fn stored_kind(&self) -> CopyKind {

@@ -4,6 +4,7 @@ use model::state::{CopyKind, CopyState};
 use model::{CopyId, RepoId, Sha256Digest, TenantId, Timestamp};
 
 use crate::args;
+use crate::deposit::Unseen;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::session::{Session, Tx};
@@ -174,8 +175,8 @@ pub async fn copies(session: &mut Session<'_>, digest: Sha256Digest) -> Result<V
 }
 
 /// Makes a received blob known. Locks its row, if it has one, so that collection and reuse cannot miss each other.
-/// When a good copy exists already, the new bytes are not needed: their place goes to the trash.
-/// Returns whether the new copy was kept.
+/// When a good copy is there already, the new bytes are not needed: their place goes to the trash. That it is there must
+/// have been seen: [`Error::Unseen`] asks for it. Returns whether the new copy was kept.
 pub(crate) async fn keep(tx: &mut Tx<'_>, blob: &NewBlob, at: Timestamp) -> Result<bool> {
     let sql = "INSERT INTO blobs (digest, length, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     if tx.execute(sql, args![blob.digest, blob.length, at]).await? == 1 {
@@ -190,20 +191,41 @@ pub(crate) async fn keep(tx: &mut Tx<'_>, blob: &NewBlob, at: Timestamp) -> Resu
     if length != blob.length {
         return Err(Error::Defect(format!("two lengths for {}: {length} and {}", blob.digest, blob.length)));
     }
-    // A good copy first, if there is one.
-    let sql = "SELECT state FROM copies WHERE digest = $1 ORDER BY state = 'good' DESC LIMIT 1";
-    let known: Option<String> = tx.row(sql, args![blob.digest]).await?.map(|row| row.get(0)).transpose()?;
-    if known.as_deref() == Some(CopyState::Good.word()) {
-        if let NewBody::Stored { place, .. } = &blob.body {
-            discard(tx, place, at).await?;
+    match known(tx, blob.digest, length).await? {
+        Known::Good => {
+            if let NewBody::Stored { place, .. } = &blob.body {
+                discard(tx, place, at).await?;
+            }
+            return Ok(false);
         }
-        return Ok(false);
+        Known::Damaged => tx.touch_copies(),
+        Known::None => {}
     }
     add_copy(tx, blob, at).await?;
-    if known.is_some() {
-        tx.touch_copies();
-    }
     Ok(true)
+}
+
+/// Which copies there are of a locked blob.
+enum Known {
+    None,
+    Damaged,
+    /// At least one that was looked at, or whose bytes are in the database.
+    Good,
+}
+
+async fn known(tx: &mut Tx<'_>, digest: Sha256Digest, length: u64) -> Result<Known> {
+    let sql = "SELECT id, kind = 'inline' FROM copies WHERE digest = $1 AND state = 'good' ORDER BY created_at, id";
+    let rows = tx.rows(sql, args![digest]).await?;
+    for row in &rows {
+        if row.get(1)? || tx.has_seen(row.get(0)?) {
+            return Ok(Known::Good);
+        }
+    }
+    if let Some(copy) = copies(tx, digest).await?.into_iter().next() {
+        return Err(Error::Unseen(Box::new(Unseen { digest, length, copy })));
+    }
+    let any = tx.row("SELECT 1 FROM copies WHERE digest = $1 LIMIT 1", args![digest]).await?;
+    Ok(if any.is_some() { Known::Damaged } else { Known::None })
 }
 
 /// Adds the copy of a blob whose row is locked.
@@ -263,6 +285,13 @@ pub(crate) async fn lock_good(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<O
     let Some(locked) = lock(tx, digest).await? else { return Ok(None) };
     let sql = "SELECT 1 FROM copies WHERE digest = $1 AND state = 'good' LIMIT 1";
     Ok(tx.row(sql, args![digest]).await?.map(|_| locked.length))
+}
+
+/// The same, where it counts that the copy is there: it must have been seen. [`Error::Unseen`] asks for it.
+pub(crate) async fn lock_seen(tx: &mut Tx<'_>, digest: Sha256Digest) -> Result<Option<u64>> {
+    let Some(locked) = lock(tx, digest).await? else { return Ok(None) };
+    let known = known(tx, digest, locked.length).await?;
+    Ok(matches!(known, Known::Good).then_some(locked.length))
 }
 
 /// Takes a locked blob back from collection.

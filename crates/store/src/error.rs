@@ -28,6 +28,10 @@ pub enum Error {
     /// A sync to disk failed: nothing is acknowledged any more until a restart.
     #[error("the database stopped after a failed write to disk: {0}")]
     Poisoned(String),
+    /// A copy of bytes that were brought is known, and nobody has looked whether it is there:
+    /// [`crate::Store::deposit`] does, so it never answers with it.
+    #[error("a copy of {} was not looked at", .0.digest)]
+    Unseen(Box<crate::deposit::Unseen>),
     /// A wall was hit (constraint, trigger) or a promise between our own parts was broken.
     #[error("a defect in the store: {0}")]
     Defect(String),

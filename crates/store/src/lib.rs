@@ -14,6 +14,7 @@ pub mod cached;
 pub mod consumers;
 pub mod denials;
 pub mod deployments;
+pub mod deposit;
 pub mod dialect;
 pub mod entries;
 mod error;

@@ -10,10 +10,10 @@ use model::line::{Built, Line};
 use model::state::VersionState;
 use model::{Code, EntryPath, RepoId, Sha256Digest, Timestamp, VersionId};
 
+use crate::deposit::Deposit;
 use crate::error::{Error, Result};
 use crate::releases::{NewFile, PublishRelease};
 use crate::session::{Session, Tx};
-use crate::store::Write as _;
 use crate::value::Row;
 use crate::{args, packages};
 

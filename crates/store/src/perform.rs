@@ -3,6 +3,7 @@
 use model::{Code, Reason, Refusal, RepoId, VersionId};
 
 use crate::args;
+use crate::deposit::Deposit;
 use crate::error::{Error, Result};
 use crate::lines::Joining;
 use crate::marks::SetMark;
@@ -53,7 +54,7 @@ pub enum Change {
     Withdraw(PutTombstone),
 }
 
-impl Write for Perform {
+impl Deposit for Perform {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {

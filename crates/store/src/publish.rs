@@ -6,12 +6,12 @@ use serde_json::json;
 
 use crate::admission::{self, Allowance, Limits};
 use crate::blobs::{self, NewBlob};
+use crate::deposit::Deposit;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::observations::Answer;
 use crate::packages::{self, Coordinate};
 use crate::session::{Session, Tx};
-use crate::store::Write;
 use crate::{args, cached, locations, repositories};
 
 /// Publishes a file as the next version of its own package: blob, version, entry, location, event
@@ -85,7 +85,7 @@ pub struct PublishedFile {
     pub copy_kept: bool,
 }
 
-impl Write for PublishFile {
+impl Deposit for PublishFile {
     type Out = PublishedFile;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<PublishedFile> {

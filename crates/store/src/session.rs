@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use model::Code;
+use model::{Code, CopyId};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::postgres::PgConnection;
 
@@ -30,6 +30,7 @@ pub struct Tx<'c> {
     session: Session<'c>,
     touched: Touched,
     attempt: u32,
+    seen: Vec<CopyId>,
 }
 
 impl<'c> Session<'c> {
@@ -95,7 +96,7 @@ impl std::ops::DerefMut for Tx<'_> {
 impl<'c> Tx<'c> {
     /// `attempt`: how often the write has been begun, this time included.
     pub(crate) fn new(session: Session<'c>, attempt: u32) -> Self {
-        Self { session, touched: Touched::default(), attempt }
+        Self { session, touched: Touched::default(), attempt, seen: Vec::new() }
     }
 
     /// How often the write has been begun, this time included. On SQLite always 1.
@@ -137,6 +138,15 @@ impl<'c> Tx<'c> {
     /// There is something new in the journal or in the queue.
     pub(crate) fn touch_work(&mut self) {
         self.touched.work = true;
+    }
+
+    /// Somebody has looked at these copies, and they are there.
+    pub(crate) fn see(&mut self, copies: &[CopyId]) {
+        self.seen.extend_from_slice(copies);
+    }
+
+    pub(crate) fn has_seen(&self, copy: CopyId) -> bool {
+        self.seen.contains(&copy)
     }
 
     pub(crate) fn is_lite(&self) -> bool {

@@ -8,6 +8,7 @@ mod docker;
 mod hostile;
 mod life;
 mod lists;
+mod lost;
 mod manifests;
 mod past_programs;
 pub(crate) mod programs;
@@ -64,6 +65,7 @@ flows! {
     lists::referrers_are_listed_filtered_and_withdrawn;
     lists::referrers_come_in_pages;
     lists::the_catalogue_shows_what_the_caller_may_read;
+    lost::who_asks_for_lost_bytes_is_told_to_push_them;
     rights::who_asks_is_told_where_tokens_are;
     rights::a_token_can_do_no_more_than_its_caller;
     rights::a_public_repository_is_read_by_anybody;

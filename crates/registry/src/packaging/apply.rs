@@ -36,7 +36,7 @@ impl Grant<Read> {
         if changes.is_empty() {
             return Ok(());
         }
-        Ok(self.store().write(Perform { changes, ..Perform::default() }).await?)
+        Ok(self.registry().deposit(Perform { changes, ..Perform::default() }).await?)
     }
 
     pub(super) async fn allow_changes(&self, changes: Vec<Change>) -> Result<Allowed> {

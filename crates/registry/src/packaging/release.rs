@@ -46,13 +46,13 @@ impl Taken {
             Err(error) => {
                 // What cannot be found may be what has changed: that is said first.
                 if seen.is_some() {
-                    read.store().write(Perform { seen, ..Perform::default() }).await?;
+                    read.registry().deposit(Perform { seen, ..Perform::default() }).await?;
                 }
                 return Err(error);
             }
         };
         let kept = self.staged.hand_over();
-        match read.store().write(Perform { seen, release, line: self.line.take(), changes }).await {
+        match read.registry().deposit(Perform { seen, release, line: self.line.take(), changes }).await {
             Ok(()) => Ok(answer),
             Err(error) => {
                 for place in kept {

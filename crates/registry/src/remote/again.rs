@@ -71,7 +71,7 @@ impl Fetch {
             blob: grant.registry().new_blob(staged.received),
             limits: grant.settings().limits,
         };
-        self.written(grant.store().write(write).await, digest, place).await
+        self.written(grant.registry().deposit(write).await, digest, place).await
     }
 
     /// Tells that the upstream has other bytes than those that are known, where it should not.

@@ -142,7 +142,7 @@ impl Grant<Read> {
             stays_open: !whole,
             ..self.release_of_ours(at.clone(), at.name.clone(), version)
         };
-        self.store().write(write).await?;
+        self.registry().deposit(write).await?;
         Ok(())
     }
 }
@@ -231,7 +231,7 @@ impl Fetch {
             sha512,
             limits: grant.settings().limits,
         };
-        if let Err(error) = grant.store().write(write).await {
+        if let Err(error) = grant.registry().deposit(write).await {
             grant.registry().abandon(place, &error).await;
             return Err(error.into());
         }

@@ -46,7 +46,7 @@ impl Fetch {
         digest: Sha256Digest,
         place: Option<blobs::Key>,
     ) -> Result<Sha256Digest> {
-        self.written(self.grant.store().write(write).await, digest, place).await
+        self.written(self.grant.registry().deposit(write).await, digest, place).await
     }
 
     /// What came of writing down what was brought. What was refused is removed.

@@ -357,7 +357,7 @@ impl Fetch {
             })),
             limits: grant.settings().limits,
         };
-        let published = grant.store().write(write).await;
+        let published = registry.deposit(write).await;
         grant.forget_outlook(&self.object.key());
         match published {
             Err(error) if matches!(&error, store::Error::Refused(refusal) if refusal.code == Code::PreconditionFailed) =>

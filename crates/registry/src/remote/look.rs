@@ -214,7 +214,7 @@ impl Grant<Read> {
             held: self.remote()?.format.lists(ask).then(|| self.ambient().id()),
             limits: self.settings().limits,
         };
-        if let Err(error) = self.store().write(write.clone()).await {
+        if let Err(error) = self.registry().deposit(write.clone()).await {
             self.registry().abandon(place, &error).await;
             return Err(error.into());
         }
@@ -241,7 +241,7 @@ impl Grant<Read> {
         if self.is_damaged(known).await? {
             let blob = self.registry().new_blob(received);
             let write = Mend { act: self.act_of_ours(), repo: self.repo_id(), blob };
-            if let Err(error) = self.store().write(write).await {
+            if let Err(error) = self.registry().deposit(write).await {
                 self.registry().abandon(place, &error).await;
                 return Err(error.into());
             }

@@ -75,7 +75,7 @@ impl Grant<Write> {
         let pin_until = act.at.plus(self.settings().pin);
         let blob = self.registry().new_blob(received);
         let write = FinishCommit { act, repo: self.repo_id(), upload: upload.id, by, blob, pin_until };
-        match self.store().write(write).await {
+        match self.registry().deposit(write).await {
             Ok(upload) => Ok(upload),
             Err(error) => {
                 self.registry().abandon(place, &error).await;

@@ -158,7 +158,7 @@ impl Grant<Write> {
         let act = self.act();
         let pin_until = act.at.plus(self.settings().pin);
         let limits = self.settings().limits;
-        self.store().write(Finish { act, repo: self.repo_id(), session, blob, sha512, pin_until, limits }).await
+        self.registry().deposit(Finish { act, repo: self.repo_id(), session, blob, sha512, pin_until, limits }).await
     }
 
     /// Gives an upload up. 404 once it has ended.
@@ -192,7 +192,7 @@ impl Grant<Write> {
         let act = self.act();
         let pin_until = act.at.plus(self.settings().pin);
         let limits = self.settings().limits;
-        Ok(self.store().write(Mount { act, repo: self.repo_id(), digest, reach, pin_until, limits }).await?)
+        Ok(self.registry().deposit(Mount { act, repo: self.repo_id(), digest, reach, pin_until, limits }).await?)
     }
 }
 

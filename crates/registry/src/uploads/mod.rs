@@ -47,7 +47,7 @@ impl Grant<Write> {
             pin_until: now.plus(self.settings().pin),
             limits: self.settings().limits,
         };
-        Ok(self.store().write(write).await?)
+        Ok(self.registry().deposit(write).await?)
     }
 
     /// An upload and the parts of it that were received here.

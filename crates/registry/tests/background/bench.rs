@@ -126,7 +126,7 @@ impl Bench {
             upstream: None,
             limits: settings().limits,
         };
-        self.registry.store().write(write).await.expect("published");
+        self.registry.store().deposit(write, &self.registry).await.expect("published");
         (digest, key)
     }
 

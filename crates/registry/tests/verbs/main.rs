@@ -34,6 +34,7 @@ mod ruled_files;
 mod ruled_images;
 mod statements;
 mod unproven;
+mod unseen;
 mod uploads;
 mod upstream;
 mod versions;

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::held_by_entries;
 use crate::admission::{self, Allowance, Limits};
 use crate::blobs::{self, NewBlob};
+use crate::deposit::Deposit;
 use crate::error::Result;
 use crate::events::{Act, On, record};
 use crate::session::Tx;
@@ -26,7 +27,7 @@ pub struct Refill {
     pub limits: Limits,
 }
 
-impl Write for Refill {
+impl Deposit for Refill {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
@@ -50,7 +51,7 @@ pub struct Mend {
     pub blob: NewBlob,
 }
 
-impl Write for Mend {
+impl Deposit for Mend {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {

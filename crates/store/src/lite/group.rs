@@ -57,7 +57,7 @@ impl<W: Write> Member for Waiting<W> {
 
     fn answer(self: Box<Self>, committed: Result<()>) {
         let outcome = match (committed, self.outcome) {
-            (Ok(()), Some(outcome)) | (Err(_), Some(outcome @ Err(Error::Refused(_)))) => outcome,
+            (Ok(()), Some(outcome)) | (Err(_), Some(outcome @ Err(Error::Refused(_) | Error::Unseen(_)))) => outcome,
             (Err(error), _) => Err(error),
             (Ok(()), None) => Err(Error::Defect("a write was never applied".to_owned())),
         };
@@ -176,8 +176,10 @@ fn in_the_open(conn: &Rc<Connection>, member: &mut dyn Member) -> Result<Applied
     expect_transaction(conn, &applied)?;
     match applied {
         Ok(touched) => Ok(Applied::Done(touched)),
-        Err(Error::Refused(_) | Error::Defect(_)) if conn.total_changes() == before => Ok(Applied::Refused),
-        Err(Error::Refused(_) | Error::Defect(_)) => Ok(Applied::Halfway),
+        Err(Error::Refused(_) | Error::Unseen(_) | Error::Defect(_)) if conn.total_changes() == before => {
+            Ok(Applied::Refused)
+        }
+        Err(Error::Refused(_) | Error::Unseen(_) | Error::Defect(_)) => Ok(Applied::Halfway),
         Err(error) => Err(error),
     }
 }
@@ -191,7 +193,7 @@ fn in_savepoint(conn: &Rc<Connection>, member: &mut dyn Member) -> Result<Applie
             run(conn, "RELEASE member")?;
             Ok(Applied::Done(touched))
         }
-        Err(Error::Refused(_) | Error::Defect(_)) => {
+        Err(Error::Refused(_) | Error::Unseen(_) | Error::Defect(_)) => {
             run(conn, "ROLLBACK TO member")?;
             run(conn, "RELEASE member")?;
             Ok(Applied::Refused)

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::admission::{self, Allowance, Limits};
 use crate::args;
 use crate::blobs::{self, NewBlob};
+use crate::deposit::Deposit;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::repositories;
@@ -100,7 +101,7 @@ impl Observe {
     }
 }
 
-impl Write for Observe {
+impl Deposit for Observe {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {

@@ -10,12 +10,12 @@ use serde_json::json;
 use crate::admission::{self, Allowance, Limits};
 use crate::blobs::NewBlob;
 use crate::deployments::{self, Gather};
+use crate::deposit::Deposit;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::packages::{self, Coordinate};
 use crate::refs::{self, NewRef};
 use crate::session::Tx;
-use crate::store::Write;
 use crate::versions::{self, SealLater, Version};
 use crate::{args, repositories};
 
@@ -134,7 +134,7 @@ pub enum Begun {
     Back(VersionId),
 }
 
-impl Write for PublishRelease {
+impl Deposit for PublishRelease {
     type Out = Released;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Released> {

@@ -8,6 +8,7 @@ use super::{Announced, Part, Upload, lock, parts};
 use crate::admission::{self, Allowance};
 use crate::args;
 use crate::blobs::{self, NewBlob};
+use crate::deposit::Deposit;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::session::Tx;
@@ -95,7 +96,7 @@ pub struct FinishCommit {
     pub pin_until: Timestamp,
 }
 
-impl Write for FinishCommit {
+impl Deposit for FinishCommit {
     type Out = Upload;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Upload> {

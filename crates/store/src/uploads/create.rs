@@ -8,11 +8,11 @@ use super::{Upload, lock};
 use crate::admission::{self, Allowance, Limits};
 use crate::args;
 use crate::blobs::{self, Reach};
+use crate::deposit::Deposit;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::repositories;
 use crate::session::Tx;
-use crate::store::Write;
 
 /// Begins an upload. Takes its length from the bytes allowance and one from the sessions allowance.
 /// Where a repository within `reach` holds the bytes, the upload is committed at once instead and the
@@ -39,7 +39,7 @@ pub struct CreateUpload {
     pub limits: Limits,
 }
 
-impl Write for CreateUpload {
+impl Deposit for CreateUpload {
     type Out = Upload;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Upload> {
@@ -89,7 +89,7 @@ impl CreateUpload {
         if !blobs::within_reach(tx, tenant, self.digest, &self.reach).await? {
             return Ok(false);
         }
-        let Some(length) = blobs::lock_good(tx, self.digest).await? else { return Ok(false) };
+        let Some(length) = blobs::lock_seen(tx, self.digest).await? else { return Ok(false) };
         if !blobs::within_reach(tx, tenant, self.digest, &self.reach).await? {
             return Ok(false);
         }

@@ -11,6 +11,7 @@ use super::{PARTS, Upload, lock};
 use crate::admission::{self, Allowance, Limits};
 use crate::args;
 use crate::blobs::{self, NewBlob, Reach};
+use crate::deposit::Deposit;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::repositories;
@@ -176,7 +177,7 @@ pub struct Ended {
     pub in_place: bool,
 }
 
-impl Write for Finish {
+impl Deposit for Finish {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
@@ -268,7 +269,7 @@ pub struct Mount {
     pub limits: Limits,
 }
 
-impl Write for Mount {
+impl Deposit for Mount {
     type Out = bool;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool> {
@@ -278,7 +279,7 @@ impl Write for Mount {
         if !blobs::within_reach(tx, act.tenant, self.digest, &self.reach).await? {
             return Ok(false);
         }
-        let Some(length) = blobs::lock_good(tx, self.digest).await? else { return Ok(false) };
+        let Some(length) = blobs::lock_seen(tx, self.digest).await? else { return Ok(false) };
         if !blobs::within_reach(tx, act.tenant, self.digest, &self.reach).await? {
             return Ok(false);
         }

@@ -9,6 +9,7 @@ use store::tombstones::PutTombstone;
 use super::engines::Bench;
 use super::in_order::{code_of, upload};
 use super::release;
+use store::deposit::Deposit;
 
 const USED: &str = "SELECT CAST(sum(used) AS BIGINT) FROM allowances WHERE kind = 'bytes'";
 
@@ -30,19 +31,19 @@ async fn withdraw(bench: &Bench, repo: model::RepoId, version: VersionId) {
 pub(super) async fn the_same_version_comes_again_and_back(bench: &mut Bench) {
     let repo = bench.repository("libs").await;
     let make = |refs: &[&str]| pointing(bench, release(bench, repo, "sha256:1", &[("a", 1)]), refs);
-    let first = bench.store.write(make(&["latest", "v1"])).await.expect("a release");
+    let first = bench.deposit(make(&["latest", "v1"])).await.expect("a release");
     let used = bench.count(USED).await;
     let events = "SELECT count(*) FROM events";
     let before = bench.count(events).await;
-    let again = bench.store.write(make(&["latest"])).await.expect("the same again");
+    let again = bench.deposit(make(&["latest"])).await.expect("the same again");
     assert_eq!(again.begun, Begun::Again(first.version));
     assert_eq!((bench.count(events).await, bench.count(USED).await), (before, used), "nothing has changed");
-    bench.store.write(make(&["other"])).await.expect("another ref");
+    bench.deposit(make(&["other"])).await.expect("another ref");
     assert_eq!(bench.count(events).await, before + 1);
     withdraw(bench, repo, first.version).await;
     let mut back = make(&["new"]);
     back.fixed = vec![RefPattern::parse("v*").expect("a pattern")];
-    let back = bench.store.write(back).await.expect("it comes back, whenever that is");
+    let back = bench.deposit(back).await.expect("it comes back, whenever that is");
     assert_eq!(back.begun, Begun::Back(first.version));
     let package = first.package;
     let names = bench
@@ -55,7 +56,7 @@ pub(super) async fn the_same_version_comes_again_and_back(bench: &mut Bench) {
     assert_eq!(bench.count(USED).await, used);
     let mut once = release(bench, repo, "sha256:1", &[("a", 1)]);
     once.again = false;
-    bench.store.write(once).await.expect_err("who does not say so may not");
+    bench.deposit(once).await.expect_err("who does not say so may not");
 }
 
 fn held(mut release: PublishRelease, digest: u8, size: u64, required: bool) -> PublishRelease {
@@ -70,15 +71,15 @@ pub(super) async fn what_must_be_held_is(bench: &mut Bench) {
     let (repo, other) = (bench.repository("libs").await, bench.repository("other").await);
     upload(bench, other, 7, 3).await;
     let one = |version, size, required| held(release(bench, repo, version, &[(version, 1)]), 7, size, required);
-    let missing = bench.store.write(one("1", 3, true)).await.expect_err("another repository holds it");
+    let missing = bench.deposit(one("1", 3, true)).await.expect_err("another repository holds it");
     assert_eq!(code_of(&missing), Some(Code::NotFound));
-    bench.store.write(one("1", 3, false)).await.expect("it need not be there");
+    bench.deposit(one("1", 3, false)).await.expect("it need not be there");
     assert_eq!(bench.count("SELECT count(*) FROM entries").await, 1);
     upload(bench, repo, 7, 3).await;
-    let long = bench.store.write(one("2", 4, true)).await.expect_err("another length");
+    let long = bench.deposit(one("2", 4, true)).await.expect_err("another length");
     assert_eq!(code_of(&long), Some(Code::Unprocessable));
     let before = bench.count(USED).await;
-    bench.store.write(one("2", 3, true)).await.expect("a release");
+    bench.deposit(one("2", 3, true)).await.expect("a release");
     assert_eq!(bench.count(USED).await, before + 3, "the manifest's bytes; the pin gave way");
     assert_eq!(bench.count("SELECT count(*) FROM pins").await, 1, "the other repository's");
 }
@@ -90,15 +91,15 @@ pub(super) async fn fixed_refs_stay(bench: &mut Bench) {
         let refs = vec![NewRef { id: bench.ambient.id(), name: name("v1"), fixed: true }];
         PublishRelease { refs, again: true, ..release }
     };
-    let first = bench.store.write(make("1", 1)).await.expect("a release");
-    bench.store.write(make("1", 1)).await.expect("it points there already");
-    let refused = bench.store.write(make("2", 2)).await.expect_err("it would move");
+    let first = bench.deposit(make("1", 1)).await.expect("a release");
+    bench.deposit(make("1", 1)).await.expect("it points there already");
+    let refused = bench.deposit(make("2", 2)).await.expect_err("it would move");
     assert!(refused.to_string().contains("immutableRefs"), "{refused}");
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 1, "nothing of it stays");
     let (package, expected) = (first.package, Expected::Anything);
     let end = EndRef { act: bench.act(), repo, package, name: name("v1"), expected, fixed: true };
     bench.store.write(end).await.expect_err("it would end");
-    let second = bench.store.write(release(bench, repo, "2", &[("2", 2)])).await.expect("a release");
+    let second = bench.deposit(release(bench, repo, "2", &[("2", 2)])).await.expect("a release");
     let (act, id, expected) = (bench.act(), bench.ambient.id(), Expected::Anything);
     let put = PutRef { act, repo, id, name: name("v1"), version: second.version, expected, fixed: true };
     bench.store.write(put).await.expect_err("it would move");
@@ -108,7 +109,7 @@ pub(super) async fn fixed_refs_stay(bench: &mut Bench) {
     assert_eq!(bench.store.read(look).await.expect("a look").map(|(_, version)| version).as_deref(), Some("1"));
     withdraw(bench, repo, first.version).await;
     assert_eq!(bench.store.read(look).await.expect("a look"), None);
-    bench.store.write(make("3", 3)).await.expect_err("also then its name is not given away");
+    bench.deposit(make("3", 3)).await.expect_err("also then its name is not given away");
 }
 
 pub(super) async fn versions_that_belong_to_another_are_found(bench: &mut Bench) {
@@ -118,7 +119,7 @@ pub(super) async fn versions_that_belong_to_another_are_found(bench: &mut Bench)
         let version = format!("sig{number}");
         let mut one = release(bench, repo, &version, &[(&version, number)]);
         one.subject = Some("sha256:9".to_owned());
-        ids.push(bench.store.write(one).await.expect("a release").version);
+        ids.push(bench.deposit(one).await.expect("a release").version);
     }
     let list = async |subject: &'static str, after: Option<VersionId>, limit| {
         let after = after.unwrap_or(VersionId(uuid::Uuid::nil()));
@@ -143,13 +144,13 @@ pub(super) async fn what_was_missing_joins_when_the_version_comes_again(bench: &
     let one = |version| one_of(bench, repo, version, 7);
     let (entries, pins) = ("SELECT count(*) FROM entries", "SELECT count(*) FROM pins");
     let sealed = "SELECT count(*) FROM versions WHERE sealed_at IS NOT NULL";
-    let first = bench.store.write(one("1")).await.expect("a release that is not whole");
+    let first = bench.deposit(one("1")).await.expect("a release that is not whole");
     assert_eq!((bench.count(entries).await, bench.count(sealed).await), (1, 0), "it stays open");
-    bench.store.write(one("1")).await.expect("the same again");
+    bench.deposit(one("1")).await.expect("the same again");
     assert_eq!((bench.count(entries).await, bench.count(sealed).await), (1, 0));
     upload(bench, repo, 7, 3).await;
     let used = bench.count(USED).await;
-    let again = bench.store.write(one("1")).await.expect("whole now");
+    let again = bench.deposit(one("1")).await.expect("whole now");
     assert_eq!(again.begun, Begun::Again(first.version));
     assert_eq!((bench.count(entries).await, bench.count(sealed).await), (2, 1));
     assert_eq!((bench.count(pins).await, bench.count(USED).await), (0, used), "the pin gave way");
@@ -158,17 +159,17 @@ pub(super) async fn what_was_missing_joins_when_the_version_comes_again(bench: &
     let told = "SELECT count(*) FROM events WHERE action = 'package.version.extended'";
     assert_eq!(bench.count(told).await, 1);
     // Sealed by hand, it takes nothing more, and what is pinned stays pinned.
-    let open = bench.store.write(one_of(bench, repo, "2", 8)).await.expect("a release that is not whole");
+    let open = bench.deposit(one_of(bench, repo, "2", 8)).await.expect("a release that is not whole");
     let seal = store::versions::SealVersion { act: bench.act(), repo, version: open.version };
     bench.store.write(seal).await.expect("sealed");
     upload(bench, repo, 8, 3).await;
-    bench.store.write(one_of(bench, repo, "2", 8)).await.expect("the same again");
+    bench.deposit(one_of(bench, repo, "2", 8)).await.expect("the same again");
     assert_eq!((bench.count(entries).await, bench.count(pins).await), (3, 1));
     // Withdrawn before it was whole, it comes back whole.
-    let part = bench.store.write(one_of(bench, repo, "3", 9)).await.expect("a release that is not whole");
+    let part = bench.deposit(one_of(bench, repo, "3", 9)).await.expect("a release that is not whole");
     withdraw(bench, repo, part.version).await;
     upload(bench, repo, 9, 3).await;
-    let back = bench.store.write(one_of(bench, repo, "3", 9)).await.expect("back");
+    let back = bench.deposit(one_of(bench, repo, "3", 9)).await.expect("back");
     assert_eq!(back.begun, Begun::Back(part.version));
     assert_eq!((bench.count(entries).await, bench.count(sealed).await), (5, 3));
 }
@@ -180,14 +181,14 @@ pub(super) async fn what_joins_brings_nothing_back(bench: &mut Bench) {
     let one = |stays_open| PublishRelease { joins: true, stays_open, ..one_of(bench, repo, "1", 7) };
     let sealed = "SELECT count(*) FROM versions WHERE sealed_at IS NOT NULL";
     let entries = "SELECT count(*) FROM entries";
-    let first = bench.store.write(one(true)).await.expect("a release that is not whole");
+    let first = bench.deposit(one(true)).await.expect("a release that is not whole");
     upload(bench, repo, 7, 3).await;
-    bench.store.write(one(true)).await.expect("the same again");
+    bench.deposit(one(true)).await.expect("the same again");
     assert_eq!((bench.count(entries).await, bench.count(sealed).await), (2, 0), "there may be more");
-    bench.store.write(one(false)).await.expect("that was all");
+    bench.deposit(one(false)).await.expect("that was all");
     assert_eq!((bench.count(entries).await, bench.count(sealed).await), (2, 1));
     withdraw(bench, repo, first.version).await;
-    bench.store.write(one(false)).await.expect_err("it was withdrawn");
+    bench.deposit(one(false)).await.expect_err("it was withdrawn");
     assert_eq!(bench.count("SELECT count(*) FROM versions WHERE state = 'published'").await, 0);
 }
 
@@ -197,10 +198,10 @@ pub(super) async fn versions_that_name_something_are_found(bench: &mut Bench) {
         let release = release(bench, repo, version, &[(version, 1)]);
         PublishRelease { manifest: format!(r#"{{"blobs": ["{says}"]}}"#), ..release }
     };
-    bench.store.write(make(repo, "1", "sha256:ab")).await.expect("a release");
-    let gone = bench.store.write(make(repo, "2", "sha256:ab")).await.expect("a release");
-    bench.store.write(make(repo, "3", "sha256:cd")).await.expect("a release");
-    bench.store.write(make(other, "4", "sha256:ab")).await.expect("a release");
+    bench.deposit(make(repo, "1", "sha256:ab")).await.expect("a release");
+    let gone = bench.deposit(make(repo, "2", "sha256:ab")).await.expect("a release");
+    bench.deposit(make(repo, "3", "sha256:cd")).await.expect("a release");
+    bench.deposit(make(other, "4", "sha256:ab")).await.expect("a release");
     withdraw(bench, repo, gone.version).await;
     let look = async |session: &mut store::Session<'_>| {
         store::manifests::naming(session, repo, ("", "tool"), "sha256:ab").await
@@ -219,7 +220,7 @@ fn one_of(bench: &Bench, repo: model::RepoId, version: &str, digest: u8) -> Publ
 /// counts them.
 struct Reading(PublishRelease);
 
-impl store::Write for Reading {
+impl Deposit for Reading {
     type Out = u64;
 
     async fn apply(&self, tx: &mut store::Tx<'_>) -> store::Result<u64> {
@@ -243,7 +244,7 @@ async fn a_push_reads_few_rows_beside_ten_thousand_refs() {
     let push = async |number: u8, tag: &str| {
         let version = format!("sha256:{number}");
         let release = pointing(&bench, release(&bench, repo, &version, &[(&version, number)]), &[tag]);
-        bench.store.write(Reading(release)).await.expect("a release")
+        bench.deposit(Reading(release)).await.expect("a release")
     };
     push(1, "t00001").await;
     push(2, "t00002").await;

@@ -52,20 +52,20 @@ pub(crate) async fn what_is_gathered_appears_at_once(bench: &mut Bench) {
     let mut first = gathering(bench, release(bench, repo, "1.0", &[("a", 1)]), until);
     let name = RefName::parse("latest").expect("a name");
     first.refs = vec![NewRef { id: bench.ambient.id(), name, fixed: false }];
-    let done = bench.store.write(first.clone()).await.expect("gathered");
+    let done = bench.deposit(first.clone()).await.expect("gathered");
     let before = state(bench, &done).await;
     let more = gathering(bench, release(bench, repo, "1.0", &[("b", 2)]), until);
-    let joined = bench.store.write(more.clone()).await.expect("gathered too");
+    let joined = bench.deposit(more.clone()).await.expect("gathered too");
     assert_eq!((joined.begun, joined.version), (Begun::Gathers(done.version), done.version));
     // Without the setting, what was begun goes on to be gathered.
     let plain = joining(bench, release(bench, repo, "1.0", &[("c", 3)]));
-    assert_eq!(bench.store.write(plain).await.expect("joined").begun, Begun::Gathers(done.version));
+    assert_eq!(bench.deposit(plain).await.expect("joined").begun, Begun::Gathers(done.version));
 
-    assert_eq!(code(bench.store.write(more.clone()).await), Code::Conflict, "a file never changes");
+    assert_eq!(code(bench.deposit(more.clone()).await), Code::Conflict, "a file never changes");
     let stranger = by("mallory", gathering(bench, release(bench, repo, "1.0", &[("d", 4)]), until));
-    assert_eq!(code(bench.store.write(stranger).await), Code::Conflict, "it is somebody else's");
+    assert_eq!(code(bench.deposit(stranger).await), Code::Conflict, "it is somebody else's");
     let whole = release(bench, repo, "1.0", &[("d", 4)]);
-    assert_eq!(code(bench.store.write(whole).await), Code::Conflict, "nothing is published over it");
+    assert_eq!(code(bench.deposit(whole).await), Code::Conflict, "nothing is published over it");
     assert_eq!((state(bench, &done).await, before.0), (before, 0), "nothing has changed for a reader");
     assert_eq!(bench.count(HIDDEN).await, 1);
     assert_eq!(bench.count("SELECT count(*) FROM refs").await, 0);
@@ -93,7 +93,7 @@ pub(crate) async fn what_is_gathered_appears_at_once(bench: &mut Bench) {
     assert_eq!(bench.count("SELECT count(*) FROM entries WHERE added_event IS NULL").await, 0);
     assert_eq!(bench.count("SELECT count(*) FROM jobs WHERE kind = 'version.seal'").await, 1);
     let late = by("mallory", gathering(bench, release(bench, repo, "1.0", &[("d", 4)]), until));
-    assert_eq!(bench.store.write(late).await.expect("joined").begun, Begun::Joins(done.version), "as elsewhere");
+    assert_eq!(bench.deposit(late).await.expect("joined").begun, Begun::Joins(done.version), "as elsewhere");
     assert_eq!(state(bench, &done).await, (1, before.1 + 2), "and visible at once");
 }
 
@@ -103,8 +103,8 @@ pub(crate) async fn what_is_gathered_appears_after_a_quiet_period(bench: &mut Be
     let now = bench.ambient.now();
     let after = |seconds| now.plus(std::time::Duration::from_secs(seconds));
     let first = gathering(bench, release(bench, repo, "1.0", &[("a", 1)]), after(60));
-    let done = bench.store.write(first.clone()).await.expect("gathered");
-    bench.store.write(gathering(bench, release(bench, repo, "1.0", &[("b", 2)]), after(90))).await.expect("more");
+    let done = bench.deposit(first.clone()).await.expect("gathered");
+    bench.deposit(gathering(bench, release(bench, repo, "1.0", &[("b", 2)]), after(90))).await.expect("more");
     let look = |at| appear(bench, &done, &first, at, true);
     assert_eq!(bench.store.write(look(after(60))).await.expect("a look"), Outcome::Waits);
     assert_eq!(bench.count(LOOKS).await, 2, "the first, and the one that it planned");
@@ -135,7 +135,7 @@ pub(crate) async fn a_folder_of_gathered_files_is_not_listed(bench: &mut Bench) 
     let files: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
     let until = bench.ambient.now();
     let first = gathering(bench, release(bench, repo, "1.0", &files), until);
-    let done = bench.store.write(first.clone()).await.expect("gathered");
+    let done = bench.deposit(first.clone()).await.expect("gathered");
     let listed = async || {
         let look = async |session: &mut store::Session<'_>| {
             store::folders::list(session, repo, "", None, 10, store::When::Now).await
@@ -159,8 +159,8 @@ pub(crate) async fn a_fixed_ref_stays_with_the_first_of_two_deployments(bench: &
         wanting
     };
     let (one, two) = (wanting("1.0", 1), wanting("2.0", 2));
-    let first = bench.store.write(one.clone()).await.expect("gathered");
-    let second = bench.store.write(two.clone()).await.expect("gathered: nothing points yet");
+    let first = bench.deposit(one.clone()).await.expect("gathered");
+    let second = bench.deposit(two.clone()).await.expect("gathered: nothing points yet");
     for (done, release) in [(&first, &one), (&second, &two)] {
         let complete = appear(bench, done, release, until, false);
         assert_eq!(bench.store.write(complete).await.expect("complete"), Outcome::Appeared);
@@ -169,7 +169,7 @@ pub(crate) async fn a_fixed_ref_stays_with_the_first_of_two_deployments(bench: &
     let refs = async |session: &mut store::Session<'_>| facts::refs(session, first.package, store::When::Now).await;
     let refs = bench.store.read(refs).await.expect("refs");
     assert_eq!(refs, [("stable".to_owned(), "1.0".to_owned())]);
-    assert_eq!(code(bench.store.write(wanting("3.0", 3)).await), Code::Conflict);
+    assert_eq!(code(bench.deposit(wanting("3.0", 3)).await), Code::Conflict);
     assert_eq!((bench.count(HIDDEN).await, bench.count(LEFT).await), (0, 0), "nothing of it stays");
 }
 
@@ -178,7 +178,7 @@ pub(crate) async fn a_withdrawn_deployment_is_over(bench: &mut Bench) {
     let repo = bench.repository("libs").await;
     let until = bench.ambient.now();
     let first = gathering(bench, release(bench, repo, "1.0", &[("a", 1)]), until);
-    let done = bench.store.write(first.clone()).await.expect("gathered");
+    let done = bench.deposit(first.clone()).await.expect("gathered");
     let tombstone = PutTombstone {
         act: bench.act(),
         repo,
@@ -191,7 +191,7 @@ pub(crate) async fn a_withdrawn_deployment_is_over(bench: &mut Bench) {
     assert_eq!(bench.store.write(appear(bench, &done, &first, until, true)).await.expect("over"), Outcome::Over);
     assert_eq!((bench.count(LEFT).await, heads(bench, &done).await.len()), (0, 0));
     assert_eq!(
-        code(bench.store.write(gathering(bench, release(bench, repo, "1.0", &[("b", 2)]), until)).await),
+        code(bench.deposit(gathering(bench, release(bench, repo, "1.0", &[("b", 2)]), until)).await),
         Code::Conflict
     );
     let nothing = Appear { version: VersionId(uuid::Uuid::nil()), ..appear(bench, &done, &first, until, false) };

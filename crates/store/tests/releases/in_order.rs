@@ -65,7 +65,7 @@ pub(super) fn finish(bench: &Bench, repo: RepoId, session: Option<Ended>, digest
 
 /// A blob that was uploaded at once.
 pub(super) async fn upload(bench: &Bench, repo: RepoId, digest: u8, length: u64) {
-    bench.store.write(finish(bench, repo, None, digest, length)).await.expect("uploaded");
+    bench.deposit(finish(bench, repo, None, digest, length)).await.expect("uploaded");
 }
 
 pub(super) async fn chunks_come_in_order_and_become_a_blob(bench: &mut Bench) {
@@ -79,10 +79,10 @@ pub(super) async fn chunks_come_in_order_and_become_a_blob(bench: &mut Bench) {
     assert_eq!(code(append(bench, other, id, 4, 1).await), Some(Code::NotFound), "another repository's");
     append(bench, repo, id, 4, 2).await.expect("the next chunk");
     let stale = Ended { upload: id, received: Received { bytes: 4, files: 1 }, in_place: true };
-    let stale = bench.store.write(finish(bench, repo, Some(stale), 5, 6)).await.expect_err("more has come");
+    let stale = bench.deposit(finish(bench, repo, Some(stale), 5, 6)).await.expect_err("more has come");
     assert_eq!(code_of(&stale), Some(Code::Conflict));
     let ended = Ended { received: Received { bytes: 6, files: 2 }, upload: id, in_place: false };
-    bench.store.write(finish(bench, repo, Some(ended), 5, 6)).await.expect("whole");
+    bench.deposit(finish(bench, repo, Some(ended), 5, 6)).await.expect("whole");
     assert_eq!(bench.count("SELECT count(*) FROM trash").await, 2, "the chunks");
     assert_eq!(bench.count(USED).await, 6, "the pin's");
     assert_eq!(code(append(bench, repo, id, 6, 1).await), Some(Code::NotFound), "it is over");
@@ -153,10 +153,10 @@ pub(super) async fn only_readers_of_a_holder_can_mount(bench: &mut Bench) {
         pin_until: Timestamp(i64::MAX),
         limits: LIMITS,
     };
-    assert!(!bench.store.write(mount(&[])).await.expect("looked"));
-    assert!(!bench.store.write(mount(&["libs"])).await.expect("looked"), "it is not there");
+    assert!(!bench.deposit(mount(&[])).await.expect("looked"));
+    assert!(!bench.deposit(mount(&["libs"])).await.expect("looked"), "it is not there");
     assert_eq!(bench.count("SELECT count(*) FROM pins").await, 1);
-    assert!(bench.store.write(mount(&["source"])).await.expect("mounted"));
+    assert!(bench.deposit(mount(&["source"])).await.expect("mounted"));
     assert_eq!(bench.count(USED).await, 6);
 }
 
@@ -169,6 +169,6 @@ pub(super) async fn a_published_blob_is_not_let_go(bench: &mut Bench) {
     bench.store.write(let_go(7)).await.expect("let go");
     assert_eq!(bench.count(USED).await, 0);
     assert_eq!(code(bench.store.write(let_go(7)).await), Some(Code::NotFound));
-    bench.store.write(release(bench, repo, "1", &[("a", 1)])).await.expect("a release");
+    bench.deposit(release(bench, repo, "1", &[("a", 1)])).await.expect("a release");
     assert_eq!(code(bench.store.write(let_go(1)).await), Some(Code::Conflict));
 }

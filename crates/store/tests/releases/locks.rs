@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures_util::future::join_all;
 use model::{EntryPath, RefName, RepoId, Sha256Digest, Timestamp};
 use store::blobs::{NewBody, Reach};
+use store::deposit::Deposit;
 use store::packages::Coordinate;
 use store::perform::{Change, Perform, Seen};
 use store::publish::{PublishFile, Replace};
@@ -18,7 +19,7 @@ use store::uploads::{CreateUpload, ExpireUploads};
 use store::{Result, Tx, Write};
 use tokio::sync::Semaphore;
 
-use super::engines::{Bench, LIMITS};
+use super::engines::{Bench, LIMITS, Rows};
 use super::in_order::{append, begin, finish, upload};
 use super::release;
 
@@ -40,10 +41,19 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
+impl<W: Deposit> Deposit for Counted<W> {
+    type Out = W::Out;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<W::Out> {
+        self.applied.fetch_add(1, Ordering::SeqCst);
+        self.write.apply(tx).await
+    }
+}
+
 /// Writes all of them at the same time. None may refuse; returns how often they were applied altogether.
-async fn together<W: Write>(bench: &Bench, writes: Vec<W>) -> u32 {
+async fn together<W: Deposit>(bench: &Bench, writes: Vec<W>) -> u32 {
     let applied = Arc::new(AtomicU32::new(0));
-    let count = |write| bench.store.write(Counted { write, applied: Arc::clone(&applied) });
+    let count = |write| bench.deposit(Counted { write, applied: Arc::clone(&applied) });
     for done in join_all(writes.into_iter().map(count).collect::<Vec<_>>()).await {
         done.map(drop).expect("written");
     }
@@ -59,7 +69,7 @@ enum Any {
     Create(CreateUpload),
 }
 
-impl Write for Any {
+impl Deposit for Any {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
@@ -81,7 +91,7 @@ fn latest(bench: &Bench, mut release: PublishRelease) -> PublishRelease {
 
 pub(super) async fn versions_that_move_one_ref_do_not_stop_each_other(bench: &mut Bench) {
     let repo = bench.repository("libs").await;
-    bench.store.write(release(bench, repo, "1.0", &[("0", 0)])).await.expect("a release");
+    bench.deposit(release(bench, repo, "1.0", &[("0", 0)])).await.expect("a release");
     let before = bench.count(GENERATION).await;
     let next = |number: u8| {
         let name = number.to_string();
@@ -99,7 +109,7 @@ pub(super) async fn uploads_of_the_same_bytes_do_not_stop_each_other(bench: &mut
     assert_eq!(together(bench, fresh).await, 16, "the pin is new for the first of them");
     assert_eq!(bench.count(USED).await, 8);
     upload(bench, repo, 7, 4).await;
-    bench.store.write(release(bench, repo, "0", &[("0", 0)])).await.expect("a release");
+    bench.deposit(release(bench, repo, "0", &[("0", 0)])).await.expect("a release");
     let before = bench.count(USED).await;
     let mut writes = Vec::new();
     for number in 0..24 {
@@ -238,16 +248,16 @@ fn point(bench: &Bench, repo: RepoId, released: &Released, name: &str) -> PutRef
 async fn a_version_on_its_way_stops_nobody() {
     let bench = Bench::postgres().await;
     let repo = bench.repository("libs").await;
-    let first = bench.store.write(release(&bench, repo, "1.0", &[("a", 1)])).await.expect("a release");
+    let first = bench.deposit(release(&bench, repo, "1.0", &[("a", 1)])).await.expect("a release");
     // What the foreign key of a version locks.
     let other = Other::holding(&bench, "SELECT 1 FROM packages FOR KEY SHARE", "SELECT 1").await;
     let next = latest(&bench, release(&bench, repo, "2.0", &[("b", 2)]));
-    bench.store.write(next).await.expect("a ref moves");
+    bench.deposit(next).await.expect("a ref moves");
     let seen = seen(&bench, repo, point(&bench, repo, &first, "old")).await;
-    bench.store.write(seen).await.expect("what was seen is still so");
+    bench.deposit(seen).await.expect("what was seen is still so");
     let mut file = file(&bench, repo, "new", 3);
     file.package.name = "tool".to_owned();
-    bench.store.write(file).await.expect("a path is decided about");
+    bench.deposit(file).await.expect("a path is decided about");
     assert_eq!(other.end().await, 1);
     // Nor does it keep anybody from changing the repository.
     let other = Other::holding(&bench, "SELECT 1 FROM repositories FOR KEY SHARE", "SELECT 1").await;
@@ -273,14 +283,14 @@ async fn a_version_on_its_way_stops_nobody() {
 async fn who_has_seen_a_state_locks_versions_first() {
     let bench = Bench::postgres().await;
     let repo = bench.repository("libs").await;
-    let first = bench.store.write(release(&bench, repo, "1.0", &[("a", 1)])).await.expect("a release");
+    let first = bench.deposit(release(&bench, repo, "1.0", &[("a", 1)])).await.expect("a release");
     let packages = "SELECT 1 FROM packages FOR NO KEY UPDATE";
     let other = Other::holding(&bench, "SELECT 1 FROM versions FOR UPDATE", packages).await;
     let applied = Arc::new(AtomicU32::new(0));
     let write = seen(&bench, repo, point(&bench, repo, &first, "old")).await;
     let write = Counted { write, applied: Arc::clone(&applied) };
     let store = bench.store.clone();
-    let waits = tokio::spawn(async move { store.write(write).await });
+    let waits = tokio::spawn(async move { store.deposit(write, &Rows).await });
     somebody_waits(&bench).await;
     assert_eq!(other.end().await, 1);
     waits.await.expect("no panic").expect("a ref");

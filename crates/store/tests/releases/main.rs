@@ -122,7 +122,7 @@ async fn heads(bench: &Bench, released: &Released) -> Vec<facts::Head> {
 
 async fn a_release_appears_whole(bench: &mut Bench) {
     let repo = bench.repository("libs").await;
-    let done = bench.store.write(release(bench, repo, "1.0", &[("b", 2), ("a", 1)])).await.expect("a release");
+    let done = bench.deposit(release(bench, repo, "1.0", &[("b", 2), ("a", 1)])).await.expect("a release");
     assert_eq!(done.begun, Begun::New);
     let inside = bench
         .store
@@ -146,15 +146,15 @@ async fn a_release_appears_whole(bench: &mut Bench) {
 
 async fn what_is_refused_leaves_nothing(bench: &mut Bench) {
     let repo = bench.repository("libs").await;
-    bench.store.write(release(bench, repo, "1.0", &[("a", 1)])).await.expect("a release");
+    bench.deposit(release(bench, repo, "1.0", &[("a", 1)])).await.expect("a release");
     let rows = "SELECT (SELECT count(*) FROM versions) + (SELECT count(*) FROM blobs) + (SELECT count(*) FROM events)
          + (SELECT count(*) FROM entries) + (SELECT CAST(sum(used) AS BIGINT) FROM allowances)";
     let before = bench.count(rows).await;
-    let again = bench.store.write(release(bench, repo, "1.0", &[("z", 9)])).await.expect_err("the same version");
+    let again = bench.deposit(release(bench, repo, "1.0", &[("z", 9)])).await.expect_err("the same version");
     assert!(again.to_string().contains("already exists"), "{again}");
     // Another version whose second file wants a path that is taken.
     let taken = release(bench, repo, "2.0", &[("new", 8), ("a", 7)]);
-    let taken = bench.store.write(taken).await.expect_err("a taken path");
+    let taken = bench.deposit(taken).await.expect_err("a taken path");
     assert!(taken.to_string().contains("files/a is taken"), "{taken}");
     assert_eq!(bench.count(rows).await, before);
 }
@@ -162,25 +162,25 @@ async fn what_is_refused_leaves_nothing(bench: &mut Bench) {
 async fn files_join_until_the_version_is_sealed(bench: &mut Bench) {
     let repo = bench.repository("libs").await;
     let first = joining(bench, release(bench, repo, "1.0", &[("a", 1)]));
-    let first = bench.store.write(first).await.expect("a release");
+    let first = bench.deposit(first).await.expect("a release");
     assert_eq!(bench.count("SELECT count(*) FROM jobs WHERE kind = 'version.seal'").await, 1);
     let changed = async || heads(bench, &first).await[0].changed_at;
     let before = changed().await;
     let mut second = joining(bench, release(bench, repo, "1.0", &[("b", 2)]));
     second.act.at = before.plus(std::time::Duration::from_secs(1));
-    let second = bench.store.write(second).await.expect("a file that joins");
+    let second = bench.deposit(second).await.expect("a file that joins");
     assert_eq!((second.begun, second.version), (Begun::Joins(first.version), first.version));
     let between = changed().await;
     let mut third = joining(bench, release(bench, repo, "1.0", &[("d", 5)]));
     third.act.at = before;
-    bench.store.write(third).await.expect("a file that joins by another clock");
+    bench.deposit(third).await.expect("a file that joins by another clock");
     assert!(before < between && between < changed().await, "whoever remembers the version sees each change");
     let same = joining(bench, release(bench, repo, "1.0", &[("b", 3)]));
-    let same = bench.store.write(same).await.expect_err("a file that is there");
+    let same = bench.deposit(same).await.expect_err("a file that is there");
     assert!(same.to_string().contains("b already exists"), "{same}");
     bench.store.write(SealVersion { act: bench.act(), repo, version: first.version }).await.expect("sealed");
     let late = joining(bench, release(bench, repo, "1.0", &[("c", 4)]));
-    let late = bench.store.write(late).await.expect_err("a late file");
+    let late = bench.deposit(late).await.expect_err("a late file");
     assert!(late.to_string().contains("is sealed"), "{late}");
     assert_eq!(bench.count("SELECT count(*) FROM entries").await, 3);
 }
@@ -192,24 +192,24 @@ async fn of_versions_that_count_as_one_only_one_is_published(bench: &mut Bench) 
         PublishRelease { twin, ..release }
     };
     let first = alike(release(bench, repo, "1.0+a", &[("a", 1)]), ".twins/tool/1.0");
-    bench.store.write(first).await.expect("a release");
+    bench.deposit(first).await.expect("a release");
     let second = alike(release(bench, repo, "1.0+b", &[("b", 2)]), ".twins/tool/1.0");
-    let second = bench.store.write(second).await.expect_err("a twin");
+    let second = bench.deposit(second).await.expect_err("a twin");
     assert!(second.to_string().contains("1.0+b and 1.0+a are one version of Tool"), "{second}");
     assert_eq!(bench.count("SELECT count(*) FROM versions").await, 1);
     let other = alike(release(bench, repo, "1.1", &[("b", 2)]), ".twins/tool/1.1");
-    bench.store.write(other).await.expect("another version");
+    bench.deposit(other).await.expect("another version");
 }
 
 async fn another_spelling_of_a_name_is_refused(bench: &mut Bench) {
     let repo = bench.repository("libs").await;
-    bench.store.write(release(bench, repo, "1.0", &[("a", 1)])).await.expect("a release");
+    bench.deposit(release(bench, repo, "1.0", &[("a", 1)])).await.expect("a release");
     let mut twin = release(bench, repo, "2.0", &[("b", 2)]);
     twin.package.display_name = "tOOL".to_owned();
-    let refused = bench.store.write(twin.clone()).await.expect_err("another spelling");
+    let refused = bench.deposit(twin.clone()).await.expect_err("another spelling");
     assert!(refused.to_string().contains("publish as Tool"), "{refused}");
     twin.exact_name = false;
-    bench.store.write(twin).await.expect("where spelling does not matter");
+    bench.deposit(twin).await.expect("where spelling does not matter");
 }
 
 async fn refs_move_with_a_release_and_end(bench: &mut Bench) {
@@ -219,7 +219,7 @@ async fn refs_move_with_a_release_and_end(bench: &mut Bench) {
     for (version, digest) in [("1.0", 1), ("2.0", 2)] {
         let mut next = release(bench, repo, version, &[(version, digest)]);
         next.refs = vec![NewRef { id: bench.ambient.id(), name: latest(), fixed: false }];
-        package = Some(bench.store.write(next).await.expect("a release").package);
+        package = Some(bench.deposit(next).await.expect("a release").package);
     }
     let package = package.expect("a package");
     let refs = async || {
@@ -238,7 +238,7 @@ async fn one_of_many_publishers_wins(bench: &mut Bench) {
     let tries = (0..16).map(|number| {
         let name = format!("by-{number}");
         let release = release(bench, repo, "1.0", &[(&name, number)]);
-        bench.store.write(release)
+        bench.deposit(release)
     });
     let won = futures_util::future::join_all(tries).await.into_iter().filter(Result::is_ok).count();
     assert_eq!(won, 1);
@@ -250,7 +250,7 @@ async fn facts_cost_the_same_whatever_the_number_of_versions(bench: &mut Bench) 
     let mut done = None;
     for number in 0..12u8 {
         let (version, file) = (format!("1.{number}"), format!("f{number}"));
-        let released = bench.store.write(release(bench, repo, &version, &[(&file, number)])).await.expect("a release");
+        let released = bench.deposit(release(bench, repo, &version, &[(&file, number)])).await.expect("a release");
         if number % 3 == 0 {
             for kind in [MarkKind::Yanked, MarkKind::Deprecated] {
                 let (act, id) = (bench.act(), bench.ambient.id());
@@ -304,7 +304,7 @@ async fn refs_of_a_namespace_are_found_together(bench: &mut Bench) {
     for (namespace, name, number, refs) in
         [("g", "b", 1, &["p.x", "q"][..]), ("g", "a", 2, &["p.y"]), ("g.h", "c", 3, &["p.z"]), ("", "d", 4, &["p.z"])]
     {
-        bench.store.write(of(bench, namespace, name, number, refs)).await.expect("a release");
+        bench.deposit(of(bench, namespace, name, number, refs)).await.expect("a release");
     }
     let found = async |namespace: &str| {
         let look = async |session: &mut store::Session<'_>| {

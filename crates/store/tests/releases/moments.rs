@@ -21,7 +21,7 @@ async fn published(bench: &Bench, repo: RepoId, version: &str, digest: u8, at: i
     let mut next = release(bench, repo, version, &[(version, digest)]);
     next.act = bench.act_at(Timestamp(at));
     next.refs = vec![NewRef { id: bench.ambient.id(), name: latest(), fixed: false }];
-    bench.store.write(next).await.expect("a release")
+    bench.deposit(next).await.expect("a release")
 }
 
 /// The versions that are shown with their marks and files, and where `latest` points.
@@ -113,10 +113,10 @@ pub(crate) async fn files_are_there_from_when_they_joined(bench: &mut Bench) {
     let at = |at| bench.act_at(Timestamp(at));
     let first = joining(bench, release(bench, repo, "1.0", &[("a", 1)]));
     let first = store::releases::PublishRelease { act: at(100), ..first };
-    let package = bench.store.write(first).await.expect("a release").package;
+    let package = bench.deposit(first).await.expect("a release").package;
     let second = joining(bench, release(bench, repo, "1.0", &[("b", 2)]));
     let second = store::releases::PublishRelease { act: at(200), ..second };
-    bench.store.write(second).await.expect("more");
+    bench.deposit(second).await.expect("more");
     for (at, text) in [(100, "1.0 1 ;"), (199, "1.0 1 ;"), (200, "1.0 2 ;")] {
         assert_eq!(shown(bench, package, at).await.0, text, "at {at}");
     }
@@ -136,7 +136,7 @@ pub(crate) async fn of_intervals_that_overlap_the_last_one_holds(bench: &mut Ben
     let repo = bench.repository("libs").await;
     let mut three = release(bench, repo, "3.0", &[("3.0", 3)]);
     three.act = bench.act_at(Timestamp(50));
-    let three = bench.store.write(three).await.expect("a release");
+    let three = bench.deposit(three).await.expect("a release");
     published(bench, repo, "1.0", 1, 100).await;
     let two = published(bench, repo, "2.0", 2, 250).await;
     let back = PutRef {

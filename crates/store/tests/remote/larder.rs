@@ -75,7 +75,7 @@ impl<'b> Larder<'b> {
             gather: None,
             limits: LIMITS,
         };
-        self.bench.store.write(write).await
+        self.bench.deposit(write).await
     }
 
     pub(crate) async fn host(&self, byte: u8) {
@@ -93,7 +93,7 @@ impl<'b> Larder<'b> {
             pin_until: Timestamp(LATER),
             limits: LIMITS,
         };
-        self.bench.store.write(write).await.expect("pinned");
+        self.bench.deposit(write).await.expect("pinned");
     }
 
     /// An upload begins whose bytes these will be.
@@ -109,7 +109,7 @@ impl<'b> Larder<'b> {
             pin_until: Timestamp(LATER),
             limits: LIMITS,
         };
-        self.bench.store.write(write).await.expect("begun");
+        self.bench.deposit(write).await.expect("begun");
     }
 
     pub(crate) async fn unpin(&self, repo: RepoId, byte: u8) {
@@ -133,7 +133,7 @@ impl<'b> Larder<'b> {
             held: None,
             limits: LIMITS,
         };
-        self.bench.store.write(write).await.expect("observed");
+        self.bench.deposit(write).await.expect("observed");
     }
 
     pub(crate) async fn contents(&self, repo: RepoId) -> Vec<Cached> {
@@ -161,7 +161,7 @@ impl<'b> Larder<'b> {
     }
 
     pub(crate) async fn refill(&self, repo: RepoId, byte: u8, limits: Limits) -> store::Result<()> {
-        self.bench.store.write(Refill { act: self.bench.act(), repo, blob: self.blob(byte), limits }).await
+        self.bench.deposit(Refill { act: self.bench.act(), repo, blob: self.blob(byte), limits }).await
     }
 
     /// What lies in rows goes into a pack, which something of other repositories may share.

@@ -28,7 +28,7 @@ both! {
 async fn observe(bench: &Bench, repo: RepoId, byte: Option<u8>) -> store::Result<ObservationId> {
     let write = answer(bench, repo, byte, LIMITS);
     let id = write.answer.id;
-    bench.store.write(write).await.map(|()| id)
+    bench.deposit(write).await.map(|()| id)
 }
 
 fn answer(bench: &Bench, repo: RepoId, byte: Option<u8>, limits: Limits) -> Observe {
@@ -89,11 +89,11 @@ async fn a_confirmation_moves_nothing_but_its_time(bench: &mut Bench) {
 async fn an_answer_costs_what_it_weighs(bench: &mut Bench) {
     let repo = bench.repository("there").await;
     let limits = Limits { storage_bytes: 0, ..LIMITS };
-    let refused = bench.store.write(answer(bench, repo, Some(1), limits)).await.expect_err("over the quota");
+    let refused = bench.deposit(answer(bench, repo, Some(1), limits)).await.expect_err("over the quota");
     let refused = matches!(refused, store::Error::Refused(refusal) if refusal.code == model::Code::TooManyRequests);
     assert!(refused);
     assert!(holds(bench, repo).await.is_none(), "nothing is left of it");
-    bench.store.write(answer(bench, repo, None, limits)).await.expect("nothing weighs nothing");
+    bench.deposit(answer(bench, repo, None, limits)).await.expect("nothing weighs nothing");
 }
 
 async fn one_process_asks_at_a_time(bench: &mut Bench) {

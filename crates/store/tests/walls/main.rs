@@ -223,7 +223,7 @@ async fn furnish(bench: &Bench) {
             pin_until: model::Timestamp(0),
             limits: LIMITS,
         };
-        bench.store.write(write).await.expect("an upload");
+        bench.deposit(write).await.expect("an upload");
         if abort {
             let reason = "enough".to_owned();
             bench.store.write(AbortUpload { act: bench.act(), repo, upload: id, reason }).await.expect("aborted");

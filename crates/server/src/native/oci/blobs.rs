@@ -4,7 +4,8 @@ use axum::response::Response;
 use formats::Named;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use registry::{Call, Found, Grant, Promote, Reached, Read};
+use model::Code;
+use registry::{Call, Error, Found, Grant, Promote, Reached, Read};
 
 use super::super::fetch::{need, respond};
 use super::super::{coming, moment};
@@ -62,6 +63,11 @@ pub(super) async fn show(
     let cache = if public { "public, max-age=31536000" } else { "private, max-age=31536000" };
     let cache = if grant.may_rest_on_waiver(found) { "private, no-cache" } else { cache };
     let cache = moment::kept(grant).unwrap_or(HeaderValue::from_static(cache));
+    // Who pushes asks first, and sends the bytes where they are not here.
+    if parts.method == Method::HEAD && !found.is_there().await? {
+        let why = format!("the bytes of {named} are lost here: push them again");
+        return Err(Error::refuse(Code::NotFound, why).into());
+    }
     let mut response = respond(grant, found, parts, BYTES, cache).await?;
     named_so(&mut response, named);
     Ok(response)
