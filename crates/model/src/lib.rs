@@ -20,8 +20,8 @@ pub use ambient::{Ambient, Random, SeededRandom, SystemRandom};
 pub use digest::Sha256Digest;
 pub use ids::*;
 pub use names::{
-    EntryPath, NameError, PackageName, RefName, RefPattern, RepoKey, Subject, VersionName, composed, is_invisible,
-    path_twin,
+    EntryPath, NameError, PackageName, RefName, RefPattern, RepoKey, Subject, VersionName, composed, decomposed,
+    is_invisible, path_twin,
 };
 pub use network::{Network, NetworkError};
 pub use refusal::{Block, Code, Reason, Refusal};

@@ -151,6 +151,11 @@ pub fn composed(text: &str) -> String {
     text.nfc().collect()
 }
 
+/// The text with decomposed characters (NFD).
+pub fn decomposed(text: &str) -> String {
+    text.nfd().collect()
+}
+
 fn check_repo_key(text: &str) -> Result<(), NameError> {
     const WHAT: &str = "the repository key";
     if text.is_empty() || text.len() > 100 {

@@ -151,7 +151,36 @@ async fn rules_for_paths_know_every_spelling() -> Result<()> {
     Ok(())
 }
 
+/// A hosted path is not had from an upstream by writing it in other code points.
+async fn hosted_paths_are_known_in_every_spelling() -> Result<()> {
+    let (site, upstream) = (site().await?, Upstream::start().await?);
+    hosted(&site, "own", "raw").await?;
+    remote(&site, "far", "raw", &upstream.url(), json!({})).await?;
+    put_together(&site, "all", "raw", &["own", "far"], json!({})).await?;
+    let spellings = ["%C3%A9", "e%CC%81"];
+    let at = |key: &str, path: &str| format!("/repository/{key}/{path}");
+    let status = async |path: &str| -> Result<u16> { Ok(site.admin.get(&at("all", path)).send().await?.status) };
+    for (file, own, other) in [("one", spellings[0], spellings[1]), ("two", spellings[1], spellings[0])] {
+        let (own, other) = (format!("caf{own}/{file}"), format!("caf{other}/{file}"));
+        for path in [&own, &other] {
+            upstream.says(&format!("/{path}"), Say::file("theirs"));
+        }
+        site.admin.put(&at("own", &own)).body("ours").send().await?.expect(&[201])?;
+        ensure(site.admin.get(&at("all", &own)).send().await?.text() == "ours", own.clone())?;
+        ensure(status(&other).await? == 404, format!("{other}: not had from the upstream"))?;
+        site.admin.delete(&at("own", &own)).send().await?.expect(&[204])?;
+        ensure(status(&own).await? == 410, format!("{own}: withdrawn"))?;
+        ensure(status(&other).await? == 404, format!("{other}: nor after the withdrawal"))?;
+        // Both are hosted: each is its own.
+        site.admin.put(&at("own", &other)).body("also ours").send().await?.expect(&[201])?;
+        ensure(site.admin.get(&at("all", &other)).send().await?.text() == "also ours", other.clone())?;
+    }
+    upstream.says("/caf%C3%A9/three", Say::file("theirs"));
+    ensure(status("caf%C3%A9/three").await? == 200, "what nobody hosts comes from the upstream")
+}
+
 both! {
+    hosted_paths_are_known_in_every_spelling;
     no_upstream_takes_the_prefix_of_a_plugin;
     claims_and_blocks_hold_for_plugins_of_a_group;
     what_members_have_is_in_no_shared_cache;

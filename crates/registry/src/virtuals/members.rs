@@ -274,8 +274,24 @@ impl Members {
         self.all.iter().filter(|member| self.hosted_claims && !member.is_remote())
     }
 
-    /// The hosted members that have a package of this name, or ever had one.
+    /// The hosted members that have a package of this name, or ever had one. Where none has, those that have it in composed
+    /// or decomposed characters: rules and claims take both for one name, so an upstream may not have the other one.
     pub(super) async fn hosting(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<Hosting> {
+        let written = self.hosting_as_written(at).await?;
+        if written.is_any() || self.all.iter().filter_map(at).all(|at| at.name.is_ascii()) {
+            return Ok(written);
+        }
+        for spelled in [model::composed, model::decomposed] {
+            let other = |member: &Member| at(member).map(|at| PackageAt { name: spelled(&at.name), ..at });
+            let hosting = self.hosting_as_written(&other).await?;
+            if hosting.is_any() {
+                return Ok(hosting);
+            }
+        }
+        Ok(written)
+    }
+
+    async fn hosting_as_written(&self, at: &impl Fn(&Member) -> Option<PackageAt>) -> Result<Hosting> {
         let mut hosting = Hosting::default();
         for (place, member) in self.all.iter().enumerate().filter(|(_, member)| !member.is_remote()) {
             if hosting.shown.is_none()
