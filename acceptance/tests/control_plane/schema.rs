@@ -1,4 +1,4 @@
-//! Databases that are too new, too old, or of another environment.
+//! Databases that are too new, too old, not whole, or of another environment: refused, and left as they were.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn an_empty_place_is_not_taken_for_lost_bytes() -> Result<()> {
     let resumed = tokio::time::timeout(Duration::from_secs(20), server.resume()).await;
     assert!(!matches!(resumed, Ok(Ok(()))), "an empty place must be refused");
     assert!(server.log().contains("is its volume mounted"), "{}", server.log());
-    std::fs::remove_dir_all(server.blobs())?;
+    assert!(!server.blobs().exists(), "a start that is refused makes nothing");
     std::fs::rename(&away, server.blobs())?;
     server.resume().await?;
     assert_eq!(server.admin()?.get("/repository/files/a").send().await?.expect(&[200])?.body, large);
@@ -52,5 +52,80 @@ async fn another_environment_is_refused() -> Result<()> {
     let resumed = tokio::time::timeout(Duration::from_secs(20), server.resume()).await;
     assert!(!matches!(resumed, Ok(Ok(()))), "another environment must be refused");
     assert!(server.log().contains("belongs to the environment production"), "{}", server.log());
+    Ok(())
+}
+
+/// The server does not start, and says why.
+async fn refused(server: &mut Server, why: &str) {
+    let resumed = tokio::time::timeout(Duration::from_secs(20), server.resume()).await;
+    assert!(!matches!(resumed, Ok(Ok(()))), "it must refuse: {why}");
+    assert!(server.log().contains(why), "{}", server.log());
+}
+
+/// As a program that knew three steps left it.
+const OLDER: &str = "DROP TABLE cached; DROP INDEX blobs_condemned; DROP INDEX tombstones_by_version;
+    DROP INDEX marks_by_version; DELETE FROM schema_migrations WHERE version > 3";
+
+#[tokio::test]
+async fn a_start_that_is_refused_migrates_nothing() -> Result<()> {
+    let mut server = Server::start(Backing::Embedded).await?;
+    server.repository("files", "raw").await?;
+    server.stop()?;
+    server.sql(OLDER)?;
+    let stamp = server.blobs().join("environment");
+    let ours = std::fs::read_to_string(&stamp)?;
+    std::fs::write(&stamp, "development 01900000-0000-7000-8000-000000000000")?;
+    refused(&mut server, "belongs to another database").await;
+    assert_eq!(server.sql("SELECT max(version) FROM schema_migrations")?, "3");
+    std::fs::write(&stamp, ours)?;
+    server.sql("DROP TRIGGER waivers_stay")?;
+    refused(&mut server, "trigger waivers_stay is missing").await;
+    assert_eq!(server.sql("SELECT max(version) FROM schema_migrations")?, "3");
+    server.sql(
+        "CREATE TRIGGER waivers_stay BEFORE DELETE ON waivers
+         BEGIN SELECT RAISE(ABORT, 'artifortress: a waiver is never forgotten'); END",
+    )?;
+    server.resume().await?;
+    assert_eq!(server.sql("SELECT max(version) FROM schema_migrations")?, "6");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_first_start_that_is_refused_makes_nothing() -> Result<()> {
+    let server = Server::start(Backing::Embedded).await?;
+    let blobs = format!("file:{}", server.blobs().display());
+    let file = format!("file:{}", server.data().join("lock").display());
+    let fresh = server.data().with_file_name("fresh");
+    let data = fresh.display().to_string();
+    let wrong: [(&[&str], &str); 3] = [
+        (&["--blobs", &blobs], "belongs to another database"),
+        (&["--blobs", &file], "is no folder"),
+        (&["--tls-cert", "/nowhere/cert.pem", "--tls-key", "/nowhere/key.pem"], "/nowhere/cert.pem cannot be read"),
+    ];
+    for (words, why) in wrong {
+        let done = server.beside(&[&["serve", "--data", &data], words].concat())?;
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(!done.status.success() && said.contains(why), "{said}");
+        assert!(!fresh.exists(), "{why}: something was made");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_served_from_a_database_without_its_walls() -> Result<()> {
+    for backing in [Backing::Embedded, Backing::Scaled] {
+        let mut server = Server::start(backing).await?;
+        server.stop()?;
+        match backing {
+            Backing::Embedded => server.sql("DROP TRIGGER entries_keep")?,
+            Backing::Scaled => server.sql("DROP TRIGGER entries_keep ON entries")?,
+        };
+        refused(&mut server, "trigger entries_keep is missing").await;
+        let done = server.beside(&["doctor", "--offline"])?;
+        let said = String::from_utf8_lossy(&done.stdout);
+        assert!(!done.status.success() && said.contains("FAIL  database") && said.contains("entries_keep"), "{said}");
+        assert!(!server.beside(&["migrate"])?.status.success(), "it is no older schema");
+        assert!(!server.beside(&["recover", "--lost"])?.status.success(), "nor is it good enough to recover from");
+    }
     Ok(())
 }

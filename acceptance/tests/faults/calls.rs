@@ -130,7 +130,7 @@ impl Patient {
 }
 
 /// Readiness is at most a second old: waits for `wanted`, longer on a slow machine.
-async fn ready_within_its_second(server: &Server, wanted: u16) -> Result<(u16, serde_json::Value)> {
+pub(crate) async fn ready_within_its_second(server: &Server, wanted: u16) -> Result<(u16, serde_json::Value)> {
     let start = Instant::now();
     loop {
         let found = readiness(server).await?;

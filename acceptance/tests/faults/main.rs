@@ -6,6 +6,7 @@
 mod bundle;
 mod calls;
 mod damage;
+mod database;
 mod durable;
 mod full;
 mod kill;

@@ -33,5 +33,6 @@ pub use pack::Pack;
 pub use queue::{Place, Queue};
 pub use reader::Reader;
 pub use s3::{Direct, Overrides, S3Config, S3Credentials, UploadedPart};
+pub use stamp::stamp_in;
 pub use sums::{BLOCK, blocks, check_inline};
 pub use writer::Writer;

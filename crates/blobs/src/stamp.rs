@@ -52,6 +52,11 @@ impl Blobs {
     }
 }
 
+/// What the blob store in a folder is stamped with, without opening or making it: see [`Blobs::stamped`].
+pub fn stamp_in(folder: &Path) -> Result<Option<String>> {
+    read(&folder.join(NAME))
+}
+
 /// The file appears whole or not at all: it is written under another name and linked.
 fn stamp_file(path: &Path, word: &str) -> Result<String> {
     if let Some(found) = read(path)? {

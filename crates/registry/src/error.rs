@@ -82,6 +82,13 @@ impl From<store::Error> for Error {
                 )
             }
             store::Error::Unseen(unseen) => Self::Defect(format!("a copy of {} was not looked at", unseen.digest)),
+            store::Error::Damaged(why) => {
+                tracing::error!(why, "the database is damaged");
+                Self::refuse(
+                    Code::ServiceUnavailable,
+                    "the database is damaged: the operator must restore it from a backup",
+                )
+            }
             store::Error::Defect(why) => Self::Defect(why),
         }
     }

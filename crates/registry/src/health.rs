@@ -42,7 +42,7 @@ impl Registry {
     /// The database answers, is migrated, and takes writes.
     pub async fn check_database(&self) -> Check {
         let store = self.store();
-        let found = match (store.poison(), store.migration_state().await) {
+        let found = match (store.stopped(), store.migration_state().await) {
             (Some(why), _) => Err(format!("writes have stopped: {why}")),
             (None, Err(error)) => Err(error.to_string()),
             (None, Ok(MigrationState::Pending { found, wanted })) => {

@@ -154,5 +154,5 @@ impl Registry {
 
 /// Whether nothing was changed for sure: the row of bytes that are refused does not exist.
 pub(crate) fn is_certain(error: &store::Error) -> bool {
-    !matches!(error, store::Error::Unknown | store::Error::Poisoned(_))
+    !matches!(error, store::Error::Unknown | store::Error::Poisoned(_) | store::Error::Damaged(_))
 }

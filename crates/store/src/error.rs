@@ -6,8 +6,8 @@ use model::{Code, Reason, Refusal};
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why the store did not do what was asked. Whatever the variant: nothing was changed, except
-/// after [`Error::Unknown`] and [`Error::Poisoned`], when the change may turn out to be there.
-#[derive(Clone, Debug, thiserror::Error)]
+/// after [`Error::Unknown`], [`Error::Poisoned`] and [`Error::Damaged`], when the change may turn out to be there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A rule of the domain says no; the caller may be told.
     #[error(transparent)]
@@ -32,6 +32,10 @@ pub enum Error {
     /// [`crate::Store::deposit`] does, so it never answers with it.
     #[error("a copy of {} was not looked at", .0.digest)]
     Unseen(Box<crate::deposit::Unseen>),
+    /// The database's own pages are not what was written. On SQLite nothing is written any more until a restart; what
+    /// is intact is still read.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
     /// A wall was hit (constraint, trigger) or a promise between our own parts was broken.
     #[error("a defect in the store: {0}")]
     Defect(String),
@@ -58,6 +62,11 @@ impl Error {
         Self::Refused(Refusal::new(Code::Conflict, detail).because(Reason::Taken))
     }
 
+    /// Whether nothing may be written after it until somebody has looked.
+    pub(crate) fn ends_writing(&self) -> bool {
+        matches!(self, Self::Poisoned(_) | Self::Damaged(_))
+    }
+
     /// Whether the same request may succeed later without being changed.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Lost(_) | Self::Unknown)
@@ -70,19 +79,25 @@ impl From<rusqlite::Error> for Error {
         let Some(cause) = error.sqlite_error().copied() else {
             return Self::Defect(error.to_string());
         };
+        // The whole text of a statement, a script of steps for instance, is no part of what went wrong with it.
+        let why = match &error {
+            rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+            other => other.to_string(),
+        };
         match cause.code {
             ErrorCode::DiskFull => Self::Full,
             ErrorCode::SystemIoFailure
                 if matches!(cause.extended_code, SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC) =>
             {
-                Self::Poisoned(error.to_string())
+                Self::Poisoned(why)
             }
             ErrorCode::SystemIoFailure
             | ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
             | ErrorCode::CannotOpen
-            | ErrorCode::ReadOnly => Self::Unavailable(error.to_string()),
-            _ => Self::Defect(error.to_string()),
+            | ErrorCode::ReadOnly => Self::Unavailable(why),
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged(why),
+            _ => Self::Defect(why),
         }
     }
 }
@@ -95,6 +110,8 @@ impl From<sqlx::Error> for Error {
                 Some("53100") => Self::Full,
                 // serialization_failure, deadlock_detected, lock_not_available
                 Some("40001" | "40P01" | "55P03") => Self::Lost(error.to_string()),
+                // data_corrupted, index_corrupted
+                Some("XX001" | "XX002") => Self::Damaged(error.to_string()),
                 // connection, resources, operator intervention, other rollbacks
                 Some(code)
                     if code.starts_with("08")

@@ -65,7 +65,7 @@ mod when;
 
 pub use error::{Error, Result};
 pub use fresh::{Fresh, Stamp};
-pub use migrate::{MigrationState, SchemaVersion};
+pub use migrate::{Depth, Inspection, MigrationState, SchemaVersion, inspect};
 pub use session::{Session, Tx, statements_sent};
 pub use store::{Engine, Options, Store, Write};
 pub use value::{Argument, Column, Kind, Row, Value};

@@ -105,8 +105,16 @@ impl Pg {
     /// Runs a whole script (migrations) on one connection.
     pub(crate) async fn script(&self, sql: String) -> Result<()> {
         let mut conn = self.pool.acquire().await?;
-        conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await?;
-        Ok(())
+        let done = conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await;
+        done.map(drop).map_err(|error| {
+            // Its transaction is still open.
+            drop(conn.detach());
+            match error.as_database_error().and_then(|cause| cause.code()).as_deref() {
+                // duplicate_table, duplicate_object, duplicate_function
+                Some("42P07" | "42710" | "42723") => crate::migrate::foreign(&error.to_string()),
+                _ => error.into(),
+            }
+        })
     }
 }
 

@@ -38,6 +38,10 @@ impl<'c> Session<'c> {
         Self { conn: Conn::Lite }
     }
 
+    pub(crate) fn is_lite(&self) -> bool {
+        matches!(self.conn, Conn::Lite)
+    }
+
     pub(crate) fn pg(conn: &'c mut PgConnection) -> Self {
         Self { conn: Conn::Pg(conn) }
     }
@@ -147,10 +151,6 @@ impl<'c> Tx<'c> {
 
     pub(crate) fn has_seen(&self, copy: CopyId) -> bool {
         self.seen.contains(&copy)
-    }
-
-    pub(crate) fn is_lite(&self) -> bool {
-        matches!(self.session.conn, Conn::Lite)
     }
 
     pub(crate) fn into_touched(self) -> Touched {

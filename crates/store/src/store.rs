@@ -59,7 +59,8 @@ pub struct Store {
 struct Inner {
     backend: Backend,
     work: Arc<Notify>,
-    poison: Arc<OnceLock<String>>,
+    /// Why nothing is written any more.
+    stopped: Arc<OnceLock<Error>>,
 }
 
 enum Backend {
@@ -73,12 +74,12 @@ impl Store {
     /// Opens the database. SQLite is migrated at once; for PostgreSQL see [`Store::migrate`].
     pub async fn open(options: &Options, ambient: &model::Ambient) -> Result<Self> {
         let work = Arc::new(Notify::new());
-        let poison = Arc::new(OnceLock::new());
+        let stopped = Arc::new(OnceLock::new());
         let backend = match options {
-            Options::Sqlite { path } => open_lite(path, &work, &poison, ambient)?,
+            Options::Sqlite { path } => open_lite(path, &work, &stopped, ambient)?,
             Options::Postgres { url, pool } => Backend::Pg(Pg::connect(url.expose(), *pool)?),
         };
-        Ok(Self { inner: Arc::new(Inner { backend, work, poison }) })
+        Ok(Self { inner: Arc::new(Inner { backend, work, stopped }) })
     }
 
     /// Which engine this is.
@@ -97,7 +98,7 @@ impl Store {
         match &self.inner.backend {
             Backend::Lite { number, path, .. } => {
                 let mut session = Session::lite();
-                lite::read(*number, path, look(&mut session))
+                self.noticed(lite::read(*number, path, look(&mut session)))
             }
             // What waits for a connection is long, and would be part of everybody who reads.
             Backend::Pg(pg) => Box::pin(pg.read(look)).await,
@@ -112,7 +113,7 @@ impl Store {
         match &self.inner.backend {
             Backend::Lite { number, path, .. } => {
                 let mut session = Session::lite();
-                lite::read(*number, path, look(&mut session))
+                self.noticed(lite::read(*number, path, look(&mut session)))
             }
             Backend::Pg(pg) => Box::pin(pg.snapshot(look)).await,
         }
@@ -120,8 +121,8 @@ impl Store {
 
     /// Applies `write`; returns once it is durable and every cache of this process knows.
     pub async fn write<W: Write>(&self, write: W) -> Result<W::Out> {
-        if let Some(why) = self.poison() {
-            return Err(Error::Poisoned(why.to_owned()));
+        if let Some(why) = self.stopped() {
+            return Err(why.clone());
         }
         match &self.inner.backend {
             Backend::Lite { writer, .. } => {
@@ -153,15 +154,25 @@ impl Store {
         &self.inner.work
     }
 
-    /// Why nothing is written any more, once a sync to disk has failed.
-    pub fn poison(&self) -> Option<&str> {
-        self.inner.poison.get().map(String::as_str)
+    /// Why nothing is written any more: a sync to disk has failed, or the database was found to be damaged.
+    pub fn stopped(&self) -> Option<&Error> {
+        self.inner.stopped.get()
     }
 
     /// Writes nothing any more: for when bytes that rows point at could not be synced. Only a restart
     /// lifts it. Rows that are being committed right now may still be.
     pub fn stop(&self, why: &str) {
-        drop(self.inner.poison.set(why.to_owned()));
+        drop(self.inner.stopped.set(Error::Poisoned(why.to_owned())));
+    }
+
+    /// Who writes into a damaged file damages more of it.
+    fn noticed<T>(&self, read: Result<T>) -> Result<T> {
+        if let Err(error @ Error::Damaged(_)) = &read
+            && self.inner.stopped.set(error.clone()).is_ok()
+        {
+            tracing::error!(%error, "nothing is written any more until it is mended and started again");
+        }
+        read
     }
 
     pub(crate) fn pg(&self) -> Option<&Pg> {
@@ -175,7 +186,7 @@ impl Store {
 fn open_lite(
     path: &Path,
     work: &Arc<Notify>,
-    poison: &Arc<OnceLock<String>>,
+    stopped: &Arc<OnceLock<Error>>,
     ambient: &model::Ambient,
 ) -> Result<Backend> {
     crate::migrate::sqlite(path, ambient)?;
@@ -188,7 +199,7 @@ fn open_lite(
             }
         }
     };
-    let writer = Writer::start(path.to_owned(), Arc::clone(&fresh), Arc::clone(poison), Box::new(after))?;
+    let writer = Writer::start(path.to_owned(), Arc::clone(&fresh), Arc::clone(stopped), Box::new(after))?;
     let number = STORES.fetch_add(1, Ordering::Relaxed);
     Ok(Backend::Lite { number, path: path.to_owned(), writer, fresh })
 }

@@ -60,6 +60,26 @@ pub async fn stamped(session: &mut Session<'_>, key: &str) -> Result<Option<Stri
     row.map(|row| row.get(0)).transpose()
 }
 
+/// What a database is stamped with, as far as it was used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stamps {
+    /// The environment that its data belong to.
+    pub environment: Option<String>,
+    /// Its own id.
+    pub instance: Option<String>,
+    /// The id that it found in its blob store: it has used one before.
+    pub blobs: Option<String>,
+}
+
+/// All stamps.
+pub async fn stamps(session: &mut Session<'_>) -> Result<Stamps> {
+    Ok(Stamps {
+        environment: stamped(session, "environment").await?,
+        instance: stamped(session, "instance").await?,
+        blobs: stamped(session, "blobs").await?,
+    })
+}
+
 /// The counters that tell other processes that something changed: (auth, config).
 pub async fn epochs(session: &mut Session<'_>) -> Result<(u64, u64)> {
     let sql = "SELECT (SELECT value FROM epochs WHERE name = 'auth'), (SELECT value FROM epochs WHERE name = 'config')";

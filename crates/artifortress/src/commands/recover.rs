@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::table;
 use crate::Context;
 use crate::config::{Config, ConfigFlags, DatabaseUrl, Process};
-use crate::process::{Lock, build, open_store};
+use crate::process::{Lock, build, look_first, open_store, whole};
 
 /// Make an admin's token when no admin's token is in force any more, and print it, this once
 ///
@@ -38,12 +38,14 @@ impl Recover {
         let config = Config::load(&self.config, &context.environment)?;
         config.check_for(Process::Migrate)?;
         exists(&config)?;
+        look_first(&config).await?;
         let _lock = Lock::of(&config)?;
         let store = open_store(&config, &context.ambient).await?;
         let state = store.migration_state().await.map_err(|error| Failure::new(error.to_string()))?;
         if state != MigrationState::Current {
             return Err(Failure::new("the database is not up to date: run `artifortress migrate`"));
         }
+        whole(&store).await?;
         let registry = build(&config, store, context).await?;
         let minted = registry.recover(self.subject, self.lost).await.map_err(|error| {
             let failure = Failure::new(error.to_string());

@@ -18,13 +18,17 @@ use crate::config::{BlobPlace, Config, DatabaseUrl, Environment};
 /// Memory for remembered entries.
 const ENTRY_CACHE: u64 = 32 << 20;
 
-/// Opens the database; SQLite is migrated on the way.
-pub(crate) async fn open_store(config: &Config, ambient: &Ambient) -> Result<Store, Failure> {
-    let options = match config.database_url() {
+/// Where the database is.
+pub(crate) fn database_options(config: &Config) -> Options {
+    match config.database_url() {
         DatabaseUrl::Sqlite(path) => Options::Sqlite { path },
         DatabaseUrl::Postgres(url) => Options::Postgres { url, pool: config.database.pool_size },
-    };
-    Store::open(&options, ambient)
+    }
+}
+
+/// Opens the database; SQLite is migrated on the way.
+pub(crate) async fn open_store(config: &Config, ambient: &Ambient) -> Result<Store, Failure> {
+    Store::open(&database_options(config), ambient)
         .await
         .map_err(|error| Failure::new(format!("the database cannot be opened: {error}")))
 }
@@ -42,7 +46,7 @@ pub(crate) async fn build(config: &Config, store: Store, context: &Context) -> R
     Ok(registry)
 }
 
-fn open_blobs(config: &Config) -> Result<Blobs, Failure> {
+pub(super) fn open_blobs(config: &Config) -> Result<Blobs, Failure> {
     let options = blobs::Options {
         inline_limit: config.blobs.inline_limit_kib as usize * 1024,
         read_memory: config.download.buffer_mib as usize * 1024 * 1024,

@@ -5,7 +5,9 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use super::waiting::{wait_quietly, wait_until_usable};
-use super::{Background, Lock, build, listen, offer_bootstrap, open_store, operate, start_logs, stop_token};
+use super::{
+    Background, Lock, build, listen, look_first, offer_bootstrap, open_store, operate, start_logs, stop_token,
+};
 use crate::Context;
 use crate::commands::failure::Failure;
 use crate::config::{Config, ConfigFlags, Process};
@@ -32,15 +34,22 @@ pub(crate) async fn live(process: Process, flags: &ConfigFlags, context: &Contex
     let config = Config::load(flags, &context.environment)?;
     config.check_for(process)?;
     start_logs(&config.log, context.console.person_watches());
+    look_first(&config).await?;
     let _lock = Lock::of(&config)?;
     let stop = stop_token()?;
     let store = open_store(&config, &context.ambient).await?;
     if !usable(process, &config, &store, context, &stop).await? {
         return Ok(());
     }
+    whole(&store).await?;
     let registry = build(&config, store, context).await?;
     tell_closed_upstreams(&registry).await;
     work(process, &config, &registry, stop).await
+}
+
+/// Of a database that lacks a part of its schema nothing is served.
+pub(crate) async fn whole(store: &Store) -> Result<(), Failure> {
+    store.check_walls().await.map_err(|error| Failure::new(format!("the database cannot be used: {error}")))
 }
 
 /// Credentials that cannot be opened close their own repository and no other; the operator learns why at the start.

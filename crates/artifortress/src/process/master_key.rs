@@ -24,6 +24,19 @@ pub(super) fn master_key(config: &Config, ambient: &Ambient) -> Result<Secret<[u
     }
 }
 
+/// Refuses a key in the data folder that is none, without making one.
+pub(super) fn check_master_key(config: &Config) -> Result<(), Failure> {
+    let path = config.server.data.join("master-key");
+    match (&config.server.master_key, config.database_url()) {
+        (None, DatabaseUrl::Sqlite(_)) if path.exists() => {
+            let file = File::open(&path);
+            let file = file.map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
+            read(&path, file).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
 fn kept(file: &Path, ambient: &Ambient) -> Result<Secret<[u8; 32]>, Failure> {
     let failed = |what: &str, error: io::Error| Failure::new(format!("{} {what}: {error}", file.display()));
     match File::open(file) {

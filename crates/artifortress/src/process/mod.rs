@@ -3,6 +3,7 @@
 mod background;
 mod bootstrap;
 mod build;
+mod first_look;
 mod health;
 mod json_lines;
 mod life;
@@ -18,7 +19,8 @@ mod waiting;
 use background::{Background, operate};
 use bootstrap::offer_bootstrap;
 pub(crate) use build::{build, open_store};
-pub(crate) use life::live;
+pub(crate) use first_look::look_first;
+pub(crate) use life::{live, whole};
 pub(crate) use lines::flush as flush_logs;
 use listen::listen;
 pub(crate) use lock::Lock;

@@ -154,14 +154,14 @@ impl Group {
             return Ok(());
         };
         rollback(&self.conn);
-        if matches!(error, Error::Poisoned(_)) || self.members.len() == 1 {
+        if error.ends_writing() || self.members.len() == 1 {
             self.members.into_iter().for_each(|member| member.answer(Err(error.clone())));
             return Err(error);
         }
         let (conn, undo) = (self.conn, self.undo);
         self.members.into_iter().try_for_each(|member| {
             match Self::begin(Rc::clone(&conn), undo, member).commit(after) {
-                Err(error @ Error::Poisoned(_)) => Err(error),
+                Err(error) if error.ends_writing() => Err(error),
                 _ => Ok(()),
             }
         })

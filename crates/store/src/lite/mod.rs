@@ -5,6 +5,7 @@ mod group;
 mod reader;
 mod writer;
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::Result;
 
 pub(crate) use group::Waiting;
-pub(crate) use reader::read;
+pub(crate) use reader::{poll_once, read};
 pub(crate) use writer::Writer;
 
 /// Statements kept prepared per connection; above the number of statements that we have.
@@ -39,6 +40,30 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
     settle(&conn)?;
     conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2000;")?;
     Ok(conn)
+}
+
+/// Opens a connection that can only read, for a look: makes no file beside the database. Without a log nobody has the
+/// database open, and nobody is expected to change it meanwhile.
+pub(crate) fn open_still(path: &Path) -> Result<Connection> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if Path::new(&log).exists() {
+        return open_reader(path);
+    }
+    let still = format!("file:{}?immutable=1", for_uri(path));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let conn = Connection::open_with_flags(still, flags)?;
+    settle(&conn)?;
+    Ok(conn)
+}
+
+/// A path as a URI has it: everything but plain characters by its code.
+fn for_uri(path: &Path) -> String {
+    let code = |byte: &u8| match byte {
+        b'/' | b'.' | b'-' | b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(*byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    path.as_os_str().as_bytes().iter().map(code).collect()
 }
 
 fn settle(conn: &Connection) -> Result<()> {

@@ -37,18 +37,18 @@ pub(crate) struct Writer {
 pub(crate) type AfterCommit = Box<dyn Fn(&Touched) + Send>;
 
 impl Writer {
-    /// Starts the thread on the database at `path`. It sets `poison` when a sync fails, and writes
-    /// nothing once that is set, by whomever.
+    /// Starts the thread on the database at `path`. It sets `stopped` when a sync fails or
+    /// the database is damaged, and writes nothing once that is set, by whomever.
     pub(crate) fn start(
         path: PathBuf,
         fresh: Arc<Fresh>,
-        poison: Arc<OnceLock<String>>,
+        stopped: Arc<OnceLock<Error>>,
         after: AfterCommit,
     ) -> Result<Self> {
         let (queue, waiting) = sync_channel(QUEUE);
         let conn = open_writer(&path)?;
         let checkpoints = Checkpoints::start(path, &conn)?;
-        let body = move || run(conn, checkpoints, &waiting, &poison, &fresh, &after);
+        let body = move || run(conn, checkpoints, &waiting, &stopped, &fresh, &after);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(body)
@@ -76,15 +76,15 @@ fn run(
     conn: Connection,
     mut checkpoints: Checkpoints,
     waiting: &Receiver<Box<dyn Member>>,
-    poison: &OnceLock<String>,
+    stopped: &OnceLock<Error>,
     fresh: &Fresh,
     after: &AfterCommit,
 ) {
     let conn = Rc::new(conn);
     let mut pace = Pace::default();
     while let Ok(first) = waiting.recv() {
-        if let Some(why) = poison.get() {
-            first.answer(Err(Error::Poisoned(why.clone())));
+        if let Some(why) = stopped.get() {
+            first.answer(Err(why.clone()));
             continue;
         }
         let mut group = Group::begin(Rc::clone(&conn), pace.undo(), first);
@@ -96,8 +96,10 @@ fn run(
             after(touched);
         });
         pace.commit = begun.elapsed();
-        if let Err(Error::Poisoned(why)) = settled {
-            drop(poison.set(why));
+        if let Err(error) = settled
+            && error.ends_writing()
+        {
+            drop(stopped.set(error));
         }
         checkpoints.look(&conn);
     }

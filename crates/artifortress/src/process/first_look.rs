@@ -1,0 +1,55 @@
+//! What can be known to be wrong before anything is written: a start that is refused leaves everything as it was.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::Access;
+use store::{Depth, Options};
+
+use super::build::{database_options, open_blobs};
+use super::master_key::check_master_key;
+use super::stamps::agree;
+use crate::commands::failure::Failure;
+use crate::config::{BlobPlace, Config};
+
+/// Refuses a SQLite file that is damaged, another program's or not whole, a blob store that is not its own or cannot be,
+/// and keys and certificates that cannot be read. Writes nothing, makes nothing, and may look while another process works
+/// there. With PostgreSQL a start changes no schema, and waits for a database that is away.
+pub(crate) async fn look_first(config: &Config) -> Result<(), Failure> {
+    for path in config.tls.cert.iter().chain(&config.tls.key) {
+        let readable = File::open(path);
+        readable.map_err(|error| Failure::new(format!("the TLS file {} cannot be read: {error}", path.display())))?;
+    }
+    check_master_key(config)?;
+    let options = database_options(config);
+    if let Options::Postgres { .. } = options {
+        return Ok(());
+    }
+    let found = store::inspect(&options, Depth::Schema).await;
+    let found = found.map_err(|error| Failure::new(format!("the database cannot be opened: {error}")))?;
+    let stamps = found.map(|found| found.stamps).unwrap_or_default();
+    agree(config.server.environment.0.as_str(), &stamps, blob_stamp(config).await?.as_deref())
+}
+
+async fn blob_stamp(config: &Config) -> Result<Option<String>, Failure> {
+    let stamp = match config.blob_place() {
+        BlobPlace::Folder(folder) => {
+            takes_files(&folder)?;
+            blobs::stamp_in(&folder)
+        }
+        BlobPlace::Bucket { .. } => open_blobs(config)?.stamped().await,
+    };
+    stamp.map_err(|error| Failure::new(format!("the blob store cannot be used: {error}")))
+}
+
+/// Whether files can be made in a folder or, where it is yet to be made, in what is to hold it.
+fn takes_files(folder: &Path) -> Result<(), Failure> {
+    let failed = |why: &dyn std::fmt::Display| {
+        Failure::new(format!("the blob store cannot be opened: the folder {}: {why}", folder.display()))
+    };
+    let Some(there) = folder.ancestors().find(|path| path.symlink_metadata().is_ok()) else { return Ok(()) };
+    if !there.is_dir() {
+        return Err(failed(&format!("{} is no folder", there.display())));
+    }
+    rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK).map_err(|errno| failed(&errno))
+}

@@ -1,0 +1,83 @@
+//! What the steps make on PostgreSQL, read off their own text.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::steps::{LEDGER, MIGRATIONS, render};
+use crate::store::Engine;
+
+/// Something that a schema consists of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Part {
+    kind: String,
+    name: String,
+}
+
+impl Part {
+    pub(super) fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { kind: kind.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+/// What there is on PostgreSQL after step `version`. Knows `CREATE` and `DROP`; a test compares it with the real one.
+pub(super) fn made_by_steps(version: u32) -> BTreeSet<Part> {
+    let mut parts = BTreeSet::new();
+    follow(&render(LEDGER, Engine::Postgres), &mut parts);
+    for step in MIGRATIONS.iter().filter(|step| step.version <= version) {
+        follow(&render(step.body, Engine::Postgres), &mut parts);
+        follow(&without_comments(step.postgres), &mut parts);
+    }
+    parts
+}
+
+fn without_comments(sql: &str) -> String {
+    sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")
+}
+
+/// Follows the statements of `sql` that make or drop a part.
+fn follow(sql: &str, parts: &mut BTreeSet<Part>) {
+    let words: Vec<&str> = sql.split_whitespace().collect();
+    for (at, word) in words.iter().enumerate() {
+        match (*word, named(&words[at + 1..])) {
+            ("CREATE", Some(part)) => {
+                parts.insert(part);
+            }
+            ("DROP", Some(part)) => {
+                parts.remove(&part);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The part that the words after `CREATE` or `DROP` name.
+fn named(words: &[&str]) -> Option<Part> {
+    let mut words =
+        words.iter().filter(|word| !matches!(**word, "OR" | "REPLACE" | "UNIQUE" | "IF" | "NOT" | "EXISTS"));
+    let kind = words.next()?.to_lowercase();
+    let name = words.next()?.split(['(', ';']).next()?;
+    matches!(kind.as_str(), "table" | "index" | "trigger" | "function").then(|| Part::new(kind, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_and_dropped_is_followed() {
+        let mut parts = BTreeSet::new();
+        follow(
+            "CREATE TABLE IF NOT EXISTS a (x INT);\nCREATE UNIQUE INDEX b ON a (x); CREATE TRIGGER c BEFORE UPDATE ON a;
+             CREATE OR REPLACE FUNCTION d() RETURNS trigger; CREATE TABLE e(x INT); DROP TRIGGER c ON a; DROP TABLE IF EXISTS e;",
+            &mut parts,
+        );
+        let told: Vec<String> = parts.iter().map(Part::to_string).collect();
+        assert_eq!(told, ["function d", "index b", "table a"]);
+    }
+}

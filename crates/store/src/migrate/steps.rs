@@ -1,0 +1,133 @@
+//! The steps themselves, and their text on each engine.
+
+use crate::store::Engine;
+
+/// A step of the schema. The body is one text for both engines; the walls differ.
+pub(super) struct Migration {
+    pub(super) version: u32,
+    pub(super) name: &'static str,
+    pub(super) body: &'static str,
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
+    /// Programs that know fewer steps than this may no longer use the database.
+    pub(super) oldest_program: u32,
+}
+
+/// All steps, in order. One that was released never changes.
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "first",
+        body: include_str!("../../migrations/0001_first.sql"),
+        sqlite: include_str!("../../migrations/0001_first.sqlite.sql"),
+        postgres: include_str!("../../migrations/0001_first.postgres.sql"),
+        oldest_program: 1,
+    },
+    Migration {
+        version: 2,
+        name: "remote",
+        body: include_str!("../../migrations/0002_remote.sql"),
+        sqlite: include_str!("../../migrations/0002_remote.sqlite.sql"),
+        postgres: include_str!("../../migrations/0002_remote.postgres.sql"),
+        oldest_program: 1,
+    },
+    Migration {
+        version: 3,
+        name: "waivers",
+        body: include_str!("../../migrations/0003_waivers.sql"),
+        sqlite: include_str!("../../migrations/0003_waivers.sqlite.sql"),
+        postgres: include_str!("../../migrations/0003_waivers.postgres.sql"),
+        oldest_program: 1,
+    },
+    Migration {
+        version: 4,
+        name: "instants",
+        body: include_str!("../../migrations/0004_instants.sql"),
+        sqlite: include_str!("../../migrations/0004_instants.sqlite.sql"),
+        postgres: include_str!("../../migrations/0004_instants.postgres.sql"),
+        oldest_program: 1,
+    },
+    Migration {
+        version: 5,
+        name: "cached",
+        body: include_str!("../../migrations/0005_cached.sql"),
+        sqlite: "",
+        postgres: "",
+        oldest_program: 1,
+    },
+    Migration {
+        version: 6,
+        name: "small",
+        body: include_str!("../../migrations/0006_small.sql"),
+        sqlite: "",
+        postgres: "",
+        oldest_program: 1,
+    },
+];
+
+/// Which steps a database has taken.
+pub(super) const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations
+    (version INT NOT NULL PRIMARY KEY, name TEXT NOT NULL, oldest_program INT NOT NULL, applied_at INT NOT NULL) STRICT;";
+
+/// The advisory lock makes concurrent migrators wait; the guard makes the second one do nothing.
+pub(super) fn postgres_script(step: &Migration, ambient: &model::Ambient) -> String {
+    format!(
+        "BEGIN; SELECT pg_advisory_xact_lock(6837201);
+         {ledger}
+         DO $migration$ BEGIN IF NOT EXISTS (SELECT 1 FROM schema_migrations WHERE version = {version}) THEN
+         EXECUTE $body${body}{walls}$body$;
+         INSERT INTO schema_migrations (version, name, oldest_program, applied_at) VALUES ({version}, '{name}', {oldest}, {now});
+         END IF; END $migration$;
+         COMMIT;",
+        ledger = render(LEDGER, Engine::Postgres),
+        version = step.version,
+        body = render(step.body, Engine::Postgres),
+        walls = step.postgres,
+        name = step.name,
+        oldest = step.oldest_program,
+        now = ambient.now().0,
+    )
+}
+
+/// Puts an engine's types into the one text, and takes its comments out.
+pub(super) fn render(text: &str, engine: Engine) -> String {
+    let words: [(&str, &str); 7] = match engine {
+        Engine::Sqlite => [
+            ("INT", "INTEGER"),
+            ("NAME", "TEXT"),
+            ("BYTES", "BLOB"),
+            ("BOOL", "INTEGER"),
+            ("UUID", "BLOB"),
+            ("STRICT", "STRICT"),
+            ("SMALL", "STRICT, WITHOUT ROWID"),
+        ],
+        Engine::Postgres => [
+            ("INT", "BIGINT"),
+            ("NAME", "TEXT COLLATE \"C\""),
+            ("BYTES", "BYTEA"),
+            ("BOOL", "BOOLEAN"),
+            ("UUID", "UUID"),
+            ("STRICT", ""),
+            ("SMALL", ""),
+        ],
+    };
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let word = |token: &str| {
+        words.iter().find(|(from, _)| *from == token).map_or(token.to_owned(), |(_, to)| (*to).to_owned())
+    };
+    let mut out = String::with_capacity(text.len() * 2);
+    for line in code {
+        let mut token = String::new();
+        for c in line.chars() {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                token.push(c);
+            } else {
+                out.push_str(&word(&std::mem::take(&mut token)));
+                out.push(c);
+            }
+        }
+        out.push_str(&word(&token));
+        out.push('\n');
+    }
+    out
+}

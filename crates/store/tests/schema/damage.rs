@@ -1,0 +1,92 @@
+//! Pages that are not what was written: an error of its own, and nothing is written any more.
+
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use rusqlite::Connection;
+use store::{Depth, Error, Options};
+
+use super::engines::{Bench, Raw};
+
+/// Spoils the first page of a table, past the program.
+fn spoil(path: &Path, table: &str) {
+    let conn = Connection::open(path).expect("a file");
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("copied");
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    let page: u32 = conn.query_row(sql, [table], |row| row.get(0)).expect("a page");
+    drop(conn);
+    let file = std::fs::File::options().write(true).open(path).expect("a file");
+    file.write_all_at(&[0xa5; 4096], u64::from(page - 1) * 4096).expect("written");
+}
+
+#[tokio::test]
+async fn damaged_pages_are_told_and_nothing_is_written_any_more() {
+    let mut bench = Bench::sqlite().await;
+    let repo = bench.repository("files").await;
+    let blob = bench.blob(store::blobs::NewBody::Inline(vec![7; 10]), 7, 10);
+    bench.publish(repo, "a", blob).await;
+    let Options::Sqlite { path } = bench.options.clone() else { panic!("SQLite") };
+    spoil(&path, "entries");
+    bench.reopen().await;
+    assert_eq!(bench.count("SELECT count(*) FROM repositories").await, 1);
+    assert_eq!(bench.store.stopped(), None);
+    let look = async |session: &mut store::Session<'_>| {
+        session.rows("SELECT path, size, added_at FROM entries", &[]).await.map(drop)
+    };
+    let found = bench.store.read(look).await.expect_err("damaged");
+    assert!(matches!(&found, Error::Damaged(_)), "{found:?}");
+    assert_eq!(bench.store.stopped(), Some(&found));
+    let wrote = bench.store.write(Raw("UPDATE repositories SET description = 'x'")).await.expect_err("stopped");
+    assert_eq!(wrote, found);
+    assert_eq!(bench.count("SELECT count(*) FROM repositories").await, 1, "what is intact is read");
+    let looked = store::inspect(&bench.options, Depth::Pages).await.expect_err("damaged");
+    assert!(matches!(&looked, Error::Damaged(why) if why.len() < 500), "{looked:?}");
+    assert!(store::inspect(&bench.options, Depth::Schema).await.is_ok(), "the schema alone is sound");
+}
+
+#[tokio::test]
+async fn a_write_that_finds_damaged_pages_is_the_last() {
+    let mut bench = Bench::sqlite().await;
+    bench.repository("files").await;
+    let Options::Sqlite { path } = bench.options.clone() else { panic!("SQLite") };
+    spoil(&path, "repositories");
+    bench.reopen().await;
+    let wrote = bench.store.write(Raw("UPDATE repositories SET description = 'x'")).await.expect_err("damaged");
+    assert!(matches!(&wrote, Error::Damaged(_)), "{wrote:?}");
+    let next = bench.store.write(Raw("UPDATE tenants SET created_at = 1")).await.expect_err("stopped");
+    assert_eq!(next, wrote);
+    assert_eq!(bench.store.stopped(), Some(&wrote));
+}
+
+#[tokio::test]
+async fn postgres_says_it_with_a_code_of_its_own() {
+    let bench = Bench::postgres().await;
+    let spoilt = "CREATE FUNCTION spoilt() RETURNS INT LANGUAGE plpgsql AS $$ BEGIN
+        RAISE EXCEPTION 'invalid page in block 7' USING ERRCODE = 'XX001'; END $$";
+    bench.store.write(Raw(spoilt)).await.expect("made");
+    let look = async |session: &mut store::Session<'_>| session.rows("SELECT spoilt()", &[]).await.map(drop);
+    let found = bench.store.read(look).await.expect_err("damaged");
+    assert!(matches!(&found, Error::Damaged(why) if why.contains("block 7")), "{found:?}");
+    // One page of a database that others look after is no reason to stop everybody.
+    assert_eq!(bench.store.stopped(), None);
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn tables_of_another_program_on_postgres_are_left_alone() {
+    let database = acceptance::backing::postgres().expect("PostgreSQL").database().expect("a database");
+    database.sql("CREATE TABLE blobs (theirs INT)").expect("made");
+    let options = Options::Postgres { url: model::Secret::new(database.url()), pool: 2 };
+    let ambient = model::Ambient::system();
+    let store = store::Store::open(&options, &ambient).await.expect("a store");
+    let error = store.migrate(&ambient).await.expect_err("refused").to_string();
+    assert!(error.contains("another program") && error.contains("\"blobs\"") && error.len() < 300, "{error}");
+    assert_eq!(
+        database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").expect("a count").trim(),
+        "1"
+    );
+    // The connection is of use again.
+    assert!(store.migration_state().await.is_ok());
+    drop(store);
+    tokio::task::spawn_blocking(move || drop(database)).await.expect("dropped");
+}

@@ -1,0 +1,67 @@
+//! The ledger of steps: holes, other names, newer and older schemas.
+
+use super::engines::{Bench, Raw};
+use super::{either, refused, run, start};
+use crate::both;
+
+both! {
+    a_hole_is_refused;
+    a_step_by_another_name_is_refused;
+    of_a_newer_schema_nothing_is_asked;
+    an_older_schema_is_migrated;
+    an_older_schema_that_is_not_whole_is_left_alone;
+    an_error_does_not_repeat_the_statement;
+}
+
+async fn a_hole_is_refused(bench: &mut Bench) {
+    run(bench, "DELETE FROM schema_migrations WHERE version = 3").await;
+    refused(bench, &["step 3 ('waivers') is not there", "backup"]).await;
+}
+
+async fn a_step_by_another_name_is_refused(bench: &mut Bench) {
+    run(bench, "UPDATE schema_migrations SET name = 'theirs' WHERE version = 2").await;
+    refused(bench, &["step 2 ('remote') is called 'theirs'"]).await;
+}
+
+async fn of_a_newer_schema_nothing_is_asked(bench: &mut Bench) {
+    let newer =
+        "INSERT INTO schema_migrations (version, name, oldest_program, applied_at) VALUES (999, 'future', 1, 0)";
+    run(bench, newer).await;
+    run(bench, either(bench, "DROP TRIGGER marks_keep", "DROP TRIGGER marks_keep ON marks")).await;
+    start(bench).await.expect("a program goes on where a newer one says that it may");
+}
+
+/// As step 3 left it.
+async fn older(bench: &Bench) {
+    for sql in [
+        "DROP TABLE cached",
+        "DROP INDEX blobs_condemned",
+        "DROP INDEX tombstones_by_version",
+        "DROP INDEX marks_by_version",
+        "DELETE FROM schema_migrations WHERE version > 3",
+    ] {
+        run(bench, sql).await;
+    }
+}
+
+async fn an_older_schema_is_migrated(bench: &mut Bench) {
+    older(bench).await;
+    start(bench).await.expect("migrated");
+    start(bench).await.expect("whole");
+    assert_eq!(bench.count("SELECT count(*) FROM schema_migrations").await, 6);
+    assert_eq!(bench.count("SELECT count(*) FROM cached").await, 0);
+}
+
+async fn an_older_schema_that_is_not_whole_is_left_alone(bench: &mut Bench) {
+    older(bench).await;
+    run(bench, either(bench, "DROP TRIGGER marks_keep", "DROP TRIGGER marks_keep ON marks")).await;
+    refused(bench, &["trigger marks_keep is missing"]).await;
+    assert_eq!(bench.count("SELECT max(version) FROM schema_migrations").await, 3);
+}
+
+async fn an_error_does_not_repeat_the_statement(bench: &mut Bench) {
+    let wrong =
+        "INSERT INTO events (nothing_of_that_name, and_a_long_text_that_nobody_wants_to_read_in_a_log) VALUES (1, 2)";
+    let error = bench.store.write(Raw(wrong)).await.expect_err("wrong").to_string();
+    assert!(error.contains("nothing_of_that_name") && !error.contains("VALUES") && error.len() < 200, "{error}");
+}

@@ -1,0 +1,69 @@
+//! Parts of the schema that somebody took away.
+
+use super::engines::Bench;
+use super::{either, refused, run, start};
+use crate::both;
+
+both! {
+    a_fresh_database_is_whole;
+    a_missing_part_is_named;
+    what_is_there_besides_is_nobodys_business;
+    every_part_is_missed;
+}
+
+async fn a_fresh_database_is_whole(bench: &mut Bench) {
+    start(bench).await.expect("whole");
+    let found = store::inspect(&bench.options, store::Depth::Pages).await.expect("sound").expect("there");
+    assert_eq!(found.state, store::MigrationState::Current);
+    assert_eq!(found.stamps, store::tenants::Stamps::default());
+}
+
+async fn a_missing_part_is_named(bench: &mut Bench) {
+    run(bench, "DROP INDEX marks_by_version").await;
+    refused(bench, &["index marks_by_version is missing"]).await;
+    run(bench, "DROP TABLE flights").await;
+    refused(bench, &["index marks_by_version", "table flights is missing"]).await;
+    run(bench, either(bench, "DROP TRIGGER entries_keep", "ALTER TABLE entries DISABLE TRIGGER entries_keep")).await;
+    refused(bench, &["trigger entries_keep is missing", "backup"]).await;
+    run(bench, either(bench, "DROP TRIGGER marks_stay", "DROP TRIGGER marks_stay ON marks")).await;
+    refused(bench, &["trigger entries_keep", "trigger marks_stay"]).await;
+}
+
+async fn what_is_there_besides_is_nobodys_business(bench: &mut Bench) {
+    run(bench, "CREATE TABLE of_the_operator (id INT)").await;
+    run(bench, "CREATE INDEX of_the_operator_too ON events (actor)").await;
+    start(bench).await.expect("whole");
+}
+
+/// What is derived from the steps is compared with what the engine says there is: nothing is overlooked.
+async fn every_part_is_missed(bench: &mut Bench) {
+    let names = either(
+        bench,
+        "SELECT type || ' ' || name || ' ' || tbl_name FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'schema_migrations'
+            ORDER BY type = 'table'",
+        "SELECT 'trigger ' || tgname || ' ' || c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+            WHERE NOT tgisinternal
+         UNION ALL SELECT 'function ' || proname || ' -' FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+         UNION ALL SELECT 'index ' || c.relname || ' -' FROM pg_class c WHERE relkind = 'i'
+            AND relnamespace = current_schema()::regnamespace
+            AND NOT EXISTS (SELECT 1 FROM pg_constraint o WHERE o.conindid = c.oid)
+         UNION ALL SELECT 'table ' || relname || ' -' FROM pg_class WHERE relkind = 'r'
+            AND relnamespace = current_schema()::regnamespace AND relname <> 'schema_migrations'",
+    );
+    let names: Vec<String> = bench.column(names).await;
+    assert!(names.len() > 100, "{names:?}");
+    run(bench, either(bench, "PRAGMA defer_foreign_keys = ON", "SET CONSTRAINTS ALL DEFERRED")).await;
+    for name in &names {
+        run(bench, String::leak(drop_it(bench, name))).await;
+    }
+    refused(bench, &[&format!("and {} more", names.len() - 8)]).await;
+}
+
+fn drop_it(bench: &Bench, part: &str) -> String {
+    let (part, table) = part.rsplit_once(' ').expect("kind, name and table");
+    match bench.store.engine() {
+        store::Engine::Sqlite => format!("DROP {part}"),
+        store::Engine::Postgres if part.starts_with("trigger") => format!("DROP {part} ON {table}"),
+        store::Engine::Postgres => format!("DROP {part} CASCADE"),
+    }
+}
