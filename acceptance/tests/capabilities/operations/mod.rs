@@ -2,6 +2,7 @@
 
 mod access_log;
 mod cors;
+mod doctor;
 mod drain;
 mod health;
 mod metrics;

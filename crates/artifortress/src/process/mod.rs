@@ -18,7 +18,7 @@ mod waiting;
 
 use background::{Background, operate};
 use bootstrap::offer_bootstrap;
-pub(crate) use build::{build, open_store};
+pub(crate) use build::{build, database_options, open_store};
 pub(crate) use first_look::look_first;
 pub(crate) use life::{live, whole};
 pub(crate) use lines::flush as flush_logs;

@@ -1,5 +1,6 @@
 //! `doctor`: looks at everything that is commonly wrong, and says what to do about it.
 
+mod database;
 mod machine;
 mod remote;
 
@@ -12,13 +13,13 @@ use super::table;
 use crate::Context;
 use crate::config::{Config, ConfigFlags, Process};
 
-/// Check configuration, data folder, clock, server and login; each line says what to do
+/// Check configuration, data folder, database, clock, server and login; each line says what to do
 #[derive(Args, Debug)]
 pub struct Doctor {
     #[command(flatten)]
     connection: Connection,
 
-    /// Leave out what needs a running server
+    /// Leave out what needs a running server, and read the whole database instead, changing nothing
     #[arg(long)]
     offline: bool,
 
@@ -74,7 +75,7 @@ impl Finding {
 
 impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut findings = self.configuration(context);
+        let mut findings = self.configuration(context).await;
         if !self.offline {
             findings.extend(remote::look(&self.connection, context).await);
         }
@@ -86,13 +87,14 @@ impl Doctor {
         }
     }
 
-    fn configuration(&self, context: &Context) -> Vec<Finding> {
+    async fn configuration(&self, context: &Context) -> Vec<Finding> {
         let config = Config::load(&self.config, &context.environment);
         let config = config.and_then(|config| config.check_for(Process::Serve).map(|()| config));
         match config {
             Ok(config) => {
                 let mut findings = vec![Finding::pass("configuration", "every setting is known and in range")];
                 findings.extend(machine::look(&config, &context.ambient));
+                findings.extend(database::look(&config, self.offline).await);
                 findings
             }
             Err(error) => {

@@ -27,7 +27,10 @@ pub(super) async fn look(connection: &Connection, context: &Context) -> Vec<Find
     findings.extend(answer.header("date").and_then(|date| skew(date, context.ambient.now())));
     findings.push(ready(&client).await);
     findings.push(login(&client, context).await);
-    findings.extend(admins(&client).await);
+    if let Some(summary) = asked(&client, "/v1/admin/ops/summary").await {
+        findings.extend(admins(&client, &summary).await);
+        findings.extend(bytes(&summary));
+    }
     findings.extend(upstreams(&client).await);
     findings
 }
@@ -90,9 +93,8 @@ async fn login(client: &Client, context: &Context) -> Finding {
 }
 
 /// Whether somebody can administer the server for a while yet; only auditors are told.
-async fn admins(client: &Client) -> Option<Finding> {
+async fn admins(client: &Client, summary: &Value) -> Option<Finding> {
     const CHECK: &str = "admin tokens";
-    let summary = asked(client, "/v1/admin/ops/summary").await?;
     let ends = summary.get("lastAdminTokenExpiresAtUtc")?;
     let Some(until) = ends.as_str() else {
         return Some(Finding::warn(CHECK, "none is in force", "`artifortress recover` beside the database"));
@@ -106,6 +108,25 @@ async fn admins(client: &Client) -> Option<Finding> {
     let minutes = policy["maxTtlMinutes"].as_u64().unwrap_or(10_080);
     let mint = format!("artifortress admin tokens mint --subject NAME --scope 'repo:*:admin' --ttl-minutes {minutes}");
     Some(Finding::warn(CHECK, detail, format!("`{mint}` for another admin, who renews yours")))
+}
+
+/// Whether all bytes are what was written; only auditors are told.
+fn bytes(summary: &Value) -> Option<Finding> {
+    const CHECK: &str = "bytes";
+    let (damaged, lost) = (summary["damagedCopies"].as_u64()?, summary["lostBlobs"].as_u64()?);
+    let detail = format!("damaged copies: {damaged}; blobs without a good copy: {lost}");
+    Some(match (damaged, lost) {
+        (0, 0) => Finding::pass(CHECK, "no copy is known to be damaged"),
+        (_, 0) => {
+            let action = "a job makes new copies of good ones; where they stay, look at the disk and the server's log";
+            Finding::warn(CHECK, detail, action)
+        }
+        _ => {
+            let action = "push the same bytes again, to their path or a free one: `artifortress admin audit --action blob.` \
+                          names them";
+            Finding::fail(CHECK, detail, action)
+        }
+    })
 }
 
 /// Whether the credentials of remote repositories can be opened, of those that the caller may change; `None` without
@@ -132,4 +153,23 @@ async fn asked(client: &Client, place: &str) -> Option<Value> {
 
 async fn whoami(client: &Client) -> Result<Value, Failure> {
     Ok(client.get("/v1/auth/whoami").send().await?.json().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::commands::doctor::Verdict;
+
+    #[test]
+    fn bytes_that_are_lost_are_worse_than_copies_that_are_damaged() {
+        let verdict = |damaged: u64, lost: u64| {
+            let found = bytes(&json!({ "damagedCopies": damaged, "lostBlobs": lost })).expect("told");
+            assert_eq!(found.action.is_empty(), found.verdict == Verdict::Pass);
+            found.verdict
+        };
+        assert_eq!([verdict(0, 0), verdict(2, 0), verdict(2, 1)], [Verdict::Pass, Verdict::Warn, Verdict::Fail]);
+        assert!(bytes(&json!({})).is_none(), "an older server says nothing");
+    }
 }
