@@ -76,14 +76,12 @@ impl Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ffi::{ErrorCode, SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
-        let Some(cause) = error.sqlite_error().copied() else {
-            return Self::Defect(error.to_string());
-        };
         // The whole text of a statement, a script of steps for instance, is no part of what went wrong with it.
-        let why = match &error {
-            rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
-            other => other.to_string(),
+        let (cause, why) = match &error {
+            rusqlite::Error::SqlInputError { error, msg, .. } => (Some(*error), msg.clone()),
+            other => (other.sqlite_error().copied(), other.to_string()),
         };
+        let Some(cause) = cause else { return Self::Defect(why) };
         match cause.code {
             ErrorCode::DiskFull => Self::Full,
             ErrorCode::SystemIoFailure

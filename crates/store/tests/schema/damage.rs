@@ -76,7 +76,7 @@ async fn postgres_says_it_with_a_code_of_its_own() {
 async fn tables_of_another_program_on_postgres_are_left_alone() {
     let database = acceptance::backing::postgres().expect("PostgreSQL").database().expect("a database");
     database.sql("CREATE TABLE blobs (theirs INT)").expect("made");
-    let options = Options::Postgres { url: model::Secret::new(database.url()), pool: 2 };
+    let options = Options::Postgres { url: model::Secret::new(database.url()), pool: 1 };
     let ambient = model::Ambient::system();
     let store = store::Store::open(&options, &ambient).await.expect("a store");
     let error = store.migrate(&ambient).await.expect_err("refused").to_string();
