@@ -42,7 +42,7 @@ pub enum NewBody {
 }
 
 /// A copy as it is read back.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copy {
     /// Its id.
     pub id: CopyId,

@@ -21,7 +21,7 @@ pub trait Deposit: Send + Sync + 'static {
 }
 
 /// A copy that would make what a client has needless.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unseen {
     /// The blob.
     pub digest: Sha256Digest,
