@@ -1,5 +1,6 @@
 //! Databases that are too new, too old, not whole, or of another environment: refused, and left as they were.
 
+use std::process::Command;
 use std::time::Duration;
 
 use acceptance::Result;
@@ -86,7 +87,7 @@ async fn a_start_that_is_refused_migrates_nothing() -> Result<()> {
          BEGIN SELECT RAISE(ABORT, 'artifortress: a waiver is never forgotten'); END",
     )?;
     server.resume().await?;
-    assert_eq!(server.sql("SELECT max(version) FROM schema_migrations")?, "6");
+    assert_eq!(server.sql("SELECT max(version) FROM schema_migrations")?, "7");
     Ok(())
 }
 
@@ -97,10 +98,17 @@ async fn a_first_start_that_is_refused_makes_nothing() -> Result<()> {
     let file = format!("file:{}", server.data().join("lock").display());
     let fresh = server.data().with_file_name("fresh");
     let data = fresh.display().to_string();
-    let wrong: [(&[&str], &str); 3] = [
+    let taken = server.address()?.to_string();
+    let broken = server.data().with_file_name("broken.pem");
+    std::fs::write(&broken, "-----BEGIN CERTIFICATE-----\nbroken")?;
+    let broken = broken.display().to_string();
+    let wrong: [(&[&str], &str); 6] = [
         (&["--blobs", &blobs], "belongs to another database"),
         (&["--blobs", &file], "is no folder"),
-        (&["--tls-cert", "/nowhere/cert.pem", "--tls-key", "/nowhere/key.pem"], "/nowhere/cert.pem cannot be read"),
+        (&["--tls-cert", "/nowhere/cert.pem", "--tls-key", "/nowhere/key.pem"], "/nowhere/cert.pem"),
+        (&["--tls-cert", &broken, "--tls-key", &broken], "broken.pem"),
+        (&["--listen", &taken], "`listen` says: 127.0.0.1:"),
+        (&["--listen", "127.0.0.1:0", "--ops-listen", &taken], "`ops_listen` says: 127.0.0.1:"),
     ];
     for (words, why) in wrong {
         let done = server.beside(&[&["serve", "--data", &data], words].concat())?;
@@ -108,6 +116,17 @@ async fn a_first_start_that_is_refused_makes_nothing() -> Result<()> {
         assert!(!done.status.success() && said.contains(why), "{said}");
         assert!(!fresh.exists(), "{why}: something was made");
     }
+    let theirs = server.data().with_file_name("theirs.db");
+    let made = Command::new("sqlite3").arg(&theirs).arg("CREATE TABLE invoices (id INT)").status()?;
+    assert!(made.success(), "a database of another program");
+    let theirs = format!("sqlite:{}", theirs.display());
+    let done = server.beside(&["migrate", "--data", &data, "--database-url", &theirs])?;
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(!done.status.success() && said.contains("of another program"), "{said}");
+    assert!(!fresh.exists(), "a refused `migrate` made something");
+    let done = server.beside(&["serve", "--listen", &taken])?;
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(said.contains("belongs to another artifortress that is running"), "{said}");
     Ok(())
 }
 

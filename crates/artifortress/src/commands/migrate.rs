@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::table;
 use crate::Context;
 use crate::config::{Config, ConfigFlags, Process};
-use crate::process::{Lock, open_store};
+use crate::process::{Lock, look_at_file, open_store};
 
 /// Apply the schema's missing steps; safe to run at the same time from several places
 #[derive(Args, Debug)]
@@ -24,6 +24,7 @@ impl Migrate {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let config = Config::load(&self.config, &context.environment)?;
         config.check_for(Process::Migrate)?;
+        look_at_file(&config).await?;
         let _lock = Lock::of(&config)?;
         let store = open_store(&config, &context.ambient).await?;
         let applied = store.migrate(&context.ambient).await;

@@ -1,9 +1,9 @@
 //! What can be known to be wrong before anything is written: a start that is refused leaves everything as it was.
 
-use std::fs::File;
 use std::path::Path;
 
 use rustix::fs::Access;
+use store::tenants::Stamps;
 use store::{Depth, Options};
 
 use super::build::{database_options, open_blobs};
@@ -13,22 +13,23 @@ use crate::commands::failure::Failure;
 use crate::config::{BlobPlace, Config};
 
 /// Refuses a SQLite file that is damaged, another program's or not whole, a blob store that is not its own or cannot be,
-/// and keys and certificates that cannot be read. Writes nothing, makes nothing, and may look while another process works
-/// there. With PostgreSQL a start changes no schema, and waits for a database that is away.
+/// and a master key that cannot be read. Writes nothing, makes nothing, and may look while another process works there.
+/// With PostgreSQL a start changes no schema, and waits for a database that is away.
 pub(crate) async fn look_first(config: &Config) -> Result<(), Failure> {
-    for path in config.tls.cert.iter().chain(&config.tls.key) {
-        let readable = File::open(path);
-        readable.map_err(|error| Failure::new(format!("the TLS file {} cannot be read: {error}", path.display())))?;
-    }
     check_master_key(config)?;
+    let Some(stamps) = look_at_file(config).await? else { return Ok(()) };
+    agree(config.server.environment.0.as_str(), &stamps, blob_stamp(config).await?.as_deref())
+}
+
+/// What a SQLite file is stamped with, of which there may be none yet; `None` for PostgreSQL.
+pub(crate) async fn look_at_file(config: &Config) -> Result<Option<Stamps>, Failure> {
     let options = database_options(config);
     if let Options::Postgres { .. } = options {
-        return Ok(());
+        return Ok(None);
     }
     let found = store::inspect(&options, Depth::Schema).await;
     let found = found.map_err(|error| Failure::new(format!("the database cannot be opened: {error}")))?;
-    let stamps = found.map(|found| found.stamps).unwrap_or_default();
-    agree(config.server.environment.0.as_str(), &stamps, blob_stamp(config).await?.as_deref())
+    Ok(Some(found.map(|found| found.stamps).unwrap_or_default()))
 }
 
 async fn blob_stamp(config: &Config) -> Result<Option<String>, Failure> {

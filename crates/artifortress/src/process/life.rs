@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::waiting::{wait_quietly, wait_until_usable};
 use super::{
     Background, Lock, build, listen, look_first, offer_bootstrap, open_store, operate, start_logs, stop_token,
+    try_listening,
 };
 use crate::Context;
 use crate::commands::failure::Failure;
@@ -14,7 +15,7 @@ use crate::config::{Config, ConfigFlags, Process};
 
 impl Process {
     /// Whether it answers clients.
-    fn answers(self) -> bool {
+    pub(super) fn answers(self) -> bool {
         matches!(self, Self::Serve | Self::Api)
     }
 
@@ -34,7 +35,9 @@ pub(crate) async fn live(process: Process, flags: &ConfigFlags, context: &Contex
     let config = Config::load(flags, &context.environment)?;
     config.check_for(process)?;
     start_logs(&config.log, context.console.person_watches());
+    Lock::look(&config)?;
     look_first(&config).await?;
+    try_listening(process, &config, &context.ambient)?;
     let _lock = Lock::of(&config)?;
     let stop = stop_token()?;
     let store = open_store(&config, &context.ambient).await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use model::Ambient;
 use registry::Registry;
 use server::App;
 use server::edge::rate::{RateLimiter, RateLimits};
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::health;
 use crate::commands::failure::Failure;
-use crate::config::Config;
+use crate::config::{Config, Process};
 
 /// Bound sockets, ready to serve.
 pub(crate) struct Listening {
@@ -26,7 +27,7 @@ pub(crate) struct Listening {
 /// Binds the listeners over `registry`.
 pub(crate) fn listen(config: &Config, registry: &Registry) -> Result<Listening, Failure> {
     let ambient = registry.ambient().clone();
-    let metrics = metrics(registry);
+    let metrics = metrics(&ambient);
     let readiness = readiness(registry);
     let rate = RateLimits {
         requests: config.rate.requests_per_minute,
@@ -45,9 +46,23 @@ pub(crate) fn listen(config: &Config, registry: &Registry) -> Result<Listening, 
     Ok(Listening { clients, operators, readiness })
 }
 
+/// Binds what `process` would listen at, and lets go of it: an address that is taken and TLS files that are no use are told
+/// before the database is touched.
+pub(crate) fn try_listening(process: Process, config: &Config, ambient: &Ambient) -> Result<(), Failure> {
+    let metrics = metrics(ambient);
+    let edge = |config| Edge::new(config, ambient.clone(), metrics.clone());
+    if process.answers() {
+        bind(&edge(edge_config(config, config.server.listen)), "listen")?;
+    }
+    if let Some(address) = config.server.ops_listen {
+        bind(&edge(EdgeConfig { tls: None, ..edge_config(config, address) }), "ops_listen")?;
+    }
+    Ok(())
+}
+
 /// Binds only the operators' listener, if there is to be one.
 pub(super) fn operators_only(config: &Config, registry: &Registry) -> Result<Option<(Listener, Served)>, Failure> {
-    operators(config, registry, metrics(registry), &readiness(registry))
+    operators(config, registry, metrics(registry.ambient()), &readiness(registry))
 }
 
 fn operators(
@@ -62,8 +77,8 @@ fn operators(
     Ok(Some((bind(&edge, "ops_listen")?, layers(&edge, ops_routes(metrics, Arc::clone(readiness))))))
 }
 
-fn metrics(registry: &Registry) -> Metrics {
-    Metrics::new(registry.ambient(), &BuildInfo { version: env!("CARGO_PKG_VERSION"), commit: "unknown" })
+pub(super) fn metrics(ambient: &Ambient) -> Metrics {
+    Metrics::new(ambient, &BuildInfo { version: env!("CARGO_PKG_VERSION"), commit: "unknown" })
 }
 
 fn readiness(registry: &Registry) -> Arc<Readiness> {
@@ -72,7 +87,7 @@ fn readiness(registry: &Registry) -> Arc<Readiness> {
 
 pub(super) fn bind(edge: &Arc<Edge>, key: &str) -> Result<Listener, Failure> {
     Listener::bind(Arc::clone(edge))
-        .map_err(|error| Failure::new(format!("the address of `{key}` cannot be used: {error}")))
+        .map_err(|error| Failure::new(format!("nothing can listen as `{key}` says: {error}")))
 }
 
 impl Listening {

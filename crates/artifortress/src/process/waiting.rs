@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use model::Ambient;
 use server::edge::{Edge, layers};
-use server::ops::{BuildInfo, Check, Dependency, Health, Metrics, Readiness, health_routes};
+use server::ops::{Check, Dependency, Health, Readiness, health_routes};
 use store::{MigrationState, Store};
 use tokio_util::sync::CancellationToken;
 
-use super::listen::{bind, edge_config};
+use super::listen::{bind, edge_config, metrics};
 use crate::commands::failure::Failure;
 use crate::config::Config;
 
@@ -74,7 +74,7 @@ fn serve_room(
     reason: Arc<Reason>,
     room: CancellationToken,
 ) -> Result<impl Future<Output = ()> + Send, Failure> {
-    let metrics = Metrics::new(&ambient, &BuildInfo { version: env!("CARGO_PKG_VERSION"), commit: "unknown" });
+    let metrics = metrics(&ambient);
     let readiness = Arc::new(Readiness::new(ambient.clone(), vec![reason as Arc<dyn Dependency>]));
     let edge = Edge::new(edge_config(&config, config.server.listen), ambient, metrics);
     let listener = bind(&edge, "listen")?;

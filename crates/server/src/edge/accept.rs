@@ -45,12 +45,13 @@ pub async fn serve(edge: Arc<Edge>, app: impl Into<Served>, shutdown: impl Futur
 impl Listener {
     /// Takes the address and reads the certificate; both must work.
     pub fn bind(edge: Arc<Edge>) -> io::Result<Self> {
+        let tls = edge.config.tls.as_ref().map(Tls::open).transpose()?;
         let address = edge.config.listen;
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        let tls = edge.config.tls.as_ref().map(Tls::open).transpose()?;
-        Ok(Self { socket: socket.listen(BACKLOG)?, edge, tls })
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+        socket.bind(address).map_err(named)?;
+        Ok(Self { socket: socket.listen(BACKLOG).map_err(named)?, edge, tls })
     }
 
     /// Where it listens; the port is the real one when 0 was asked for.

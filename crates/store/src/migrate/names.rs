@@ -1,6 +1,6 @@
 //! What the steps make on PostgreSQL, read off their own text.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::steps::{LEDGER, MIGRATIONS, render};
@@ -25,9 +25,10 @@ impl fmt::Display for Part {
     }
 }
 
-/// What there is on PostgreSQL after step `version`. Knows `CREATE` and `DROP`; a test compares it with the real one.
-pub(super) fn made_by_steps(version: u32) -> BTreeSet<Part> {
-    let mut parts = BTreeSet::new();
+/// What there is on PostgreSQL after step `version`: of a trigger the statement that makes it, of a function its body,
+/// of tables and indexes no more than their names. Knows `CREATE` and `DROP`; a test compares it with the real one.
+pub(super) fn made_by_steps(version: u32) -> BTreeMap<Part, String> {
+    let mut parts = BTreeMap::new();
     follow(&render(LEDGER, Engine::Postgres), &mut parts);
     for step in MIGRATIONS.iter().filter(|step| step.version <= version) {
         follow(&render(step.body, Engine::Postgres), &mut parts);
@@ -41,18 +42,32 @@ fn without_comments(sql: &str) -> String {
 }
 
 /// Follows the statements of `sql` that make or drop a part.
-fn follow(sql: &str, parts: &mut BTreeSet<Part>) {
+fn follow(sql: &str, parts: &mut BTreeMap<Part, String>) {
     let words: Vec<&str> = sql.split_whitespace().collect();
-    for (at, word) in words.iter().enumerate() {
-        match (*word, named(&words[at + 1..])) {
+    for at in 0..words.len() {
+        let statement = &words[at..];
+        match (statement[0], named(&statement[1..])) {
             ("CREATE", Some(part)) => {
-                parts.insert(part);
+                let text = text(&part, statement);
+                parts.insert(part, text);
             }
             ("DROP", Some(part)) => {
                 parts.remove(&part);
             }
             _ => {}
         }
+    }
+}
+
+/// What is compared of a part that `statement`, and what comes after it, makes.
+fn text(part: &Part, statement: &[&str]) -> String {
+    match part.kind.as_str() {
+        "trigger" => {
+            let words = statement.split_inclusive(|word| word.ends_with(';')).next().unwrap_or_default();
+            words.join(" ").trim_end_matches(';').to_owned()
+        }
+        "function" => statement.split(|word| word.starts_with("$$")).nth(1).unwrap_or_default().join(" "),
+        _ => String::new(),
     }
 }
 
@@ -71,13 +86,21 @@ mod tests {
 
     #[test]
     fn what_is_made_and_dropped_is_followed() {
-        let mut parts = BTreeSet::new();
+        let mut parts = BTreeMap::new();
         follow(
             "CREATE TABLE IF NOT EXISTS a (x INT);\nCREATE UNIQUE INDEX b ON a (x); CREATE TRIGGER c BEFORE UPDATE ON a;
-             CREATE OR REPLACE FUNCTION d() RETURNS trigger; CREATE TABLE e(x INT); DROP TRIGGER c ON a; DROP TABLE IF EXISTS e;",
+             CREATE OR REPLACE FUNCTION d() RETURNS trigger AS $$ BEGIN\n  RETURN NEW; END $$;
+             CREATE TRIGGER f BEFORE UPDATE ON a\n EXECUTE FUNCTION d();
+             CREATE TABLE e(x INT); DROP TRIGGER c ON a; DROP TABLE IF EXISTS e;",
             &mut parts,
         );
-        let told: Vec<String> = parts.iter().map(Part::to_string).collect();
-        assert_eq!(told, ["function d", "index b", "table a"]);
+        let told: Vec<String> = parts.iter().map(|(part, text)| format!("{part}: {text}")).collect();
+        let wanted = [
+            "function d: BEGIN RETURN NEW; END",
+            "index b: ",
+            "table a: ",
+            "trigger f: CREATE TRIGGER f BEFORE UPDATE ON a EXECUTE FUNCTION d()",
+        ];
+        assert_eq!(told, wanted);
     }
 }

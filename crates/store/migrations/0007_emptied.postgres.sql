@@ -1,0 +1,20 @@
+-- TRUNCATE passes triggers of rows by: what is never deleted is never emptied either. SQLite knows no such statement.
+
+CREATE FUNCTION never_emptied() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+RAISE EXCEPTION 'artifortress: % is never emptied', TG_TABLE_NAME;
+END $$;
+
+CREATE TRIGGER versions_full BEFORE TRUNCATE ON versions FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER entries_full BEFORE TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER manifests_full BEFORE TRUNCATE ON manifests FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER events_full BEFORE TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER packages_full BEFORE TRUNCATE ON packages FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER repositories_full BEFORE TRUNCATE ON repositories FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER locations_full BEFORE TRUNCATE ON locations FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER refs_full BEFORE TRUNCATE ON refs FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER subjects_full BEFORE TRUNCATE ON subjects FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER marks_full BEFORE TRUNCATE ON marks FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER tombstones_full BEFORE TRUNCATE ON tombstones FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER trash_full BEFORE TRUNCATE ON trash FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER observations_full BEFORE TRUNCATE ON observations FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER waivers_full BEFORE TRUNCATE ON waivers FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
