@@ -33,7 +33,7 @@ impl CopyOf {
     }
 }
 
-pub(crate) fn copy_of(copy: store::blobs::Copy, length: u64) -> Result<CopyOf> {
+pub(crate) fn copy_of(copy: store::copy::Copy, length: u64) -> Result<CopyOf> {
     let sums = crate::heal::sums_of(&copy.sums);
     let bytes = match (copy.kind, copy.bytes) {
         (CopyKind::Inline, Some(bytes)) => CopyBytes::Inline(Bytes::from(bytes), sums),

@@ -1,7 +1,8 @@
 //! A look at copies, before a client is told that nobody needs the bytes it has.
 
 use model::Sha256Digest;
-use store::deposit::{Look, Unseen};
+use store::copy::Unseen;
+use store::deposit::Look;
 
 use crate::copies::{CopyBytes, CopyOf, copy_of};
 use crate::error::{Error, Result};

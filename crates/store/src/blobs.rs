@@ -4,7 +4,7 @@ use model::state::{CopyKind, CopyState};
 use model::{CopyId, RepoId, Sha256Digest, TenantId, Timestamp};
 
 use crate::args;
-use crate::deposit::Unseen;
+use crate::copy::{Copy, Unseen};
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::session::{Session, Tx};
@@ -39,23 +39,6 @@ pub enum NewBody {
         /// The key there.
         place: String,
     },
-}
-
-/// A copy as it is read back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Copy {
-    /// Its id.
-    pub id: CopyId,
-    /// File, object, pack or inline.
-    pub kind: CopyKind,
-    /// The key in the blob store; for inline copies the copy's own id.
-    pub place: String,
-    /// Where in that place the blob begins.
-    pub start: u64,
-    /// A checksum per MiB.
-    pub sums: Vec<u8>,
-    /// The bytes, for inline copies.
-    pub bytes: Option<Vec<u8>>,
 }
 
 /// Columns of a copy, in the order that [`copy_at`] reads them.

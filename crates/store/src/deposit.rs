@@ -4,9 +4,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use model::{CopyId, Sha256Digest};
+use model::CopyId;
 
-use crate::blobs::Copy;
+use crate::copy::Unseen;
 use crate::error::{Error, Result};
 use crate::session::Tx;
 use crate::store::{Store, Write};
@@ -18,17 +18,6 @@ pub trait Deposit: Send + Sync + 'static {
 
     /// Makes the change, or refuses.
     fn apply(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Out>> + Send;
-}
-
-/// A copy that would make what a client has needless.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unseen {
-    /// The blob.
-    pub digest: Sha256Digest,
-    /// Its length in bytes.
-    pub length: u64,
-    /// The copy: good by its row.
-    pub copy: Copy,
 }
 
 /// Who can look at copies.

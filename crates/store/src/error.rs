@@ -31,7 +31,7 @@ pub enum Error {
     /// A copy of bytes that were brought is known, and nobody has looked whether it is there:
     /// [`crate::Store::deposit`] does, so it never answers with it.
     #[error("a copy of {} was not looked at", .0.digest)]
-    Unseen(Box<crate::deposit::Unseen>),
+    Unseen(Box<crate::copy::Unseen>),
     /// The database's own pages are not what was written. On SQLite nothing is written any more until a restart; what
     /// is intact is still read.
     #[error("the database is damaged: {0}")]

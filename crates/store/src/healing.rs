@@ -3,7 +3,8 @@
 use model::{CopyId, Sha256Digest};
 use serde_json::json;
 
-use crate::blobs::{self, Copy, NewBlob, copy_at, copy_columns};
+use crate::blobs::{self, NewBlob, copy_at, copy_columns};
+use crate::copy::Copy;
 use crate::error::{Error, Result};
 use crate::events::{Act, On, record};
 use crate::session::{Session, Tx};

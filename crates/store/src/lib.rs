@@ -12,6 +12,7 @@ pub mod blobs;
 pub mod bootstrap;
 pub mod cached;
 pub mod consumers;
+pub mod copy;
 pub mod denials;
 pub mod deployments;
 pub mod deposit;

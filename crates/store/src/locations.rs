@@ -4,7 +4,8 @@ use model::state::VersionState;
 use model::{Code, EntryPath, PackageId, RepoId, Sha256Digest, Timestamp, VersionId};
 
 use crate::args;
-use crate::blobs::{Copy, copy_at, copy_columns, epochs, epochs_at};
+use crate::blobs::{copy_at, copy_columns, epochs, epochs_at};
+use crate::copy::Copy;
 use crate::error::{Error, Result};
 use crate::session::{Session, Tx};
 use crate::value::Row;

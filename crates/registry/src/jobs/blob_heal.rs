@@ -4,7 +4,7 @@
 use blobs::{Expect, Received};
 use model::Sha256Digest;
 use serde::{Deserialize, Serialize};
-use store::blobs::Copy;
+use store::copy::Copy;
 use store::healing::{DeclareLost, Injured, Retire, healable, injured, lost};
 use store::jobs::NewJob;
 

@@ -4,7 +4,8 @@
 use model::{Ambient, EntryPath, RepoId, RepoKey, Sha256Digest, TenantId};
 use store::admission::Limits;
 use store::blobs::{NewBlob, NewBody};
-use store::deposit::{Look, Unseen};
+use store::copy::Unseen;
+use store::deposit::Look;
 use store::events::Act;
 use store::packages::Coordinate;
 use store::publish::{PublishFile, Replace};

@@ -1,7 +1,8 @@
 //! Packs, healing and damaged copies.
 
 use model::{CopyId, Sha256Digest};
-use store::blobs::{Copy, MarkDamaged, NewBody};
+use store::blobs::{MarkDamaged, NewBody};
+use store::copy::Copy;
 use store::healing::{DeclareLost, Retire, casualties, healable, injured, lost};
 use store::spill::{Packed, Spill, inline_copies, waiting};
 
