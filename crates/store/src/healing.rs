@@ -47,18 +47,31 @@ pub async fn injured(session: &mut Session<'_>, digest: Sha256Digest) -> Result<
     Ok((!found.damaged.is_empty()).then_some(found))
 }
 
+/// The blobs of damaged copies, which are few: asked for in the order of digests otherwise, SQLite goes through all copies.
+macro_rules! damaged {
+    () => {
+        "WITH damaged AS MATERIALIZED (SELECT digest FROM copies WHERE state = 'damaged') "
+    };
+}
+
 /// Blobs with a damaged copy and a good one: they can be healed.
 pub async fn healable(session: &mut Session<'_>, limit: u32) -> Result<Vec<Sha256Digest>> {
-    let sql = "SELECT DISTINCT d.digest FROM copies d WHERE d.state = 'damaged'
-         AND EXISTS (SELECT 1 FROM copies g WHERE g.digest = d.digest AND g.state = 'good') ORDER BY d.digest LIMIT $1";
+    let sql = concat!(
+        damaged!(),
+        "SELECT DISTINCT d.digest FROM damaged d
+         WHERE EXISTS (SELECT 1 FROM copies g WHERE g.digest = d.digest AND g.state = 'good') ORDER BY d.digest LIMIT $1"
+    );
     session.rows(sql, args![limit]).await?.iter().map(|row| row.get(0)).collect()
 }
 
 /// Blobs without a good copy, any of them: a copy that was away may be back.
 pub async fn lost(session: &mut Session<'_>, limit: u32) -> Result<Vec<Sha256Digest>> {
-    let sql = "SELECT digest FROM (SELECT DISTINCT d.digest FROM copies d WHERE d.state = 'damaged'
-         AND NOT EXISTS (SELECT 1 FROM copies g WHERE g.digest = d.digest AND g.state = 'good')) AS lost
-         ORDER BY random() LIMIT $1";
+    let sql = concat!(
+        damaged!(),
+        "SELECT digest FROM (SELECT DISTINCT d.digest FROM damaged d
+         WHERE NOT EXISTS (SELECT 1 FROM copies g WHERE g.digest = d.digest AND g.state = 'good')) AS lost
+         ORDER BY random() LIMIT $1"
+    );
     session.rows(sql, args![limit]).await?.iter().map(|row| row.get(0)).collect()
 }
 

@@ -38,8 +38,8 @@ pub async fn summary(session: &mut Session<'_>, tenant: TenantId, now: Timestamp
     let sql = "SELECT
          (SELECT count(*) FROM events WHERE seq IS NULL),
          (SELECT count(*) FROM events WHERE seq > coalesce((SELECT seq FROM consumers WHERE name = $1), 0)),
-         (SELECT min(at) FROM events WHERE seq IS NULL
-            OR seq > coalesce((SELECT seq FROM consumers WHERE name = $1), 0)),
+         (SELECT min(at) FROM (SELECT min(at) AS at FROM events WHERE seq IS NULL
+            UNION ALL SELECT min(at) FROM events WHERE seq > coalesce((SELECT seq FROM consumers WHERE name = $1), 0)) AS late),
          (SELECT count(*) FROM jobs WHERE tenant_id = $2 AND state <> 'dead'),
          (SELECT min(run_at) FROM jobs WHERE state = 'ready' AND run_at <= $3),
          (SELECT count(*) FROM jobs WHERE tenant_id = $2 AND state = 'dead'),

@@ -111,8 +111,10 @@ impl Write for Expire {
 
 impl Expire {
     async fn due(&self, tx: &mut Tx<'_>) -> Result<Vec<Due>> {
-        let sql = "SELECT p.repo_id, p.digest, r.tenant_id FROM pins p JOIN repositories r ON r.id = p.repo_id
-             WHERE p.until <= $1 ORDER BY p.digest, p.repo_id LIMIT $2";
+        let sql =
+            "WITH due AS MATERIALIZED (SELECT repo_id, digest FROM pins WHERE until <= $1 ORDER BY until LIMIT $2)
+             SELECT d.repo_id, d.digest, r.tenant_id FROM due d JOIN repositories r ON r.id = d.repo_id
+             ORDER BY d.digest, d.repo_id";
         let rows = tx.rows(sql, args![self.act.at, self.limit]).await?;
         rows.iter().map(|row| Ok(Due { repo: row.get(0)?, digest: row.get(1)?, tenant: row.get(2)? })).collect()
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use model::{Code, CopyId};
+use rusqlite::StatementStatus;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::postgres::PgConnection;
 
@@ -242,9 +243,21 @@ fn sqlite_text(sql: &'static str) -> &'static str {
     })
 }
 
+/// Rows that a statement goes through one by one, no index leading to them, before it is told of.
+const MANY: i32 = 5_000;
+
+/// Tells of a statement that went through a whole table: on a store that is full it takes long.
+fn tell_of_scans(statement: &rusqlite::Statement<'_>, sql: &'static str) {
+    let rows = statement.reset_status(StatementStatus::FullscanStep);
+    if rows >= MANY {
+        tracing::debug!(rows, sql, "a statement went through a whole table");
+    }
+}
+
 fn lite_execute(conn: &rusqlite::Connection, sql: &'static str, args: &[Value<'_>]) -> Result<u64> {
     let mut statement = conn.prepare_cached(sqlite_text(sql))?;
     let changed = statement.execute(rusqlite::params_from_iter(args))?;
+    tell_of_scans(&statement, sql);
     Ok(changed as u64)
 }
 
@@ -256,6 +269,8 @@ fn lite_rows(conn: &rusqlite::Connection, sql: &'static str, args: &[Value<'_>])
     while let Some(row) = rows.next()? {
         found.push(lite_columns(row, columns)?);
     }
+    drop(rows);
+    tell_of_scans(&statement, sql);
     Ok(found)
 }
 
@@ -263,8 +278,10 @@ fn lite_row(conn: &rusqlite::Connection, sql: &'static str, args: &[Value<'_>]) 
     let mut statement = conn.prepare_cached(sqlite_text(sql))?;
     let columns = statement.column_count();
     let mut rows = statement.query(rusqlite::params_from_iter(args))?;
-    let first = rows.next()?;
-    first.map(|row| lite_columns(row, columns)).transpose()
+    let first = rows.next()?.map(|row| lite_columns(row, columns)).transpose()?;
+    drop(rows);
+    tell_of_scans(&statement, sql);
+    Ok(first)
 }
 
 fn lite_columns(row: &rusqlite::Row<'_>, columns: usize) -> Result<Row> {

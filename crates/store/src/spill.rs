@@ -154,22 +154,25 @@ static ADD: LazyLock<String> = LazyLock::new(|| {
     let (place, at) = (AT_ONCE * 4 + 1, AT_ONCE * 4 + 2);
     with_items(&format!(
         "INSERT INTO copies (id, digest, kind, place, start, sums, state, created_at)
-         SELECT i.new_id, c.digest, 'pack', ${place}, i.start, c.sums, 'good', ${at} FROM items i JOIN copies c ON c.id = i.old_id
-         WHERE c.digest = i.digest AND c.kind = 'inline' AND c.state = 'good'"
+         SELECT i.new_id, c.digest, 'pack', ${place}, i.start, c.sums, 'good', ${at} FROM items i CROSS JOIN copies c
+         WHERE c.id = i.old_id AND c.digest = i.digest AND c.kind = 'inline' AND c.state = 'good'"
     ))
 });
 
 static FORGET_BYTES: LazyLock<String> = LazyLock::new(|| {
     with_items(
-        "DELETE FROM inline_bytes WHERE copy_id IN (SELECT i.old_id FROM items i JOIN copies n ON n.id = i.new_id)",
+        "DELETE FROM inline_bytes WHERE copy_id IN (SELECT i.old_id FROM items i CROSS JOIN copies n WHERE n.id = i.new_id)",
     )
 });
 
 static FORGET: LazyLock<String> = LazyLock::new(|| {
-    with_items("DELETE FROM copies WHERE id IN (SELECT i.old_id FROM items i JOIN copies n ON n.id = i.new_id)")
+    with_items(
+        "DELETE FROM copies WHERE id IN (SELECT i.old_id FROM items i CROSS JOIN copies n WHERE n.id = i.new_id)",
+    )
 });
 
-/// A statement over [`AT_ONCE`] items; what is missing is NULL and matches nothing.
+/// A statement over [`AT_ONCE`] items; what is missing is NULL and matches nothing. `CROSS JOIN` after them keeps SQLite from
+/// going through all copies and asking of each whether it is among the items.
 fn with_items(statement: &str) -> String {
     let row = |first: usize| format!("(${}, ${}, ${}, ${})", first, first + 1, first + 2, first + 3);
     let rows: Vec<String> = (0..AT_ONCE).map(|number| row(number * 4 + 1)).collect();

@@ -4,6 +4,7 @@ mod access_log;
 mod cors;
 mod doctor;
 mod drain;
+mod full;
 mod health;
 mod metrics;
 mod rate;

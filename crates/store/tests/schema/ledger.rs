@@ -40,6 +40,7 @@ async fn older(bench: &Bench) {
         "DROP INDEX blobs_condemned",
         "DROP INDEX tombstones_by_version",
         "DROP INDEX marks_by_version",
+        "DROP INDEX tokens_by_expiry",
         "DELETE FROM schema_migrations WHERE version > 3",
     ] {
         run(bench, sql).await;
