@@ -8,6 +8,7 @@ mod steps;
 mod walls;
 
 use crate::error::{Error, Result};
+use crate::pg::Pg;
 use crate::store::{Engine, Store};
 
 pub use examine::{Depth, Inspection, inspect};
@@ -79,11 +80,25 @@ impl Store {
             if self.read(Ledger::of).await?.version() >= step.version {
                 continue;
             }
-            pg.script(postgres_script(step, ambient)).await.map_err(|error| at(step, error))?;
+            take(pg, step, ambient).await.map_err(|error| at(step, error))?;
             applied.push(SchemaVersion(step.version));
         }
         Ok(applied)
     }
+}
+
+/// How often a step is begun again that met a server at work: each holds locks that the other needs.
+const ATTEMPTS: u32 = 8;
+
+async fn take(pg: &Pg, step: &Migration, ambient: &model::Ambient) -> Result<()> {
+    let mut taken = pg.script(postgres_script(step, ambient)).await;
+    for _ in 1..ATTEMPTS {
+        if !matches!(taken, Err(Error::Lost(_))) {
+            break;
+        }
+        taken = pg.script(postgres_script(step, ambient)).await;
+    }
+    taken
 }
 
 /// Says at which step it went wrong.

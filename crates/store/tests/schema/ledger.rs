@@ -1,5 +1,7 @@
 //! The ledger of steps: holes, other names, newer and older schemas.
 
+use std::time::Duration;
+
 use super::engines::{Bench, Raw};
 use super::{either, refused, run, start};
 use crate::both;
@@ -13,6 +15,7 @@ both! {
     an_older_schema_that_is_not_whole_is_left_alone;
     an_error_does_not_repeat_the_statement;
     a_step_that_fails_is_named;
+    a_step_that_meets_a_server_at_work_is_begun_again;
 }
 
 async fn a_hole_is_refused(bench: &mut Bench) {
@@ -81,4 +84,35 @@ async fn a_step_that_fails_is_named(bench: &mut Bench) {
     assert!(error.contains(words) && error.contains("cached") && error.len() < 300, "{error}");
     let reached = bench.count("SELECT max(version) FROM schema_migrations").await;
     assert_eq!(reached, either(bench, "3", "4").parse::<u64>().expect("a number"), "SQLite takes all steps or none");
+}
+
+/// A server's transaction that needs, once the step waits for it, what the step has taken.
+struct AtWork;
+
+impl store::Write for AtWork {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut store::Tx<'_>) -> store::Result<()> {
+        tx.execute("LOCK TABLE waivers IN ROW EXCLUSIVE MODE", &[]).await?;
+        let waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'waivers'::regclass";
+        let waited = async {
+            while tx.row(waits, &[]).await?.is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Ok::<_, store::Error>(())
+        };
+        tokio::time::timeout(Duration::from_secs(20), waited).await.expect("the step waits")?;
+        tx.execute("LOCK TABLE entries IN ROW EXCLUSIVE MODE", &[]).await.map(drop)
+    }
+}
+
+async fn a_step_that_meets_a_server_at_work_is_begun_again(bench: &mut Bench) {
+    if bench.store.engine() == Engine::Sqlite {
+        return;
+    }
+    older(bench).await;
+    let (migrated, worked) = tokio::join!(start(bench), bench.store.write(AtWork));
+    migrated.expect("begun again");
+    worked.expect("done");
+    assert_eq!(bench.count("SELECT max(version) FROM schema_migrations").await, 7);
 }
