@@ -66,7 +66,8 @@ async fn refused(server: &mut Server, why: &str) {
 /// As a program that knew three steps left it.
 const OLDER: &str = "DROP TABLE cached; DROP INDEX blobs_condemned; DROP INDEX tombstones_by_version;
     DROP INDEX marks_by_version;
-    DROP INDEX tokens_by_expiry; DELETE FROM schema_migrations WHERE version > 3";
+    DROP INDEX tokens_by_expiry; DROP TRIGGER locations_lie; DROP TRIGGER refs_say_who; DROP TRIGGER trash_keep;
+    DELETE FROM schema_migrations WHERE version > 3";
 
 #[tokio::test]
 async fn a_start_that_is_refused_migrates_nothing() -> Result<()> {

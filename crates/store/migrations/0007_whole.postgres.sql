@@ -18,3 +18,28 @@ CREATE TRIGGER tombstones_full BEFORE TRUNCATE ON tombstones FOR EACH STATEMENT 
 CREATE TRIGGER trash_full BEFORE TRUNCATE ON trash FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
 CREATE TRIGGER observations_full BEFORE TRUNCATE ON observations FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
 CREATE TRIGGER waivers_full BEFORE TRUNCATE ON waivers FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER blobs_full BEFORE TRUNCATE ON blobs FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER copies_full BEFORE TRUNCATE ON copies FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+CREATE TRIGGER inline_bytes_full BEFORE TRUNCATE ON inline_bytes FOR EACH STATEMENT EXECUTE FUNCTION never_emptied();
+
+-- Only the paths of files that are packages of their own may be taken over by a later version.
+CREATE FUNCTION locations_lie() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+IF (NEW.version_id <> OLD.version_id OR NEW.entry_path <> OLD.entry_path)
+    AND (SELECT format FROM repositories WHERE id = OLD.repo_id) <> 'raw' THEN
+    RAISE EXCEPTION 'artifortress: what lies at a path never changes';
+END IF;
+RETURN NEW;
+END $$;
+CREATE TRIGGER locations_lie BEFORE UPDATE ON locations FOR EACH ROW EXECUTE FUNCTION locations_lie();
+
+CREATE FUNCTION refs_say_who() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+IF NEW.by_subject <> OLD.by_subject THEN RAISE EXCEPTION 'artifortress: who pointed a ref never changes'; END IF;
+RETURN NEW;
+END $$;
+CREATE TRIGGER refs_say_who BEFORE UPDATE ON refs FOR EACH ROW EXECUTE FUNCTION refs_say_who();
+
+CREATE FUNCTION trash_keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+IF NEW.place <> OLD.place THEN RAISE EXCEPTION 'artifortress: a place is never reused'; END IF;
+RETURN NEW;
+END $$;
+CREATE TRIGGER trash_keep BEFORE UPDATE ON trash FOR EACH ROW EXECUTE FUNCTION trash_keep();

@@ -20,6 +20,14 @@ pub trait Deposit: Send + Sync + 'static {
     fn apply(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Out>> + Send;
 }
 
+impl<D: Deposit> Deposit for Arc<D> {
+    type Out = D::Out;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<D::Out> {
+        D::apply(self, tx).await
+    }
+}
+
 /// Who can look at copies.
 pub trait Look: Sync {
     /// Whether the copy is there. Where it is not, it is no good copy by its row either when this returns.

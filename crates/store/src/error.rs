@@ -110,6 +110,10 @@ impl From<sqlx::Error> for Error {
                 Some("40001" | "40P01" | "55P03") => Self::Lost(error.to_string()),
                 // data_corrupted, index_corrupted
                 Some("XX001" | "XX002") => Self::Damaged(error.to_string()),
+                // read_only_sql_transaction
+                Some("25006") => Self::Unavailable(format!("it takes no writes: {error}")),
+                // insufficient_privilege
+                Some("42501") => Self::Unavailable(format!("its role lacks a right: {error}")),
                 // connection, resources, operator intervention, other rollbacks
                 Some(code)
                     if code.starts_with("08")

@@ -1,6 +1,6 @@
 //! Damaged copies: what is left of a blob, and how a bad copy is retired for a good one.
 
-use model::{CopyId, Sha256Digest};
+use model::{CopyId, EntryPath, RepoId, Sha256Digest};
 use serde_json::json;
 
 use crate::blobs::{self, NewBlob, copy_at, copy_columns};
@@ -184,6 +184,17 @@ impl DeclareLost {
         let last = tx.row(sql, args![self.digest.to_string()]).await?;
         Ok(last.map(|row| row.get::<String>(0)).transpose()?.is_some_and(|action| action == "blob.lost"))
     }
+}
+
+/// Takes bytes that came again for a path where they are. Whether they were needed: no good copy was left.
+pub(crate) async fn take(tx: &mut Tx<'_>, act: &Act, repo: RepoId, path: &EntryPath, blob: &NewBlob) -> Result<bool> {
+    if !blobs::keep(tx, blob, act.at).await? {
+        return Ok(false);
+    }
+    let id = blob.digest.to_string();
+    let detail = json!({"path": path, "newCopy": true});
+    record(tx, act, "blob.healed", On { repo: Some(repo), kind: "blob", id: &id }, &detail).await?;
+    Ok(true)
 }
 
 /// How many copies are damaged, and how many blobs have no good copy left.

@@ -10,6 +10,7 @@ pub mod admission;
 pub mod audit;
 pub mod blobs;
 pub mod bootstrap;
+pub mod brought;
 pub mod cached;
 pub mod consumers;
 pub mod copy;

@@ -12,7 +12,7 @@ use crate::events::{Act, On, record};
 use crate::observations::Answer;
 use crate::packages::{self, Coordinate};
 use crate::session::{Session, Tx};
-use crate::{args, cached, locations, repositories};
+use crate::{args, cached, healing, locations, repositories};
 
 /// Publishes a file as the next version of its own package: blob, version, entry, location, event
 /// and quota in one transaction. The version is sealed at once.
@@ -133,12 +133,9 @@ impl PublishFile {
         }
         let Some(there) = locations::find(tx, self.repo, self.path.as_str()).await? else { return Ok(None) };
         let same = there.state == VersionState::Published && there.digest == self.blob.digest;
-        if !same || !there.copies.is_empty() || !blobs::keep(tx, &self.blob, self.act.at).await? {
+        if !same || !healing::take(tx, &self.act, self.repo, &self.path, &self.blob).await? {
             return Ok(None);
         }
-        let id = self.blob.digest.to_string();
-        let detail = json!({"path": self.path, "newCopy": true});
-        record(tx, &self.act, "blob.healed", On { repo: Some(self.repo), kind: "blob", id: &id }, &detail).await?;
         let row = tx.row("SELECT version FROM versions WHERE id = $1", args![there.version]).await?;
         let version = row.ok_or_else(|| Error::Defect("a version vanished".to_owned()))?.get(0)?;
         Ok(Some(PublishedFile { package, id: there.version, version, replaced: true, copy_kept: true }))

@@ -6,6 +6,7 @@ mod conditions;
 mod content;
 mod names;
 mod overwrite;
+mod pushed_again;
 mod race;
 mod ranges;
 mod sizes;

@@ -5,6 +5,7 @@ mod archives;
 mod cargo;
 mod go;
 mod killed;
+mod lost;
 mod maven;
 mod npm;
 mod oci;

@@ -11,6 +11,7 @@ mod intake;
 mod pointers;
 mod related;
 mod release;
+mod repeated;
 mod staging;
 mod writers;
 

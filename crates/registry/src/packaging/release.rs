@@ -1,9 +1,11 @@
 //! A plan is performed: what it publishes and what it changes, in one transaction.
 
+use std::sync::Arc;
+
 use blobs::Received;
 use bytes::Bytes;
 use formats::{Answer, PackageAt, Release, ReleaseFile, Seen, Source, Sums};
-use model::{Code, EntryPath, Reason, RefName, Refusal, Sha256Digest};
+use model::{EntryPath, RefName};
 use store::packages::Coordinate;
 use store::perform::{self, Perform};
 use store::refs::NewRef;
@@ -36,7 +38,6 @@ impl Taken {
             Some(release) => Some(self.grant.write_of(release, &mut self.staged).await?),
             None => None,
         };
-        let files: Vec<_> = release.iter().flat_map(|release| &release.files).map(named).collect();
         let seen = self.plan.seen.take().map(|Seen { package, state }| {
             let PackageAt { namespace, name } = package;
             perform::Seen { repo: read.repo_id(), namespace, name, state }
@@ -52,50 +53,15 @@ impl Taken {
             }
         };
         let kept = self.staged.hand_over();
-        match read.registry().deposit(Perform { seen, release, line: self.line.take(), changes }).await {
+        let perform = Arc::new(Perform { seen, release, line: self.line.take(), changes });
+        match read.registry().deposit(Arc::clone(&perform)).await {
             Ok(()) => Ok(answer),
-            Err(error) => {
-                for place in kept {
-                    read.registry().abandon(Some(place), &error).await;
-                }
-                self.grant.unless_repeated(&files, error.into()).await.map(|()| answer)
-            }
+            Err(error) => self.grant.settle(&perform, kept, error).await.map(|()| answer),
         }
     }
-}
-
-/// Where a file is, and what it is.
-fn named(file: &NewFile) -> (EntryPath, Sha256Digest) {
-    (file.location.clone(), file.bytes.named().0)
 }
 
 impl Grant<Write> {
-    /// A conflict with what is the same, file by file, is none where the format says so. If one of the files is there
-    /// with other bytes, that is what is said, whatever else is in the way.
-    async fn unless_repeated(&self, files: &[(EntryPath, Sha256Digest)], error: Error) -> Result<()> {
-        if files.is_empty() || error.code() != Some(Code::Conflict) || !format_of(self.repo())?.repeats() {
-            return Err(error);
-        }
-        let grant = self.to_read();
-        let (mut missing, mut others) = (false, Vec::new());
-        for (location, digest) in files {
-            match grant.find(location).await {
-                Ok(found) if found.digest() == *digest => {}
-                Ok(_) => others.extend(location.segments().last()),
-                Err(_) => missing = true,
-            }
-        }
-        // What belongs to a file has the longer name.
-        match others.into_iter().min_by_key(|name| name.len()) {
-            Some(name) => {
-                let why = format!("{name} already exists: published files never change");
-                Err(Refusal::new(Code::Conflict, why).because(Reason::OtherBytes).into())
-            }
-            None if missing => Err(error),
-            None => Ok(()),
-        }
-    }
-
     /// The release in the terms of the store; what is made of it here is staged too.
     async fn write_of(&self, release: Release, staged: &mut StagedFiles) -> Result<PublishRelease> {
         let mut received: Vec<_> = staged.files.iter().map(|file| Some(file.received.clone())).collect();

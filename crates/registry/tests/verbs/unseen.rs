@@ -10,6 +10,7 @@ use crate::both;
 
 both! {
     bytes_that_are_put_again_take_the_place_of_lost_ones;
+    bytes_that_are_put_again_at_their_path_take_the_place_of_lost_ones;
     bytes_that_are_uploaded_again_take_the_place_of_lost_ones;
     what_is_there_is_kept_once;
 }
@@ -50,6 +51,20 @@ async fn bytes_that_are_put_again_take_the_place_of_lost_ones(bench: &Bench) {
         reads(bench, &repo, at, &bytes).await;
     }
     assert_eq!((bench.count(GOOD).await, bench.count(DAMAGED).await), (1, 1));
+}
+
+async fn bytes_that_are_put_again_at_their_path_take_the_place_of_lost_ones(bench: &Bench) {
+    let repo = bench.repository("libs", false).await;
+    let grant = bench.grant::<Write>(&repo).await;
+    let bytes = content(3, 200_000);
+    put(&grant, "first", &bytes).await.expect("stored");
+    let taken = put(&grant, "first", &bytes).await.expect_err("it is there").to_string();
+    assert!(taken.contains("exists already"), "{taken}");
+    lose(bench, &bytes).await;
+    put(&grant, "first", &bytes).await.expect("healed");
+    reads(bench, &repo, "first", &bytes).await;
+    assert_eq!((bench.count(GOOD).await, bench.count(DAMAGED).await), (1, 1));
+    assert_eq!(bench.count("SELECT count(*) FROM events WHERE action = 'blob.healed'").await, 1);
 }
 
 async fn bytes_that_are_uploaded_again_take_the_place_of_lost_ones(bench: &Bench) {

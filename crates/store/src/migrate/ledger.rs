@@ -1,5 +1,6 @@
 //! What a database says of the steps that it has taken.
 
+use super::names::{Part, made_by_steps};
 use super::steps::MIGRATIONS;
 use super::{MigrationState, SchemaVersion};
 use crate::error::{Error, Result};
@@ -31,6 +32,9 @@ impl Ledger {
             } else {
                 foreign("its table schema_migrations is none of ours")
             });
+        }
+        if taken.is_empty() && !session.is_lite() {
+            expect_room(session).await?;
         }
         Ok(Self { taken })
     }
@@ -64,6 +68,20 @@ impl Ledger {
         let found = SchemaVersion(version);
         Ok(if found < wanted { MigrationState::Pending { found, wanted } } else { MigrationState::Current })
     }
+}
+
+/// Refuses a PostgreSQL schema without a ledger in which a table has the name of one of ours.
+async fn expect_room(session: &mut Session<'_>) -> Result<()> {
+    let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+         AND relkind IN ('r', 'p', 'v', 'm', 'f')";
+    let ours = made_by_steps(SchemaVersion::of_program().0);
+    for row in session.rows(sql, &[]).await? {
+        let name: String = row.get(0)?;
+        if name != "schema_migrations" && ours.contains_key(&Part::new("table", name.as_str())) {
+            return Err(foreign(&format!("its table {name} is none of ours")));
+        }
+    }
+    Ok(())
 }
 
 async fn taken(session: &mut Session<'_>) -> Result<Vec<Taken>> {

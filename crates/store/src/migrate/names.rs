@@ -25,8 +25,9 @@ impl fmt::Display for Part {
     }
 }
 
-/// What there is on PostgreSQL after step `version`: of a trigger the statement that makes it, of a function its body,
-/// of tables and indexes no more than their names. Knows `CREATE` and `DROP`; a test compares it with the real one.
+/// What there is on PostgreSQL after step `version`: of a trigger the statement that makes it, of a function its body, of a
+/// table how many constraints of each kind it has, of an index no more than its name. Knows `CREATE`, `DROP` and
+/// `ALTER TABLE`; a test compares it with the real one.
 pub(super) fn made_by_steps(version: u32) -> BTreeMap<Part, String> {
     let mut parts = BTreeMap::new();
     follow(&render(LEDGER, Engine::Postgres), &mut parts);
@@ -34,7 +35,19 @@ pub(super) fn made_by_steps(version: u32) -> BTreeMap<Part, String> {
         follow(&render(step.body, Engine::Postgres), &mut parts);
         follow(&without_comments(step.postgres), &mut parts);
     }
+    for (part, text) in &mut parts {
+        if part.kind == "table" {
+            *text = constraints(text);
+        }
+    }
     parts
+}
+
+/// Primary keys, unique keys, foreign keys and checks in the statements that made a table.
+fn constraints(statements: &str) -> String {
+    let count = |word: &str| statements.matches(word).count();
+    let (keys, unique) = (count("PRIMARY KEY"), count("UNIQUE"));
+    format!("p{keys} u{unique} f{} c{}", count("REFERENCES "), count("CHECK ("))
 }
 
 fn without_comments(sql: &str) -> String {
@@ -54,6 +67,11 @@ fn follow(sql: &str, parts: &mut BTreeMap<Part, String>) {
             ("DROP", Some(part)) => {
                 parts.remove(&part);
             }
+            ("ALTER", Some(part)) => {
+                if let Some(known) = parts.get_mut(&part) {
+                    known.push_str(&whole(statement));
+                }
+            }
             _ => {}
         }
     }
@@ -62,16 +80,19 @@ fn follow(sql: &str, parts: &mut BTreeMap<Part, String>) {
 /// What is compared of a part that `statement`, and what comes after it, makes.
 fn text(part: &Part, statement: &[&str]) -> String {
     match part.kind.as_str() {
-        "trigger" => {
-            let words = statement.split_inclusive(|word| word.ends_with(';')).next().unwrap_or_default();
-            words.join(" ").trim_end_matches(';').to_owned()
-        }
+        "trigger" | "table" => whole(statement),
         "function" => statement.split(|word| word.starts_with("$$")).nth(1).unwrap_or_default().join(" "),
         _ => String::new(),
     }
 }
 
-/// The part that the words after `CREATE` or `DROP` name.
+/// The statement that these words begin with.
+fn whole(words: &[&str]) -> String {
+    let words = words.split_inclusive(|word| word.ends_with(';')).next().unwrap_or_default();
+    words.join(" ").trim_end_matches(';').to_owned()
+}
+
+/// The part that the words after `CREATE`, `DROP` or `ALTER` name.
 fn named(words: &[&str]) -> Option<Part> {
     let mut words =
         words.iter().filter(|word| !matches!(**word, "OR" | "REPLACE" | "UNIQUE" | "IF" | "NOT" | "EXISTS"));
@@ -91,14 +112,14 @@ mod tests {
             "CREATE TABLE IF NOT EXISTS a (x INT);\nCREATE UNIQUE INDEX b ON a (x); CREATE TRIGGER c BEFORE UPDATE ON a;
              CREATE OR REPLACE FUNCTION d() RETURNS trigger AS $$ BEGIN\n  RETURN NEW; END $$;
              CREATE TRIGGER f BEFORE UPDATE ON a\n EXECUTE FUNCTION d();
-             CREATE TABLE e(x INT); DROP TRIGGER c ON a; DROP TABLE IF EXISTS e;",
+             CREATE TABLE e(x INT); ALTER TABLE a ADD COLUMN y INT CHECK (y > 0); DROP TRIGGER c ON a; DROP TABLE IF EXISTS e;",
             &mut parts,
         );
         let told: Vec<String> = parts.iter().map(|(part, text)| format!("{part}: {text}")).collect();
         let wanted = [
             "function d: BEGIN RETURN NEW; END",
             "index b: ",
-            "table a: ",
+            "table a: CREATE TABLE IF NOT EXISTS a (x INT)ALTER TABLE a ADD COLUMN y INT CHECK (y > 0)",
             "trigger f: CREATE TRIGGER f BEFORE UPDATE ON a EXECUTE FUNCTION d()",
         ];
         assert_eq!(told, wanted);

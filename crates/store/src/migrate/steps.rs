@@ -67,7 +67,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 7,
         name: "whole",
         body: include_str!("../../migrations/0007_whole.sql"),
-        sqlite: "",
+        sqlite: include_str!("../../migrations/0007_whole.sqlite.sql"),
         postgres: include_str!("../../migrations/0007_whole.postgres.sql"),
         oldest_program: 1,
     },
@@ -154,7 +154,7 @@ mod tests {
         "instants 9e5422d0681ca8ce016d936ce61f3b2120595c6aba6682b29d4c68affedfeef0",
         "cached 85849649ad49af0fb28444f879516554c7600d188fb294e47806695ef69b87de",
         "small b52c12e1de7e5a91cc6ff9d4d46e9ff3153caf1a72a9cc9cf609f548eceed554",
-        "whole de861c0352a7975a982d4844d372776419ffc691a69d3b9d7bf2e6bd87ff6bea",
+        "whole bf635d821e579da2fa6765529b24b4817f57272d8b2c708770ce888fd495f6e0",
     ];
 
     #[test]

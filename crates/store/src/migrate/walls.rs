@@ -12,11 +12,14 @@ use crate::session::{Session, lend};
 const NAMED: usize = 8;
 
 /// Refuses a database at schema `version` in which something of that schema is missing, is off or reads otherwise: on
-/// SQLite anything, on PostgreSQL triggers and functions; tables and indexes are known there by their names. What is there
-/// besides is nobody's business. Of a schema that is newer than this program nothing is known, and nothing asked.
+/// SQLite anything, on PostgreSQL triggers and functions; tables are known there by their names and how many constraints
+/// they have, indexes by their names. What is there besides is nobody's business. Of a schema that is newer than this program nothing is known, and nothing asked.
 pub(super) async fn check(session: &mut Session<'_>, version: u32) -> Result<()> {
     if version == 0 || version > SchemaVersion::of_program().0 {
         return Ok(());
+    }
+    if !session.is_lite() {
+        expect_triggers_to_fire(session).await?;
     }
     let (wanted, found) = if session.is_lite() {
         (made_in_memory(version)?, parts(session, LITE).await?)
@@ -35,6 +38,18 @@ pub(super) async fn check(session: &mut Session<'_>, version: u32) -> Result<()>
         "the database is not whole: {named}. Somebody changed it, and what was published is no longer safe in it: restore \
          it from a backup"
     )))
+}
+
+/// A role or database may be set up so that no trigger fires and no foreign key is looked at.
+async fn expect_triggers_to_fire(session: &mut Session<'_>) -> Result<()> {
+    let row = session.row("SELECT current_setting('session_replication_role')", &[]).await?;
+    match row.map(|row| row.get::<String>(0)).transpose()?.as_deref() {
+        Some("replica") => Err(Error::conflict(
+            "triggers do not fire for this role (session_replication_role is 'replica'), and what was published is not \
+             safe without them: reset that for the role and the database",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn wrong(part: &Part, wanted: &str, found: Option<&String>) -> Option<String> {
@@ -67,7 +82,10 @@ const LITE: &str = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT N
 /// In the schema that holds the ledger.
 const POSTGRES: &str = "
     WITH home AS (SELECT relnamespace AS id FROM pg_class WHERE oid = to_regclass('schema_migrations'))
-    SELECT 'table', relname::text, '' FROM pg_class, home WHERE relnamespace = home.id AND relkind IN ('r', 'p')
+    SELECT 'table', relname::text, (SELECT format('p%s u%s f%s c%s', count(*) FILTER (WHERE contype = 'p'),
+            count(*) FILTER (WHERE contype = 'u'), count(*) FILTER (WHERE contype = 'f'), count(*) FILTER (WHERE contype = 'c'))
+            FROM pg_constraint WHERE conrelid = pg_class.oid AND convalidated)
+        FROM pg_class, home WHERE relnamespace = home.id AND relkind IN ('r', 'p')
     UNION ALL SELECT 'index', c.relname::text, CASE WHEN i.indisvalid THEN '' ELSE 'off' END
         FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid, home WHERE c.relnamespace = home.id
     UNION ALL SELECT 'trigger', t.tgname::text,

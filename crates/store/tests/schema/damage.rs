@@ -80,13 +80,43 @@ async fn tables_of_another_program_on_postgres_are_left_alone() {
     let ambient = model::Ambient::system();
     let store = store::Store::open(&options, &ambient).await.expect("a store");
     let error = store.migrate(&ambient).await.expect_err("refused").to_string();
-    assert!(error.contains("another program") && error.contains("\"blobs\"") && error.len() < 300, "{error}");
+    assert!(error.contains("another program") && error.contains("its table blobs") && error.len() < 300, "{error}");
     assert_eq!(
         database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").expect("a count").trim(),
         "1"
     );
-    // The connection is of use again.
-    assert!(store.migration_state().await.is_ok());
+    assert_eq!(store.migration_state().await.expect_err("refused").to_string(), error, "nor is it waited for");
     drop(store);
     tokio::task::spawn_blocking(move || drop(database)).await.expect("dropped");
+}
+
+#[tokio::test]
+async fn a_role_for_which_no_trigger_fires_is_refused() {
+    let bench = Bench::postgres().await;
+    let error = store::inspect(&as_set_up(&bench, "session_replication_role=replica"), Depth::Schema).await;
+    let error = error.expect_err("refused").to_string();
+    assert!(error.contains("triggers do not fire") && error.contains("session_replication_role"), "{error}");
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn what_a_role_may_not_do_is_said() {
+    let bench = Bench::postgres().await;
+    for (setting, words) in [
+        ("default_transaction_read_only=on", "it takes no writes"),
+        ("role=pg_monitor", "its role lacks a right: error returned from database: permission denied"),
+    ] {
+        let store = store::Store::open(&as_set_up(&bench, setting), &bench.ambient).await.expect("a store");
+        let error = store.write(Raw("UPDATE tenants SET created_at = 1")).await.expect_err("refused");
+        assert!(matches!(&error, Error::Unavailable(why) if why.contains(words)), "{error:?}");
+    }
+    bench.close().await;
+}
+
+/// The same database, for connections with this setting.
+fn as_set_up(bench: &Bench, setting: &str) -> Options {
+    let Options::Postgres { url, pool } = &bench.options else { unreachable!("it is PostgreSQL") };
+    let (url, setting) = (url.expose(), setting.replace('=', "%3D"));
+    let joint = if url.contains('?') { '&' } else { '?' };
+    Options::Postgres { url: model::Secret::new(format!("{url}{joint}options=-c%20{setting}")), pool: *pool }
 }

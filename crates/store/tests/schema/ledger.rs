@@ -44,6 +44,9 @@ async fn older(bench: &Bench) {
         "DROP INDEX tombstones_by_version",
         "DROP INDEX marks_by_version",
         "DROP INDEX tokens_by_expiry",
+        either(bench, "DROP TRIGGER locations_lie", "DROP FUNCTION locations_lie CASCADE"),
+        either(bench, "DROP TRIGGER refs_say_who", "DROP FUNCTION refs_say_who CASCADE"),
+        either(bench, "DROP TRIGGER trash_keep", "DROP FUNCTION trash_keep CASCADE"),
         "DELETE FROM schema_migrations WHERE version > 3",
     ] {
         run(bench, sql).await;

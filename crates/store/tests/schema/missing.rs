@@ -8,6 +8,7 @@ both! {
     a_fresh_database_is_whole;
     a_missing_part_is_named;
     a_wall_that_reads_otherwise_is_named;
+    a_constraint_that_was_taken_away_is_missed;
     what_is_there_besides_is_nobodys_business;
     every_part_is_missed;
 }
@@ -55,6 +56,21 @@ async fn a_wall_that_reads_otherwise_is_named(bench: &mut Bench) {
         run(bench, "DROP TRIGGER marks_stay ON marks").await;
         run(bench, "CREATE TRIGGER marks_stay BEFORE INSERT ON marks FOR EACH ROW EXECUTE FUNCTION marks_stay()").await;
         refused(bench, &["function events_stay is not ours", "trigger marks_stay is not ours"]).await;
+    }
+}
+
+/// Other than on SQLite, where a table cannot lose a constraint without being made anew.
+async fn a_constraint_that_was_taken_away_is_missed(bench: &mut Bench) {
+    if bench.store.engine() == store::Engine::Sqlite {
+        return;
+    }
+    for (sql, named) in [
+        ("ALTER TABLE entries DROP CONSTRAINT entries_digest_fkey", "table entries is not ours"),
+        ("ALTER TABLE versions DROP CONSTRAINT versions_package_id_version_key", "table versions is not ours"),
+        ("ALTER TABLE principals DROP CONSTRAINT principals_check", "table principals is not ours"),
+    ] {
+        run(bench, sql).await;
+        refused(bench, &[named]).await;
     }
 }
 

@@ -111,6 +111,11 @@ const WALLS: &[(&str, &[&str])] = &[
     ),
     ("locations_stay", &["DELETE FROM locations"]),
     (
+        "locations_lie",
+        &["UPDATE locations SET version_id = (SELECT id FROM versions WHERE state = 'draft') WHERE path = 'shelved'",
+          "UPDATE locations SET entry_path = 'other' WHERE path = 'shelved'"],
+    ),
+    (
         "refs_keep",
         &[
             "UPDATE refs SET name = 'other' WHERE to_at IS NULL",
@@ -119,6 +124,7 @@ const WALLS: &[(&str, &[&str])] = &[
         ],
     ),
     ("refs_stay", &["DELETE FROM refs"]),
+    ("refs_say_who", &["UPDATE refs SET by_subject = 'mallory', to_at = 5, to_event = from_event WHERE to_at IS NULL"]),
     ("subjects_keep", &["UPDATE subjects SET subject = 'other'"]),
     ("subjects_stay", &["DELETE FROM subjects"]),
     (
@@ -158,6 +164,7 @@ const WALLS: &[(&str, &[&str])] = &[
              (SELECT digest FROM blobs LIMIT 1) AS b, (SELECT place FROM trash LIMIT 1) AS t"],
     ),
     ("trash_stay", &["DELETE FROM trash"]),
+    ("trash_keep", &["UPDATE trash SET place = 'other', removed_at = 5"]),
     ("blobs_keep", &["UPDATE blobs SET length = length + 1"]),
     ("observations_keep", &["UPDATE observations SET media_type = 'other'", "UPDATE observations SET digest = NULL"]),
     ("observations_stay", &["DELETE FROM observations"]),
@@ -174,8 +181,11 @@ const WALLS: &[(&str, &[&str])] = &[
 
 /// Tables that PostgreSQL would empty in one statement, past the triggers of their rows.
 const FULL: &[&str] = &[
+    "blobs",
+    "copies",
     "entries",
     "events",
+    "inline_bytes",
     "locations",
     "manifests",
     "marks",
@@ -188,6 +198,17 @@ const FULL: &[&str] = &[
     "trash",
     "versions",
     "waivers",
+];
+
+/// A repository of another format, and a path in it.
+const SHELF: &[&str] = &[
+    "INSERT INTO repositories (id, tenant_id, key, format, kind, description, anonymous_read, settings, rules, revision,
+         created_by, created_at, updated_at)
+     SELECT v.id, r.tenant_id, 'shelf', 'npm', r.kind, '', r.anonymous_read, '{}', '[]', 1, 'ada', 0, 0
+     FROM repositories r JOIN versions v ON v.repo_id = r.id WHERE v.state = 'draft'",
+    "INSERT INTO locations (repo_id, path, package_id, version_id, entry_path)
+     SELECT r.id, 'shelved', l.package_id, l.version_id, l.entry_path FROM repositories r, locations l
+     WHERE r.key = 'shelf' AND l.path = 'single'",
 ];
 
 /// A repository with one of everything: published, withdrawn, draft; refs, marks and tombstones in
@@ -261,6 +282,9 @@ async fn furnish(bench: &Bench) {
     let waived = "INSERT INTO waivers (id, repo_id, package, reason, by_subject, created_at, until, ended_at)
          SELECT id, id, 'demo', 'r', 'ada', 0, 9, 1 FROM repositories LIMIT 1";
     run(bench, waived).await.expect("a waiver that was ended");
+    for sql in SHELF {
+        run(bench, sql).await.expect(sql);
+    }
 }
 
 /// A draft with an entry and a manifest.

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use model::{RepoKey, Sha256Digest};
-use outbound::{Answer, Client};
+use outbound::{Answer, Client, Retry};
 
 use super::super::failure::Failure;
 use super::super::hashing::hash_file;
@@ -51,9 +51,15 @@ async fn one(client: &Client, repo: &RepoKey, planned: &Planned, progress: &Prog
     }
 }
 
-/// Whether these very bytes are at an address.
+/// Whether these very bytes are at an address. Asks for the last of them: a server that has lost them says so then, and
+/// takes them again. Of no bytes there is no last.
 pub(super) async fn is_there(client: &Client, target: &str, digest: Sha256Digest) -> bool {
-    client.head(target).send().await.is_ok_and(|answer| named_digest(&answer) == Some(digest))
+    let client = client.with_retry(Retry::none());
+    let ask = match digest == Sha256Digest::OF_NOTHING {
+        true => client.head(target),
+        false => client.get(target).header("Range", "bytes=-1"),
+    };
+    ask.send().await.is_ok_and(|answer| named_digest(&answer) == Some(digest))
 }
 
 /// The path of a file in the repository's own protocol.
