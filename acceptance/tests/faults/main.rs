@@ -3,6 +3,7 @@
 //! Every test says its seed when it fails; `ARTIFORTRESS_TEST_SEED` runs it again with that one, and
 //! `ARTIFORTRESS_TEST_ROUNDS` makes the repeated ones longer (`make soak`).
 
+mod astray;
 mod bundle;
 mod calls;
 mod damage;

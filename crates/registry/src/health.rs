@@ -48,7 +48,7 @@ impl Registry {
             (None, Ok(MigrationState::Pending { found, wanted })) => {
                 Err(format!("at schema {}, not {}: run `artifortress migrate`", found.0, wanted.0))
             }
-            (None, Ok(MigrationState::Current)) => match store.read(store::tenants::epochs).await {
+            (None, Ok(MigrationState::Current)) => match store.read(store::tenants::expect_writable).await {
                 Ok(_) => Ok(match store.engine() {
                     Engine::Sqlite => "SQLite".to_owned(),
                     Engine::Postgres => "PostgreSQL".to_owned(),

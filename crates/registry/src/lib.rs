@@ -5,6 +5,7 @@
 //! [`Grant`], and only a grant opens a repository.
 
 mod admins;
+mod arrivals;
 mod audit;
 mod authorize;
 mod beat;

@@ -9,12 +9,20 @@ use crate::error::{Error, Result};
 use crate::registry::Registry;
 
 impl Look for Registry {
+    async fn arrived(&self) -> store::Result<()> {
+        self.expect_arrived().await.map_err(in_the_stores_words)
+    }
+
     async fn look(&self, unseen: &Unseen) -> store::Result<bool> {
         let look = async || self.is_there(unseen.digest, &copy_of(unseen.copy.clone(), unseen.length)?).await;
-        look().await.map_err(|error| match error {
-            Error::Refused(refusal) => store::Error::Refused(refusal),
-            Error::Defect(why) => store::Error::Defect(why),
-        })
+        look().await.map_err(in_the_stores_words)
+    }
+}
+
+fn in_the_stores_words(error: Error) -> store::Error {
+    match error {
+        Error::Refused(refusal) => store::Error::Refused(refusal),
+        Error::Defect(why) => store::Error::Defect(why),
     }
 }
 

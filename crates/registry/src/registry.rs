@@ -9,6 +9,7 @@ use model::{Ambient, Network, RepoId, RepoKey, Scope, Secret, Sha256Digest, Tena
 use store::admission::Limits;
 use store::{Stamp, Store};
 
+use crate::arrivals::Arrivals;
 use crate::entries::Entries;
 use crate::error::{Error, Result};
 use crate::hot::Hot;
@@ -97,6 +98,7 @@ pub(crate) struct Inner {
     pub(crate) recognised: Recognised,
     pub(crate) entries: Entries,
     pub(crate) hot: Hot,
+    pub(crate) arrivals: Arrivals,
     pub(crate) shares: Shares,
     pub(crate) documents: Documents,
     pub(crate) pointers: Pointers,
@@ -144,6 +146,7 @@ impl Registry {
             store,
             blobs,
             stamp: OnceLock::new(),
+            arrivals: Arrivals::default(),
             ambient,
             settings,
             seal,

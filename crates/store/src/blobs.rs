@@ -157,6 +157,13 @@ pub async fn copies(session: &mut Session<'_>, digest: Sha256Digest) -> Result<V
     rows.iter().filter_map(|row| copy_at(row, 0).transpose()).collect()
 }
 
+impl NewBlob {
+    /// Whether its bytes lie in the blob store.
+    pub(crate) fn is_stored(&self) -> bool {
+        matches!(self.body, NewBody::Stored { .. })
+    }
+}
+
 /// Makes a received blob known. Locks its row, if it has one, so that collection and reuse cannot miss each other.
 /// When a good copy is there already, the new bytes are not needed: their place goes to the trash. That it is there must
 /// have been seen: [`Error::Unseen`] asks for it. Returns whether the new copy was kept.

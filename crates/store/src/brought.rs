@@ -34,6 +34,10 @@ impl Deposit for BringAgain {
     /// Whether one of them had been lost.
     type Out = bool;
 
+    fn is_stored(&self) -> bool {
+        self.files.iter().any(|file| file.blob.is_stored())
+    }
+
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool> {
         repositories::expect_living(tx, self.repo).await?;
         let mut lost = false;

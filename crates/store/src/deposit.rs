@@ -16,12 +16,19 @@ pub trait Deposit: Send + Sync + 'static {
     /// What the caller learns once the change is durable.
     type Out: Send + 'static;
 
+    /// Whether bytes were written to the blob store for it.
+    fn is_stored(&self) -> bool;
+
     /// Makes the change, or refuses.
     fn apply(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Out>> + Send;
 }
 
 impl<D: Deposit> Deposit for Arc<D> {
     type Out = D::Out;
+
+    fn is_stored(&self) -> bool {
+        D::is_stored(self)
+    }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<D::Out> {
         D::apply(self, tx).await
@@ -30,6 +37,10 @@ impl<D: Deposit> Deposit for Arc<D> {
 
 /// Who can look at copies.
 pub trait Look: Sync {
+    /// Refuses what was written to the blob store before this was called and went to another store than the one that is
+    /// meant.
+    fn arrived(&self) -> impl Future<Output = Result<()>> + Send;
+
     /// Whether the copy is there. Where it is not, it is no good copy by its row either when this returns.
     fn look(&self, unseen: &Unseen) -> impl Future<Output = Result<bool>> + Send;
 }
@@ -50,8 +61,11 @@ impl<D: Deposit> Write for Looked<D> {
 }
 
 impl Store {
-    /// As [`Store::write`]. Where a copy of the bytes is known, `look` says whether it is there.
+    /// As [`Store::write`], after a look whether what was stored for it is where it is meant to be. Where a copy of the bytes is known, `look` says whether it is there.
     pub async fn deposit<D: Deposit>(&self, deposit: D, look: &impl Look) -> Result<D::Out> {
+        if deposit.is_stored() {
+            look.arrived().await?;
+        }
         let (deposit, mut seen) = (Arc::new(deposit), Vec::new());
         loop {
             let write = Looked { deposit: Arc::clone(&deposit), seen: seen.clone() };

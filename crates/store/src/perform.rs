@@ -57,6 +57,10 @@ pub enum Change {
 impl Deposit for Perform {
     type Out = ();
 
+    fn is_stored(&self) -> bool {
+        self.release.as_ref().is_some_and(Deposit::is_stored)
+    }
+
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         self.lock(tx).await?;
         if let Some(seen) = &self.seen {

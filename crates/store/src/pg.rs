@@ -17,6 +17,10 @@ use crate::store::Write;
 /// How long one look or one transaction may take, the wait for a connection included. A database that is silent for
 /// longer is away: whoever asked is told, and the connection is closed, since nobody knows what is on its wire.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A connection that was idle for so long is tried before it is used.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long that may take.
+const PING: Duration = Duration::from_secs(2);
 /// Attempts at a transaction that lost against another one.
 const ATTEMPTS: u32 = 8;
 
@@ -42,6 +46,8 @@ impl Pg {
             .min_connections(0)
             .acquire_timeout(Duration::from_secs(8))
             .test_before_acquire(false)
+            .before_acquire(|conn, found| Box::pin(is_alive(conn, found.idle_for)))
+            .after_connect(|conn, _| Box::pin(expect_commits_to_last(conn)))
             .connect_lazy_with(options);
         Ok(Self { pool })
     }
@@ -54,7 +60,9 @@ impl Pg {
         let end = Instant::now() + PATIENCE;
         let mut conn = self.pool.acquire().await?;
         let found = timeout_at(end, look(&mut Session::pg(&mut conn))).await;
-        found.unwrap_or_else(|_| Err(silent(conn)))
+        let found = found.unwrap_or_else(|_| Err(silent()));
+        close_if_useless(conn, &found);
+        found
     }
 
     /// All statements of `look` see the same snapshot.
@@ -71,7 +79,9 @@ impl Pg {
             Ok(found)
         };
         let found = timeout_at(end, all).await;
-        found.unwrap_or_else(|_| Err(silent(conn)))
+        let found = found.unwrap_or_else(|_| Err(silent()));
+        close_if_useless(conn, &found);
+        found
     }
 
     /// Runs `write` until it commits, refuses or runs out of attempts.
@@ -96,10 +106,18 @@ impl Pg {
         let mut conn = self.pool.acquire().await.map_err(Attempt::from)?;
         let committing = AtomicBool::new(false);
         let ended = timeout_at(end, transact(&mut conn, write, number, &committing)).await;
-        ended.unwrap_or_else(|_| {
-            let error = silent(conn);
-            Err(Attempt::Failed(if committing.load(Ordering::Relaxed) { Error::Unknown } else { error }))
-        })
+        let ended = ended.unwrap_or_else(|_| {
+            let unknown = committing.load(Ordering::Relaxed);
+            Err(Attempt::Failed(if unknown { Error::Unknown } else { silent() }))
+        });
+        match ended {
+            Err(Attempt::Failed(error)) => {
+                let failed = Err(error);
+                close_if_useless(conn, &failed);
+                failed.map_err(Attempt::Failed)
+            }
+            other => other,
+        }
     }
 
     /// Runs a whole script (migrations) on one connection.
@@ -142,10 +160,27 @@ async fn transact<W: Write>(
     }
 }
 
-/// Closes a connection whose database does not answer.
-fn silent(conn: PoolConnection<Postgres>) -> Error {
-    drop(conn.detach());
+fn silent() -> Error {
     Error::Unavailable(format!("no answer within {PATIENCE:?}"))
+}
+
+/// A connection to a database that does not answer, or that takes no writes any more, is of no use when that has passed.
+fn close_if_useless<T>(conn: PoolConnection<Postgres>, outcome: &Result<T>) {
+    if matches!(outcome, Err(Error::Unavailable(_) | Error::Unknown)) {
+        drop(conn.detach());
+    }
+}
+
+/// Whether a connection that lay idle still leads to the database: it may have been restarted meanwhile.
+async fn is_alive(conn: &mut PgConnection, idle: Duration) -> std::result::Result<bool, sqlx::Error> {
+    Ok(idle < IDLE || tokio::time::timeout(PING, conn.ping()).await.is_ok_and(|answer| answer.is_ok()))
+}
+
+/// What is acknowledged must last: a server that answers before its log is on disk is told not to.
+async fn expect_commits_to_last(conn: &mut PgConnection) -> std::result::Result<(), sqlx::Error> {
+    let sql =
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+    conn.execute(sql).await.map(drop)
 }
 
 /// How an attempt ended when it did not succeed.

@@ -88,6 +88,10 @@ pub struct PublishedFile {
 impl Deposit for PublishFile {
     type Out = PublishedFile;
 
+    fn is_stored(&self) -> bool {
+        self.blob.is_stored()
+    }
+
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<PublishedFile> {
         let act = &self.act;
         repositories::expect_living(tx, self.repo).await?;

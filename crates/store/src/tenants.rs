@@ -80,6 +80,17 @@ pub async fn stamps(session: &mut Session<'_>) -> Result<Stamps> {
     })
 }
 
+/// 503 where the database takes no writes: a replica, or set up so.
+pub async fn expect_writable(session: &mut Session<'_>) -> Result<()> {
+    if session.is_lite() {
+        return Ok(());
+    }
+    match session.row("SELECT 1 WHERE current_setting('transaction_read_only') = 'on'", &[]).await? {
+        Some(_) => Err(Error::Unavailable("it takes no writes (transaction_read_only)".to_owned())),
+        None => Ok(()),
+    }
+}
+
 /// The counters that tell other processes that something changed: (auth, config).
 pub async fn epochs(session: &mut Session<'_>) -> Result<(u64, u64)> {
     let sql = "SELECT (SELECT value FROM epochs WHERE name = 'auth'), (SELECT value FROM epochs WHERE name = 'config')";

@@ -115,6 +115,9 @@ impl BlobHeal {
         let place = fresh.as_ref().and_then(stored_place);
         let fresh = fresh.map(|fresh| registry.new_blob(fresh));
         let damaged = blob.damaged.iter().map(|copy| copy.id).collect();
+        if place.is_some() {
+            registry.expect_arrived().await?;
+        }
         let write = Retire { act: registry.act(), digest: self.digest, fresh, damaged };
         match registry.store().write(write).await {
             Ok(_) => Ok(()),

@@ -77,6 +77,7 @@ async fn gather(registry: &Registry) -> Result<Vec<Inline>> {
 async fn pack(registry: &Registry, batch: Vec<Inline>) -> Result<()> {
     let items = batch.into_iter().map(|inline| ((inline.copy, inline.digest), Bytes::from(inline.bytes))).collect();
     let pack = registry.blobs().write_pack(registry.ambient(), items).await?;
+    registry.expect_arrived().await?;
     let items: Vec<Packed> = pack
         .items
         .into_iter()

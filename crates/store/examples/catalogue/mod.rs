@@ -18,6 +18,10 @@ const LIMITS: Limits = Limits { storage_bytes: 1 << 50, upload_sessions: 1, pend
 struct Rows;
 
 impl Look for Rows {
+    async fn arrived(&self) -> store::Result<()> {
+        Ok(())
+    }
+
     async fn look(&self, _: &Unseen) -> Result<bool> {
         Ok(true)
     }

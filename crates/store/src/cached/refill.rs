@@ -30,6 +30,10 @@ pub struct Refill {
 impl Deposit for Refill {
     type Out = ();
 
+    fn is_stored(&self) -> bool {
+        self.blob.is_stored()
+    }
+
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let (act, digest) = (&self.act, self.blob.digest);
         repositories::expect_living(tx, self.repo).await?;
@@ -53,6 +57,10 @@ pub struct Mend {
 
 impl Deposit for Mend {
     type Out = ();
+
+    fn is_stored(&self) -> bool {
+        self.blob.is_stored()
+    }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         repositories::expect_living(tx, self.repo).await?;

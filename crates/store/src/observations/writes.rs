@@ -104,6 +104,10 @@ impl Observe {
 impl Deposit for Observe {
     type Out = ();
 
+    fn is_stored(&self) -> bool {
+        self.blob.as_ref().is_some_and(NewBlob::is_stored)
+    }
+
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let Self { act, repo, answer, .. } = self;
         repositories::expect_living(tx, *repo).await?;

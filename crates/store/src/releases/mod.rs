@@ -137,6 +137,10 @@ pub enum Begun {
 impl Deposit for PublishRelease {
     type Out = Released;
 
+    fn is_stored(&self) -> bool {
+        self.files.iter().any(|file| matches!(&file.bytes, Bytes::New(blob) if blob.is_stored()))
+    }
+
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Released> {
         let act = &self.act;
         repositories::expect_living(tx, self.repo).await?;

@@ -99,6 +99,10 @@ pub struct FinishCommit {
 impl Deposit for FinishCommit {
     type Out = Upload;
 
+    fn is_stored(&self) -> bool {
+        self.blob.is_stored()
+    }
+
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Upload> {
         let act = &self.act;
         let upload = lock(tx, self.repo, self.upload).await?;

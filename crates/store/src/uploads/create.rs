@@ -42,6 +42,10 @@ pub struct CreateUpload {
 impl Deposit for CreateUpload {
     type Out = Upload;
 
+    fn is_stored(&self) -> bool {
+        false
+    }
+
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Upload> {
         let act = &self.act;
         repositories::expect_living(tx, self.repo).await?;

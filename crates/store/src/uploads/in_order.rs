@@ -180,6 +180,10 @@ pub struct Ended {
 impl Deposit for Finish {
     type Out = ();
 
+    fn is_stored(&self) -> bool {
+        self.blob.is_stored()
+    }
+
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         let act = &self.act;
         repositories::expect_living(tx, self.repo).await?;
@@ -271,6 +275,10 @@ pub struct Mount {
 
 impl Deposit for Mount {
     type Out = bool;
+
+    fn is_stored(&self) -> bool {
+        false
+    }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool> {
         let act = &self.act;

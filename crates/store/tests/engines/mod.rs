@@ -35,6 +35,10 @@ pub(crate) const LIMITS: Limits = Limits { storage_bytes: 1 << 40, upload_sessio
 pub(crate) struct Rows;
 
 impl Look for Rows {
+    async fn arrived(&self) -> store::Result<()> {
+        Ok(())
+    }
+
     async fn look(&self, _: &Unseen) -> store::Result<bool> {
         Ok(true)
     }

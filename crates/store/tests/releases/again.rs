@@ -223,6 +223,10 @@ struct Reading(PublishRelease);
 impl Deposit for Reading {
     type Out = u64;
 
+    fn is_stored(&self) -> bool {
+        false
+    }
+
     async fn apply(&self, tx: &mut store::Tx<'_>) -> store::Result<u64> {
         let before = rows_read(tx).await?;
         self.0.apply(tx).await?;

@@ -44,6 +44,10 @@ impl<W: Write> Write for Counted<W> {
 impl<W: Deposit> Deposit for Counted<W> {
     type Out = W::Out;
 
+    fn is_stored(&self) -> bool {
+        false
+    }
+
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<W::Out> {
         self.applied.fetch_add(1, Ordering::SeqCst);
         self.write.apply(tx).await
@@ -71,6 +75,10 @@ enum Any {
 
 impl Deposit for Any {
     type Out = ();
+
+    fn is_stored(&self) -> bool {
+        false
+    }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<()> {
         match self {

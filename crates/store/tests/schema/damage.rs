@@ -113,6 +113,39 @@ async fn what_a_role_may_not_do_is_said() {
     bench.close().await;
 }
 
+#[tokio::test]
+async fn commits_last_although_the_server_would_answer_before() {
+    let bench = Bench::postgres().await;
+    for (set, wanted) in [("off", "on"), ("local", "local")] {
+        let options = as_set_up(&bench, &format!("synchronous_commit={set}"));
+        let store = store::Store::open(&options, &bench.ambient).await.expect("a store");
+        let look = async |session: &mut store::Session<'_>| {
+            let row = session.row("SELECT current_setting('synchronous_commit')", &[]).await?;
+            row.expect("a row").get::<String>(0)
+        };
+        assert_eq!(store.read(look).await.expect("read"), wanted);
+    }
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn connections_that_ended_while_they_lay_idle_are_not_used() {
+    let bench = Bench::postgres().await;
+    let look = async |session: &mut store::Session<'_>| {
+        session.row("SELECT CAST(pg_sleep(0.05) AS TEXT)", &[]).await.map(drop)
+    };
+    let all = async || futures_util::future::join_all((0..8).map(|_| bench.store.read(look))).await;
+    assert!(all().await.iter().all(Result::is_ok));
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    bench.store.write(Raw(end)).await.expect("ended");
+    // So long a connection must have been idle to be tried.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let read = all().await;
+    assert!(read.iter().all(Result::is_ok), "{read:?}");
+    bench.close().await;
+}
+
 /// The same database, for connections with this setting.
 fn as_set_up(bench: &Bench, setting: &str) -> Options {
     let Options::Postgres { url, pool } = &bench.options else { unreachable!("it is PostgreSQL") };
