@@ -30,13 +30,13 @@ const PLACES: [&str; 2] = ["/repository/files/new", "/repository/jars/org/exampl
 async fn nothing_is_acknowledged_into_another_bucket() -> Result<()> {
     let (server, admin) = site().await?;
     let (bucket, away) = (server.blobs(), server.blobs().with_extension("away"));
-    fs::rename(&bucket, &away)?;
-    fs::create_dir(&bucket)?;
+    fs::rename(bucket, &away)?;
+    fs::create_dir(bucket)?;
     for place in PLACES {
         admin.put(place).body(content(1, LENGTH)).send().await?.expect(&[503])?;
     }
-    fs::remove_dir_all(&bucket)?;
-    fs::rename(&away, &bucket)?;
+    fs::remove_dir_all(bucket)?;
+    fs::rename(&away, bucket)?;
     for place in PLACES {
         admin.put(place).body(content(1, LENGTH)).send().await?.expect(&[201])?;
         assert!(admin.get(place).send().await?.expect(&[200])?.body == content(1, LENGTH), "{place}");
