@@ -126,9 +126,13 @@ async fn a_first_start_that_is_refused_makes_nothing() -> Result<()> {
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(!done.status.success() && said.contains("of another program"), "{said}");
     assert!(!fresh.exists(), "a refused `migrate` made something");
-    let done = server.beside(&["serve", "--listen", &taken])?;
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(said.contains("belongs to another artifortress that is running"), "{said}");
+    let ours = format!("sqlite:{}", server.data().join("artifortress.db").display());
+    for words in [&["serve", "--listen", &taken][..], &["serve", "--data", &data, "--database-url", &ours]] {
+        let done = server.beside(words)?;
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(said.contains("belongs to another artifortress that is running"), "{words:?}: {said}");
+        assert!(!fresh.exists(), "something was made");
+    }
     Ok(())
 }
 

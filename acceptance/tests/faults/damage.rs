@@ -244,3 +244,23 @@ async fn what_comes_in_is_kept_where_its_pack_is_gone() -> Result<()> {
     fs::remove_file(patient.server.blobs().join(&patient.copy.place))?;
     patient.comes_again().await
 }
+
+/// A pipe would be waited for until somebody writes to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_file_is_not_waited_for() -> Result<()> {
+    let patient = Patient::arrive(Backing::Embedded, 200_000).await?;
+    let path = patient.server.blobs().join(&patient.copy.place);
+    fs::remove_file(&path)?;
+    let made = std::process::Command::new("mkfifo").arg(&path).status()?;
+    assert!(made.success(), "a pipe");
+    // More than there are threads.
+    let reads = (0..8).map(|_| patient.writer.get(&patient.first.url()).send());
+    for read in futures_util::future::join_all(reads).await {
+        read?.expect(&[503])?;
+    }
+    assert_eq!(patient.writer.get("/health/live").send().await?.status, 200);
+    patient.writer.put(&patient.first.url()).body(patient.first.bytes()).send().await?.expect(&[200])?;
+    let read = patient.writer.get(&patient.first.url()).send().await?.expect(&[200])?;
+    assert!(read.body == patient.first.bytes(), "other bytes");
+    Ok(())
+}

@@ -135,20 +135,20 @@ impl Beat {
         let now = Instant::now();
         if now >= self.schedule_at {
             self.schedule_at = now + SCHEDULE;
-            self.enqueue(jobs::due(&self.registry).await?).await?;
+            self.enqueue(jobs::due(&self.registry).await?, false).await?;
         }
         if now >= self.hourly_at {
             self.hourly_at = now + HOURLY;
-            self.enqueue(jobs::look_again(&self.registry).await?).await?;
+            self.enqueue(jobs::look_again(&self.registry).await?, true).await?;
             self.sweep_staging().await;
             watch_admins(&self.registry).await;
         }
         Ok(())
     }
 
-    async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<()> {
+    async fn enqueue(&self, jobs: Vec<NewJob>, revive: bool) -> Result<()> {
         if !jobs.is_empty() {
-            self.registry.store().write(Enqueue { jobs, at: self.registry.now() }).await?;
+            self.registry.store().write(Enqueue { jobs, revive, at: self.registry.now() }).await?;
         }
         Ok(())
     }

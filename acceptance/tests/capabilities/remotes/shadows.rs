@@ -175,6 +175,12 @@ async fn hosted_paths_are_known_in_every_spelling() -> Result<()> {
         site.admin.put(&at("own", &other)).body("also ours").send().await?.expect(&[201])?;
         ensure(site.admin.get(&at("all", &other)).send().await?.text() == "also ours", other.clone())?;
     }
+    // A folder from one system, a file from another.
+    site.admin.put(&at("own", "cafe%CC%81/d%C3%A9j%C3%A0")).body("ours").send().await?.expect(&[201])?;
+    for path in ["caf%C3%A9/d%C3%A9j%C3%A0", "cafe%CC%81/de%CC%81ja%CC%80", "caf%C3%A9/de%CC%81ja%CC%80"] {
+        upstream.says(&format!("/{path}"), Say::file("theirs"));
+        ensure(status(path).await? == 404, format!("{path}: not had from the upstream"))?;
+    }
     upstream.says("/caf%C3%A9/three", Say::file("theirs"));
     ensure(status("caf%C3%A9/three").await? == 200, "what nobody hosts comes from the upstream")
 }

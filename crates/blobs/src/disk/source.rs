@@ -16,7 +16,8 @@ use crate::key::Key;
 use crate::pool::{Buffer, Pool};
 use crate::reader::Span;
 
-const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+/// Whatever lies at the place is not waited for: a pipe would have to be written to first.
+const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
 
 /// A file being read.
 pub(crate) struct DiskSource {

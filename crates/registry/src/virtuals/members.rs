@@ -7,6 +7,7 @@ use formats::{Format, Merging, PackageAt};
 use model::state::RepoKind;
 use model::{Code, PackageName, RepoKey};
 
+use super::spellings::spellings;
 use crate::authorize::{Grant, Member, Read};
 use crate::error::{Error, Result};
 use crate::remote::Which;
@@ -281,8 +282,14 @@ impl Members {
         if written.is_any() || self.all.iter().filter_map(at).all(|at| at.name.is_ascii()) {
             return Ok(written);
         }
-        for spelled in [model::composed, model::decomposed] {
-            let other = |member: &Member| at(member).map(|at| PackageAt { name: spelled(&at.name), ..at });
+        let ways =
+            self.all.iter().filter_map(at).map(|at| spellings(&at.name)).max_by_key(Vec::len).unwrap_or_default();
+        for way in 0..ways.len() {
+            let other = |member: &Member| {
+                let at = at(member)?;
+                let name = spellings(&at.name).into_iter().nth(way)?;
+                Some(PackageAt { name, ..at })
+            };
             let hosting = self.hosting_as_written(&other).await?;
             if hosting.is_any() {
                 return Ok(hosting);

@@ -7,6 +7,7 @@ mod lists;
 mod members;
 mod settings;
 mod shape;
+mod spellings;
 mod through;
 mod union;
 mod versions;

@@ -31,7 +31,7 @@ fn job(bench: &Bench, kind: &'static str, payload: &str) -> NewJob {
 }
 
 async fn enqueue(bench: &Bench, kind: &'static str, payload: &str) {
-    let write = Enqueue { jobs: vec![job(bench, kind, payload)], at: bench.now() };
+    let write = Enqueue { jobs: vec![job(bench, kind, payload)], revive: false, at: bench.now() };
     bench.registry.store().write(write).await.expect("enqueued");
 }
 

@@ -134,7 +134,7 @@ async fn run(bench: &Bench, repo: RepoId, kinds: &[&'static str]) {
         NewJob { id, tenant, kind, dedupe: String::new(), payload, run_at }
     };
     let jobs = kinds.iter().map(job).collect();
-    registry.store().write(Enqueue { jobs, at: registry.ambient().now() }).await.expect("enqueued");
+    registry.store().write(Enqueue { jobs, revive: false, at: registry.ambient().now() }).await.expect("enqueued");
     let shutdown = CancellationToken::new();
     let settings = WorkerSettings { poll: Duration::from_millis(20), ..WorkerSettings::default() };
     let worker = tokio::spawn(Worker::run(registry.clone(), settings, shutdown.clone()));

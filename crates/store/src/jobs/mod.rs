@@ -6,6 +6,8 @@
 
 mod letters;
 
+use std::time::Duration;
+
 use model::{Code, JobId, TenantId, Timestamp};
 use serde_json::json;
 
@@ -45,8 +47,11 @@ pub(crate) async fn enqueue(tx: &mut Tx<'_>, job: &NewJob, at: Timestamp) -> Res
     put(tx, job, at, true).await
 }
 
+/// For how long the schedule leaves a dead letter to a person.
+const REST: Duration = Duration::from_secs(3000);
+
 /// `revive`: a new occasion gives a dead letter another life. The schedule is none: a sweep that
-/// failed too often waits for a person.
+/// failed too often waits for a person, and is tried again when it has lain for a while.
 async fn put(tx: &mut Tx<'_>, job: &NewJob, at: Timestamp, revive: bool) -> Result<bool> {
     let sql =
         "INSERT INTO jobs (id, tenant_id, kind, dedupe, payload, state, run_at, attempts, fence, again, created_at)
@@ -56,9 +61,10 @@ async fn put(tx: &mut Tx<'_>, job: &NewJob, at: Timestamp, revive: bool) -> Resu
             run_at = CASE WHEN jobs.state = 'running' THEN jobs.run_at ELSE $6 END,
             attempts = CASE WHEN jobs.state = 'dead' THEN 0 ELSE jobs.attempts END,
             state = CASE WHEN jobs.state = 'dead' THEN 'ready' ELSE jobs.state END
-         WHERE (jobs.state = 'dead' AND $8) OR (jobs.state = 'running' AND NOT jobs.again)
+         WHERE (jobs.state = 'dead' AND ($8 OR jobs.run_at <= $9)) OR (jobs.state = 'running' AND NOT jobs.again)
             OR (jobs.state = 'ready' AND jobs.attempts = 0 AND jobs.run_at > $6)";
-    let args = args![job.id, job.tenant, *job.kind, job.dedupe, job.payload, job.run_at, at, revive];
+    let rested = at.minus(REST);
+    let args = args![job.id, job.tenant, *job.kind, job.dedupe, job.payload, job.run_at, at, revive, rested];
     let changed = tx.execute(sql, args).await? == 1;
     if changed {
         tx.touch_work();
@@ -83,6 +89,8 @@ pub(crate) async fn reserve(tx: &mut Tx<'_>, tenant: TenantId, more: u64, defaul
 pub struct Enqueue {
     /// The jobs.
     pub jobs: Vec<NewJob>,
+    /// Whether dead letters live again at once.
+    pub revive: bool,
     /// Now.
     pub at: Timestamp,
 }
@@ -93,7 +101,7 @@ impl Write for Enqueue {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64> {
         let mut new = 0;
         for job in &self.jobs {
-            new += u64::from(put(tx, job, self.at, false).await?);
+            new += u64::from(put(tx, job, self.at, self.revive).await?);
         }
         Ok(new)
     }

@@ -17,6 +17,10 @@ impl Part {
     pub(super) fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
         Self { kind: kind.into(), name: name.into() }
     }
+
+    pub(super) fn is_trigger(&self) -> bool {
+        self.kind == "trigger"
+    }
 }
 
 impl fmt::Display for Part {

@@ -13,7 +13,7 @@ const NAMED: usize = 8;
 
 /// Refuses a database at schema `version` in which something of that schema is missing, is off or reads otherwise: on
 /// SQLite anything, on PostgreSQL triggers and functions; tables are known there by their names and how many constraints
-/// they have, indexes by their names. What is there besides is nobody's business. Of a schema that is newer than this program nothing is known, and nothing asked.
+/// they have, indexes by their names. What is there besides is nobody's business, but for triggers on our tables. Of a schema that is newer than this program nothing is known, and nothing asked.
 pub(super) async fn check(session: &mut Session<'_>, version: u32) -> Result<()> {
     if version == 0 || version > SchemaVersion::of_program().0 {
         return Ok(());
@@ -26,7 +26,10 @@ pub(super) async fn check(session: &mut Session<'_>, version: u32) -> Result<()>
     } else {
         (made_by_steps(version), parts(session, POSTGRES).await?)
     };
-    let wrong: Vec<String> = wanted.iter().filter_map(|(part, text)| wrong(part, text, found.get(part))).collect();
+    let mut wrong: Vec<String> = wanted.iter().filter_map(|(part, text)| wrong(part, text, found.get(part))).collect();
+    wrong.extend(
+        found.iter().filter(|(part, text)| meddles(part, text, &wanted)).map(|(part, _)| format!("{part} is not ours")),
+    );
     if wrong.is_empty() {
         return Ok(());
     }
@@ -50,6 +53,13 @@ async fn expect_triggers_to_fire(session: &mut Session<'_>) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Whether it is a trigger that somebody put on a table of ours: it can swallow what we write.
+fn meddles(part: &Part, text: &str, wanted: &BTreeMap<Part, String>) -> bool {
+    let table = text.split(' ').skip_while(|word| !word.eq_ignore_ascii_case("ON")).nth(1).unwrap_or_default();
+    let table = table.trim_matches(['"', '`', '[', ']']).rsplit('.').next().unwrap_or_default().to_lowercase();
+    part.is_trigger() && !wanted.contains_key(part) && wanted.contains_key(&Part::new("table", table))
 }
 
 fn wrong(part: &Part, wanted: &str, found: Option<&String>) -> Option<String> {

@@ -31,7 +31,7 @@ fn job(bench: &Bench, dedupe: &str, run_at: Timestamp) -> NewJob {
 }
 
 async fn enqueue(bench: &Bench, dedupe: &str, run_at: Timestamp) -> u64 {
-    let write = Enqueue { jobs: vec![job(bench, dedupe, run_at)], at: at(0) };
+    let write = Enqueue { jobs: vec![job(bench, dedupe, run_at)], revive: false, at: run_at };
     bench.store.write(write).await.expect("enqueued")
 }
 
@@ -70,7 +70,7 @@ fn fail(bench: &Bench, claim: &Claim, seconds: u64, retry: Option<u64>) -> Fail 
 async fn eight_claimers_share_without_doubles(bench: &mut Bench) {
     let bench = &*bench;
     let jobs = (0..500).map(|number| job(bench, &number.to_string(), at(0))).collect();
-    assert_eq!(bench.store.write(Enqueue { jobs, at: at(0) }).await.expect("enqueued"), 500);
+    assert_eq!(bench.store.write(Enqueue { jobs, revive: false, at: at(0) }).await.expect("enqueued"), 500);
     let claimers = (0..8).map(|_| async move {
         let mut mine = Vec::new();
         loop {
@@ -158,6 +158,14 @@ async fn failures_wait_then_die_and_can_be_replayed(bench: &mut Bench) {
     assert_eq!(enqueue(bench, "a", at(60)).await, 0, "the schedule does not wake the dead: a person does");
     assert!(claim(bench, 60, 1).await.is_empty());
     assert_eq!(bench.store.write(replay(Which::All)).await.expect("replayed"), 1);
+    let last = claim(bench, 61, 1).await.remove(0);
+    bench.store.write(fail(bench, &last, 62, None)).await.expect("dead once more");
+    assert_eq!(enqueue(bench, "a", at(3000)).await, 0, "it rests");
+    assert_eq!(enqueue(bench, "a", at(3100)).await, 1, "what went wrong may have passed by itself");
+    let next = claim(bench, 3101, 1).await.remove(0);
+    bench.store.write(fail(bench, &next, 3102, None)).await.expect("dead");
+    let occasion = Enqueue { jobs: vec![job(bench, "a", at(3103))], revive: true, at: at(3103) };
+    assert_eq!(bench.store.write(occasion).await.expect("enqueued"), 1, "a new occasion waits for nobody");
 }
 
 async fn asked_for_again_while_running_runs_again(bench: &mut Bench) {

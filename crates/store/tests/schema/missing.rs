@@ -9,6 +9,7 @@ both! {
     a_missing_part_is_named;
     a_wall_that_reads_otherwise_is_named;
     a_constraint_that_was_taken_away_is_missed;
+    a_trigger_of_somebody_else_on_a_table_of_ours_is_named;
     what_is_there_besides_is_nobodys_business;
     every_part_is_missed;
 }
@@ -72,6 +73,20 @@ async fn a_constraint_that_was_taken_away_is_missed(bench: &mut Bench) {
         run(bench, sql).await;
         refused(bench, &[named]).await;
     }
+}
+
+async fn a_trigger_of_somebody_else_on_a_table_of_ours_is_named(bench: &mut Bench) {
+    if bench.store.engine() == store::Engine::Postgres {
+        let body = "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$";
+        run(bench, body).await;
+    }
+    let swallows = either(
+        bench,
+        "CREATE TRIGGER zz before insert on \"events\" BEGIN SELECT RAISE(IGNORE); END",
+        "CREATE TRIGGER zz BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION swallow()",
+    );
+    run(bench, swallows).await;
+    refused(bench, &["trigger zz is not ours"]).await;
 }
 
 async fn what_is_there_besides_is_nobodys_business(bench: &mut Bench) {
