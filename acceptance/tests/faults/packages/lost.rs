@@ -1,5 +1,5 @@
 //! The bytes of a package are gone. Who publishes the very same once more brings them back, whether somebody had noticed
-//! or not; what is there and good stays as it is, and is published only once.
+//! or not; who publishes what is there is told what its clients expect, and nothing changes for readers.
 
 use acceptance::Result;
 use acceptance::server::{Backing, Persona, Server};
@@ -39,9 +39,7 @@ async fn brought_back(backing: Backing) -> Result<()> {
             again(format, &admin, &sent[0], true).await?;
             compare(format, &admin, "lost", &sent).await?;
         }
-        let copies = server.sql("SELECT count(*) FROM copies WHERE state = 'good'")?;
         again(format, &admin, &sent[0], false).await?;
-        assert_eq!(server.sql("SELECT count(*) FROM copies WHERE state = 'good'")?, copies, "{}", format.key());
         compare(format, &admin, "lost", &sent).await?;
     }
     Ok(())
