@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use acceptance::server::{Backing, Persona, Server};
 use acceptance::{Result, Trouble};
@@ -245,22 +246,30 @@ async fn what_comes_in_is_kept_where_its_pack_is_gone() -> Result<()> {
     patient.comes_again().await
 }
 
-/// A pipe would be waited for until somebody writes to it.
+/// A pipe would be waited for until somebody writes to it; a folder, a link and a file in the place of the folder cannot be
+/// read, now or later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_no_file_is_not_waited_for() -> Result<()> {
-    let patient = Patient::arrive(Backing::Embedded, 200_000).await?;
-    let path = patient.server.blobs().join(&patient.copy.place);
-    fs::remove_file(&path)?;
-    let made = std::process::Command::new("mkfifo").arg(&path).status()?;
-    assert!(made.success(), "a pipe");
-    // More than there are threads.
-    let reads = (0..8).map(|_| patient.writer.get(&patient.first.url()).send());
-    for read in futures_util::future::join_all(reads).await {
-        read?.expect(&[503])?;
+async fn what_is_no_file_is_not_waited_for_and_heals() -> Result<()> {
+    let puts: [fn(&Path) -> std::io::Result<()>; 4] = [
+        |path| std::process::Command::new("mkfifo").arg(path).status().map(drop),
+        |path| fs::create_dir(path),
+        |path| std::os::unix::fs::symlink(path, path),
+        |path| path.parent().map_or(Ok(()), |folder| fs::remove_dir(folder).and_then(|()| fs::write(folder, ""))),
+    ];
+    for (number, put) in puts.into_iter().enumerate() {
+        let patient = Patient::arrive(Backing::Embedded, 200_000).await?;
+        let path = patient.server.blobs().join(&patient.copy.place);
+        fs::remove_file(&path)?;
+        put(&path)?;
+        // More than there are threads.
+        let reads = (0..8).map(|_| patient.writer.get(&patient.first.url()).send());
+        for read in futures_util::future::join_all(reads).await {
+            read?.expect(&[503])?;
+        }
+        assert_eq!(patient.writer.get("/health/live").send().await?.status, 200, "{number}");
+        patient.writer.put(&patient.first.url()).body(patient.first.bytes()).send().await?.expect(&[200])?;
+        let read = patient.writer.get(&patient.first.url()).send().await?.expect(&[200])?;
+        assert!(read.body == patient.first.bytes(), "{number}: other bytes");
     }
-    assert_eq!(patient.writer.get("/health/live").send().await?.status, 200);
-    patient.writer.put(&patient.first.url()).body(patient.first.bytes()).send().await?.expect(&[200])?;
-    let read = patient.writer.get(&patient.first.url()).send().await?.expect(&[200])?;
-    assert!(read.body == patient.first.bytes(), "other bytes");
     Ok(())
 }

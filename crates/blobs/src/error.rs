@@ -36,6 +36,9 @@ pub enum Error {
     /// No copy lives under this key.
     #[error("the copy is missing")]
     Missing,
+    /// What lies in the place of the copy gives no bytes: a folder, a link, a part of the medium that is broken.
+    #[error("the copy cannot be read: {0}")]
+    Unreadable(std::io::Error),
     /// A block of the copy is not what was written, or is cut off. None of it was handed out.
     #[error("block {block} of the copy is damaged")]
     Damaged {
@@ -80,6 +83,29 @@ pub enum Error {
     /// The configuration of the store is wrong.
     #[error("the blob store is configured wrongly: {0}")]
     Config(String),
+}
+
+impl Error {
+    /// Whether it says that this copy is not what it was, rather than out of reach for now.
+    pub fn condemns(&self) -> bool {
+        matches!(self, Self::Digest { .. } | Self::Damaged { .. }) || self.is_absence()
+    }
+
+    /// Whether the copy would look so too where the whole store is away: behind a volume that is gone, or a bucket that is
+    /// another one.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Missing | Self::Unreadable(_))
+    }
+
+    /// What reading said, where it is about the one file that was read.
+    pub(crate) fn of_reading(errno: Errno) -> Self {
+        match errno {
+            Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::IO | Errno::UCLEAN | Errno::BADMSG => {
+                Self::Unreadable(errno.into())
+            }
+            other => other.into(),
+        }
+    }
 }
 
 impl From<Errno> for Error {

@@ -211,21 +211,19 @@ async fn open_copy(registry: &Registry, copy: &CopyOf, rest: Range<u64>) -> blob
 /// A damaged or missing copy is marked so that it is never tried again. Other faults are answered
 /// only when no other copy is left: they may pass.
 async fn report(registry: &Registry, digest: Sha256Digest, copy: CopyId, error: blobs::Error) -> Result<()> {
-    match error {
-        blobs::Error::Damaged { .. } | blobs::Error::Missing => {
-            if matches!(error, blobs::Error::Missing) {
-                if !registry.has_copy(digest, copy).await? {
-                    return Ok(());
-                }
-                registry.expect_our_blobs().await?;
-            }
-            tracing::error!(%digest, %copy, %error, "a copy is damaged");
-            // The reader turns to the next copy all the same; the next reader tells again.
-            if let Err(error) = registry.retire_copy(digest, copy, &error.to_string()).await {
-                tracing::warn!(%digest, %copy, %error, "the damage could not be written down");
-            }
-            Ok(())
-        }
-        other => Err(other.into()),
+    if !error.condemns() {
+        return Err(error.into());
     }
+    if error.is_absence() {
+        if !registry.has_copy(digest, copy).await? {
+            return Ok(());
+        }
+        registry.expect_our_blobs().await?;
+    }
+    tracing::error!(%digest, %copy, %error, "a copy is damaged");
+    // The reader turns to the next copy all the same; the next reader tells again.
+    if let Err(error) = registry.retire_copy(digest, copy, &error.to_string()).await {
+        tracing::warn!(%digest, %copy, %error, "the damage could not be written down");
+    }
+    Ok(())
 }

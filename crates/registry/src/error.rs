@@ -105,7 +105,7 @@ impl From<blobs::Error> for Error {
             Bytes::Parts(_) => Code::Conflict,
             Bytes::Full => Code::InsufficientStorage,
             Bytes::Busy => Code::ServiceUnavailable,
-            Bytes::Io(_) | Bytes::Unavailable(_) | Bytes::Missing | Bytes::Damaged { .. } => {
+            Bytes::Io(_) | Bytes::Unavailable(_) | Bytes::Missing | Bytes::Unreadable(_) | Bytes::Damaged { .. } => {
                 tracing::warn!(%error, "the blob store failed");
                 return Self::refuse(Code::ServiceUnavailable, "the blob store is not available right now: try again");
             }

@@ -16,11 +16,11 @@ impl Registry {
         Ok(())
     }
 
-    /// As [`Registry::retire_copy`], for what reading the copy said. That it is not there counts only where
+    /// As [`Registry::retire_copy`], for what reading the copy said. That it is not there, or not to be read, counts only where
     /// the blob store is the one that is meant: behind a volume that is gone or a bucket that was changed,
     /// every copy would look lost. Then nothing is marked, and the trouble passes when the store is back.
     pub(crate) async fn retire_after(&self, digest: Sha256Digest, copy: CopyId, found: &blobs::Error) -> Result<()> {
-        if matches!(found, blobs::Error::Missing) {
+        if found.is_absence() {
             self.expect_our_blobs().await?;
         }
         self.retire_copy(digest, copy, &found.to_string()).await

@@ -33,7 +33,7 @@ impl Registry {
         let CopyBytes::Stored(stored) = &copy.bytes else { return Ok(true) };
         match self.blobs().open(stored, Some(stored.length.saturating_sub(1)..stored.length)).await {
             Ok(_) => Ok(true),
-            Err(error @ (blobs::Error::Missing | blobs::Error::Damaged { .. })) => {
+            Err(error) if error.condemns() => {
                 self.retire_after(digest, copy.id, &error).await?;
                 Ok(false)
             }

@@ -113,3 +113,46 @@ async fn a_removal_that_is_not_durable_is_told() {
     assert!(subject.blobs.poisoned());
     assert!(subject.blobs.list(Area::Parts, None, 9).await.expect("a list").is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lies_in_the_place_of_a_copy_is_no_copy() {
+    use std::fs;
+    let subject = Subject::disk().await;
+    let copy = store(&subject.blobs, &content(MIB)).await;
+    let (place, away) = (disk(&subject).path.join(copy.key.as_str()), disk(&subject).path.join("away"));
+    let is_condemned = async || {
+        let error = fetch(&subject.blobs, &copy).await.expect_err("no copy");
+        assert!(error.condemns() && error.is_absence(), "{error:?}");
+        fs::rename(&away, &place).expect("back");
+        assert!(fetch(&subject.blobs, &copy).await.is_ok());
+    };
+    fs::rename(&place, &away).expect("away");
+    fs::create_dir(&place).expect("a folder");
+    subject.blobs.remove(&copy.key).await.expect("nothing to remove");
+    let error = fetch(&subject.blobs, &copy).await.expect_err("no copy");
+    assert!(error.condemns(), "{error:?}");
+    fs::remove_dir(&place).expect("gone");
+    std::os::unix::fs::symlink(&place, &place).expect("a link to itself");
+    is_condemned().await;
+    // A file in the place of its folder.
+    let (folder, aside) = (place.parent().expect("a folder"), disk(&subject).path.join("aside"));
+    fs::rename(folder, &aside).expect("aside");
+    fs::write(folder, "").expect("a file");
+    let error = fetch(&subject.blobs, &copy).await.expect_err("no copy");
+    assert!(error.condemns() && error.is_absence(), "{error:?}");
+    subject.blobs.remove(&copy.key).await.expect("nothing to remove");
+    fs::remove_file(folder).expect("gone");
+    fs::rename(&aside, folder).expect("back");
+    assert!(fetch(&subject.blobs, &copy).await.is_ok());
+    assert!(Error::of_reading(Errno::IO).condemns() && !Error::of_reading(Errno::ACCESS).condemns());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_of_copies_that_is_gone_is_told() {
+    let subject = Subject::disk().await;
+    std::fs::remove_dir(disk(&subject).path.join("blobs")).expect("gone");
+    let outcome = receive(&subject.blobs, &content(MIB), Expect::default()).await;
+    assert!(matches!(outcome, Err(Error::Io(_))), "{outcome:?}");
+    let health = subject.blobs.health(&Ambient::system(), Duration::from_secs(5)).await;
+    assert!(health.is_err(), "{health:?}");
+}

@@ -66,6 +66,8 @@ impl Disk {
         match rustix::fs::mkdirat(&self.root, name, FOLDER) {
             Ok(()) => Ok(true),
             Err(Errno::EXIST) => Ok(false),
+            // No copy is missing, but the folder around it.
+            Err(errno @ Errno::NOENT) => Err(Error::Io(errno.into())),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -122,7 +124,8 @@ impl Disk {
             let unlink = || rustix::fs::unlinkat(&disk.root, key.as_str(), AtFlags::empty());
             match disk.steps.take(Step::Remove, unlink) {
                 Ok(()) => disk.sync_folder(key.folder()),
-                Err(Errno::NOENT) => Ok(()),
+                // Whatever lies there is not what was written: it is left to whoever put it there.
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::ISDIR) => Ok(()),
                 Err(errno) => Err(errno.into()),
             }
         })
@@ -136,6 +139,6 @@ impl Disk {
     }
 }
 
-fn open_folder(at: impl AsFd, path: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
+pub(super) fn open_folder(at: impl AsFd, path: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
     rustix::fs::openat(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use tokio::task::spawn_blocking;
 
-use super::folders::{Disk, STAGING};
+use super::folders::{Disk, STAGING, open_folder};
 use crate::blobs::Health;
 use crate::error::{Error, Result};
-use crate::key::Key;
+use crate::key::{Area, Key};
 
 impl Disk {
-    /// Writes, syncs and removes a few bytes. A folder whose syncs have failed is not well whatever it answers now.
+    /// Writes, syncs and removes a few bytes, and looks whether the folders of copies are there. A folder whose syncs have failed is not well whatever it answers now.
     pub(crate) async fn probe(self: &Arc<Self>, name: Key) -> Result<Health> {
         let disk = Arc::clone(self);
         spawn_blocking(move || disk.probe_now(&name)).await?
@@ -20,6 +20,9 @@ impl Disk {
     fn probe_now(&self, name: &Key) -> Result<Health> {
         if self.poisoned() {
             return Err(Error::Unavailable("a sync has failed since the start".to_owned()));
+        }
+        for area in Area::ALL {
+            open_folder(&self.root, area.word())?;
         }
         let path = format!("{STAGING}/probe-{}", name.name());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -35,8 +35,11 @@ impl DiskSource {
             Some(file) => file?,
             None => open_slowly(disk, &copy.key).await?,
         };
-        let size = rustix::fs::fstat(&file)?.st_size;
-        copy.check_fits(u64::try_from(size).unwrap_or(0))?;
+        let found = rustix::fs::fstat(&file)?;
+        if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+            return Err(Error::of_reading(Errno::ISDIR));
+        }
+        copy.check_fits(u64::try_from(found.st_size).unwrap_or(0))?;
         Ok(Self { file: Arc::new(file), pool: Arc::clone(pool), cold: false, ahead: None })
     }
 
@@ -82,7 +85,8 @@ fn open_cached(disk: &Disk, key: &Key) -> Option<Result<OwnedFd>> {
 
 async fn open_slowly(disk: &Arc<Disk>, key: &Key) -> Result<OwnedFd> {
     let (disk, key) = (Arc::clone(disk), key.clone());
-    Ok(spawn_blocking(move || rustix::fs::openat(&disk.root, key.as_str(), FLAGS, Mode::empty())).await??)
+    let open = move || rustix::fs::openat(&disk.root, key.as_str(), FLAGS, Mode::empty());
+    spawn_blocking(open).await?.map_err(Error::of_reading)
 }
 
 /// Reads what the page cache holds of the span. Whether that was all of it.
@@ -108,7 +112,7 @@ fn read_rest(file: &OwnedFd, mut buffer: Buffer, span: Span) -> Result<Buffer> {
             Ok(0) => return Err(span.damaged()),
             Ok(count) => buffer.fill(count),
             Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
+            Err(errno) => return Err(Error::of_reading(errno)),
         }
     }
     span.check(buffer.as_ref())?;

@@ -36,14 +36,14 @@ impl Job for BlobHeal {
         for copy in &blob.good {
             match self.read(registry, &blob, copy).await {
                 Ok(fresh) => return self.retire(registry, &blob, fresh).await,
-                Err(error) if is_no_copy(&error) => registry.retire_after(digest, copy.id, &error).await?,
+                Err(error) if error.condemns() => registry.retire_after(digest, copy.id, &error).await?,
                 Err(error) => return Err(error.into()),
             }
         }
         for copy in &blob.damaged {
             match self.read_again(registry, &blob, copy).await {
                 Ok(fresh) => return self.retire(registry, &blob, Some(fresh)).await,
-                Err(error) if is_no_copy(&error) => {}
+                Err(error) if error.condemns() => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -52,11 +52,6 @@ impl Job for BlobHeal {
         }
         Ok(())
     }
-}
-
-/// Whether the copy is not what it was, rather than out of reach.
-fn is_no_copy(error: &blobs::Error) -> bool {
-    matches!(error, blobs::Error::Damaged { .. } | blobs::Error::Missing | blobs::Error::Digest { .. })
 }
 
 impl BlobHeal {

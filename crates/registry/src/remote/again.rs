@@ -14,6 +14,7 @@ use super::by_digest::path_of;
 use super::contents::contents;
 use super::fill::{Fetch, Need, Reached};
 use super::object::Object;
+use super::receive::{Handed, SOON};
 use super::source::Declared;
 use crate::authorize::{Grant, Read};
 use crate::content::lost;
@@ -24,6 +25,15 @@ use crate::store_file::stored_place;
 
 /// Places of a content that are asked for at most.
 const PLACES: usize = 5;
+
+/// What to ask for.
+struct Asked {
+    ask: Ask,
+    /// The digest that the upstream tells of it.
+    told: Option<Sha256Digest>,
+    /// Whether the upstream says at all what it is, or is asked by what it is.
+    vouched: bool,
+}
 
 impl Fetch {
     /// Brings the bytes of what is known. An upstream that has other ones, or none, is a failure: ours stay what they are.
@@ -39,28 +49,34 @@ impl Fetch {
     }
 
     async fn bring_same(&self, remote: &Remote, known: &Found) -> Result<(Sha256Digest, Option<Bytes>)> {
-        let ask = match self.ask_again(remote).await? {
-            (ask, Some(told)) if told == known.digest() => ask,
-            (_, Some(told)) => return Err(self.changed(known, &format!("sha256:{told}")).await?),
-            (ask, None) => ask,
+        let asked = self.ask_again(remote).await?;
+        if let Some(told) = asked.told.filter(|told| *told != known.digest()) {
+            return Err(self.changed(known, &format!("sha256:{told}")).await?);
+        }
+        let handed = match asked.vouched {
+            true => Handed::AsTheyCome,
+            false if known.size() <= SOON => Handed::Whole,
+            false => Handed::Unnamed,
         };
         let declared = Declared { sha256: Some(known.digest()), size: Some(known.size()), ..Declared::default() };
-        let (staged, last, _) = self.receive(remote, &ask, &declared, Wanted::default(), None).await?;
-        Ok((self.refill(staged).await?, last))
+        let reply = self.open(remote, &asked.ask).await?;
+        let (staged, last, _) = self.take(remote, reply, &declared, Wanted::default(), None, handed).await?;
+        let digest = self.refill(staged).await?;
+        Ok(if handed == Handed::Whole { self.is_here(digest) } else { (digest, last) })
     }
 
-    /// What to ask for, and the digest that the upstream tells of it.
-    async fn ask_again(&self, remote: &Remote) -> Result<(Ask, Option<Sha256Digest>)> {
-        let named = |at: &PackageAt, named| Ok((contents(remote)?.blob(at, named), None));
-        match &self.object {
+    async fn ask_again(&self, remote: &Remote) -> Result<Asked> {
+        let ask = match &self.object {
             Object::File(path) => {
                 // Whatever moment is asked for: the bytes must be those that are known.
                 let wanted = self.grant.clone().as_of(None).wanted(remote, path).await?;
-                Ok((wanted.ask, wanted.declared.sha256))
+                let (told, vouched) = (wanted.declared.sha256, wanted.declared.is_told());
+                return Ok(Asked { ask: wanted.ask, told, vouched });
             }
-            Object::Version(at, digest, _) => Ok((contents(remote)?.version(at, digest), None)),
-            Object::Blob(at, digest) => named(at, digest),
-        }
+            Object::Version(at, digest, _) => contents(remote)?.version(at, digest),
+            Object::Blob(at, digest) => contents(remote)?.blob(at, digest),
+        };
+        Ok(Asked { ask, told: None, vouched: true })
     }
 
     pub(super) async fn refill(&self, staged: Staged) -> Result<Sha256Digest> {

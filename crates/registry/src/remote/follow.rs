@@ -17,7 +17,7 @@ use super::coming::FillHead;
 use super::fill::{Fetch, Need, Reached};
 use super::look::failed;
 use super::object::Object;
-use super::receive::is_folder;
+use super::receive::{Handed, SOON, is_folder};
 use super::source::Wanted;
 use crate::authorize::{Grant, Read};
 use crate::error::{Error, Result};
@@ -25,9 +25,6 @@ use crate::fetch::Found;
 use crate::packaging::Staged;
 use crate::store_file::stored_place;
 
-/// A change of up to this many bytes, or of nobody knows how many, is received whole before anybody is answered: if that
-/// fails, what was there is served.
-const AT_ONCE: u64 = 8 << 20;
 /// The same bytes with another tag are noted so often at most: some upstreams have a new one for each answer.
 const RETOLD: Duration = Duration::from_secs(3600);
 /// For how long an absent file that was confirmed is not confirmed again before its bytes come.
@@ -196,12 +193,12 @@ impl Fetch {
         let changed_at = reply.changed_at();
         let here = known.as_ref().map(Found::digest);
         // It may be what is here, under another time: whether that is too young is asked when the bytes are others.
-        let as_long =
-            known.as_ref().is_some_and(|found| reply.length() == Some(found.size()) && found.size() <= AT_ONCE);
-        let is_short = known.is_some() && reply.length().is_none_or(|length| length <= AT_ONCE);
-        let quiet = is_short || self.grant.has_withdrawn(path).await?;
+        let as_long = known.as_ref().is_some_and(|found| reply.length() == Some(found.size()) && found.size() <= SOON);
+        let is_short = known.is_some() && reply.length().is_none_or(|length| length <= SOON);
+        let is_quiet = is_short || self.grant.has_withdrawn(path).await?;
+        let handed = if is_quiet { Handed::Whole } else { Handed::AsTheyCome };
         let judged = Some(&wanted).filter(|_| !as_long);
-        let (staged, last, _) = self.take(remote, reply, &wanted.declared, wanted.sums(), judged, quiet).await?;
+        let (staged, last, _) = self.take(remote, reply, &wanted.declared, wanted.sums(), judged, handed).await?;
         let is_other = here != Some(staged.received.digest);
         let checked = match self.expect_sound(remote, path, &staged).await {
             Ok(()) if is_other => self.admitted(remote, &wanted, changed_at).await,
@@ -220,11 +217,11 @@ impl Fetch {
             Some(found) => self.keep_same(&found, staged, answer, &standing).await?,
             None => self.publish_anew(wanted, staged, answer, here).await?,
         };
-        Ok(if quiet { self.is_here(digest) } else { (digest, last) })
+        Ok(if is_quiet { self.is_here(digest) } else { (digest, last) })
     }
 
     /// Whoever waits finds it here.
-    fn is_here(&self, digest: Sha256Digest) -> (Sha256Digest, Option<Bytes>) {
+    pub(super) fn is_here(&self, digest: Sha256Digest) -> (Sha256Digest, Option<Bytes>) {
         self.tell(FillHead { length: None, sha256: Some(digest), published_at: None, here: true });
         (digest, None)
     }

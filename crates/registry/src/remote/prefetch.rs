@@ -8,7 +8,6 @@ use futures_util::StreamExt as _;
 use model::{Code, EntryPath, PackageName, Sha256Digest, VersionName};
 
 use super::facts::shown;
-use super::fill::{Need, Reached};
 use super::known::{Seen, Which};
 use super::source::OFTEN;
 use crate::authorize::{Grant, Read};
@@ -259,10 +258,9 @@ impl Grant<Read> {
     async fn reach_ahead(&self, path: &EntryPath) -> Result<(State, Found)> {
         let place = self.registry().inner.remotes.ahead.acquire().await;
         let _place = place.map_err(|_| Error::Defect("nothing is brought any more".to_owned()))?;
-        match self.reach(path, Need::Bytes).await? {
-            Reached::Here(found) => Ok((State::Present, found)),
-            Reached::Coming(coming) => Ok((State::Fetched, coming.whole().await?)),
-        }
+        let here = matches!(self.find(path).await, Ok(found) if !found.is_absent());
+        let state = if here { State::Present } else { State::Fetched };
+        Ok((state, self.reach_whole(path).await?))
     }
 }
 

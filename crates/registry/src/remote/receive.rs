@@ -17,6 +17,22 @@ use super::verify::{is_error_page, lies};
 use crate::error::{Error, Result};
 use crate::packaging::{Staged, Staging};
 
+/// What takes another's place, or comes again, is received whole before anybody is answered when it has up to this many
+/// bytes: if that fails, what was there is served, or why there is nothing.
+pub(super) const SOON: u64 = 8 << 20;
+
+/// When the first reader gets the pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Handed {
+    /// As they come, under the digest that was announced.
+    AsTheyCome,
+    /// As they come, without a name: the upstream did not say that these are the bytes, and what is cut short must not be
+    /// gone on with as a part of others.
+    Unnamed,
+    /// When everything is known to be right.
+    Whole,
+}
+
 impl Fetch {
     /// Receives all of it; the last piece is held back until everything is known to be right.
     pub(super) async fn receive(
@@ -28,10 +44,10 @@ impl Fetch {
         file: Option<&Wanted>,
     ) -> Result<(Staged, Option<Bytes>, Option<Timestamp>)> {
         let reply = self.open(remote, ask).await?;
-        self.take(remote, reply, declared, sums, file, false).await
+        self.take(remote, reply, declared, sums, file, Handed::AsTheyCome).await
     }
 
-    /// The same, of an answer that has begun. `quiet`: nobody gets a piece before everything is known to be right.
+    /// The same, of an answer that has begun.
     pub(super) async fn take(
         &self,
         remote: &Remote,
@@ -39,7 +55,7 @@ impl Fetch {
         declared: &Declared,
         sums: formats::Wanted,
         file: Option<&Wanted>,
-        quiet: bool,
+        handed: Handed,
     ) -> Result<(Staged, Option<Bytes>, Option<Timestamp>)> {
         let published_at = match file {
             Some(wanted) => self.admitted(remote, wanted, reply.changed_at()).await?,
@@ -60,7 +76,8 @@ impl Fetch {
         let sha256 = declared.sha256;
         let mut staging = Staging::begin(self.grant.registry(), &Announced { sums, sha256, length })?;
         // An answer without bytes cannot be cut short: it begins when they are known to be right.
-        if length != Some(0) && !quiet {
+        if length != Some(0) && handed != Handed::Whole {
+            let sha256 = sha256.filter(|_| handed == Handed::AsTheyCome);
             self.tell(FillHead { length, sha256, published_at, here: false });
         }
         let (mut held, mut came): (Option<Bytes>, u64) = (None, 0);
@@ -71,7 +88,7 @@ impl Fetch {
                 return Err(self.lie(&format!("it does not end after the {length} bytes of the index")));
             }
             staging.write(piece.clone()).await?;
-            if let (Some(before), false) = (held.replace(piece), quiet) {
+            if let Some(before) = held.replace(piece).filter(|_| handed != Handed::Whole) {
                 self.pieces.send(Piece::Bytes(before)).ok();
             }
         }
