@@ -12,7 +12,9 @@ use crate::site::{Site, ensure, plan, program};
 
 both! {
     offline_it_opens_the_database_and_changes_nothing;
+    offline_it_sees_what_does_not_belong_together;
     online_it_tells_of_damaged_and_lost_bytes;
+    online_it_tells_of_work_that_was_given_up;
 }
 
 /// What it found under this name.
@@ -61,6 +63,55 @@ async fn offline_it_opens_the_database_and_changes_nothing() -> Result<()> {
     std::fs::rename(&away, &database)?;
     server.sql("DELETE FROM schema_migrations WHERE version = 2")?;
     offline(&server, "FAIL", "step 2 ('remote') is not there")
+}
+
+/// What a start refuses, it has refused before.
+async fn offline_it_sees_what_does_not_belong_together() -> Result<()> {
+    let mut server = plan().start().await?;
+    server.repository("files", "raw").await?;
+    server.stop()?;
+    let belongs = |arguments: &[&str]| {
+        let done = server.beside(&[&["doctor", "--offline", "--json"][..], arguments].concat())?;
+        found(&done, "belongs")
+    };
+    let well = belongs(&[])?;
+    ensure(well["state"] == "PASS", well.to_string())?;
+    let other = belongs(&["--environment", "staging"])?;
+    let told = other["detail"].as_str().is_some_and(|text| text.contains("belongs to the environment"));
+    ensure(other["state"] == "FAIL" && told && other["action"] != "", other.to_string())?;
+    let stamp = server.blobs().join("environment");
+    if server.backing() == Backing::Embedded {
+        let word = std::fs::read_to_string(&stamp)?;
+        std::fs::write(&stamp, format!("{word}0"))?;
+        let foreign = belongs(&[])?;
+        ensure(foreign["detail"] == "the blob store belongs to another database", foreign.to_string())?;
+        std::fs::remove_file(&stamp)?;
+        let gone = belongs(&[])?;
+        ensure(gone["detail"].to_string().contains("the blob store is empty"), gone.to_string())?;
+        std::fs::write(&stamp, word)?;
+        std::fs::write(server.data().join("master-key"), "no key")?;
+        let key = belongs(&[])?;
+        ensure(key["state"] == "FAIL" && key["detail"].to_string().contains("master-key"), key.to_string())?;
+    }
+    Ok(())
+}
+
+async fn online_it_tells_of_work_that_was_given_up() -> Result<()> {
+    let site = Site::here().await?;
+    let doctor = || found(&program(&site.server, site.admin.token(), &["doctor", "--json"])?, "jobs");
+    let well = doctor()?;
+    ensure(well["state"] == "PASS", well.to_string())?;
+    let (id, no) = match site.server.backing() {
+        Backing::Embedded => ("X'01900000000070008000000000000001'", "0"),
+        Backing::Scaled => ("'01900000-0000-7000-8000-000000000001'", "FALSE"),
+    };
+    site.server.sql(&format!(
+        "INSERT INTO jobs SELECT {id}, id, 'webhook', 'one', '{{}}', 'dead', 0, 5, 1, NULL, NULL, {no}, 'nobody answers', 1
+         FROM tenants"
+    ))?;
+    let sick = doctor()?;
+    let told = sick["action"].as_str().is_some_and(|action| action.contains("admin jobs retry"));
+    ensure(sick["state"] == "WARN" && told && sick["detail"].to_string().contains(": 1"), sick.to_string())
 }
 
 async fn online_it_tells_of_damaged_and_lost_bytes() -> Result<()> {

@@ -16,20 +16,32 @@ use crate::config::{BlobPlace, Config};
 /// and a master key that cannot be read. Writes nothing, makes nothing, and may look while another process works there.
 /// With PostgreSQL a start changes no schema, and waits for a database that is away.
 pub(crate) async fn look_first(config: &Config) -> Result<(), Failure> {
+    match database_options(config) {
+        Options::Sqlite { .. } => look_at_all(config).await,
+        Options::Postgres { .. } => check_master_key(config),
+    }
+}
+
+/// The same, whichever database it is: one that is away is refused.
+pub(crate) async fn look_at_all(config: &Config) -> Result<(), Failure> {
     check_master_key(config)?;
-    let Some(stamps) = look_at_file(config).await? else { return Ok(()) };
+    let stamps = look_at_database(&database_options(config)).await?;
     agree(config.server.environment.0.as_str(), &stamps, blob_stamp(config).await?.as_deref())
 }
 
-/// What a SQLite file is stamped with, of which there may be none yet; `None` for PostgreSQL.
-pub(crate) async fn look_at_file(config: &Config) -> Result<Option<Stamps>, Failure> {
-    let options = database_options(config);
-    if let Options::Postgres { .. } = options {
-        return Ok(None);
+/// Refuses a SQLite file as [`look_first`] does; of PostgreSQL nothing is asked.
+pub(crate) async fn look_at_file(config: &Config) -> Result<(), Failure> {
+    match database_options(config) {
+        options @ Options::Sqlite { .. } => look_at_database(&options).await.map(drop),
+        Options::Postgres { .. } => Ok(()),
     }
-    let found = store::inspect(&options, Depth::Schema).await;
+}
+
+/// What the database is stamped with, of which there may be none yet.
+async fn look_at_database(options: &Options) -> Result<Stamps, Failure> {
+    let found = store::inspect(options, Depth::Schema).await;
     let found = found.map_err(|error| Failure::new(format!("the database cannot be opened: {error}")))?;
-    Ok(Some(found.map(|found| found.stamps).unwrap_or_default()))
+    Ok(found.map(|found| found.stamps).unwrap_or_default())
 }
 
 async fn blob_stamp(config: &Config) -> Result<Option<String>, Failure> {
@@ -47,6 +59,7 @@ async fn blob_stamp(config: &Config) -> Result<Option<String>, Failure> {
 fn takes_files(folder: &Path) -> Result<(), Failure> {
     let failed = |why: &dyn std::fmt::Display| {
         Failure::new(format!("the blob store cannot be opened: the folder {}: {why}", folder.display()))
+            .advise("let the server's user write there, or name another folder")
     };
     let Some(there) = folder.ancestors().find(|path| path.symlink_metadata().is_ok()) else { return Ok(()) };
     if !there.is_dir() {

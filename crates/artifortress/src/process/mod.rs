@@ -19,7 +19,7 @@ mod waiting;
 use background::{Background, operate};
 use bootstrap::offer_bootstrap;
 pub(crate) use build::{build, database_options, open_store};
-pub(crate) use first_look::{look_at_file, look_first};
+pub(crate) use first_look::{look_at_all, look_at_file, look_first};
 pub(crate) use life::{live, whole};
 pub(crate) use lines::flush as flush_logs;
 use listen::{listen, try_listening};

@@ -1,8 +1,11 @@
 //! What a database says of the steps that it has taken.
 
+use model::Timestamp;
+
 use super::names::{Part, made_by_steps};
 use super::steps::MIGRATIONS;
 use super::{MigrationState, SchemaVersion};
+use crate::args;
 use crate::error::{Error, Result};
 use crate::session::Session;
 
@@ -88,6 +91,12 @@ async fn taken(session: &mut Session<'_>) -> Result<Vec<Taken>> {
     let sql = "SELECT version, name, oldest_program FROM schema_migrations ORDER BY version";
     let rows = session.rows(sql, &[]).await?;
     rows.iter().map(|row| Ok(Taken { version: row.get(0)?, name: row.get(1)?, oldest_program: row.get(2)? })).collect()
+}
+
+/// When a step was taken.
+pub(super) async fn taken_at(session: &mut Session<'_>, version: u32) -> Result<Option<Timestamp>> {
+    let row = session.row("SELECT applied_at FROM schema_migrations WHERE version = $1", args![version]).await?;
+    row.map(|row| row.get(0)).transpose()
 }
 
 /// Refuses a PostgreSQL schema in which another program has made what our steps make.

@@ -7,6 +7,8 @@ mod names;
 mod steps;
 mod walls;
 
+use model::Timestamp;
+
 use crate::error::{Error, Result};
 use crate::pg::Pg;
 use crate::store::{Engine, Store};
@@ -69,7 +71,7 @@ impl Store {
     }
 
     /// Applies the missing steps, one transaction each; several programs may call it at once.
-    /// Returns the steps applied. A no-op on SQLite, which was migrated when it was opened. A database that is not
+    /// Returns the steps that this call applied. A no-op on SQLite, which was migrated when it was opened. A database that is not
     /// whole is refused before its first step.
     pub async fn migrate(&self, ambient: &model::Ambient) -> Result<Vec<SchemaVersion>> {
         let mut applied = Vec::new();
@@ -80,8 +82,12 @@ impl Store {
             if self.read(Ledger::of).await?.version() >= step.version {
                 continue;
             }
-            take(pg, step, ambient).await.map_err(|error| at(step, error))?;
-            applied.push(SchemaVersion(step.version));
+            let now = ambient.now();
+            take(pg, step, now).await.map_err(|error| at(step, error))?;
+            // Another program may have been sooner.
+            if self.read(async |session| ledger::taken_at(session, step.version).await).await? == Some(now) {
+                applied.push(SchemaVersion(step.version));
+            }
         }
         Ok(applied)
     }
@@ -90,13 +96,13 @@ impl Store {
 /// How often a step is begun again that met a server at work: each holds locks that the other needs.
 const ATTEMPTS: u32 = 8;
 
-async fn take(pg: &Pg, step: &Migration, ambient: &model::Ambient) -> Result<()> {
-    let mut taken = pg.script(postgres_script(step, ambient)).await;
+async fn take(pg: &Pg, step: &Migration, now: Timestamp) -> Result<()> {
+    let mut taken = pg.script(postgres_script(step, now)).await;
     for _ in 1..ATTEMPTS {
         if !matches!(taken, Err(Error::Lost(_))) {
             break;
         }
-        taken = pg.script(postgres_script(step, ambient)).await;
+        taken = pg.script(postgres_script(step, now)).await;
     }
     taken
 }

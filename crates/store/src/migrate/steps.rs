@@ -1,5 +1,7 @@
 //! The steps themselves, and their text on each engine.
 
+use model::Timestamp;
+
 use crate::store::Engine;
 
 /// A step of the schema. The body is one text for both engines; the walls differ.
@@ -78,7 +80,7 @@ pub(super) const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations
     (version INT NOT NULL PRIMARY KEY, name TEXT NOT NULL, oldest_program INT NOT NULL, applied_at INT NOT NULL) STRICT;";
 
 /// The advisory lock makes concurrent migrators wait; the guard makes the second one do nothing.
-pub(super) fn postgres_script(step: &Migration, ambient: &model::Ambient) -> String {
+pub(super) fn postgres_script(step: &Migration, now: Timestamp) -> String {
     format!(
         "BEGIN; SELECT pg_advisory_xact_lock(6837201);
          {ledger}
@@ -93,7 +95,7 @@ pub(super) fn postgres_script(step: &Migration, ambient: &model::Ambient) -> Str
         walls = step.postgres,
         name = step.name,
         oldest = step.oldest_program,
-        now = ambient.now().0,
+        now = now.0,
     )
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::engines::{Bench, Raw};
 use super::{either, refused, run, start};
 use crate::both;
-use store::Engine;
+use store::{Engine, SchemaVersion, Store};
 
 both! {
     a_hole_is_refused;
@@ -13,6 +13,7 @@ both! {
     of_a_newer_schema_nothing_is_asked;
     an_older_schema_is_migrated;
     an_older_schema_that_is_not_whole_is_left_alone;
+    of_several_that_migrate_one_takes_each_step;
     an_error_does_not_repeat_the_statement;
     a_step_that_fails_is_named;
     a_step_that_meets_a_server_at_work_is_begun_again;
@@ -118,4 +119,18 @@ async fn a_step_that_meets_a_server_at_work_is_begun_again(bench: &mut Bench) {
     migrated.expect("begun again");
     worked.expect("done");
     assert_eq!(bench.count("SELECT max(version) FROM schema_migrations").await, 7);
+}
+
+/// Of SQLite the first to open it takes them all.
+async fn of_several_that_migrate_one_takes_each_step(bench: &mut Bench) {
+    older(bench).await;
+    if bench.store.engine() == Engine::Sqlite {
+        return;
+    }
+    let open = async || Store::open(&bench.options, &bench.ambient).await.expect("open");
+    let stores = [open().await, open().await, open().await];
+    let each = stores.iter().map(async |store| store.migrate(&model::Ambient::system()).await.expect("migrated"));
+    let mut taken = futures_util::future::join_all(each).await.concat();
+    taken.sort();
+    assert_eq!(taken, (4..=SchemaVersion::of_program().0).map(SchemaVersion).collect::<Vec<_>>());
 }

@@ -4,7 +4,7 @@ use store::{Depth, Error, MigrationState, Options};
 
 use super::Finding;
 use crate::config::Config;
-use crate::process::database_options;
+use crate::process::{database_options, look_at_all};
 
 const CHECK: &str = "database";
 
@@ -17,6 +17,15 @@ pub(super) async fn look(config: &Config, pages: bool) -> Option<Finding> {
         Ok(None) => pages.then(|| absent(&options)),
         Ok(Some(found)) => Some(sound(found.state, &options, depth)),
         Err(error) => Some(Finding::fail(CHECK, error.to_string(), action(&error, &options))),
+    }
+}
+
+/// Whether database, blob store and master key belong together and to this environment, as a start asks.
+pub(super) async fn whole(config: &Config) -> Finding {
+    const CHECK: &str = "belongs";
+    match look_at_all(config).await {
+        Ok(()) => Finding::pass(CHECK, "database and blob store belong together, and to this environment"),
+        Err(failure) => Finding::fail(CHECK, failure.message, failure.more.join("; ")),
     }
 }
 

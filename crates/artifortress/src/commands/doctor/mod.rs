@@ -94,7 +94,12 @@ impl Doctor {
             Ok(config) => {
                 let mut findings = vec![Finding::pass("configuration", "every setting is known and in range")];
                 findings.extend(machine::look(&config, &context.ambient));
-                findings.extend(database::look(&config, self.offline).await);
+                let database = database::look(&config, self.offline).await;
+                let is_read = database.as_ref().is_some_and(|finding| finding.verdict != Verdict::Fail);
+                findings.extend(database);
+                if self.offline && is_read {
+                    findings.push(database::whole(&config).await);
+                }
                 findings
             }
             Err(error) => {

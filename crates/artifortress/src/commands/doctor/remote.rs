@@ -30,6 +30,7 @@ pub(super) async fn look(connection: &Connection, context: &Context) -> Vec<Find
     if let Some(summary) = asked(&client, "/v1/admin/ops/summary").await {
         findings.extend(admins(&client, &summary).await);
         findings.extend(bytes(&summary));
+        findings.extend(jobs(&summary));
     }
     findings.extend(upstreams(&client).await);
     findings
@@ -125,6 +126,18 @@ fn bytes(summary: &Value) -> Option<Finding> {
             let action = "push the same bytes again, to their path or a free one: `artifortress admin audit --action blob.` \
                           names them";
             Finding::fail(CHECK, detail, action)
+        }
+    })
+}
+
+/// Whether background work waits for a person; only auditors are told.
+fn jobs(summary: &Value) -> Option<Finding> {
+    const CHECK: &str = "jobs";
+    Some(match summary["deadLetters"].as_u64()? {
+        0 => Finding::pass(CHECK, "none waits for a person"),
+        dead => {
+            let action = "`artifortress admin jobs list` says why, `artifortress admin jobs retry --all` tries again";
+            Finding::warn(CHECK, format!("given up after too many attempts: {dead}"), action)
         }
     })
 }
