@@ -111,9 +111,13 @@ impl From<sqlx::Error> for Error {
                 // data_corrupted, index_corrupted
                 Some("XX001" | "XX002") => Self::Damaged(error.to_string()),
                 // read_only_sql_transaction
-                Some("25006") => Self::Unavailable(format!("it takes no writes: {error}")),
+                Some("25006") => Self::Unavailable(format!("it takes no writes: {}", cause.message())),
                 // insufficient_privilege
-                Some("42501") => Self::Unavailable(format!("its role lacks a right: {error}")),
+                Some("42501") => Self::Unavailable(format!("its role lacks a right: {}", cause.message())),
+                // invalid_catalog_name
+                Some("3D000") => Self::Unavailable(format!("there is none of that name: {}", cause.message())),
+                // invalid_authorization_specification, invalid_password
+                Some("28000" | "28P01") => Self::Unavailable(format!("it refuses the login: {}", cause.message())),
                 // connection, resources, operator intervention, other rollbacks
                 Some(code)
                     if code.starts_with("08")
@@ -125,10 +129,12 @@ impl From<sqlx::Error> for Error {
                 }
                 _ => Self::Defect(error.to_string()),
             },
+            sqlx::Error::PoolTimedOut => {
+                Self::Unavailable("no connection could be had: does it run, is its address right?".to_owned())
+            }
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error.to_string()),
             _ => Self::Defect(error.to_string()),
