@@ -92,7 +92,7 @@ async fn a_link_in_the_place_of_a_copy_is_not_followed() {
     let file = folder.path().join(copy.key.as_str());
     std::fs::rename(&file, folder.path().join("moved")).expect("moved");
     std::os::unix::fs::symlink(folder.path().join("moved"), &file).expect("linked");
-    assert!(matches!(blobs.open(&copy, None).await, Err(Error::Io(_))));
+    assert!(matches!(blobs.open(&copy, None).await, Err(Error::Unreadable(_))));
 }
 
 #[tokio::test]
